@@ -1,0 +1,50 @@
+"""Forge your own face detector, and fit small neural nets to tables of points.
+
+Importing this package loads nothing heavy: each name below is imported when it is first used.
+
+Example:
+    >>> import facesmith
+    >>> facesmith.Faces.empty()
+    Faces(boxes=array([], shape=(0, 4), dtype=float32), scores=array([], dtype=float32))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from facesmith._version import __version__
+
+if TYPE_CHECKING:
+    from facesmith.approximation import FunctionApproximator as FunctionApproximator
+    from facesmith.detector import Detector as Detector
+    from facesmith.detector import load_detector as load_detector
+    from facesmith.faces import Faces as Faces
+    from facesmith.images import read_image as read_image
+
+_HOMES = {
+    "Detector": "facesmith.detector",
+    "Faces": "facesmith.faces",
+    "FunctionApproximator": "facesmith.approximation",
+    "load_detector": "facesmith.detector",
+    "read_image": "facesmith.images",
+}
+
+__all__ = [
+    "Detector",
+    "Faces",
+    "FunctionApproximator",
+    "__version__",
+    "load_detector",
+    "read_image",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'facesmith' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

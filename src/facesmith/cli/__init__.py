@@ -1,0 +1,84 @@
+"""The `facesmith` command. Each sub-command lives in the module of its name beside this file.
+
+A sub-command's module is imported only when it is called (or its help is asked for), so that
+`facesmith detect` never loads a training framework.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from facesmith._version import __version__
+from facesmith.errors import FacesmithError
+
+# Name -> the line that `facesmith --help` shows, in the order of the way of the data.
+COMMANDS = {
+    "prepare": "Cut annotated photos into 64x64 patches of faces and non-faces.",
+    "train": "Train a classifier on patches, or a detector on annotated photos.",
+    "roc": "Draw a trained classifier's ROC curve and pick its threshold.",
+    "detect": "Find the faces in photos.",
+    "approximate": "Fit a small neural net to a table of points.",
+    "demo": "Run everything on data that comes along, and write one HTML report.",
+}
+
+# Packages that only an extra installs -> that extra, for the message when one is missing.
+_EXTRAS = {
+    "lightning": "train",
+    "lightning_fabric": "train",
+    "matplotlib": "train",
+    "onnx": "train",
+    "scipy": "train",
+    "sklearn": "train",
+    "skimage": "demo",
+    "tensorboard": "train",
+    "torch": "train",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"facesmith.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the sub-command; what a user can mend becomes one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except FacesmithError as error:
+            raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            extra = _EXTRAS.get((error.name or "").split(".")[0])
+            if extra is None:
+                raise
+            raise click.ClickException(
+                f"This command needs the package '{error.name}', which the base install leaves out. "
+                f"Install it with: pip install 'facesmith[{extra}]'"
+            ) from error
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="facesmith")
+def main() -> None:
+    """Forge your own face detector: annotated photos in, a detector out.
+
+    Results go to standard output, progress and warnings to standard error. Exit code 0: done;
+    1: something named on standard error failed; 2: the command line was wrong.
+    """
+
+
+if __name__ == "__main__":
+    sys.exit(main())
