@@ -1,0 +1,1 @@
+"""Training of classifiers and detectors; needs the `train` extra (PyTorch)."""
