@@ -1,0 +1,1 @@
+"""How good is it: figures and pictures for classifiers and detectors."""

@@ -1,0 +1,141 @@
+"""Average precision and recall of a detector over annotated photos.
+
+A detection is compared with the photo's faces in order of falling score, each face matched at
+most once, by the best overlap among the faces still free. A detection that matches no free face,
+but overlaps an ignored one (marked so, or lower than the smallest height that counts), is dropped:
+neither right nor wrong. The rest is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.boxes import box_iou
+from facesmith.faces import Faces
+
+
+@dataclass(frozen=True)
+class AnnotatedFaces:
+    """The true faces of one photo: boxes float32 `(n, 4)`, pixels, and which to ignore, `(n,)`."""
+
+    boxes: npt.NDArray[np.float32]
+    ignored: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PrecisionRecall:
+    """The curve over all thresholds, from the highest score to the lowest.
+
+    Attributes:
+        scores: Scores of the detections that count, falling, float32 `(n,)`.
+        precision: Of the detections with at least that score, float64 `(n,)`.
+        recall: Of the faces that count, float64 `(n,)`; NaN where there is no face.
+        false_per_photo: False boxes a photo at that score, float64 `(n,)`.
+        n_faces: Faces that count.
+        n_photos: Photos.
+    """
+
+    scores: npt.NDArray[np.float32]
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    false_per_photo: npt.NDArray[np.float64]
+    n_faces: int
+    n_photos: int
+
+    @property
+    def average_precision(self) -> float:
+        """Area under the precision-recall curve after making precision fall; NaN without faces.
+
+        Source:
+            The VOC 2010 rule: Everingham et al., "The PASCAL visual object classes challenge: a
+            retrospective", 2015, section 4.1; every point of the curve counts.
+        """
+        if self.n_faces == 0:
+            return float("nan")
+        envelope = np.maximum.accumulate(self.precision[::-1])[::-1]
+        return float(np.sum(np.diff(self.recall, prepend=0.0) * envelope))
+
+    def recall_at(self, false_per_photo: float) -> float:
+        """Highest recall with at most so many false boxes a photo; NaN without faces."""
+        if self.n_faces == 0:
+            return float("nan")
+        allowed = self.recall[self.false_per_photo <= false_per_photo]
+        return float(allowed.max()) if len(allowed) else 0.0
+
+
+def precision_recall(
+    truths: Sequence[AnnotatedFaces],
+    found: Sequence[Faces],
+    *,
+    iou_threshold: float = 0.5,
+    min_height: float = 0.0,
+) -> PrecisionRecall:
+    """Match what was found with what is there, photo by photo.
+
+    Args:
+        truths: The annotated faces of each photo.
+        found: The detections of each photo, same order.
+        iou_threshold: A match needs at least this overlap, in (0, 1].
+        min_height: Faces lower than this, in pixels, are ignored.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+    if len(truths) != len(found):
+        raise ValueError(
+            f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
+        )
+    scores: list[npt.NDArray[np.float32]] = []
+    hits: list[npt.NDArray[np.bool_]] = []
+    n_faces = 0
+    for truth, faces in zip(truths, found, strict=True):
+        ignored = truth.ignored | (truth.boxes[:, 3] - truth.boxes[:, 1] < min_height)
+        n_faces += int((~ignored).sum())
+        counts, hit = _match(truth.boxes, ignored, faces, iou_threshold)
+        scores.append(faces.scores[counts])
+        hits.append(hit[counts])
+    all_scores = np.concatenate([*scores, np.zeros(0, np.float32)])
+    all_hits = np.concatenate([*hits, np.zeros(0, bool)])
+    order = np.argsort(-all_scores, kind="stable")
+    all_scores, all_hits = all_scores[order], all_hits[order]
+    true = np.cumsum(all_hits)
+    false = np.cumsum(~all_hits)
+    # Detections of equal score enter together: keep the last of each run of equals.
+    last = np.append(np.diff(all_scores) != 0, True) if len(all_scores) else np.zeros(0, bool)
+    true, false, all_scores = true[last], false[last], all_scores[last]
+    return PrecisionRecall(
+        scores=all_scores,
+        precision=true / np.maximum(true + false, 1),
+        recall=true / n_faces if n_faces else np.full(len(true), np.nan),
+        false_per_photo=false / max(len(truths), 1),
+        n_faces=n_faces,
+        n_photos=len(truths),
+    )
+
+
+def _match(
+    boxes: npt.NDArray[np.float32],
+    ignored: npt.NDArray[np.bool_],
+    faces: Faces,
+    iou_threshold: float,
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Per detection: whether it counts at all, and whether it matched a face that counts."""
+    counts = np.ones(len(faces), bool)
+    hit = np.zeros(len(faces), bool)
+    if len(boxes) == 0:
+        return counts, hit
+    overlap = box_iou(faces.boxes, boxes)
+    free = ~ignored
+    for i in np.argsort(-faces.scores, kind="stable"):
+        candidates = np.where(free, overlap[i], 0)
+        best = int(candidates.argmax())
+        if candidates[best] >= iou_threshold:
+            hit[i] = True
+            free[best] = False
+        elif ignored.any() and overlap[i][ignored].max() >= iou_threshold:
+            counts[i] = False
+    return counts, hit

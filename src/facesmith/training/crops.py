@@ -1,0 +1,172 @@
+"""What the detector sees of a photo in one step: a square crop, moved, scaled, turned, recoloured.
+
+Every draw comes from a generator made of (seed, epoch, photo), so that a crop does not depend on
+which thread made it, nor on what was drawn before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How crops are drawn. Sizes are pixels of the crop."""
+
+    side: int = 256  # width and height of a crop, a multiple of 32
+    face_anchored: float = 0.6  # share of crops that bring one face to a drawn size
+    smallest_face: float = 9.0  # lower end of that size; equally many per octave
+    largest_face: float = 300.0  # upper end: a face that fills the crop and more
+    ignore_below: float = 7.0  # faces lower than this are neither learned nor punished
+    rotate: float = 0.25  # share of crops turned in the plane
+    largest_angle: float = 45.0  # degrees; small angles are drawn more often
+    grey: float = 0.1  # share of crops without colour
+    keep_visible: float = 0.5  # a face cut off by more than this is ignored
+    drop_visible: float = 0.15  # a face cut off by more than this is background
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One training image and its faces.
+
+    Attributes:
+        image: uint8 `(side, side, 3)` BGR.
+        boxes: float32 `(n, 4)`, pixels of the crop, clipped to it.
+        ignored: bool `(n,)`.
+    """
+
+    image: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.float32]
+    ignored: npt.NDArray[np.bool_]
+
+
+def draw_crop(
+    image: npt.NDArray[np.uint8],
+    boxes: npt.NDArray[np.float32],
+    ignored: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
+    config: CropConfig,
+) -> Crop:
+    """Draw one crop.
+
+    Args:
+        image: uint8 `(height, width, 3)` BGR.
+        boxes: Faces, float32 `(n, 4)`, pixels of `image`.
+        ignored: Which of them are neither faces nor background, bool `(n,)`.
+        rng: Where all randomness comes from.
+        config: How to draw.
+    """
+    height, width = image.shape[:2]
+    scale, centre = _scale_and_centre((width, height), boxes[~ignored], rng, config)
+    angle = 0.0
+    if rng.random() < config.rotate:
+        angle = float(np.clip(rng.normal(0, 0.45), -1, 1)) * config.largest_angle
+    side = config.side
+    # A turned crop is cut from a larger upright one, large enough to hold it at this angle.
+    turn = np.deg2rad(angle)
+    growth = abs(np.cos(turn)) + abs(np.sin(turn))
+    canvas_side = int(np.ceil(side * growth / 2) * 2)
+    patch = _cut(image, centre, scale, canvas_side, rng)
+    boxes = (boxes - np.tile(centre, 2)) * np.float32(scale)  # about the centre of the crop
+    if angle:
+        turned = Image.fromarray(patch).rotate(angle, Image.Resampling.BILINEAR)
+        low = (canvas_side - side) // 2
+        patch = np.asarray(turned)[low : low + side, low : low + side]
+        boxes = _turn(boxes, turn)
+    if rng.random() < 0.5:
+        patch = patch[:, ::-1]
+        boxes = boxes[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1])
+    boxes = boxes + np.float32(side / 2)
+    clipped = np.clip(boxes, 0, side)
+    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
+    visible = np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / area
+    small = np.max(clipped[:, 2:] - clipped[:, :2], axis=1, initial=0) < config.ignore_below
+    keep = visible > config.drop_visible
+    ignored = ignored | (visible < config.keep_visible) | small
+    return Crop(_recolour(patch, rng, config), clipped[keep], ignored[keep])
+
+
+def _scale_and_centre(
+    size_wh: tuple[int, int],
+    faces: npt.NDArray[np.float32],
+    rng: np.random.Generator,
+    config: CropConfig,
+) -> tuple[float, npt.NDArray[np.float32]]:
+    """Crop pixels per photo pixel, and the photo position of the crop's centre."""
+    size = np.float32(size_wh)
+    if len(faces) and rng.random() < config.face_anchored:
+        face = faces[rng.integers(len(faces))]
+        face_side = max(float(np.sqrt(np.prod(face[2:] - face[:2]))), 1.0)
+        low, high = np.log(config.smallest_face), np.log(config.largest_face)
+        scale = float(np.exp(rng.uniform(low, high))) / face_side
+        # Blowing small faces up teaches blur, and shrinking a photo to a speck teaches nothing.
+        scale = float(np.clip(scale, 0.6 * config.side / size.max(), 2.5))
+        reach = max(config.side / scale - face_side, 0.2 * face_side) / 2
+        centre = (face[:2] + face[2:]) / 2 + rng.uniform(-reach, reach, 2)
+    else:
+        scale = float(config.side / size.max() * np.exp(rng.uniform(np.log(0.8), np.log(2.5))))
+        slack = np.maximum(size - config.side / scale, 0) / 2
+        centre = size / 2 + rng.uniform(-1, 1, 2) * slack
+    return scale, np.float32(centre)
+
+
+def _cut(
+    image: npt.NDArray[np.uint8],
+    centre: npt.NDArray[np.float32],
+    scale: float,
+    side: int,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.uint8]:
+    """The square of `side` pixels about `centre` at `scale`; one flat colour beyond the photo."""
+    height, width = image.shape[:2]
+    canvas = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
+    low = centre - side / scale / 2
+    first = np.maximum(np.ceil(-low * scale), 0).astype(int)
+    last = np.minimum(np.floor((np.float32([width, height]) - low) * scale), side).astype(int)
+    if (last <= first).any():
+        return canvas
+    box = np.concatenate([low + first / scale, low + last / scale])
+    box = np.clip(box, 0, [width, height, width, height])
+    target = tuple(int(n) for n in last - first)
+    resized = Image.fromarray(image).resize(
+        target, Image.Resampling.BILINEAR, box=tuple(float(edge) for edge in box), reducing_gap=2.0
+    )
+    canvas[first[1] : last[1], first[0] : last[0]] = np.asarray(resized)
+    return canvas
+
+
+def _turn(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray[np.float32]:
+    """Boxes about the origin, turned counter-clockwise on the screen by `angle` radians.
+
+    A face is closer to an ellipse than to a rectangle: the new box holds the turned ellipse, which
+    grows far less than the box of the turned corners.
+    """
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    # y points down, so a turn that looks counter-clockwise has the sign of a clockwise one.
+    centre = centre @ np.array([[cos, -sin], [sin, cos]], np.float32)
+    half = np.sqrt((half**2) @ np.array([[cos**2, sin**2], [sin**2, cos**2]], np.float32))
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def _recolour(
+    image: npt.NDArray[np.uint8], rng: np.random.Generator, config: CropConfig
+) -> npt.NDArray[np.uint8]:
+    """Brightness, contrast, tint and grey, as one table per channel."""
+    contrast = np.exp(rng.normal(0, 0.15))
+    brightness = rng.normal(0, 15)
+    gamma = np.exp(rng.normal(0, 0.2))
+    tint = np.exp(rng.normal(0, 0.06, 3))
+    if rng.random() < config.grey:
+        luma = image.astype(np.float32) @ np.float32([0.114, 0.587, 0.299])
+        image = np.repeat(luma.astype(np.uint8)[..., None], 3, axis=2)
+        tint[:] = 1
+    levels = 255 * (np.arange(256) / 255) ** gamma
+    tables = ((levels[:, None] - 128) * contrast + 128 + brightness) * tint
+    tables = np.clip(tables, 0, 255).astype(np.uint8)  # (256, 3)
+    return np.stack([tables[:, c][image[..., c]] for c in range(3)], axis=-1)

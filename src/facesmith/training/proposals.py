@@ -1,0 +1,200 @@
+"""The training of the proposal network: crops of annotated and face-free photos in, maps out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.boxes import clip_boxes, non_maximum_suppression
+from facesmith.errors import TrainingError
+from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
+from facesmith.faces import Faces
+from facesmith.images import read_photo
+from facesmith.networks.detector import (
+    STRIDES,
+    DetectorNet,
+    DetectorNetConfig,
+    cell_centres,
+    decode_boxes,
+    flatten_maps,
+)
+from facesmith.training.assignment import detection_loss
+from facesmith.training.crops import CropConfig, draw_crop
+from facesmith.training.loop import LoopConfig
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """Everything that decides what the training of the proposals produces, beside the photos."""
+
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            epochs=55, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
+        )
+    )
+    network: DetectorNetConfig = field(default_factory=DetectorNetConfig)
+    crops: CropConfig = field(default_factory=CropConfig)
+    batch_size: int = 32  # crops per step
+    weight_decay: float = 0.02  # of AdamW
+    photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
+    held_out: float = 0.04  # share of the photos kept for validation
+    held_out_most: int = 300  # and at most so many
+    cache_gib: float = 6.0  # decoded photos kept in memory; the rest is decoded anew each time
+
+
+class _Photos:
+    """Decoded photos and their boxes, reduced to `photo_side`, kept in memory up to a limit."""
+
+    def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
+        self._photos = photos
+        self._side = config.photo_side
+        self._room = int(config.cache_gib * 2**30)
+        self._cache: dict[int, tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(
+        self, index: int
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Image BGR, boxes in its pixels, and which to ignore."""
+        annotated = self._photos[index]
+        if index in self._cache:
+            return *self._cache[index], annotated.ignored
+        photo = read_photo(annotated.path, max_side=self._side)
+        height, width = photo.image.shape[:2]
+        scale = np.float32([width / photo.width, height / photo.height] * 2)
+        entry = (photo.image, annotated.boxes * scale)
+        if self._room >= photo.image.nbytes:
+            self._room -= photo.image.nbytes
+            self._cache[index] = entry
+        return *entry, annotated.ignored
+
+
+class ProposalTask:
+    """Crops of photos in, score and box maps out; see `facesmith.training.loop.Task`."""
+
+    monitor = "ap"
+    higher_is_better = True
+
+    def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
+        training, held_out = hold_out(photos, config)
+        if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
+            raise TrainingError(
+                f"A detector needs at least {config.batch_size} photos to learn from and one with "
+                f"faces held out; got {len(training)} and {len(held_out)}. Add annotated photos."
+            )
+        self._config = config
+        self._training = _Photos(training, config)
+        self._held_out = _Photos(held_out, config)
+        torch.manual_seed(config.loop.seed)
+        self.network: nn.Module = DetectorNet(config.network)
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        plain = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": config.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
+            lr=config.loop.learning_rate,
+            fused=True,
+        )
+        self.steps_per_epoch = len(training) // config.batch_size
+        self.rows_per_epoch = self.steps_per_epoch * config.batch_size
+        side = config.crops.side
+        self._centres, self._strides = cell_centres((side, side))
+
+    def batch(self, epoch: int, step: int) -> Any:
+        """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore."""
+        config = self._config
+        seed = config.loop.seed
+        order = np.random.default_rng([seed, epoch]).permutation(len(self._training))
+        rows = order[step * config.batch_size : (step + 1) * config.batch_size]
+        crops = [
+            draw_crop(
+                *self._training[int(row)],
+                np.random.default_rng([seed, epoch, 1 + int(row)]),
+                config.crops,
+            )
+            for row in rows
+        ]
+        counts = [len(crop.boxes) for crop in crops]
+        return (
+            torch.from_numpy(np.stack([crop.image for crop in crops])),
+            torch.from_numpy(np.concatenate([crop.boxes for crop in crops])),
+            torch.from_numpy(np.repeat(np.arange(len(crops)), counts)),
+            torch.from_numpy(np.concatenate([crop.ignored for crop in crops])),
+        )
+
+    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """The detection loss of one batch."""
+        images, faces, photos, ignored = batch
+        logits, raw = flatten_maps(network(to_input(images)))
+        boxes = decode_boxes(raw, self._centres, self._strides)
+        return detection_loss(
+            logits, boxes, self._centres, self._strides, faces, photos, ignored
+        )
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Average precision and recall over whole held-out photos."""
+        truths, found = [], []
+        for i in range(len(self._held_out)):
+            image, boxes, ignored = self._held_out[i]
+            truths.append(AnnotatedFaces(boxes, ignored))
+            found.append(propose(network, image))
+        min_height = 10.0
+        curve = precision_recall(truths, found, min_height=min_height)
+        loose = precision_recall(truths, found, iou_threshold=0.4, min_height=min_height)
+        return {
+            "ap": curve.average_precision,
+            "ap_iou40": loose.average_precision,
+            "recall_at_0.1": loose.recall_at(0.1),
+        }
+
+
+def to_input(images: Tensor) -> Tensor:
+    """Uint8 `(n, height, width, 3)` to what the network takes, channels-last in memory."""
+    return images.permute(0, 3, 1, 2).float() / 255  # a permuted view is channels-last already
+
+
+def propose(
+    network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05
+) -> Faces:
+    """What the network alone finds in one whole image, for judging a training."""
+    height, width = image.shape[:2]
+    pad_right, pad_below = -width % STRIDES[-1], -height % STRIDES[-1]
+    padded = functional.pad(to_input(torch.from_numpy(image)[None]), (0, pad_right, 0, pad_below))
+    with torch.no_grad():
+        logits, raw = flatten_maps(network(padded))
+    centres, strides = cell_centres((width + pad_right, height + pad_below))
+    scores = torch.sigmoid(logits[0])
+    boxes = decode_boxes(raw[0], centres, strides)
+    good = scores >= min_score
+    scores_kept = scores[good].numpy()
+    boxes_kept = clip_boxes(boxes[good].numpy(), width, height)
+    kept = non_maximum_suppression(boxes_kept, scores_kept, 0.45)
+    return Faces(boxes_kept[kept], scores_kept[kept])
+
+
+def hold_out(
+    photos: Sequence[AnnotatedPhoto], config: ProposalConfig
+) -> tuple[list[AnnotatedPhoto], list[AnnotatedPhoto]]:
+    """Photos to learn from, and photos to judge by; decided by each photo's name alone."""
+
+    def draw(photo: AnnotatedPhoto) -> float:
+        digest = hashlib.sha256(f"{config.loop.seed} {photo.name}".encode()).digest()
+        return int.from_bytes(digest[:8]) / 2**64
+
+    by_draw = sorted(photos, key=draw)
+    n_held = min(round(config.held_out * len(photos)), config.held_out_most)
+    held = {id(photo) for photo in by_draw[:n_held]}
+    return [p for p in photos if id(p) not in held], [p for p in photos if id(p) in held]
