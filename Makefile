@@ -1,0 +1,48 @@
+# Two commands do all the set-up themselves: `make demo` and `make test`.
+# Without make, the same steps stand in CONTRIBUTING.md.
+
+VENV ?= .venv
+PYTHON ?= python3
+RUN = $(VENV)/bin
+OUT ?= demo-out
+
+.PHONY: help demo test lint check wheel clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    run everything on data that comes along; writes $(OUT)/report.html"
+	@echo "make test    the fast test suite"
+	@echo "make lint    style and types"
+	@echo "make check   test, lint and the slow tests: all that CI runs"
+	@echo "make wheel   build the wheel into dist/"
+
+demo: $(VENV)/.demo
+	$(RUN)/facesmith demo --out $(OUT) --force
+
+test: $(VENV)/.dev
+	$(RUN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/codespell src tests docs benchmarks README.md CHANGELOG.md CONTRIBUTING.md
+
+check: test lint
+	$(RUN)/python -m pytest -m slow
+
+wheel: $(VENV)/.dev
+	$(RUN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "facesmith needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp per set of packages: installing again only when what is asked for has changed.
+$(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	@touch $@
