@@ -1,0 +1,68 @@
+"""Readers of face annotations. Every convention of a file ends here.
+
+Whatever the format, the result is the same: photos with boxes as `(x_min, y_min, x_max, y_max)` in
+pixels of the upright photo, continuous edges. What cannot be used is left out, named and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from facesmith.annotations.coco import read_coco, write_coco
+from facesmith.annotations.entries import ProblemLog, check_entries
+from facesmith.annotations.photos import AnnotatedPhoto, Annotations, Problem
+from facesmith.errors import AnnotationError
+
+__all__ = [
+    "FORMATS",
+    "AnnotatedPhoto",
+    "Annotations",
+    "Problem",
+    "load_annotations",
+    "write_coco",
+]
+
+FORMATS = ("coco",)
+
+
+def load_annotations(
+    path: str | Path,
+    images_dir: str | Path,
+    *,
+    format: str | None = None,  # noqa: A002  # the word of the option, --format
+    strict: bool = False,
+    categories: Sequence[str] | None = None,
+    progress: Callable[[], object] | None = None,
+) -> Annotations:
+    """Read annotated photos.
+
+    Args:
+        path: The annotations: a file, or a folder of files for the formats that have one a photo.
+        images_dir: Folder of the photos, which the names in the annotations start from.
+        format: One of `FORMATS`; `None`: told from the content.
+        strict: Raise at the first problem instead of leaving its photo or box out.
+        categories: Names or numbers of the categories that are faces; `None`: the only one, or the
+            one that is called face.
+        progress: Called once for every photo.
+
+    Returns:
+        The photos in the order of the annotations, and the problems.
+
+    Raises:
+        AnnotationError: If the annotations as a whole cannot be used; if `strict`, at the first
+            problem.
+    """
+    if format not in (None, *FORMATS):
+        raise ValueError(f"`format` must be one of {', '.join(FORMATS)}; got format={format!r}.")
+    path, images_dir = Path(path), Path(images_dir)
+    if not path.exists():
+        raise AnnotationError(f"{path} does not exist.")
+    if not images_dir.is_dir():
+        raise AnnotationError(f"The folder of the photos, {images_dir}, does not exist.")
+    log = ProblemLog(strict)
+    entries = read_coco(path, log, categories)
+    if not entries:
+        raise AnnotationError(f"{path} lists no photo.")
+    photos = check_entries(entries, images_dir, log, progress)
+    return Annotations(tuple(photos), tuple(log.problems))

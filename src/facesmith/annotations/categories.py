@@ -1,0 +1,49 @@
+"""Which of a file's categories are human faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from facesmith.errors import AnnotationError
+
+FACE_NAMES = ("face", "human face", "person-face", "person face", "faces")
+Key = TypeVar("Key", int, str)
+
+
+def choose_categories(
+    path: Path, names: Mapping[Key, str], wanted: Sequence[str] | None
+) -> set[Key]:
+    """Keys of the categories that are faces.
+
+    Args:
+        path: The annotations, for the message.
+        names: Key of each category in the file -> its name.
+        wanted: Names or keys that the user gave; `None`: the only category, or else the one whose
+            name says face.
+
+    Raises:
+        AnnotationError: If a wanted one is not there, or the choice is not clear.
+
+    Example:
+        >>> choose_categories(Path("a.json"), {1: "Face", 2: "car"}, None)
+        {1}
+    """
+    listed = ", ".join(repr(name) for name in names.values())
+    if wanted is not None:
+        chosen = {key for key, name in names.items() if name in wanted or str(key) in wanted}
+        spoken = {names[key] for key in chosen} | {str(key) for key in chosen}
+        for word in wanted:
+            if word not in spoken:
+                raise AnnotationError(f"{path}: there is no category {word!r}; found {listed}.")
+        return chosen
+    if len(names) <= 1:
+        return set(names)
+    chosen = {key for key, name in names.items() if name.strip().lower() in FACE_NAMES}
+    if len(chosen) != 1:
+        raise AnnotationError(
+            f"{path}: which category is the face? Found {listed}. Name it with --category (in "
+            "Python: categories=[...]), several times if several are."
+        )
+    return chosen

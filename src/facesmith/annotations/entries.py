@@ -1,0 +1,213 @@
+"""From what a format's reader found to photos that can be relied on.
+
+The readers only parse and convert to continuous `x_min, y_min, x_max, y_max`. Whatever can be wrong
+with a box or a photo, whichever format it came from, is checked here, once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from facesmith.annotations.photos import AnnotatedPhoto, Problem
+from facesmith.errors import AnnotationError, ImageError
+
+# A box cut off by the photo's border by more than this part of its area shows too little of a face.
+LEAST_INSIDE = 0.5
+_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 stand for turned by a quarter
+
+
+@dataclass(frozen=True)
+class BoxEntry:
+    """One box as a file gives it, converted to continuous corners but not checked."""
+
+    where: str
+    corners: tuple[float, float, float, float]
+    ignored: bool = False
+
+
+@dataclass
+class PhotoEntry:
+    """One photo as a file gives it, not checked.
+
+    Attributes:
+        where: File and entry, for messages.
+        name: Path below the folder of the photos.
+        boxes: Its boxes.
+        size_wh: Width and height if the file states them, pixels.
+        complete: `False` once the reader had to leave out a box of it.
+    """
+
+    where: str
+    name: str
+    boxes: list[BoxEntry] = field(default_factory=list)
+    size_wh: tuple[int, int] | None = None
+    complete: bool = True
+
+
+class ProblemLog:
+    """Collects problems, or raises the first one if `strict`."""
+
+    def __init__(self, strict: bool) -> None:
+        self._strict = strict
+        self.problems: list[Problem] = []
+
+    def add(self, where: str, message: str, skipped: Literal["photo", "box"]) -> None:
+        """Note that a photo or a box is left out.
+
+        Raises:
+            AnnotationError: If the log is strict.
+        """
+        problem = Problem(where, message, skipped)
+        if self._strict:
+            raise AnnotationError(str(problem))
+        self.problems.append(problem)
+
+
+def check_entries(
+    entries: Iterable[PhotoEntry],
+    images_dir: Path,
+    log: ProblemLog,
+    progress: Callable[[], object] | None = None,
+) -> list[AnnotatedPhoto]:
+    """Photos that exist and open, with boxes that lie inside them.
+
+    A photo that is listed again keeps its first place, and the boxes of all its entries: were the
+    later ones dropped, their faces would be taken for background.
+
+    Args:
+        entries: What a reader found.
+        images_dir: Folder that the entries' names start from.
+        log: Where problems go.
+        progress: Called once for every entry.
+    """
+    merged: dict[str, PhotoEntry] = {}
+    for entry in entries:
+        entry.name = entry.name.replace("\\", "/").removeprefix("./")
+        first = merged.setdefault(entry.name, entry)
+        if first is not entry:
+            log.add(
+                entry.where,
+                f"the photo {entry.name} is listed again (first: {first.where}). "
+                "Its boxes are added to the first entry.",
+                "photo",
+            )
+            first.boxes += entry.boxes
+            first.complete &= entry.complete
+    photos = []
+    for entry in merged.values():
+        photo = _check_photo(entry, images_dir, log)
+        if photo is not None:
+            photos.append(photo)
+        if progress is not None:
+            progress()
+    return photos
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photo once it is upright, from the file's header alone.
+
+    Raises:
+        ImageError: If the file is missing, cannot be read, or is no image.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a remark on the file's metadata is not for the user
+            with Image.open(path) as image:
+                width, height = image.size
+                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except FileNotFoundError:
+        raise ImageError(f"{path} does not exist.") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path} is not an image, or its beginning is damaged.") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{path} is too large to be opened.") from None
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for damaged files
+        raise ImageError(f"{path} cannot be read: {error}") from error
+    return (height, width) if turned else (width, height)
+
+
+def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> AnnotatedPhoto | None:
+    path = images_dir / entry.name
+    try:
+        size_wh = read_size(path)
+    except ImageError as error:
+        log.add(entry.where, f"{error} The photo is left out.", "photo")
+        return None
+    if entry.size_wh is not None and entry.size_wh != size_wh:
+        stated, found = ("x".join(map(str, size)) for size in (entry.size_wh, size_wh))
+        log.add(
+            entry.where,
+            f"the size of {entry.name} is given as {stated} pixels, but the file, upright, has "
+            f"{found}: its boxes would miss the faces. Annotate the photo at its present size. "
+            "The photo is left out.",
+            "photo",
+        )
+        return None
+    corners, ignored, complete = [], [], entry.complete
+    seen: dict[tuple[float, ...], str] = {}
+    for box in entry.boxes:
+        if box.corners in seen:
+            log.add(box.where, f"repeats the box of {seen[box.corners]}. It counts once.", "box")
+            continue
+        seen[box.corners] = box.where
+        kept = _check_box(box, size_wh, log)
+        if kept is None:
+            complete = False
+        else:
+            corners.append(kept)
+            ignored.append(box.ignored)
+    return AnnotatedPhoto(
+        path=path,
+        boxes=np.array(corners, np.float32).reshape(-1, 4),
+        ignored=np.array(ignored, np.bool_),
+        name=entry.name,
+        width=size_wh[0],
+        height=size_wh[1],
+        complete=complete,
+    )
+
+
+def _check_box(
+    box: BoxEntry, size_wh: tuple[int, int], log: ProblemLog
+) -> tuple[float, float, float, float] | None:
+    """The box clipped to the photo, or nothing and a word why."""
+    x_min, y_min, x_max, y_max = box.corners
+    if not all(isfinite(edge) for edge in box.corners):
+        shown = ", ".join(f"{edge:g}" for edge in box.corners)
+        log.add(box.where, f"expected four finite numbers, got the corners {shown}.", "box")
+        return None
+    width, height = x_max - x_min, y_max - y_min
+    # Below a thousandth of a pixel the corners may coincide in float32.
+    if min(width, height) < 1e-3:
+        log.add(
+            box.where,
+            f"expected a width and a height above 0, got {width:g} and {height:g} pixels.",
+            "box",
+        )
+        return None
+    clipped = (
+        max(x_min, 0.0),
+        max(y_min, 0.0),
+        min(x_max, float(size_wh[0])),
+        min(y_max, float(size_wh[1])),
+    )
+    sides = clipped[2] - clipped[0], clipped[3] - clipped[1]
+    inside = max(sides[0], 0.0) * max(sides[1], 0.0) / (width * height)
+    if min(sides) < 1e-3 or inside < LEAST_INSIDE:
+        shown = ", ".join(f"{edge:g}" for edge in box.corners)
+        log.add(
+            box.where,
+            f"expected a box with at least {LEAST_INSIDE:.0%} of its area inside the photo of "
+            f"{size_wh[0]}x{size_wh[1]} pixels, got {inside:.0%} (corners {shown}).",
+            "box",
+        )
+        return None
+    return clipped

@@ -1,0 +1,100 @@
+"""What every annotation format becomes: photos with boxes, and the problems met on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in the annotations that could not be used, and was left out.
+
+    Attributes:
+        where: File and entry: a line number in text formats, an annotation's id in COCO JSON.
+        message: What was expected, what was found, and the way out.
+        skipped: What was left out because of it: the whole photo, or one box of it.
+    """
+
+    where: str
+    message: str
+    skipped: Literal["photo", "box"]
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedPhoto:
+    """A photo and its faces.
+
+    Attributes:
+        path: Where the file lies.
+        boxes: float32 `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels of the upright photo,
+            continuous edges, inside the photo. A face-free photo has none. Read-only.
+        ignored: bool `(n,)`, read-only. `True` for a box that is neither a face to learn nor
+            background: a crowd, a face too unclear to count.
+        name: The path below the folder of the photos, written with `/`; unique.
+        width: Width of the upright photo, pixels.
+        height: Height of the upright photo, pixels.
+        complete: `False` when a box of this photo had to be left out. A face may then be where
+            no box says so, and its surroundings are no safe background.
+
+    Raises:
+        ValueError: If the arrays disagree, or a box is not finite, has no area, or leaves the
+            photo.
+    """
+
+    path: Path
+    boxes: npt.NDArray[np.float32]
+    ignored: npt.NDArray[np.bool_]
+    name: str
+    width: int
+    height: int
+    complete: bool = True
+
+    def __post_init__(self) -> None:
+        boxes = np.array(self.boxes, dtype=np.float32)
+        ignored = np.array(self.ignored, dtype=np.bool_)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"`boxes` must have shape (n, 4); got {boxes.shape}.")
+        if ignored.shape != (len(boxes),):
+            raise ValueError(
+                f"`ignored` must have shape ({len(boxes)},), one per box; got {ignored.shape}."
+            )
+        limit = np.array([self.width, self.height], np.float32)
+        inside = (boxes[:, :2] >= 0) & (boxes[:, 2:] <= limit) & (boxes[:, :2] < boxes[:, 2:])
+        if not inside.all():
+            raise ValueError(
+                f"`boxes` must have an area and lie inside the photo of {self.width}x{self.height} "
+                f"pixels; got {boxes[~inside.all(axis=1)][0].tolist()} in {self.name}."
+            )
+        boxes.setflags(write=False)
+        ignored.setflags(write=False)
+        object.__setattr__(self, "boxes", boxes)
+        object.__setattr__(self, "ignored", ignored)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The photos of an annotation file in its order, and what had to be left out.
+
+    Attributes:
+        photos: The photos that can be used, face-free ones among them.
+        problems: One entry for every photo or box that was left out.
+    """
+
+    photos: tuple[AnnotatedPhoto, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @property
+    def n_faces(self) -> int:
+        """Number of boxes that are faces to learn."""
+        return sum(int((~photo.ignored).sum()) for photo in self.photos)

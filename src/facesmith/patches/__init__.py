@@ -1,0 +1,1 @@
+"""Patches for the classifier: cutting, choosing, splitting, keeping them in a file."""
