@@ -1,0 +1,113 @@
+"""`facesmith train`: patches or annotated photos in, a run folder with weights out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Run folder to write: config, log, checkpoints, weights, metrics.",
+)
+@click.option(
+    "--network",
+    type=click.Choice(["compact", "pointwise", "tiny-darknet"]),
+    help="Classifier network.  [default: compact]",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 40 | 30]")
+@click.option("--batch-size", type=click.IntRange(1), help="Patches per step.  [default: 64]")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Highest learning rate.  [default: by network]",
+)
+@click.option("--seed", type=click.IntRange(0), help="Of weights, order and changes.  [default: 0]")
+@click.option(
+    "--augment/--no-augment",
+    default=None,
+    help="Change patches at random while training.  [default: on, off for pointwise]",
+)
+@click.option(
+    "--early-stop",
+    type=click.IntRange(0),
+    help="Stop after so many epochs without a lower validation loss; 0: never.  [default: 0]",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0),
+    help="Stop after so many seconds; --resume goes on from there.  [default: none]",
+)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file of settings, or an earlier run's config.json; options here go before it.",
+)
+@click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
+@click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress bar and no table.")
+def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> None:
+    """Train a classifier on a patches file.
+
+    DATA is the .npz that `facesmith prepare` wrote. The run folder gets weights that need no
+    training framework (classifier.onnx), the settings, a log for people and for TensorBoard, and
+    checkpoints. A training that was stopped or killed at any moment goes on with --resume and ends
+    with the same weights, to the byte, as if nothing had happened.
+
+    \b
+    Example:
+      facesmith train patches.npz --network compact --out runs/compact
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
+
+    as_json, quiet = options.pop("as_json"), options.pop("quiet")
+    metrics = train_classifier(
+        data, out, _classifier_config(**options), resume=resume, force=force, quiet=quiet
+    )
+    if as_json:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps(metrics))
+    elif not quiet:
+        _print_classifier(metrics, out)
+
+
+def _classifier_config(
+    network: str | None, config: Path | None, augment: bool | None, **options: Any
+) -> Any:
+    """The network's defaults, changed by the file, changed by the options that were given."""
+    from facesmith.training.classifier import ClassifierConfig, read_changes  # noqa: PLC0415
+
+    changes = read_changes(config) if config else {}
+    settings = ClassifierConfig.for_network(network or changes.get("network", "compact"))
+    settings = settings.updated({k: v for k, v in changes.items() if k != "network"})
+    given = {name: value for name, value in options.items() if value is not None}
+    own = {name: given.pop(name) for name in ("batch_size",) if name in given}
+    if augment is not None:
+        own["augmentation"] = (settings.to_dict()["augmentation"] or {}) if augment else None
+    return settings.updated({**own, "loop": given})
+
+
+def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
+    click.echo(
+        f"{metrics['network']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs "
+        f"({metrics['stopped']}) in {metrics['seconds']:.0f} s, "
+        f"{metrics['patches_per_second']:,.0f} patches/s"
+    )
+    for name in ("validation", "test"):
+        if name in metrics:
+            part = metrics[name]
+            click.echo(
+                f"  {name:<10}  accuracy {part['accuracy']:.4f}   AUC {part['auc']:.5f}   "
+                f"({part['rows']:,} rows)"
+            )
+    click.echo(f"  weights     {out / 'classifier.onnx'}")
+    click.echo(f"Next: facesmith roc {out}")

@@ -1,0 +1,90 @@
+"""Files that are either the old ones or the new ones, never half of each."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from facesmith.errors import TrainingError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` at once, when all of it is on the disk.
+
+    It is written beside `path` under the suffix `.tmp`, flushed to the disk and then renamed, which
+    the system does in one step. Whatever ends the program before, a kill or a lost power supply
+    included, leaves the old file whole.
+
+    Args:
+        path: The file to make or to replace; its folder exists.
+
+    Raises:
+        TrainingError: If the disk is full or the file cannot be written; the old one is still
+            there.
+    """
+    path = Path(path)
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except BaseException as error:
+        _remove(temporary)
+        reason = _os_error(error)
+        if reason is None:
+            raise
+        full = reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        why = "the disk is full" if full else str(reason.strerror or reason)
+        raise TrainingError(f"Cannot write {path}: {why}.") from error
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a whole file, see `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write indented JSON, see `replacing`."""
+    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def checksum(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _os_error(error: BaseException | None) -> OSError | None:
+    """The operating system's error behind this one: PyTorch reports it as a RuntimeError."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return  # a left-over beside the old file does no harm; the first error is the one to tell
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the renaming itself on the disk, where the system can (Windows cannot)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

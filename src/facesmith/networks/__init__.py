@@ -1,0 +1,1 @@
+"""The neural nets, as PyTorch modules. Only training and export import this package."""

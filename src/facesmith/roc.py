@@ -1,0 +1,310 @@
+"""The ROC curve of scored rows: area, operating point, accuracy, bootstrap. Arrays in, arrays out.
+
+A row counts as a face when its score is at least the threshold. The true positive rate (TPR) is
+the share of the faces that count as faces, the false positive rate (FPR) that of the others.
+
+Defined answers for the awkward cases: rows of equal score move together, a tie between a face and
+a non-face counts half in the area. Where one of the two labels is missing, the rates of the
+missing one, the area and the best point are NaN, and an `UndefinedMetricWarning` says so; the
+accuracy remains defined. A score that is NaN or infinite is an error: there is no place for it in
+an order of scores.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+Interval = tuple[float, float]
+
+# The exercise lists its thresholds nowhere; hundredths reproduce the look of its figure.
+EXERCISE_THRESHOLDS: FloatArray = np.linspace(0, 1, 101)
+
+_CHUNK = 4_000_000  # entries of one array while resampling: 32 MB
+
+
+class UndefinedMetricWarning(UserWarning):
+    """A figure is NaN because one of the two labels is missing."""
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """One point of a ROC curve; all NaN where the curve is undefined."""
+
+    threshold: float
+    tpr: float
+    fpr: float
+
+
+@dataclass(frozen=True, eq=False)
+class RocCurve:
+    """Rates by falling threshold.
+
+    Attributes:
+        fpr: False positive rates, float64 `(k,)`, not falling.
+        tpr: True positive rates, float64 `(k,)`, not falling.
+        thresholds: Float64 `(k,)`, falling; the first of a full curve is infinite, where nothing
+            counts as a face.
+    """
+
+    fpr: FloatArray
+    tpr: FloatArray
+    thresholds: FloatArray
+
+    @property
+    def auc(self) -> float:
+        """Area under the straight lines from (0, 0) through the points to (1, 1)."""
+        fpr = np.concatenate([[0.0], self.fpr, [1.0]])
+        tpr = np.concatenate([[0.0], self.tpr, [1.0]])
+        return float(np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2))
+
+    @property
+    def best(self) -> OperatingPoint:
+        """The point nearest to (0, 1); among equally near ones that of the highest threshold."""
+        distance = np.square(self.fpr) + np.square(1 - self.tpr)
+        if not len(distance) or np.isnan(distance).all():
+            return OperatingPoint(np.nan, np.nan, np.nan)
+        i = int(np.argmin(distance))
+        return OperatingPoint(float(self.thresholds[i]), float(self.tpr[i]), float(self.fpr[i]))
+
+
+@dataclass(frozen=True)
+class RocIntervals:
+    """Bootstrap intervals, each `(low, high)`.
+
+    Attributes:
+        auc: Of the area under the curve.
+        accuracy: Of the accuracy at the first threshold given.
+        accuracy_at_best: Of the accuracy at the operating point's threshold.
+        tpr: Of the true positive rate there.
+        fpr: Of the false positive rate there.
+    """
+
+    auc: Interval
+    accuracy: Interval
+    accuracy_at_best: Interval
+    tpr: Interval
+    fpr: Interval
+
+
+def roc_curve(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, thresholds: npt.ArrayLike | None = None
+) -> RocCurve:
+    """The ROC curve of scored rows.
+
+    Args:
+        labels: 1 for a face, 0 for anything else, `(n,)`.
+        scores: Finite numbers, `(n,)`; higher means more likely a face.
+        thresholds: Where to evaluate the curve, any order; by default at every distinct score,
+            with infinity before, so that the curve runs from (0, 0) to (1, 1).
+
+    Returns:
+        The curve. Where a label is missing, its rate is NaN throughout.
+
+    Raises:
+        ValueError: If shapes disagree, a label is neither 0 nor 1, a score is NaN or infinite, or
+            a threshold is NaN.
+
+    Warns:
+        UndefinedMetricWarning: If a label is missing.
+
+    Example:
+        >>> curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> curve.auc, curve.best
+        (0.75, OperatingPoint(threshold=0.8, tpr=0.5, fpr=0.0))
+    """
+    labels, scores = _checked(labels, scores)
+    if thresholds is None:
+        cuts = np.concatenate([[np.inf], np.unique(scores)[::-1]])
+    else:
+        cuts = np.unique(np.asarray(thresholds, dtype=np.float64))[::-1]
+        if np.isnan(cuts).any():
+            raise ValueError("`thresholds` must be numbers; got NaN among them. Leave it out.")
+    faces, others = np.sort(scores[labels]), np.sort(scores[~labels])
+    missing = [name for name, rows in (("face", faces), ("non-face", others)) if not len(rows)]
+    if missing:
+        warnings.warn(
+            f"No {' and no '.join(missing)} among {len(labels)} rows: the ROC curve, its area and "
+            "its best point are undefined (NaN).",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+    return RocCurve(_share_from(others, cuts), _share_from(faces, cuts), cuts)
+
+
+def area_under_curve(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
+    """How often a face scores above a non-face, over all pairs; a tie counts half.
+
+    The same as `roc_curve(labels, scores).auc`, without the curve.
+
+    Args:
+        labels: 1 for a face, 0 for anything else, `(n,)`.
+        scores: Finite numbers, `(n,)`.
+
+    Returns:
+        The area, in [0, 1]; NaN without a warning if a label is missing.
+
+    Raises:
+        ValueError: As `roc_curve`.
+
+    Source:
+        The Mann-Whitney U statistic, divided by the number of pairs.
+
+    Example:
+        >>> area_under_curve([0, 1, 1], [0.5, 0.5, 0.9])
+        0.75
+    """
+    labels, scores = _checked(labels, scores)
+    faces, others = scores[labels], np.sort(scores[~labels])
+    if not len(faces) or not len(others):
+        return float("nan")
+    below = np.searchsorted(others, faces, side="left")
+    not_above = np.searchsorted(others, faces, side="right")
+    return float((below.sum() + not_above.sum()) / (2 * len(faces) * len(others)))
+
+
+def accuracy(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5) -> float:
+    """Share of the rows that fall on the right side of the threshold; NaN for no rows.
+
+    Example:
+        >>> accuracy([0, 1, 1], [0.2, 0.5, 0.4])
+        0.6666666666666666
+    """
+    labels, scores = _checked(labels, scores)
+    return float(np.mean((scores >= threshold) == labels)) if len(labels) else float("nan")
+
+
+def bootstrap_intervals(
+    labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    *,
+    best_threshold: float,
+    threshold: float = 0.5,
+    groups: npt.ArrayLike | None = None,
+    n_resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> RocIntervals:
+    """How far the figures would move with other rows of the same kind.
+
+    Percentile intervals over resamples with replacement. Rows of one photo resemble each other,
+    so that whole photos are drawn where they are known: resampling rows would promise too much.
+    Thresholds stay fixed. Resamples that lack a label do not count.
+
+    Args:
+        labels: 1 for a face, 0 for anything else, `(n,)`.
+        scores: Finite numbers, `(n,)`.
+        best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
+        threshold: Where `accuracy` is taken.
+        groups: Any integers `(n,)`; rows of equal number are drawn together. By default every row
+            is drawn for itself.
+        n_resamples: How many resamples.
+        level: Probability that an interval covers.
+        seed: Of the draws.
+
+    Returns:
+        The intervals; `(nan, nan)` where a figure is undefined.
+
+    Raises:
+        ValueError: As `roc_curve`, or if there is not one group per row.
+
+    Source:
+        Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13; Field and
+        Welsh, "Bootstrapping clustered data", 2007, for drawing whole clusters.
+    """
+    labels, scores = _checked(labels, scores)
+    if groups is None:
+        members = np.arange(len(labels))
+    else:
+        groups = np.asarray(groups)
+        if groups.shape != labels.shape:
+            raise ValueError(
+                f"`groups` must have one entry per row; got shape {groups.shape} for "
+                f"{len(labels)} rows."
+            )
+        members = np.unique(groups, return_inverse=True)[1]
+    if not len(labels):
+        undefined = (float("nan"), float("nan"))
+        return RocIntervals(undefined, undefined, undefined, undefined, undefined)
+    order = np.argsort(scores, kind="stable")
+    labels, scores, members = labels[order], scores[order], members[order]
+    n_groups = int(members.max()) + 1
+    generator = np.random.default_rng(seed)
+    figures: list[FloatArray] = []
+    step = max(_CHUNK // max(len(labels), n_groups), 1)
+    for start in range(0, n_resamples, step):
+        n = min(step, n_resamples - start)
+        drawn = generator.integers(0, n_groups, (n, n_groups)) + n_groups * np.arange(n)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n * n_groups).reshape(n, n_groups)
+        weights = counts[:, members].astype(np.float64)
+        figures.append(_weighted_figures(labels, scores, weights, threshold, best_threshold))
+    tails = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
+    rows = np.concatenate(figures, axis=1)
+    intervals: list[Interval] = []
+    for row in rows:
+        known = row[~np.isnan(row)]
+        low, high = np.percentile(known, tails) if len(known) else (np.nan, np.nan)
+        intervals.append((float(low), float(high)))
+    return RocIntervals(*intervals)
+
+
+def _weighted_figures(
+    labels: npt.NDArray[np.bool_],
+    scores: FloatArray,
+    weights: FloatArray,
+    threshold: float,
+    best_threshold: float,
+) -> FloatArray:
+    """AUC, accuracy, accuracy at the best threshold, TPR, FPR `(5, r)` of `r` weightings.
+
+    Rows come by rising score; `weights` is `(r, n)`.
+    """
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(scores) > 0]))  # of equal scores
+    faces = np.add.reduceat(weights * labels, starts, axis=1)
+    others = np.add.reduceat(weights * ~labels, starts, axis=1)
+    n_faces, n_others = faces.sum(axis=1), others.sum(axis=1)
+    below = np.cumsum(others, axis=1) - others
+    pairs = (faces * (below + others / 2)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auc = pairs / (n_faces * n_others)
+        hits = weights @ (labels & (scores >= best_threshold))
+        false_alarms = weights @ (~labels & (scores >= best_threshold))
+        tpr, fpr = hits / n_faces, false_alarms / n_others
+    total = n_faces + n_others
+    right = weights @ ((scores >= threshold) == labels)
+    right_at_best = hits + n_others - false_alarms
+    return np.stack([auc, right / total, right_at_best / total, tpr, fpr])
+
+
+def _share_from(sorted_scores: FloatArray, cuts: FloatArray) -> FloatArray:
+    """Share of the scores that are at least each cut; NaN for no scores."""
+    n = len(sorted_scores)
+    if not n:
+        return np.full(len(cuts), np.nan)
+    return (n - np.searchsorted(sorted_scores, cuts, side="left")) / n
+
+
+def _checked(
+    labels: npt.ArrayLike, scores: npt.ArrayLike
+) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+    label_array = np.asarray(labels)
+    score_array = np.asarray(scores, dtype=np.float64)
+    if label_array.ndim != 1 or label_array.shape != score_array.shape:
+        raise ValueError(
+            "`labels` and `scores` must be two lists of equal length; "
+            f"got shapes {label_array.shape} and {score_array.shape}."
+        )
+    if not np.isin(label_array, (0, 1)).all():
+        bad = label_array[~np.isin(label_array, (0, 1))][0]
+        raise ValueError(f"`labels` must be 0 or 1; got {bad}. 1 is a face, 0 anything else.")
+    if not np.isfinite(score_array).all():
+        bad = np.flatnonzero(~np.isfinite(score_array))
+        raise ValueError(
+            f"`scores` must be finite; got {score_array[bad[0]]} in row {bad[0]}, and {len(bad)} "
+            "such rows in all. Leave these rows out, or find out why they have no score."
+        )
+    return label_array.astype(bool), score_array

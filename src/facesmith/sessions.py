@@ -1,0 +1,63 @@
+"""Opens weights files: ONNX with a description of themselves inside, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from facesmith.errors import WeightsError
+
+METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
+
+
+def open_session(
+    path: str | Path, *, kind: str, threads: int = 1
+) -> tuple[onnxruntime.InferenceSession, dict[str, Any]]:
+    """A session on a weights file, and what the file says of itself.
+
+    Args:
+        path: The `.onnx` file.
+        kind: What the file must hold, for example `"classifier"`.
+        threads: CPU threads of one run. One is the best choice for small nets: more threads wait
+            for each other longer than they compute.
+
+    Returns:
+        The session, and the description: `kind`, `network`, `preprocessing` and more.
+
+    Raises:
+        WeightsError: If the file is missing, damaged, not made by facesmith or of another kind.
+        ValueError: If `threads` is not positive.
+    """
+    path = Path(path)
+    if threads < 1:
+        raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file. Pass the .onnx file of a run folder.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: warnings concern who exported, not who runs
+    try:
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # the runtime's exceptions have no common base
+        raise WeightsError(
+            f"{path} is not a usable ONNX file, it may be truncated ({error}). "
+            "Export or copy it again."
+        ) from error
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise WeightsError(
+            f"{path}: expected the metadata entry '{METADATA_KEY}', found none. "
+            "Only weights that facesmith exported can be used."
+        )
+    metadata: dict[str, Any] = json.loads(text)
+    if metadata.get("kind") != kind:
+        raise WeightsError(
+            f"{path} holds weights of kind '{metadata.get('kind')}'; expected '{kind}'."
+        )
+    return session, metadata

@@ -1,0 +1,329 @@
+"""A patches file in, a trained and exported classifier out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facesmith.classifier import load_classifier
+from facesmith.errors import TrainingError
+from facesmith.export import export_classifier
+from facesmith.files import checksum, write_json
+from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_classifier
+from facesmith.patches import Patches, load_patches
+from facesmith.roc import area_under_curve
+from facesmith.training.augmentation import Augmentation, augment
+from facesmith.training.loop import LoopConfig, available_cores, run_loop
+from facesmith.training.runs import RunFolder
+
+WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
+SPLITS = {"train": 0, "validation": 1, "test": 2}  # as patches files number them
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Everything that decides what a classifier training produces, beside the patches."""
+
+    network: str = "compact"
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            epochs=40, learning_rate=4e-3, average_decay=0.995, checkpoint_seconds=30.0
+        )
+    )
+    batch_size: int = 64  # patches per step
+    weight_decay: float = 1e-2  # decoupled, on weights of two axes and more
+    label_smoothing: float = 0.1  # targets 0.05 and 0.95: a wrong label pulls less
+    augmentation: Augmentation | None = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise TrainingError(
+                f"`network` must be one of {', '.join(NETWORKS)}; got {self.network!r}."
+            )
+        for name, value, low in (
+            ("batch_size", self.batch_size, 1),
+            ("epochs", self.loop.epochs, 1),
+            ("early_stop", self.loop.early_stop, 0),
+            ("threads", self.loop.threads, 0),
+        ):
+            if value < low:
+                raise TrainingError(f"`{name}` must be at least {low}; got {name}={value}.")
+        if not self.loop.learning_rate > 0:
+            raise TrainingError(
+                f"`learning_rate` must be positive; got learning_rate={self.loop.learning_rate}."
+            )
+
+    @classmethod
+    def for_network(cls, network: str) -> ClassifierConfig:
+        """The defaults of a network.
+
+        `pointwise` trains as the exercise does: plain Adam at 1e-3, patches and labels as they
+        are. The others train with augmentation, smoothed labels and averaged weights.
+        """
+        config = cls(network=network)
+        if network == "pointwise":
+            loop = dataclasses.replace(
+                config.loop, epochs=30, learning_rate=1e-3, average_decay=0.0, final_fraction=1.0
+            )
+            return dataclasses.replace(
+                config, loop=loop, weight_decay=0.0, label_smoothing=0.0, augmentation=None
+            )
+        if network == "tiny-darknet":
+            return dataclasses.replace(
+                config, loop=dataclasses.replace(config.loop, epochs=30, learning_rate=2e-3)
+            )
+        return config
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain nested values, ready for JSON."""
+        return asdict(self)
+
+    def updated(self, changes: Mapping[str, Any]) -> ClassifierConfig:
+        """These settings with some of them changed.
+
+        Args:
+            changes: Name -> value; nested like `to_dict` does.
+
+        Raises:
+            TrainingError: If a name is unknown or a value has the wrong type.
+
+        Example:
+            >>> ClassifierConfig().updated({"loop": {"epochs": 3}}).loop.epochs
+            3
+        """
+        merged = _merge(self.to_dict(), changes, "")
+        merged["loop"] = LoopConfig(**merged["loop"])
+        if merged["augmentation"] is not None:
+            merged["augmentation"] = Augmentation(**merged["augmentation"])
+        return ClassifierConfig(**merged)
+
+
+class ClassifierTask:
+    """Patches in, logits out; see `facesmith.training.loop.Task`."""
+
+    monitor = "loss"
+    higher_is_better = False
+
+    def __init__(self, patches: Patches, config: ClassifierConfig) -> None:
+        self._config = config
+        self._images = patches.images
+        self._labels = patches.labels[:, 0].astype(np.float32)
+        self._training = np.flatnonzero(patches.splits == SPLITS["train"])
+        self._validation = np.flatnonzero(patches.splits == SPLITS["validation"])
+        for name, rows in (("training", self._training), ("validation", self._validation)):
+            if len(np.unique(self._labels[rows])) < 2:
+                raise TrainingError(
+                    f"The {name} rows must hold faces and non-faces; got {len(rows)} rows, "
+                    f"{int(self._labels[rows].sum())} of them faces. Prepare more photos."
+                )
+        self._batch_size = min(config.batch_size, len(self._training))
+        self.steps_per_epoch = len(self._training) // self._batch_size
+        self.rows_per_epoch = self.steps_per_epoch * self._batch_size
+        self.network: nn.Module = build_classifier(config.network, seed=config.loop.seed)
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        plain = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": config.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
+            lr=config.loop.learning_rate,
+            fused=True,
+        )
+
+    def batch(self, epoch: int, step: int) -> Any:
+        """Patches, labels and, where there is augmentation, matrices and offsets of colour."""
+        seed, size = self._config.loop.seed, self._batch_size
+        order = np.random.default_rng([seed, epoch]).permutation(self._training)
+        rows = order[step * size : (step + 1) * size]
+        labels = torch.from_numpy(self._labels[rows])
+        settings = self._config.augmentation
+        if settings is None:
+            return torch.from_numpy(self._images[rows]), labels
+        changed = augment(self._images, rows, settings, seed=seed, epoch=epoch)
+        return (
+            *(torch.from_numpy(part) for part in changed[:1]),
+            labels,
+            *(torch.from_numpy(part) for part in changed[1:]),
+        )
+
+    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """Binary cross-entropy; and binary accuracy at a score of 0.5."""
+        patches, labels, *colour = batch
+        if colour:
+            matrices, offsets = colour
+            n, height, width, _ = patches.shape
+            pixels = torch.baddbmm(offsets, patches.reshape(n, -1, 3).float(), matrices)
+            patches = pixels.clamp_(0, 255).reshape(n, height, width, 3)
+        logits = network(patches).float()
+        smoothing = self._config.label_smoothing
+        targets = labels * (1 - smoothing) + smoothing / 2
+        loss = functional.binary_cross_entropy_with_logits(logits, targets)
+        accuracy = ((logits.detach() >= 0) == (labels > 0.5)).float().mean()
+        return loss, {"accuracy": accuracy}
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Cross-entropy, accuracy and area under the ROC curve on the validation rows."""
+        rows = self._validation
+        device = next(network.parameters()).device
+        logits = torch.cat(
+            [
+                network(torch.from_numpy(self._images[rows[i : i + 256]]).to(device)).cpu()
+                for i in range(0, len(rows), 256)
+            ]
+        )
+        labels = torch.from_numpy(self._labels[rows])
+        loss = functional.binary_cross_entropy_with_logits(logits, labels)
+        return {
+            "loss": float(loss),
+            "accuracy": float(((logits >= 0) == (labels > 0.5)).float().mean()),
+            "auc": area_under_curve(labels.numpy(), logits.numpy()),
+        }
+
+
+def train_classifier(
+    patches_path: str | Path,
+    out: str | Path,
+    config: ClassifierConfig | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Train a classifier on a patches file, export it, and judge it on the held-out rows.
+
+    Args:
+        patches_path: The `.npz` that `facesmith prepare` wrote.
+        out: The run folder.
+        config: Settings; by default those of `compact`.
+        resume: Go on with what the run folder holds.
+        force: Start anew over what the run folder holds.
+        quiet: No progress bar.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        PatchesError: If the patches file cannot be used.
+        TrainingError: If the training cannot start, or ends early.
+    """
+    config = config or ClassifierConfig()
+    # The number of threads decides the order of summation, and so the last bits of the weights.
+    threads = config.loop.threads or available_cores()
+    config = dataclasses.replace(config, loop=dataclasses.replace(config.loop, threads=threads))
+    patches = load_patches(patches_path)
+    run = RunFolder(out)
+    about = {
+        "task": "classifier",
+        "data": checksum(patches_path),
+        "data_path": str(Path(patches_path).resolve()),
+        **config.to_dict(),
+    }
+    task = ClassifierTask(patches, config)
+    run.start(about, resume=resume, force=force)
+    result = run_loop(
+        task,
+        config.loop,
+        run,
+        rows_per_epoch=task.rows_per_epoch,
+        resume=resume,
+        quiet=quiet,
+    )
+    model = build_classifier(config.network)
+    model.load_state_dict(result.weights)
+    weights_path = run.path / WEIGHTS_NAME
+    difference = export_classifier(model, weights_path, network=config.network)
+    metrics = {
+        "task": "classifier",
+        "network": config.network,
+        "parameters": count_parameters(model),
+        "stopped": result.stopped,
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch + 1,
+        "seconds": round(result.seconds, 2),
+        "patches_per_second": round(result.rows_per_second, 1),
+        "onnx_difference": difference,
+        **_figures(weights_path, patches, threads),
+    }
+    write_json(run.metrics_path, metrics)
+    return metrics
+
+
+def read_changes(path: str | Path) -> dict[str, Any]:
+    """Settings from a JSON file: those to change, or the `config.json` of an earlier run.
+
+    Raises:
+        TrainingError: If the file is not JSON with an object in it.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path}: expected a JSON file with settings ({error}).") from error
+    if isinstance(content, dict) and "facesmith" in content:
+        content = {k: v for k, v in content["config"].items() if k not in _NOT_SETTINGS}
+    if not isinstance(content, dict):
+        raise TrainingError(
+            f'{path}: expected a JSON object such as {{"loop": {{"epochs": 20}}}}, '
+            f"got a {type(content).__name__}."
+        )
+    return content
+
+
+_NOT_SETTINGS = frozenset({"task", "data", "data_path"})  # of a run's config.json
+
+
+def count_parameters(model: PatchClassifier) -> int:
+    """Trained numbers of a network."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def _figures(weights_path: Path, patches: Patches, threads: int) -> dict[str, Any]:
+    """Accuracy and AUC of the exported weights on the rows that were not trained on."""
+    classifier = load_classifier(weights_path, threads=threads)
+    figures: dict[str, Any] = {}
+    for name in ("validation", "test"):
+        rows = patches.splits == SPLITS[name]
+        labels = patches.labels[rows, 0]
+        if len(np.unique(labels)) < 2:
+            continue
+        scores = classifier(patches.images[rows])
+        figures[name] = {
+            "rows": int(rows.sum()),
+            "accuracy": float(np.mean((scores >= classifier.threshold) == labels)),
+            "auc": area_under_curve(labels, scores),
+        }
+    return figures
+
+
+def _merge(values: dict[str, Any], changes: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Nested settings with changes; a name or a type that does not fit is an error."""
+    merged = dict(values)
+    for name, value in changes.items():
+        full = f"{prefix}{name}"
+        if name not in values:
+            raise TrainingError(
+                f"Unknown setting '{full}'. Known here: {', '.join(sorted(values))}."
+            )
+        old = values[name]
+        if name == "augmentation" and value is not None:
+            old = old or asdict(Augmentation())
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            merged[name] = _merge(old, value, f"{full}.")
+        elif value is None and name == "augmentation":
+            merged[name] = None
+        elif isinstance(old, float) and type(value) in (int, float):
+            merged[name] = float(value)
+        elif type(value) is type(old):
+            merged[name] = value
+        else:
+            raise TrainingError(f"Setting '{full}' must be {type(old).__name__}; got {value!r}.")
+    return merged
