@@ -23,3 +23,7 @@ class WeightsError(FacesmithError):
 
 class TrainingError(FacesmithError):
     """A training ended early; the message says why and where its last checkpoint lies."""
+
+
+class TableError(FacesmithError):
+    """A table of points, or one value in it, cannot be used."""

@@ -1,0 +1,106 @@
+"""The net that the second-order fit trains: tanh layers, one linear output, and its Jacobian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Float64Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TanhNetwork:
+    """Tanh layers with one linear output, its parameters held in one flat vector.
+
+    The vector holds, layer by layer, the weights `(n_in, n_out)` in row-major order, then the bias.
+
+    Attributes:
+        layer_sizes: Number of inputs, then of each hidden layer, then 1.
+    """
+
+    layer_sizes: tuple[int, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Length of the flat vector."""
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
+
+    def initial_parameters(self, rng: np.random.Generator) -> Float64Array:
+        """Random parameters for inputs of mean 0 and standard deviation 1.
+
+        Weights are normal with variance 1 / n_in, so that a unit's sum has variance 1 and tanh is
+        bent but not saturated. The first layer's biases spread the bends over the data, uniformly
+        in [-1, 1]; the others start at 0.
+        """
+        parts: list[Float64Array] = []
+        for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
+            parts.append(rng.normal(0.0, n_in**-0.5, n_in * n_out))
+            first = number == 0 and len(self.layer_sizes) > 2
+            parts.append(rng.uniform(-1.0, 1.0, n_out) if first else np.zeros(n_out))
+        return np.concatenate(parts)
+
+    def layers(self, parameters: Float64Array) -> list[tuple[Float64Array, Float64Array]]:
+        """Views of the flat vector: `(weights, bias)` of each layer."""
+        layers = []
+        start = 0
+        for n_in, n_out in pairwise(self.layer_sizes):
+            middle = start + n_in * n_out
+            weights = parameters[start:middle].reshape(n_in, n_out)
+            start = middle + n_out
+            layers.append((weights, parameters[middle:start]))
+        return layers
+
+    def outputs(self, parameters: Float64Array, inputs: Float64Array) -> Float64Array:
+        """Outputs, float64 `(n,)`, for inputs `(n, n_inputs)`."""
+        return self._activations(parameters, inputs)[1]
+
+    def outputs_and_jacobian(
+        self, parameters: Float64Array, inputs: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Outputs and their derivatives with respect to every parameter.
+
+        Args:
+            parameters: The flat vector, float64 `(n_parameters,)`.
+            inputs: float64 `(n, n_inputs)`, scaled.
+
+        Returns:
+            Outputs, float64 `(n,)`, and the Jacobian, float64 `(n, n_parameters)`.
+
+        Source:
+            Hagan & Menhaj, "Training feedforward networks with the Marquardt algorithm", IEEE
+            Trans. Neural Networks 5 (1994): the backward pass of the output itself instead of the
+            squared error's.
+        """
+        layers = self.layers(parameters)
+        activations, outputs = self._activations(parameters, inputs)
+        jacobian = np.empty((len(inputs), self.n_parameters))
+        end = self.n_parameters
+        # Derivative of the output with respect to the sums that enter the current layer's units.
+        delta = np.ones((len(inputs), 1))
+        for number in range(len(layers) - 1, -1, -1):
+            weights = layers[number][0]
+            below = activations[number]  # (n, n_in)
+            n_in, n_out = weights.shape
+            jacobian[:, end - n_out : end] = delta
+            end -= n_out
+            block = jacobian[:, end - n_in * n_out : end]
+            for i in range(n_in):
+                np.multiply(below[:, i : i + 1], delta, out=block[:, i * n_out : (i + 1) * n_out])
+            end -= n_in * n_out
+            if number:
+                delta = (delta @ weights.T) * (1.0 - below * below)  # (n, n_in)
+        return outputs, jacobian
+
+    def _activations(
+        self, parameters: Float64Array, inputs: Float64Array
+    ) -> tuple[list[Float64Array], Float64Array]:
+        """What enters each layer, and the outputs."""
+        layers = self.layers(parameters)
+        activations = [inputs]
+        for weights, bias in layers[:-1]:
+            activations.append(np.tanh(activations[-1] @ weights + bias))
+        weights, bias = layers[-1]
+        return activations, activations[-1] @ weights[:, 0] + bias[0]
