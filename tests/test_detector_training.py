@@ -1,0 +1,213 @@
+"""Crops, assignment and loss of the proposal network."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from facesmith.boxes import box_iou  # noqa: E402
+from facesmith.networks.detector import (  # noqa: E402
+    BOX_UNIT,
+    DetectorNet,
+    cell_centres,
+    decode_boxes,
+    flatten_maps,
+)
+from facesmith.training.assignment import assign, detection_loss, pairwise_iou  # noqa: E402
+from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
+
+
+def marked_photo(box: tuple[int, int, int, int]) -> np.ndarray:
+    """A grey photo whose box is filled with pure blue, so that a crop shows where it went."""
+    image = np.full((200, 300, 3), 90, np.uint8)
+    image[box[1] : box[3], box[0] : box[2]] = (255, 0, 0)
+    return image
+
+
+def test_crop_boxes_follow_the_pixels():
+    """Without turning, the blue pixels of a crop fill its box and nothing else."""
+    box = (120, 60, 180, 130)
+    config = CropConfig(rotate=0.0, grey=0.0)
+    seen = 0
+    for seed in range(60):
+        crop = draw_crop(
+            marked_photo(box), np.float32([box]), np.zeros(1, bool), np.random.default_rng(seed), config
+        )
+        if len(crop.boxes) == 0 or crop.ignored[0]:
+            continue
+        blue = crop.image[..., 0].astype(int) - crop.image[..., 2] > 60
+        x_min, y_min, x_max, y_max = crop.boxes[0]
+        inside = np.zeros_like(blue)
+        inside[round(y_min + 1) : round(y_max - 1), round(x_min + 1) : round(x_max - 1)] = True
+        seen += 1
+        # A padding of a blue colour may lie outside, so look at the inside and at the edge's size.
+        assert blue[inside].mean() > 0.97
+    assert seen > 30
+
+
+def test_turned_crop_keeps_the_face_in_its_box():
+    config = CropConfig(rotate=1.0, grey=0.0, face_anchored=1.0)
+    box = (120, 60, 180, 120)
+    for seed in range(30):
+        image = np.full((200, 300, 3), 60, np.uint8)
+        image[85:95, 145:155] = (0, 255, 0)  # a green mark at the centre of the face
+        crop = draw_crop(
+            image, np.float32([box]), np.zeros(1, bool), np.random.default_rng(seed), config
+        )
+        if len(crop.boxes) == 0 or crop.ignored[0]:
+            continue
+        x_min, y_min, x_max, y_max = crop.boxes[0]
+        if min(x_min, y_min) <= 0 or max(x_max, y_max) >= config.side:
+            continue  # cut off: its centre has moved
+        green = crop.image[..., 1].astype(int) - crop.image[..., 0] > 80
+        rows, columns = np.nonzero(green)
+        if len(rows) < 4:
+            continue
+        side = x_max - x_min
+        # The padding's colour may be green too: the median of the mark is what counts.
+        centre = np.array([np.median(columns), np.median(rows)]) + 0.5
+        if np.abs(centre - crop.boxes[0].reshape(2, 2).mean(0)).max() > 0.1 * side:
+            assert green.mean() > 0.02, seed  # only a green padding may explain that
+        assert green[int((y_min + y_max) / 2), int((x_min + x_max) / 2)], seed
+
+
+def test_crop_is_a_function_of_its_generator_and_leaves_the_photo_alone():
+    image = np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8)
+    before = image.copy()
+    boxes, ignored = np.float32([[10, 10, 50, 60]]), np.zeros(1, bool)
+    one, two = (
+        draw_crop(image, boxes, ignored, np.random.default_rng([7, 3, 1]), CropConfig())
+        for _ in range(2)
+    )
+    assert np.array_equal(one.image, two.image)
+    assert np.array_equal(one.boxes, two.boxes)
+    assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (700, 3)])
+def test_crop_of_odd_photos(shape):
+    image = np.zeros((*shape, 3), np.uint8)
+    crop = draw_crop(
+        image, np.zeros((0, 4), np.float32), np.zeros(0, bool), np.random.default_rng(0), CropConfig()
+    )
+    assert crop.image.shape == (256, 256, 3)
+    assert crop.boxes.shape == (0, 4)
+
+
+def test_cells_and_boxes_agree():
+    """Raw outputs of 0 stand for a square of `BOX_UNIT` strides about the cell's centre."""
+    centres, strides = cell_centres((64, 32))
+    assert len(centres) == 8 * 4 + 4 * 2 + 2 * 1
+    boxes = decode_boxes(torch.zeros(len(centres), 4), centres, strides).numpy()
+    assert boxes[0].tolist() == [4 - 4 * BOX_UNIT, 4 - 4 * BOX_UNIT, 4 + 4 * BOX_UNIT, 4 + 4 * BOX_UNIT]
+    assert boxes[1, 0] - boxes[0, 0] == 8  # the next cell lies to the right
+    assert np.allclose(boxes[-1], [48 - 64, 16 - 64, 48 + 64, 16 + 64])
+
+
+def test_maps_flatten_in_the_order_of_the_cells():
+    maps = [torch.zeros(1, 5, 4, 8), torch.zeros(1, 5, 2, 4), torch.zeros(1, 5, 1, 2)]
+    maps[1][0, 0, 1, 2] = 7.0
+    logits, _ = flatten_maps(maps)
+    centres, strides = cell_centres((64, 32))
+    cell = int(logits[0].argmax())
+    assert centres[cell].tolist() == [40.0, 24.0]
+    assert strides[cell] == 16
+
+
+def test_network_shapes():
+    maps = DetectorNet().eval()(torch.zeros(2, 3, 64, 96))
+    assert [tuple(m.shape) for m in maps] == [(2, 5, 8, 12), (2, 5, 4, 6), (2, 5, 2, 3)]
+
+
+def test_pairwise_iou_is_box_iou():
+    rng = np.random.default_rng(2)
+    low = rng.uniform(0, 50, (7, 2))
+    boxes = np.float32(np.concatenate([low, low + rng.uniform(1, 40, (7, 2))], axis=1))
+    result = pairwise_iou(torch.from_numpy(boxes[None, :4].repeat(3, 0)), torch.from_numpy(boxes[4:]))
+    assert np.allclose(result.numpy(), box_iou(boxes[4:], boxes[:4]), atol=1e-5)
+
+
+def perfect_outputs(faces: torch.Tensor, side: int = 128) -> tuple[torch.Tensor, ...]:
+    centres, strides = cell_centres((side, side))
+    boxes = decode_boxes(torch.zeros(1, len(centres), 4), centres, strides)
+    boxes[0, : len(faces)] = faces
+    return torch.full((1, len(centres)), -4.0), boxes, centres, strides
+
+
+def test_assignment_gives_each_face_cells_near_its_centre_and_no_cell_twice():
+    faces = torch.tensor([[20.0, 20, 44, 44], [28, 20, 52, 44], [40, 40, 120, 120]])
+    logits, boxes, centres, strides = perfect_outputs(faces)
+    photos = torch.zeros(3, dtype=torch.int64)
+    image, cell, face = assign(logits, boxes, centres, strides, faces, photos)
+    assert set(face.tolist()) == {0, 1, 2}
+    assert len(set(cell.tolist())) == len(cell)
+    assert (image == 0).all()
+    for c, f in zip(cell, face, strict=True):
+        x_min, y_min, x_max, y_max = faces[f].tolist()
+        x, y = centres[c].tolist()
+        reach = 1.5 * float(strides[c])
+        middle = ((x_min + x_max) / 2, (y_min + y_max) / 2)
+        near = abs(x - middle[0]) < reach and abs(y - middle[1]) < reach
+        assert near or (x_min < x < x_max and y_min < y < y_max)
+
+
+def test_no_faces_no_cells_and_a_finite_loss():
+    none = torch.zeros(0, 4)
+    logits, boxes, centres, strides = perfect_outputs(none)
+    logits.requires_grad_(True)
+    boxes.requires_grad_(True)
+    photos, ignored = torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.bool)
+    loss, _ = detection_loss(logits, boxes, centres, strides, none, photos, ignored)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_ignored_faces_are_not_punished():
+    """A confident cell inside an ignored face costs nothing; outside of it, it costs."""
+    faces = torch.tensor([[0.0, 0, 60, 60]])
+    logits, boxes, centres, strides = perfect_outputs(faces)
+    photos = torch.zeros(1, dtype=torch.int64)
+    inside = int((centres - torch.tensor([30.0, 30.0])).square().sum(1).argmin())
+    outside = int((centres - torch.tensor([100.0, 100.0])).square().sum(1).argmin())
+
+    def loss_with(cell: int) -> float:
+        changed = logits.clone()
+        changed[0, cell] = 4.0
+        return float(
+            detection_loss(
+                changed, boxes, centres, strides, faces, photos, torch.ones(1, dtype=torch.bool)
+            )[0]
+        )
+
+    base = float(
+        detection_loss(
+            logits, boxes, centres, strides, faces, photos, torch.ones(1, dtype=torch.bool)
+        )[0]
+    )
+    assert loss_with(inside) <= base
+    assert loss_with(outside) > base + 0.1
+
+
+def test_overfits_one_batch():
+    """A few steps on one image with one bright square find that square."""
+    torch.manual_seed(0)
+    image = torch.zeros(2, 3, 64, 64)
+    image[0, :, 16:40, 20:44] = 1.0
+    faces = torch.tensor([[20.0, 16, 44, 40]])
+    photos, ignored = torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.bool)
+    network = DetectorNet()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    centres, strides = cell_centres((64, 64))
+    for _ in range(60):
+        logits, raw = flatten_maps(network(image))
+        boxes = decode_boxes(raw, centres, strides)
+        loss, _ = detection_loss(logits, boxes, centres, strides, faces, photos, ignored)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    best = int(logits[0].argmax())
+    overlap = pairwise_iou(boxes[:1, best : best + 1].detach(), faces)
+    assert float(overlap) > 0.7
+    assert float(torch.sigmoid(logits[0, best].detach())) > 0.5
+    assert float(torch.sigmoid(logits[1].detach().max())) < 0.3
