@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +60,18 @@ def export_onnx(
         TrainingError: If the file cannot be written.
     """
     buffer = io.BytesIO()
-    was_training = module.training
-    module.eval()
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=DeprecationWarning)  # of this exporter
-            torch.onnx.export(
-                module,
-                (example_input,),
-                buffer,  # type: ignore[arg-type]  # a file object is fine for this exporter
-                input_names=list(input_names),
-                output_names=list(output_names),
-                dynamic_axes={name: dict(axes) for name, axes in dynamic_axes.items()},
-                opset_version=OPSET,
-                dynamo=False,
-            )
-    finally:
-        module.train(was_training)
+    with _evaluating(module), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # of this exporter
+        torch.onnx.export(
+            module,
+            (example_input,),
+            buffer,  # type: ignore[arg-type]  # a file object is fine for this exporter
+            input_names=list(input_names),
+            output_names=list(output_names),
+            dynamic_axes={name: dict(axes) for name, axes in dynamic_axes.items()},
+            opset_version=OPSET,
+            dynamo=False,
+        )
     model = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(model)
     description = {**metadata, "facesmith": __version__}
@@ -101,9 +97,7 @@ def largest_difference(
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     difference = 0.0
-    was_training = module.training
-    module.eval()
-    with torch.no_grad():
+    with _evaluating(module):
         for tensor in inputs:
             expected = module(tensor)
             expected = expected if isinstance(expected, tuple | list) else (expected,)
@@ -116,8 +110,20 @@ def largest_difference(
                     )
                 if a.numel():
                     difference = max(difference, float(np.abs(a.numpy() - b).max()))
-    module.train(was_training)
     return difference
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards every part is in the mode that it was in."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
 
 
 class _Scores(nn.Module):

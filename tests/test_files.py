@@ -1,0 +1,61 @@
+"""Files are replaced whole or not at all."""
+
+import errno
+import os
+
+import pytest
+
+from facesmith.errors import TrainingError
+from facesmith.files import checksum, replacing, write_bytes, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
+    path = tmp_path / "a.bin"
+    write_bytes(path, b"old")
+
+    class OwnError(Exception):
+        pass
+
+    def write_half() -> None:
+        with replacing(path) as file:
+            file.write(b"ne")
+            raise OwnError
+
+    with pytest.raises(OwnError):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk is full"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_words(tmp_path, monkeypatch, number, said):
+    path = tmp_path / "a.bin"
+    write_bytes(path, b"old")
+
+    def refuse(_handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(TrainingError, match=f"Cannot write .*a.bin: {said}"):
+        write_bytes(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(TrainingError, match=r"gone.x\.json: No such file or directory"):
+        write_json(tmp_path / "gone" / "x.json", {})
+
+
+def test_checksum_is_sha256(tmp_path):
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")  # the example of FIPS 180-2, appendix B.1
+    assert checksum(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
