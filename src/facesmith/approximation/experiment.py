@@ -192,11 +192,13 @@ def _fit_default(
     train, validation = split.train, split.validation
     started = time.perf_counter()
     approximator = FunctionApproximator(random_state=seed).fit(
-        train.inputs, train.targets, validation.inputs, validation.targets
+        train.inputs,
+        train.targets,
+        validation.inputs,
+        validation.targets,
+        on_progress=on_progress,
     )
     seconds = time.perf_counter() - started
-    if on_progress is not None:
-        on_progress(1.0)
     net = replace(approximator.net_, input_names=split.input_names, target_name=split.target_name)
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
     return net, history, seconds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Self
 
@@ -85,6 +86,8 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         y: npt.ArrayLike,
         X_val: npt.ArrayLike | None = None,  # noqa: N803
         y_val: npt.ArrayLike | None = None,
+        *,
+        on_progress: Callable[[float], None] | None = None,
     ) -> Self:
         """Fit the net.
 
@@ -93,6 +96,8 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             y: Targets, `(n,)`, finite.
             X_val: Rows whose error is logged in `validation_curve_`; they do not change the fit.
             y_val: Their targets.
+            on_progress: Called after each iteration with the part of the most work that is
+                done, in [0, 1]; a fit that converges early jumps to 1.
 
         Returns:
             self
@@ -121,17 +126,21 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         network = TanhNetwork((inputs.shape[1], *hidden, 1))
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_starts)
+        n_trial = min(SCOUT_ITERATIONS, self.max_iter)
+        on_iteration = _count_up(on_progress, (self.n_starts - 1) * n_trial + self.max_iter)
         n_threads = 1 if network.n_parameters < _PARAMETERS_FOR_THREADS else None
         starts = []
         with threadpool_limits(limits=n_threads, user_api="blas"):
             for seed in seeds:
                 parameters = network.initial_parameters(np.random.default_rng(seed))
                 start = SecondOrderFit(network, scaled_inputs, scaled_targets, parameters, watched)
-                start.advance(min(SCOUT_ITERATIONS, self.max_iter), self.tol)
+                start.advance(n_trial, self.tol, on_iteration)
                 starts.append(start)
             self.start_log_evidences_ = np.array([start.final_log_evidence for start in starts])
             best = starts[int(np.argmax(self.start_log_evidences_))]
-            best.advance(self.max_iter, self.tol)
+            best.advance(self.max_iter, self.tol, on_iteration)
+        if on_progress is not None:
+            on_progress(1.0)
 
         layers = network.layers(best.parameters)
         self.net_ = DenseNet(
@@ -179,6 +188,16 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 f"`tol` must be a number of at least 0; got tol={self.tol!r}. Pass e.g. 1e-3."
             )
         return tuple(int(h) for h in hidden)
+
+
+def _count_up(
+    on_progress: Callable[[float], None] | None, n_calls: int
+) -> Callable[[], None] | None:
+    """A function that reports one more of `n_calls` done each time it is called."""
+    if on_progress is None:
+        return None
+    numbers = itertools.count(1)
+    return lambda: on_progress(next(numbers) / n_calls)
 
 
 def _mean_and_scale(values: Float64Array) -> tuple[Float64Array, Float64Array]:

@@ -14,12 +14,12 @@ Sources:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from facesmith.approximation.tanh_network import TanhNetwork
 
@@ -95,18 +95,23 @@ class SecondOrderFit:
         """Estimated variance of the targets about the function, in scaled units."""
         return self._noise_variance
 
-    def advance(self, max_iter: int, tol: float) -> None:
+    def advance(
+        self, max_iter: int, tol: float, on_iteration: Callable[[], None] | None = None
+    ) -> None:
         """Iterate until `max_iter` iterations are done in all, or until converged.
 
         Args:
             max_iter: Iterations in all, earlier calls included.
             tol: Converged when `CONVERGENCE_WINDOW` iterations raised the log evidence by less
                 than this, in nats per row.
+            on_iteration: Called after each iteration.
         """
         while not self.converged and self.n_iterations < max_iter:
             if not self._step():
                 self.converged = True
                 return
+            if on_iteration is not None:
+                on_iteration()
             past = self.n_iterations - 1 - CONVERGENCE_WINDOW
             if past >= _STEPS_BEFORE_EVIDENCE:
                 gain = self.log_evidence[-1] - self.log_evidence[past]
@@ -143,15 +148,12 @@ class SecondOrderFit:
         for _ in range(_MAX_TRIES):
             damped = self._gram.copy()
             damped.flat[:: len(damped) + 1] += max(self._ratio + self._damping, ridge_floor)
-            try:
-                factor = cho_factor(damped, overwrite_a=True, check_finite=False)
-            except np.linalg.LinAlgError:
-                self._damping = max(8 * self._damping, ridge_floor)
-                continue
-            change = cho_solve(factor, slope, check_finite=False)
-            there = self._objective(self.parameters + change)
-            if there < here:
-                break
+            factor, failed = dpotrf(damped, overwrite_a=True)
+            if not failed:
+                change, _ = dpotrs(factor, slope)
+                there = self._objective(self.parameters + change)
+                if there < here:
+                    break
             self._damping = max(8 * self._damping, ridge_floor)
         else:
             return False
@@ -179,13 +181,12 @@ class SecondOrderFit:
         ratio = max(self._ratio, ridge_floor)
         hessian = self._gram.copy()
         hessian.flat[:: n_parameters + 1] += ratio
-        try:
-            factor, _ = cho_factor(hessian, overwrite_a=True, check_finite=False)
-        except np.linalg.LinAlgError:
+        factor, failed = dpotrf(hessian, overwrite_a=True)
+        if failed:
             # Rounding errors hide the small eigenvalues: keep the precisions of the last step.
             self.log_evidence.append(self.final_log_evidence)
             return
-        inverse, _ = dpotri(factor, overwrite_c=False)
+        inverse, _ = dpotri(factor)
         effective = n_parameters - ratio * float(inverse.diagonal().sum())
         effective = min(max(effective, 1e-3), n_rows - 1e-3)
         squared_weights = max(float(self.parameters @ self.parameters), 1e-12)

@@ -51,20 +51,20 @@ class Verdict:
     """What a pair of learning curves says.
 
     Attributes:
-        kind: "overfit", "underfit", "still-learning" or "settled".
+        kind: "overfit", "underfit", "unsteady", "still-learning" or "settled".
         best_step: Where the smoothed validation error was lowest, counted from 1.
         rise: By what part the smoothed validation error ended above that minimum.
         text: The same for people, one to two sentences.
     """
 
-    kind: Literal["overfit", "underfit", "still-learning", "settled"]
+    kind: Literal["overfit", "underfit", "unsteady", "still-learning", "settled"]
     best_step: int
     rise: float
     text: str
 
 
 def judge(history: History, constant_error: float) -> Verdict:
-    """Say whether a net overfits, underfits, still learns or has settled.
+    """Say whether a net overfits, underfits, wavers, still learns or has settled.
 
     Both curves are smoothed by a moving median over a twentieth of the steps. Then, in this order:
 
@@ -73,6 +73,8 @@ def judge(history: History, constant_error: float) -> Verdict:
       of the smoothed curve at least, while the training error fell by 10 % or more since that
       minimum. It overfits from the step of the minimum on, by the rise since then.
     - **underfit**: the training error ends above half of the error of the best constant.
+    - **unsteady**: the validation error ends above its minimum, as for overfit, but the training
+      error did not fall since.
     - **still-learning**: the validation error fell by more than 5 % over the last tenth.
     - **settled**: none of these.
 
@@ -89,31 +91,30 @@ def judge(history: History, constant_error: float) -> Verdict:
         >>> valley = 1 + abs(steps - 80) / 100
         >>> verdict = judge(History("epoch", 1 / steps, valley), constant_error=1.0)
         >>> verdict.kind, verdict.best_step, round(verdict.rise, 2)
-        ('overfit', 80, 1.13)
+        ('overfit', 78, 1.12)
     """
     n_steps = len(history.train)
-    window = max(1, round(n_steps * _WINDOW_FRACTION)) | 1  # odd, so that it has a centre
-    window = min(window, n_steps)
-    train = _moving_median(history.train, window)
-    validation = _moving_median(history.validation, window)
+    _, train = smooth_curve(history.train)
+    first, validation = smooth_curve(history.validation)
     best = int(np.argmin(validation))
-    best_step = best + window // 2 + 1
+    best_step = best + first
     lowest, end = float(validation[best]), float(validation[-1])
     rise = end / lowest - 1 if lowest > 0 else 0.0
     step = history.step_name
 
-    centred = history.validation[window // 2 : window // 2 + len(validation)]
     if end < _NEGLIGIBLE_FRACTION * constant_error:
         return Verdict(
             "settled",
             best_step,
             rise,
             f"No overfitting to speak of: the validation error ended at {_figure(end)}, "
-            f"{end / constant_error:.2g} of what a constant would miss by.",
+            f"{100 * end / constant_error:.2g}% of what a constant would miss by.",
         )
-    noise = _relative_noise(centred, validation) / window**0.5
+    centred = history.validation[first - 1 : first - 1 + len(validation)]
+    noise = _relative_noise(centred, validation) / _window(n_steps) ** 0.5
     fell = train[-1] <= (1 - _SMALLEST_FALL) * train[best]
-    if rise > max(_SMALLEST_RISE, _NOISE_FACTOR * noise) and fell:
+    rose = rise > max(_SMALLEST_RISE, _NOISE_FACTOR * noise)
+    if rose and fell:
         return Verdict(
             "overfit",
             best_step,
@@ -130,6 +131,16 @@ def judge(history: History, constant_error: float) -> Verdict:
             f"Underfits: even on its training rows the mean abs. error stays at "
             f"{_figure(train[-1])}, {train[-1] / constant_error:.0%} of what a constant would "
             "miss by. The net is too stiff for these points, or they are mostly noise.",
+        )
+    if rose:
+        return Verdict(
+            "unsteady",
+            best_step,
+            rise,
+            f"Unsteady, not overfitting: the validation error ended {rise:.0%} above its lowest "
+            f"(about {step} {best_step}, {_figure(lowest)} to {_figure(end)}), but the training "
+            f"error did not fall meanwhile ({_figure(train[best])} to {_figure(train[-1])}). "
+            "Smaller steps would help.",
         )
     earlier = float(validation[max(0, len(validation) - 1 - max(1, n_steps // 10))])
     gap = end / float(train[-1]) if train[-1] > 0 else 1.0
@@ -150,10 +161,30 @@ def judge(history: History, constant_error: float) -> Verdict:
     )
 
 
-def _moving_median(values: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
-    """Median of every full window; entry i belongs to the window that starts at i."""
+def smooth_curve(
+    values: npt.NDArray[np.float64],
+) -> tuple[int, npt.NDArray[np.float64]]:
+    """Moving median over a twentieth of the curve.
+
+    Args:
+        values: One error per step, float64 `(n,)`, n >= 1.
+
+    Returns:
+        The step, counted from 1, at the centre of the first full window, and the median of every
+        full window, float64 `(n - window + 1,)`.
+
+    Example:
+        >>> smooth_curve(np.array([1.0, 2.0, 30.0]))
+        (1, array([ 1.,  2., 30.]))
+    """
+    window = _window(len(values))
     windows = np.lib.stride_tricks.sliding_window_view(values, window)
-    return np.asarray(np.median(windows, axis=1), dtype=np.float64)
+    return window // 2 + 1, np.asarray(np.median(windows, axis=1), dtype=np.float64)
+
+
+def _window(n_steps: int) -> int:
+    """Steps in the moving median: odd, so that it has a centre."""
+    return max(1, round(n_steps * _WINDOW_FRACTION) - 1) | 1
 
 
 def _relative_noise(values: npt.NDArray[np.float64], smooth: npt.NDArray[np.float64]) -> float:

@@ -1,0 +1,192 @@
+"""Figures of an approximation: the function, predictions against truth, learning curves.
+
+Each function returns a Matplotlib figure and touches no global state; save it with
+`figure.savefig(path, dpi=120)`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from facesmith.approximation.experiment import Approximation, ApproximationReport
+from facesmith.approximation.verdict import smooth_curve
+
+# Distinguishable with any colour vision, and in grey.
+_TRUTH = "#1b1b1b"
+_PREDICTION = "#d55e00"
+_TRAIN = "#0072b2"
+_VALIDATION = "#d55e00"
+_GRID_POINTS = 41
+
+
+def plot_surface(report: ApproximationReport, method: str) -> Figure:
+    """The fitted function of two inputs with the test points, and both projections.
+
+    Left: the net's surface in 3-D with the true test points and the predicted ones, joined where
+    they part. Right: the same points seen along either input, as the exercise draws them.
+
+    Args:
+        report: What was fitted; its points have two inputs.
+        method: Which method to draw.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If the points do not have two inputs.
+    """
+    if report.split.test.inputs.shape[1] != 2:
+        raise ValueError(
+            "A surface needs two inputs; these points have "
+            f"{report.split.test.inputs.shape[1]}. Use `plot_predictions`."
+        )
+    approximation = report[method]
+    test = report.split.test
+    names = (*report.split.input_names, report.split.target_name)
+    figure = _figure(13.0, 4.9, f"{report.title}: {_headline(approximation)}")
+    left, middle, right = figure.subfigures(1, 3, width_ratios=[1.25, 1, 1])  # type: ignore[misc]
+    _draw_surface(left, approximation, test.inputs, test.targets, names)
+    for place, side in enumerate((middle, right)):
+        axes = side.subplots()
+        _scatter_pair(axes, test.inputs[:, place], test.targets, approximation.predictions)
+        axes.set(xlabel=names[place], ylabel=names[2], title=f"seen along {names[1 - place]}")
+        axes.grid(alpha=0.25)
+        if place == 0:
+            axes.legend(loc="upper left", framealpha=0.9)
+    return figure
+
+
+def plot_predictions(report: ApproximationReport) -> Figure:
+    """Predicted against true targets and the errors, a column of two panels per method."""
+    count = len(report.approximations)
+    figure = _figure(
+        max(4.6 * count, 5.4), 7.4, f"{report.title}: {len(report.split.test)} test rows"
+    )
+    grid = figure.subplots(2, count, squeeze=False)
+    truth = report.split.test.targets
+    name = report.split.target_name
+    for column, approximation in zip(grid.T, report.approximations, strict=True):
+        above, below = column
+        low = min(truth.min(), approximation.predictions.min())
+        high = max(truth.max(), approximation.predictions.max())
+        above.plot([low, high], [low, high], color=_TRUTH, linewidth=0.8, label="perfect")
+        above.scatter(truth, approximation.predictions, s=14, color=_PREDICTION, alpha=0.7)
+        above.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=_headline(approximation))
+        above.title.set_fontsize(9.5)
+        below.axhline(0, color=_TRUTH, linewidth=0.8)
+        below.scatter(truth, approximation.predictions - truth, s=14, color=_PREDICTION, alpha=0.7)
+        below.set(xlabel=f"true {name}", ylabel="predicted minus true")
+        for axes in column:
+            axes.grid(alpha=0.25)
+    return figure
+
+
+def plot_learning_curves(report: ApproximationReport) -> Figure:
+    """Mean absolute error of train and validation while each net learned, with the verdict."""
+    count = len(report.approximations)
+    figure = _figure(max(4.9 * count, 5.4), 4.7, f"{report.title}: learning curves")
+    for axes, approximation in zip(
+        figure.subplots(1, count, squeeze=False)[0], report.approximations, strict=True
+    ):
+        history, verdict = approximation.history, approximation.verdict
+        steps = np.arange(1, len(history.train) + 1)
+        axes.plot(steps, history.train, color=_TRAIN, linewidth=0.9, label="train")
+        axes.plot(steps, history.validation, color=_VALIDATION, linewidth=0.7, alpha=0.55)
+        first, smooth = smooth_curve(history.validation)
+        axes.plot(
+            np.arange(len(smooth)) + first,
+            smooth,
+            color=_VALIDATION,
+            linewidth=1.8,
+            label="validation, smoothed",
+        )
+        if verdict.kind == "overfit":
+            axes.axvspan(verdict.best_step, steps[-1], color=_VALIDATION, alpha=0.08)
+            axes.axvline(verdict.best_step, color=_VALIDATION, linestyle="--", linewidth=1)
+        axes.set_yscale("log")
+        _label_log_axis(axes)
+        axes.set(
+            xlabel=history.step_name,
+            ylabel=f"mean abs. error of {report.split.target_name}",
+            xlim=(0, steps[-1]),
+        )
+        axes.set_title(
+            f"{approximation.method}\n" + textwrap.fill(verdict.text, 62), fontsize=8, loc="left"
+        )
+        axes.grid(alpha=0.25)
+        axes.legend(loc="upper right", fontsize=8)
+    return figure
+
+
+def _draw_surface(
+    subfigure: Any,
+    approximation: Approximation,
+    inputs: npt.NDArray[np.float64],
+    truth: npt.NDArray[np.float64],
+    names: tuple[str, ...],
+) -> None:
+    axes = subfigure.add_subplot(projection="3d")
+    sides = [np.linspace(column.min(), column.max(), _GRID_POINTS) for column in inputs.T]
+    first, second = np.meshgrid(*sides)
+    heights = approximation.net(np.column_stack([first.ravel(), second.ravel()]))
+    axes.plot_surface(
+        first,
+        second,
+        heights.reshape(first.shape),
+        cmap="viridis",
+        alpha=0.45,
+        linewidth=0,
+        rstride=1,
+        cstride=1,
+    )
+    for (x, y), true, predicted in zip(inputs, truth, approximation.predictions, strict=True):
+        axes.plot([x, x], [y, y], [true, predicted], color=_PREDICTION, linewidth=0.6)
+    axes.scatter(*inputs.T, truth, s=9, color=_TRUTH, depthshade=False)
+    axes.scatter(
+        *inputs.T, approximation.predictions, s=16, marker="x", linewidths=0.8, color=_PREDICTION
+    )
+    axes.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
+    axes.view_init(elev=24, azim=-58)
+
+
+def _scatter_pair(
+    axes: Axes,
+    along: npt.NDArray[np.float64],
+    truth: npt.NDArray[np.float64],
+    predictions: npt.NDArray[np.float64],
+) -> None:
+    axes.scatter(
+        along, truth, s=22, facecolors="none", edgecolors=_TRUTH, linewidths=0.8, label="truth"
+    )
+    axes.scatter(
+        along, predictions, s=20, marker="x", color=_PREDICTION, linewidths=0.9, label="prediction"
+    )
+
+
+def _headline(approximation: Approximation) -> str:
+    return (
+        f"{approximation.method}, L2 error {approximation.l2_error:.4g}, "
+        f"mean abs. error {approximation.mean_abs_error:.4g}"
+    )
+
+
+def _label_log_axis(axes: Axes) -> None:
+    """Labels between the decades too where the curves span less than two."""
+    low, high = axes.get_ylim()
+    if high / low < 100:
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+
+
+def _figure(width: float, height: float, title: str) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title)
+    return figure
