@@ -24,8 +24,8 @@ def found(*rows: tuple[float, ...]) -> Faces:
 
 
 def test_worked_by_hand():
-    # Two faces; scores 0.9 right, 0.8 wrong, 0.7 right: precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1.
-    # The envelope is 1, 2/3, 2/3, so the area is 1/2 * 1 + 1/2 * 2/3 = 5/6.
+    # Two faces; scores 0.9 right, 0.8 wrong, 0.7 right: precision 1, 1/2, 2/3 at recall 1/2,
+    # 1/2, 1. The envelope is 1, 2/3, 2/3, so the area is 1/2 * 1 + 1/2 * 2/3 = 5/6.
     truths = [truth((0, 0, 10, 10), (20, 20, 30, 30))]
     faces = [found((0, 0, 10, 10, 0.9), (50, 50, 60, 60, 0.8), (20, 20, 30, 30, 0.7))]
     curve = precision_recall(truths, faces)

@@ -31,7 +31,11 @@ def test_crop_boxes_follow_the_pixels():
     seen = 0
     for seed in range(60):
         crop = draw_crop(
-            marked_photo(box), np.float32([box]), np.zeros(1, bool), np.random.default_rng(seed), config
+            marked_photo(box),
+            np.float32([box]),
+            np.zeros(1, bool),
+            np.random.default_rng(seed),
+            config,
         )
         if len(crop.boxes) == 0 or crop.ignored[0]:
             continue
@@ -88,7 +92,11 @@ def test_crop_is_a_function_of_its_generator_and_leaves_the_photo_alone():
 def test_crop_of_odd_photos(shape):
     image = np.zeros((*shape, 3), np.uint8)
     crop = draw_crop(
-        image, np.zeros((0, 4), np.float32), np.zeros(0, bool), np.random.default_rng(0), CropConfig()
+        image,
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, bool),
+        np.random.default_rng(0),
+        CropConfig(),
     )
     assert crop.image.shape == (256, 256, 3)
     assert crop.boxes.shape == (0, 4)
@@ -99,7 +107,12 @@ def test_cells_and_boxes_agree():
     centres, strides = cell_centres((64, 32))
     assert len(centres) == 8 * 4 + 4 * 2 + 2 * 1
     boxes = decode_boxes(torch.zeros(len(centres), 4), centres, strides).numpy()
-    assert boxes[0].tolist() == [4 - 4 * BOX_UNIT, 4 - 4 * BOX_UNIT, 4 + 4 * BOX_UNIT, 4 + 4 * BOX_UNIT]
+    assert boxes[0].tolist() == [
+        4 - 4 * BOX_UNIT,
+        4 - 4 * BOX_UNIT,
+        4 + 4 * BOX_UNIT,
+        4 + 4 * BOX_UNIT,
+    ]
     assert boxes[1, 0] - boxes[0, 0] == 8  # the next cell lies to the right
     assert np.allclose(boxes[-1], [48 - 64, 16 - 64, 48 + 64, 16 + 64])
 
@@ -123,7 +136,9 @@ def test_pairwise_iou_is_box_iou():
     rng = np.random.default_rng(2)
     low = rng.uniform(0, 50, (7, 2))
     boxes = np.float32(np.concatenate([low, low + rng.uniform(1, 40, (7, 2))], axis=1))
-    result = pairwise_iou(torch.from_numpy(boxes[None, :4].repeat(3, 0)), torch.from_numpy(boxes[4:]))
+    result = pairwise_iou(
+        torch.from_numpy(boxes[None, :4].repeat(3, 0)), torch.from_numpy(boxes[4:])
+    )
     assert np.allclose(result.numpy(), box_iou(boxes[4:], boxes[:4]), atol=1e-5)
 
 

@@ -7,6 +7,7 @@ proposal, and corrects its score and its box. Both run in ONNX Runtime.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,41 @@ from PIL import Image
 
 from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.faces import Faces
+from facesmith.second_look import SecondLook
 from facesmith.sessions import open_session
 
 PROPOSALS_FILE = "detector.onnx"
 SECOND_LOOK_FILE = "second_look.onnx"
-NMS_IOU = 0.4  # two real faces seldom overlap more than this, two boxes of one face nearly always do
+NMS_IOU = (
+    0.4  # two real faces seldom overlap more than this, two boxes of one face nearly always do
+)
 # Photos are looked at in at most this many of the network's smallest faces along the longer side,
 # so that a huge photo does not take seconds; `min_face` asks for more or less.
 FACES_ALONG_SIDE = 128
 LARGEST_ENLARGEMENT = 2.0  # photos are blown up by at most this factor when `min_face` is tiny
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How raw outputs become the probability of a face; fitted on photos held out from training.
+
+    Attributes:
+        first: Factor on the logit of the proposal's raw score.
+        second: Factor on the logit of the second look; 0 where there is none.
+        offset: Added to both.
+        candidate_score: Proposals with a lower raw score are not looked at again.
+    """
+
+    first: float = 1.0
+    second: float = 0.0
+    offset: float = 0.0
+    candidate_score: float = 0.05
+
+    def scores(
+        self, first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """Probabilities float32 `(n,)` from both logits `(n,)`."""
+        return sigmoid(self.first * first + self.second * second + self.offset)
 
 
 class Detector:
@@ -47,8 +74,10 @@ class Detector:
         self.smallest_face = float(self.metadata["smallest_face"])
         self._strides: list[int] = self.metadata["strides"]
         self._unit = float(self.metadata["box_unit"])
-        calibration: dict[str, float] = self.metadata["calibration"]
-        self._slope, self._offset = calibration["slope"], calibration["offset"]
+        self._calibration = Calibration(**self.metadata["calibration"])
+        self._second_look: SecondLook | None = None
+        if self._calibration.second:
+            self._second_look = SecondLook(path.with_name(SECOND_LOOK_FILE), threads)
 
     def __call__(
         self,
@@ -73,20 +102,51 @@ class Detector:
         Raises:
             ValueError: If the image has another shape or type, or a value is out of range.
         """
-        _check_image(image)
         if min_score is None:
             min_score = self.min_score
         if not 0 <= min_score <= 1:
             raise ValueError(f"`min_score` must be between 0 and 1; got min_score={min_score}.")
+        calibration = self._calibration
+        boxes, raw = self.candidates(image, calibration.candidate_score, min_face=min_face)
+        logits = logit(raw)
+        second = np.zeros_like(logits)
+        if self._second_look is not None:
+            second, boxes = self._second_look(image, boxes)
         height, width = image.shape[:2]
-        scale = self.input_scale(width, height, min_face)
-        # A calibrated score is a function of the logit that rises: one threshold serves both.
-        least = (_logit(min_score) - self._offset) / self._slope
-        boxes, logits = self._propose(image, scale, least)
-        scores = _sigmoid(self._slope * logits + self._offset)
         boxes = clip_boxes(boxes, width, height)
+        scores = calibration.scores(logits, second)
+        good = (scores >= min_score) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        boxes, scores = boxes[good], scores[good]
         kept = non_maximum_suppression(boxes, scores, NMS_IOU)
         return Faces(boxes[kept], scores[kept])
+
+    def candidates(
+        self,
+        image: npt.NDArray[np.uint8],
+        min_raw_score: float,
+        *,
+        min_face: float | None = None,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """What the proposal network alone finds, before second look and calibration.
+
+        Args:
+            image: uint8 `(height, width, 3)`, BGR.
+            min_raw_score: Leave out boxes with a lower raw score, in (0, 1).
+            min_face: As in a call of the detector.
+
+        Returns:
+            Boxes float32 `(n, 4)`, pixels of `image`, inside it, and raw scores float32 `(n,)`,
+            best first, after suppression of overlapping boxes.
+        """
+        _check_image(image)
+        height, width = image.shape[:2]
+        scale = self.input_scale(width, height, min_face)
+        boxes, logits = self._propose(image, scale, float(logit(np.float32([min_raw_score]))[0]))
+        boxes = clip_boxes(boxes, width, height)
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        boxes, raw = boxes[inside], sigmoid(logits[inside])
+        kept = non_maximum_suppression(boxes, raw, NMS_IOU)
+        return boxes[kept], raw[kept]
 
     def input_scale(self, width: int, height: int, min_face: float | None = None) -> float:
         """Factor by which a photo of this size is scaled before the network sees it.
@@ -112,14 +172,15 @@ class Detector:
             )
             image = np.asarray(resized)
         coarsest = self._strides[-1]
-        padded_shape = (-(-size_wh[1] // coarsest) * coarsest, -(-size_wh[0] // coarsest) * coarsest)
+        padded_shape = (
+            -(-size_wh[1] // coarsest) * coarsest,
+            -(-size_wh[0] // coarsest) * coarsest,
+        )
         if padded_shape != image.shape[:2]:
             padded = np.zeros((*padded_shape, 3), np.uint8)
             padded[: size_wh[1], : size_wh[0]] = image
             image = padded
-        maps: list[Any] = self._session.run(
-            None, {self._input: np.ascontiguousarray(image)[None]}
-        )
+        maps: list[Any] = self._session.run(None, {self._input: np.ascontiguousarray(image)[None]})
         boxes, logits = [], []
         for stride, level in zip(self._strides, maps, strict=True):
             rows, columns = np.nonzero(level[0, 0] >= least)
@@ -174,10 +235,13 @@ def _check_image(image: npt.NDArray[np.uint8]) -> None:
         )
 
 
-def _logit(probability: float) -> float:
-    with np.errstate(divide="ignore"):
-        return float(np.log(np.float64(probability)) - np.log1p(-np.float64(probability)))
+def logit(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Log odds float32 of scores in [0, 1]."""
+    # A score that float32 has rounded to 0 or 1 keeps a finite logit.
+    clipped = np.clip(scores.astype(np.float64), 1e-9, 1 - 1e-9)
+    return np.log(clipped / (1 - clipped)).astype(np.float32)
 
 
-def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Scores float32 in [0, 1] of log odds."""
     return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)

@@ -51,7 +51,7 @@ class ProposalConfig:
     cache_gib: float = 6.0  # decoded photos kept in memory; the rest is decoded anew each time
 
 
-class _Photos:
+class Photos:
     """Decoded photos and their boxes, reduced to `photo_side`, kept in memory up to a limit."""
 
     def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
@@ -94,8 +94,8 @@ class ProposalTask:
                 f"faces held out; got {len(training)} and {len(held_out)}. Add annotated photos."
             )
         self._config = config
-        self._training = _Photos(training, config)
-        self._held_out = _Photos(held_out, config)
+        self._training = Photos(training, config)
+        self._held_out = Photos(held_out, config)
         torch.manual_seed(config.loop.seed)
         self.network: nn.Module = DetectorNet(config.network)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
@@ -140,9 +140,7 @@ class ProposalTask:
         images, faces, photos, ignored = batch
         logits, raw = flatten_maps(network(to_input(images)))
         boxes = decode_boxes(raw, self._centres, self._strides)
-        return detection_loss(
-            logits, boxes, self._centres, self._strides, faces, photos, ignored
-        )
+        return detection_loss(logits, boxes, self._centres, self._strides, faces, photos, ignored)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Average precision and recall over whole held-out photos."""
@@ -166,9 +164,7 @@ def to_input(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float() / 255  # a permuted view is channels-last already
 
 
-def propose(
-    network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05
-) -> Faces:
+def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05) -> Faces:
     """What the network alone finds in one whole image, for judging a training."""
     height, width = image.shape[:2]
     pad_right, pad_below = -width % STRIDES[-1], -height % STRIDES[-1]
