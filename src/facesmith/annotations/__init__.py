@@ -7,10 +7,11 @@ pixels of the upright photo, continuous edges. What cannot be used is left out, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from facesmith.annotations.coco import read_coco, write_coco
-from facesmith.annotations.entries import ProblemLog, check_entries
+from facesmith.annotations.entries import PhotoEntry, ProblemLog, check_entries
 from facesmith.annotations.photos import AnnotatedPhoto, Annotations, Problem
 from facesmith.errors import AnnotationError
 
@@ -20,10 +21,12 @@ __all__ = [
     "Annotations",
     "Problem",
     "load_annotations",
+    "load_face_free",
     "write_coco",
 ]
 
 FORMATS = ("coco",)
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def load_annotations(
@@ -65,4 +68,46 @@ def load_annotations(
     if not entries:
         raise AnnotationError(f"{path} lists no photo.")
     photos = check_entries(entries, images_dir, log, progress)
+    return Annotations(tuple(photos), tuple(log.problems))
+
+
+def load_face_free(
+    folders: Sequence[str | Path],
+    *,
+    strict: bool = False,
+    progress: Callable[[], object] | None = None,
+) -> Annotations:
+    """Photos without any human face: every image file of some folders and their sub-folders.
+
+    Args:
+        folders: The folders. A photo's name starts with its folder's.
+        strict: Raise at the first file that cannot be used instead of leaving it out.
+        progress: Called once for every photo.
+
+    Returns:
+        The photos, without boxes, folder by folder and sorted by name.
+
+    Raises:
+        AnnotationError: If a folder is missing or holds no photo; if `strict`, at the first
+            problem.
+    """
+    photos: list[AnnotatedPhoto] = []
+    log = ProblemLog(strict)
+    for folder in map(Path, folders):
+        names = sorted(
+            path.relative_to(folder).as_posix()
+            for path in folder.rglob("*")
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+        )
+        if not names:
+            raise AnnotationError(
+                f"No photo found in {folder}. Looked for {', '.join(IMAGE_SUFFIXES)}, in "
+                "sub-folders too."
+            )
+        entries = [PhotoEntry((folder / name).as_posix(), name) for name in names]
+        prefix = f"{folder.resolve().name}/"
+        photos += [
+            replace(photo, name=prefix + photo.name)
+            for photo in check_entries(entries, folder, log, progress)
+        ]
     return Annotations(tuple(photos), tuple(log.problems))

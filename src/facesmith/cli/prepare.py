@@ -1,0 +1,240 @@
+"""`facesmith prepare`: annotated photos in, patches for the classifier out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from facesmith.annotations import (
+    FORMATS,
+    Annotations,
+    Problem,
+    load_annotations,
+    load_face_free,
+)
+from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
+from facesmith.patches.prepare import PrepareConfig, prepare_patches
+
+_DEFAULTS = PrepareConfig()
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShares:
+    """Three numbers like 70/15/15, of any sum."""
+    try:
+        train, validation, test = (float(part) for part in value.split("/"))
+        total = train + validation + test
+        return SplitShares(train / total, validation / total, test / total)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(
+            f"expected three numbers like 70/15/15, got {value!r}.", ctx, param
+        ) from None
+
+
+@click.command()
+@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--images", required=True, type=_FOLDER, help="Folder that the photos' names start from."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The patches file to write, .npz; its contact sheet goes beside it, .png.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=2),
+    default=_DEFAULTS.count,
+    show_default=True,
+    help="Number of patches, half of them faces.",
+)
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=_FOLDER,
+    help="Folder of photos without any human face; may be repeated.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=_DEFAULTS.seed,
+    show_default=True,
+    help="Same seed, same photos: same file. Another seed: other faces, jitter and splits.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    help="Format of the annotations.  [default: told from their content]",
+)
+@click.option(
+    "--category",
+    multiple=True,
+    help="Name or number of a category that is a face; may be repeated.  [default: the only "
+    "one, or the one called face]",
+)
+@click.option(
+    "--split",
+    callback=_shares,
+    metavar="TRAIN/VALIDATION/TEST",
+    default="70/15/15",
+    show_default=True,
+    help="Share of the photos in train, validation and test. Photos that look the same go "
+    "together.",
+)
+@click.option(
+    "--min-face",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_DEFAULTS.min_face,
+    show_default=True,
+    help="Height of the smallest face to use, pixels.",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first bad photo or box.")
+@click.option("--force", is_flag=True, help="Replace the output files if they exist.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress, and no line for each problem.")
+def prepare(
+    annotations: Path,
+    images: Path,
+    out: Path,
+    count: int,
+    negatives: tuple[Path, ...],
+    seed: int,
+    format_name: str | None,
+    category: tuple[str, ...],
+    split: SplitShares,
+    min_face: float,
+    strict: bool,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Cut annotated photos into 64x64 patches of faces and non-faces.
+
+    ANNOTATIONS is a COCO JSON file, a folder of Pascal VOC XML or YOLO text files, a WIDER FACE
+    text file, or FDDB ellipse lists. What cannot be used is named, left out and counted.
+
+    \b
+    Example:
+      facesmith prepare people.json --images photos/ --negatives pets/ --out patches.npz
+    """
+    sheet = out.with_suffix(".png")
+    _check_outputs(out, sheet, force)
+    config = PrepareConfig(count=count, seed=seed, min_face=min_face, split=split)
+    problems: list[Problem] = []
+
+    def report(problem: Problem) -> None:
+        problems.append(problem)
+        if not quiet:
+            click.echo(str(problem), err=True)
+
+    loaded = load_annotations(
+        annotations,
+        images,
+        format=format_name,
+        strict=strict,
+        categories=category or None,
+    )
+    face_free = load_face_free(negatives, strict=strict)
+    for problem in loaded.problems + face_free.problems:
+        report(problem)
+    with _progress(2 * (len(loaded) + len(face_free)), quiet) as step:
+        patches = prepare_patches(
+            loaded, face_free, config, strict=strict, report=report, progress=step
+        )
+    save_patches(out, patches)
+    write_contact_sheet(sheet, patches, out.name, seed=seed)
+    summary = _summary(out, sheet, patches, loaded, face_free, problems)
+    click.echo(json.dumps(summary) if as_json else _table(summary))
+
+
+def _check_outputs(out: Path, sheet: Path, force: bool) -> None:
+    if out.suffix != ".npz":
+        raise click.BadParameter(f"must end in .npz; got {out.name}.", param_hint="'--out'")
+    if not out.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {out.parent}.", param_hint="'--out'")
+    for path in (out, sheet):
+        if path.exists() and not force:
+            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+
+
+@contextmanager
+def _progress(n_steps: int, quiet: bool) -> Iterator[Callable[[], object]]:
+    """A step to call; it moves a bar on standard error that shows the time left."""
+    if quiet:
+        yield lambda: None
+        return
+    with click.progressbar(length=n_steps, label="Cutting", file=sys.stderr) as bar:
+        yield lambda: bar.update(1)
+        bar.update(n_steps)  # photos that nothing was cut from were not counted
+
+
+def _summary(
+    out: Path,
+    sheet: Path,
+    patches: Patches,
+    loaded: Annotations,
+    face_free: Annotations,
+    problems: list[Problem],
+) -> dict[str, Any]:
+    rows = {
+        split: {
+            kind: int(np.sum((patches.splits == at) & (patches.kinds == kind_at)))
+            for kind_at, kind in enumerate(KINDS)
+            if (patches.kinds == kind_at).any()
+        }
+        for at, split in enumerate(SPLITS)
+    }
+    return {
+        "out": out.as_posix(),
+        "contact_sheet": sheet.as_posix(),
+        "rows": len(patches),
+        "faces": int(patches.labels.sum()),
+        "photos": len(patches.photo_names),
+        "read": {
+            "photos": len(loaded),
+            "faces": loaded.n_faces,
+            "face_free_photos": len(face_free),
+        },
+        "skipped": {
+            "photos": sum(problem.skipped == "photo" for problem in problems),
+            "boxes": sum(problem.skipped == "box" for problem in problems),
+        },
+        "splits": rows,
+        "problems": [
+            {"where": problem.where, "message": problem.message, "skipped": problem.skipped}
+            for problem in problems
+        ],
+    }
+
+
+def _table(summary: dict[str, Any]) -> str:
+    """The summary for people: rows by kind and split, then what was read and left out."""
+    splits: dict[str, dict[str, int]] = summary["splits"]
+    kinds = list(splits[SPLITS[0]])
+    lines = [f"{'':<16}" + "".join(f"{split:>12}" for split in splits) + f"{'all':>12}"]
+    for kind in kinds:
+        counts = [splits[split][kind] for split in splits]
+        lines.append(f"{kind:<16}" + "".join(f"{n:>12,}" for n in [*counts, sum(counts)]))
+    totals = [sum(splits[split].values()) for split in splits]
+    lines.append(f"{'all':<16}" + "".join(f"{n:>12,}" for n in [*totals, sum(totals)]))
+    read, skipped = summary["read"], summary["skipped"]
+    lines.append("")
+    lines.append(
+        f"Read {read['photos']:,} annotated photos with {read['faces']:,} faces and "
+        f"{read['face_free_photos']:,} face-free photos; "
+        f"left out {skipped['photos']:,} photos and {skipped['boxes']:,} boxes."
+    )
+    lines.append(
+        f"Wrote {summary['out']} ({summary['rows']:,} patches from {summary['photos']:,} photos) "
+        f"and {summary['contact_sheet']}."
+    )
+    return "\n".join(lines)

@@ -1,0 +1,108 @@
+"""One picture of a patches file: a few patches of every kind, by split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from facesmith.patches.cutting import PATCH_SIZE
+from facesmith.patches.drawing import generator
+from facesmith.patches.rows import FACE, KINDS, Patches
+from facesmith.patches.splitting import SPLITS
+
+_COLUMNS = 18
+_GAP = 4  # pixels between patches
+_MARGIN = 28
+_LABEL_WIDTH = 168
+_ROW_ROOM = 14  # extra space between kinds
+_PAPER, _INK, _FAINT = (250, 249, 246), (32, 33, 36), (112, 116, 122)
+_FACE_COLOUR, _OTHER_COLOUR = (38, 132, 92), (196, 84, 58)
+
+
+def contact_sheet(patches: Patches, title: str, *, seed: int = 0) -> Image.Image:
+    """Draw a contact sheet.
+
+    Each split that has rows is a block; each kind a line of patches in it, twice as many in the
+    largest split. Which patches are shown is drawn by the seed; the picture is the same each time.
+
+    Args:
+        patches: What to show.
+        title: The headline.
+        seed: Another seed shows other patches.
+
+    Returns:
+        The picture, RGB.
+    """
+    sections = [_section(patches, split, seed) for split in range(len(SPLITS))]
+    sections = [section for section in sections if section is not None]
+    cell = PATCH_SIZE + _GAP
+    width = 2 * _MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
+    head = 92
+    height = head + sum(section.height for section in sections if section) + _MARGIN // 2
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_MARGIN, 22), title, _INK, ImageFont.load_default(26))
+    n_faces = int((patches.labels == 1).sum())
+    draw.text(
+        (_MARGIN, 58),
+        f"{len(patches):,} patches of {PATCH_SIZE}x{PATCH_SIZE} pixels from "
+        f"{len(np.unique(patches.photo_indices)):,} photos: {n_faces:,} faces (green), "
+        f"{len(patches) - n_faces:,} others (red)",
+        _FAINT,
+        ImageFont.load_default(15),
+    )
+    top = head
+    for section in sections:
+        if section is not None:
+            sheet.paste(section, (0, top))
+            top += section.height
+    return sheet
+
+
+def write_contact_sheet(path: str | Path, patches: Patches, title: str, *, seed: int = 0) -> None:
+    """Draw a contact sheet into a PNG file; see `contact_sheet`."""
+    contact_sheet(patches, title, seed=seed).save(path, format="PNG", optimize=False)
+
+
+def _section(patches: Patches, split: int, seed: int) -> Image.Image | None:
+    """The block of one split, or nothing if it has no rows."""
+    rows = np.flatnonzero(patches.splits == split)
+    if not len(rows):
+        return None
+    sizes = [int((patches.splits == other).sum()) for other in range(len(SPLITS))]
+    n_lines = 2 if split == int(np.argmax(sizes)) else 1
+    kinds = [kind for kind in range(len(KINDS)) if (patches.kinds[rows] == kind).any()]
+    cell = PATCH_SIZE + _GAP
+    width = 2 * _MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
+    head = 40
+    block = Image.new("RGB", (width, head + len(kinds) * (n_lines * cell + _ROW_ROOM) + 10), _PAPER)
+    draw = ImageDraw.Draw(block)
+    draw.line((_MARGIN, 4, width - _MARGIN, 4), (222, 220, 214), 1)
+    n_photos = len(np.unique(patches.photo_indices[rows]))
+    name = SPLITS[split]
+    draw.text((_MARGIN, 12), name, _INK, ImageFont.load_default(18))
+    beside = _MARGIN + draw.textlength(name, ImageFont.load_default(18)) + 12
+    draw.text(
+        (beside, 15),
+        f"{len(rows):,} patches from {n_photos:,} photos",
+        _FAINT,
+        ImageFont.load_default(14),
+    )
+    top = head
+    for kind in kinds:
+        of_kind = rows[patches.kinds[rows] == kind]
+        lines = n_lines * cell - _GAP
+        colour = _FACE_COLOUR if kind == FACE else _OTHER_COLOUR
+        draw.rectangle((_MARGIN, top, _MARGIN + 4, top + lines - 1), colour)
+        draw.text((_MARGIN + 14, top + 10), KINDS[kind], _INK, ImageFont.load_default(15))
+        draw.text((_MARGIN + 14, top + 32), f"{len(of_kind):,}", _FAINT, ImageFont.load_default(14))
+        shown = generator(seed, "sheet", split, kind).permutation(of_kind)
+        for place, row in enumerate(shown[: n_lines * _COLUMNS]):
+            line, column = divmod(place, _COLUMNS)
+            patch = Image.fromarray(np.ascontiguousarray(patches.images[row][..., ::-1]))
+            left = _MARGIN + _LABEL_WIDTH + column * cell
+            block.paste(patch, (left, top + line * cell))
+        top += n_lines * cell + _ROW_ROOM
+    return block

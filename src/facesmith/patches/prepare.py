@@ -1,0 +1,247 @@
+"""Annotated photos in, patches out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.annotations import AnnotatedPhoto, Annotations, Problem
+from facesmith.errors import AnnotationError, ImageError, PatchesError
+from facesmith.images import read_image
+from facesmith.patches.choosing import Place, PlaceFinder
+from facesmith.patches.cutting import PATCH_SIZE, cut_squares
+from facesmith.patches.drawing import generator, name_number
+from facesmith.patches.duplicates import Fingerprint, fingerprint, group_duplicates
+from facesmith.patches.rows import (
+    BACKGROUND,
+    BESIDE,
+    FACE,
+    FACE_FREE,
+    PART,
+    WRONG_SCALE,
+    Patches,
+)
+from facesmith.patches.splitting import SplitShares, draw_splits
+
+# Of the rows that show no face: shares of the kinds. What cannot be cut goes to the others.
+NEGATIVE_SHARES = {FACE_FREE: 0.30, BACKGROUND: 0.22, PART: 0.18, WRONG_SCALE: 0.15, BESIDE: 0.15}
+_THUMBNAIL_SIDE = 64  # of a photo for its fingerprint, pixels: JPEGs are decoded small, fast
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """Everything that decides which patches are made, beside the photos.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    count: int = 11_038  # rows, as in the exercise this project grew from
+    seed: int = 0  # another seed: other faces, jitter and splits
+    face_share: float = 0.5  # of the rows
+    min_face: float = 20.0  # height of the smallest face used, pixels; smaller ones are blur
+    split: SplitShares = field(default_factory=SplitShares)  # of the photos
+
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise ValueError(f"`count` must be at least 2; got count={self.count}.")
+        if self.seed < 0:
+            raise ValueError(f"`seed` must be 0 or more; got seed={self.seed}.")
+        if not 0 < self.face_share < 1:
+            raise ValueError(
+                f"`face_share` must lie between 0 and 1; got face_share={self.face_share}."
+            )
+        if not self.min_face > 0:
+            raise ValueError(
+                f"`min_face` must be positive, in pixels; got min_face={self.min_face}."
+            )
+
+
+def prepare_patches(
+    annotations: Annotations,
+    face_free: Annotations | None = None,
+    config: PrepareConfig | None = None,
+    *,
+    strict: bool = False,
+    report: Callable[[Problem], object] | None = None,
+    progress: Callable[[], object] | None = None,
+    threads: int | None = None,
+) -> Patches:
+    """Cut patches of faces and of everything else.
+
+    The result depends on the photos, the annotations and the config alone. Rows stand in an order
+    drawn by photo, so that any stretch of them is a fair mixture.
+
+    Args:
+        annotations: Photos and their faces.
+        face_free: Photos without any human face.
+        config: What to make.
+        strict: Raise at the first photo that cannot be decoded instead of leaving it out.
+        report: Called with every photo that had to be left out.
+        progress: Called once a photo while they are looked through, and once a photo while they
+            are cut: at most twice the number of photos.
+        threads: Photos decoded at the same time; `None` for one a CPU, at most 8.
+
+    Returns:
+        Exactly `config.count` rows, faces the share that was asked for.
+
+    Raises:
+        PatchesError: If so many rows cannot be cut from these photos.
+        AnnotationError: If `strict` and a photo cannot be decoded.
+    """
+    config = config or PrepareConfig()
+    threads = threads or min(os.cpu_count() or 1, 8)
+    progress = progress or _ignore
+    photos, n_annotated, prints = _decodable(
+        annotations, face_free, _raise if strict else report or _ignore, progress, threads
+    )
+    places = _choose(photos, n_annotated, config)
+    groups = _group_names(photos, prints)
+    used = sorted(
+        {place.photo for place in places},
+        key=lambda index: (name_number(config.seed, "rows", groups[index], index), index),
+    )
+    position = {photo: rank for rank, photo in enumerate(used)}
+    places.sort(key=lambda place: position[place.photo])  # stable: keeps the drawn order inside
+    by_photo = [list(group) for _, group in groupby(places, key=lambda place: place.photo)]
+    by_photo = [_shuffled(group, photos[group[0].photo].name, config.seed) for group in by_photo]
+    images = np.empty((len(places), PATCH_SIZE, PATCH_SIZE, 3), np.uint8)
+    row = 0
+    for cut in _in_threads(lambda group: _cut(photos[group[0].photo], group), by_photo, threads):
+        images[row : row + len(cut)] = cut
+        row += len(cut)
+        progress()
+    rows = [place for group in by_photo for place in group]
+    kinds = np.array([place.kind for place in rows], np.uint8)
+    photo_indices = np.array([position[place.photo] for place in rows], np.int32)
+    splits = draw_splits([groups[index] for index in used], config.seed, config.split)
+    return Patches(
+        images=images,
+        labels=(kinds == FACE).astype(np.uint8)[:, None],
+        photo_indices=photo_indices,
+        photo_names=tuple(photos[index].name for index in used),
+        splits=splits[photo_indices],
+        kinds=kinds,
+    )
+
+
+def _decodable(
+    annotations: Annotations,
+    face_free: Annotations | None,
+    report: Callable[[Problem], object],
+    progress: Callable[[], object],
+    threads: int,
+) -> tuple[list[AnnotatedPhoto], int, list[Fingerprint]]:
+    """The photos that decode to the end, how many of them are annotated, and fingerprints."""
+
+    def look(photo: AnnotatedPhoto) -> Fingerprint | ImageError:
+        try:
+            return fingerprint(read_image(photo.path, max_side=_THUMBNAIL_SIDE))
+        except ImageError as error:
+            return error
+
+    photos: list[AnnotatedPhoto] = []
+    prints: list[Fingerprint] = []
+    n_annotated = 0
+    everything = [*annotations.photos, *(face_free.photos if face_free else ())]
+    for index, seen in enumerate(_in_threads(look, everything, threads)):
+        photo = everything[index]
+        if isinstance(seen, ImageError):
+            report(Problem(photo.name, f"{seen} The photo is left out.", "photo"))
+        else:
+            photos.append(photo)
+            prints.append(seen)
+            n_annotated += index < len(annotations.photos)
+        progress()
+    return photos, n_annotated, prints
+
+
+def _choose(photos: list[AnnotatedPhoto], n_annotated: int, config: PrepareConfig) -> list[Place]:
+    """Exactly as many places as rows are wanted, kind by kind."""
+    finder = PlaceFinder(photos, n_annotated, config.min_face, config.seed)
+    n_faces = min(max(round(config.count * config.face_share), 1), config.count - 1)
+    places = list(islice(finder.places(FACE), n_faces))
+    if not places:
+        raise PatchesError(
+            f"No face to cut: none of the {n_annotated} annotated photos has one that is "
+            f"{config.min_face:g} pixels high or more and not marked to be ignored. Lower "
+            "--min-face, or check --images and --category."
+        )
+    missing = config.count - len(places)
+    sources = {kind: finder.places(kind) for kind in NEGATIVE_SHARES}
+    while missing and sources:
+        for kind, wanted in _shared_out(missing, list(sources)).items():
+            found = list(islice(sources[kind], wanted))
+            places += found
+            missing -= len(found)
+            if len(found) < wanted:  # nothing more to be had
+                del sources[kind]
+    if missing:
+        raise PatchesError(
+            f"Cannot cut {config.count} rows: {missing} that show no face are missing. The "
+            f"{len(photos)} photos have too little room beside their faces. Add face-free "
+            "photos with --negatives."
+        )
+    return places
+
+
+def _shared_out(n: int, kinds: list[int]) -> dict[int, int]:
+    """`n` rows shared out by `NEGATIVE_SHARES`, the rounding going to the first kinds."""
+    total = sum(NEGATIVE_SHARES[kind] for kind in kinds)
+    counts = {kind: int(n * NEGATIVE_SHARES[kind] / total) for kind in kinds}
+    for kind in kinds[: n - sum(counts.values())]:
+        counts[kind] += 1
+    return counts
+
+
+def _group_names(photos: list[AnnotatedPhoto], prints: list[Fingerprint]) -> list[str]:
+    """For every photo the name that stands for its near duplicates: the first in order of names."""
+    by_name = sorted(range(len(photos)), key=lambda index: photos[index].name)
+    first = group_duplicates([prints[index] for index in by_name])
+    names = [""] * len(photos)
+    for rank, index in enumerate(by_name):
+        names[index] = photos[by_name[first[rank]]].name
+    return names
+
+
+def _shuffled(places: list[Place], name: str, seed: int) -> list[Place]:
+    order = generator(seed, "within", name).permutation(len(places))
+    return [places[index] for index in order]
+
+
+def _cut(photo: AnnotatedPhoto, places: list[Place]) -> npt.NDArray[np.uint8]:
+    image = read_image(photo.path)
+    patches = cut_squares(image, np.stack([place.square for place in places]))
+    for patch, place in zip(patches, places, strict=True):
+        if place.mirrored:
+            patch[:] = patch[:, ::-1].copy()
+    return patches
+
+
+def _in_threads(
+    function: Callable[[Item], Result], items: list[Item], threads: int
+) -> Iterator[Result]:
+    """Results in the order of the items, whichever thread was faster."""
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, items)
+
+
+def _raise(problem: Problem) -> None:
+    raise AnnotationError(str(problem))
+
+
+def _ignore(*_: object) -> None:
+    """Called where nobody listens."""
