@@ -11,6 +11,17 @@ import click
 @click.command()
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option(
+    "--images",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the annotated photos; only for a detector.",
+)
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of photos without any human face; may be repeated; only for a detector.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
@@ -21,8 +32,14 @@ import click
     type=click.Choice(["compact", "pointwise", "tiny-darknet"]),
     help="Classifier network.  [default: compact]",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: 40 | 30]")
-@click.option("--batch-size", type=click.IntRange(1), help="Patches per step.  [default: 64]")
+@click.option(
+    "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    help="Patches, or crops of photos, per step.  [default: 64 patches, 32 crops]",
+)
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
@@ -55,17 +72,29 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table.")
 def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> None:
-    """Train a classifier on a patches file.
+    """Train a classifier on a patches file, or a detector on annotated photos.
 
-    DATA is the .npz that `facesmith prepare` wrote. The run folder gets weights that need no
-    training framework (classifier.onnx), the settings, a log for people and for TensorBoard, and
-    checkpoints. A training that was stopped or killed at any moment goes on with --resume and ends
-    with the same weights, to the byte, as if nothing had happened.
+    DATA is the .npz that `facesmith prepare` wrote, or annotations in any format that it reads,
+    together with --images. The run folder gets weights that need no training framework
+    (classifier.onnx, or detector.onnx and second_look.onnx), the settings, a log for people and
+    for TensorBoard, and checkpoints. A training that was stopped or killed at any moment goes on
+    with --resume and ends with the same weights, to the byte, as if nothing had happened.
 
     \b
-    Example:
+    Examples:
       facesmith train patches.npz --network compact --out runs/compact
+      facesmith train faces.json --images photos --negatives pets --out runs/detector
     """  # noqa: D301 - click wants the control character itself
+    if data.suffix.lower() != ".npz":
+        from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415 - heavy
+
+        train_detector_command(data, out, resume=resume, force=force, **options)
+        return
+    for name in ("images", "negatives"):
+        if options.pop(name):
+            raise click.UsageError(
+                f"--{name} goes with annotated photos; {data} is a patches file."
+            )
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")

@@ -1,0 +1,89 @@
+"""The detector's half of `facesmith train`: annotated photos in, a run folder with weights out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
+from facesmith.training.detector import DetectorConfig, train_detector
+
+
+def train_detector_command(
+    data: Path,
+    out: Path,
+    *,
+    images: Path | None,
+    negatives: tuple[Path, ...],
+    as_json: bool,
+    quiet: bool,
+    resume: bool,
+    force: bool,
+    **options: Any,
+) -> None:
+    """Read the photos, train, and print how good the detector is on the photos held out."""
+    if images is None:
+        raise click.UsageError(
+            f"Annotated photos need --images, the folder of the photos of {data}."
+        )
+    for name in ("network", "config", "augment"):
+        if options.pop(name) is not None:
+            raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")
+    photos = _read_photos(data, images, negatives, quiet)
+    config = _config(**{name: value for name, value in options.items() if value is not None})
+    metrics = train_detector(photos, out, config, resume=resume, force=force, quiet=quiet)
+    if as_json:
+        click.echo(json.dumps(metrics))
+    elif not quiet:
+        _print(metrics, out)
+
+
+def _read_photos(
+    data: Path, images: Path, negatives: tuple[Path, ...], quiet: bool
+) -> list[AnnotatedPhoto]:
+    annotations = load_annotations(data, images)
+    photos, problems = list(annotations.photos), list(annotations.problems)
+    if negatives:
+        face_free = load_face_free(negatives)
+        photos += face_free.photos
+        problems += face_free.problems
+    for problem in problems:
+        click.echo(f"Left out: {problem}", err=True)
+    if not quiet:
+        click.echo(
+            f"{len(photos)} photos with {annotations.n_faces} faces; {len(problems)} entries left "
+            "out.",
+            err=True,
+        )
+    return photos
+
+
+def _config(batch_size: int | None = None, **options: Any) -> DetectorConfig:
+    """The defaults, changed by the options: they are those of the proposal network's training."""
+    config = DetectorConfig()
+    shared = {name: options[name] for name in ("seed", "threads") if name in options}
+    proposals, second_look = config.proposals, config.second_look
+    if batch_size is not None:
+        proposals = dataclasses.replace(proposals, batch_size=batch_size)
+    return DetectorConfig(
+        dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, **options)),
+        dataclasses.replace(second_look, loop=dataclasses.replace(second_look.loop, **shared)),
+    )
+
+
+def _print(metrics: dict[str, Any], out: Path) -> None:
+    click.echo(
+        f"Trained on {metrics['photos'] - metrics['photos_held_out']} photos, judged on the "
+        f"{metrics['photos_held_out']} held out (faces of 16 px and more):"
+    )
+    for way, figures in metrics["held_out"].items():
+        mark = "  <- kept" if way == metrics["kept"] else ""
+        click.echo(
+            f"  {way:<17}  AP {figures['ap']:.3f}   at IoU 0.4 {figures['ap_iou40']:.3f}   recall "
+            f"at 0.1 false boxes a photo {figures['recall_at_0.1']:.3f}{mark}"
+        )
+    click.echo(f"Next: facesmith detect PHOTO --model {out}")
