@@ -33,7 +33,9 @@ MOST_BESIDE_IOU = 0.05  # with any face
 _ATTEMPTS = 20  # squares tried for a row before its place is given up
 # A patch that is cut as no face shows the photo on at least this part of its area.
 _LEAST_IN_PHOTO = 0.7
-_SMALLEST_CLOSE_UP = 2.0  # faces so many times the smallest one are large enough to step into
+# Sides of patches at the wrong scale, in units of the right one.
+_CLOSEST, _CLOSE = 0.25, 0.45
+_FAR, _FARTHEST = 2.2, 4.0
 
 Square = npt.NDArray[np.float32]
 
@@ -180,13 +182,12 @@ def _draw_wrong_scale(
 ) -> Square:
     """A small face in a large patch, or so close that a cheek or an eye fills it."""
     square = scene.squares[anchor]
-    side = float(square[2] - square[0])
-    if side * (1 + CONTEXT) >= _SMALLEST_CLOSE_UP * min_side and rng.random() < 0.5:
-        scale = np.exp(rng.uniform(np.log(min_side / (side * (1 + CONTEXT))), np.log(0.45)))
-        scale = max(scale, 0.25)
+    smallest = max(min_side / (float(square[2] - square[0]) * (1 + CONTEXT)), _CLOSEST)
+    if smallest <= _CLOSE and rng.random() < 0.5:
+        scale = np.exp(rng.uniform(np.log(smallest), np.log(_CLOSE)))
         shift = rng.uniform(-0.5, 0.5, 2) * (1 - scale)
     else:
-        scale = np.exp(rng.uniform(np.log(2.2), np.log(4.0)))
+        scale = np.exp(rng.uniform(np.log(_FAR), np.log(_FARTHEST)))
         shift = rng.uniform(-0.35, 0.35, 2) * scale
     return _around(square, shift=shift, scale=scale)
 
