@@ -19,14 +19,13 @@ from facesmith.errors import TrainingError
 from facesmith.export import export_classifier
 from facesmith.files import checksum, write_json
 from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_classifier
-from facesmith.patches import Patches, load_patches
+from facesmith.patches import SPLITS, Patches, load_patches
 from facesmith.roc import area_under_curve
 from facesmith.training.augmentation import Augmentation, augment
 from facesmith.training.loop import LoopConfig, available_cores, run_loop
 from facesmith.training.runs import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
-SPLITS = {"train": 0, "validation": 1, "test": 2}  # as patches files number them
 
 
 @dataclass(frozen=True)
@@ -117,8 +116,8 @@ class ClassifierTask:
         self._config = config
         self._images = patches.images
         self._labels = patches.labels[:, 0].astype(np.float32)
-        self._training = np.flatnonzero(patches.splits == SPLITS["train"])
-        self._validation = np.flatnonzero(patches.splits == SPLITS["validation"])
+        self._training = np.flatnonzero(patches.splits == SPLITS.index("train"))
+        self._validation = np.flatnonzero(patches.splits == SPLITS.index("validation"))
         for name, rows in (("training", self._training), ("validation", self._validation)):
             if len(np.unique(self._labels[rows])) < 2:
                 raise TrainingError(
@@ -291,7 +290,7 @@ def _figures(weights_path: Path, patches: Patches, threads: int) -> dict[str, An
     classifier = load_classifier(weights_path, threads=threads)
     figures: dict[str, Any] = {}
     for name in ("validation", "test"):
-        rows = patches.splits == SPLITS[name]
+        rows = patches.splits == SPLITS.index(name)
         labels = patches.labels[rows, 0]
         if len(np.unique(labels)) < 2:
             continue

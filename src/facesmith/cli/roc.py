@@ -1,0 +1,124 @@
+"""`facesmith roc`: how good a trained classifier is, and which threshold to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from facesmith.evaluation.roc_report import RocReport
+    from facesmith.roc import Interval
+
+
+class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """Numbers between 0 and 1, separated by commas."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[float]:
+        try:
+            numbers = [float(part) for part in str(value).split(",")]
+        except ValueError:
+            numbers = []
+        if not numbers or not all(0 <= number <= 1 for number in numbers):
+            self.fail(f"{value!r}: expected numbers from 0 to 1, e.g. 0.1,0.5,0.9", param, ctx)
+        return numbers
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--patches",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Patches to evaluate on.  [default: those that the run was trained on]",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    help="Which rows.  [default: test of the run's own patches, all of --patches]",
+)
+@click.option("--thresholds", type=_Numbers(), help="Evaluate at these only, e.g. 0.1,0.5,0.9.")
+@click.option(
+    "--exercise-thresholds",
+    is_flag=True,
+    help="Evaluate at 0.00, 0.01 ... 1.00 only, as the exercise's figure may have been drawn.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for roc.png and roc.json.  [default: the run folder]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures and the curve as JSON.")
+@click.option("--quiet", is_flag=True, help="Write the files only.")
+def roc(
+    run: Path,
+    patches: Path | None,
+    split: str | None,
+    thresholds: list[float] | None,
+    exercise_thresholds: bool,
+    out: Path | None,
+    seed: int,
+    threads: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Draw a classifier's ROC curve and pick its threshold.
+
+    RUN is the run folder of `facesmith train`, or a classifier's .onnx file with --patches. Writes
+    roc.png and roc.json: the curve, the area under it, the point nearest to (0, 1), the accuracy
+    at a score of 0.5 and at that point, with 95 % bootstrap intervals over photos.
+
+    \b
+    Example:
+      facesmith roc runs/compact --patches other_patches.npz
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.evaluation.roc_report import evaluate_run, write_report  # noqa: PLC0415 - heavy
+    from facesmith.roc import EXERCISE_THRESHOLDS  # noqa: PLC0415
+
+    if thresholds and exercise_thresholds:
+        raise click.UsageError("Pass either --thresholds or --exercise-thresholds.")
+    reported = evaluate_run(
+        run,
+        patches,
+        split=split,
+        thresholds=EXERCISE_THRESHOLDS if exercise_thresholds else thresholds,
+        threads=threads,
+        seed=seed,
+    )
+    picture, _ = write_report(reported, out or (run.parent if run.is_file() else run))
+    if as_json:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps(reported.to_dict()))
+    elif not quiet:
+        _print(reported)
+        click.echo(f"picture       {picture}")
+
+
+def _print(reported: RocReport) -> None:
+    best, intervals = reported.curve.best, reported.intervals
+    photos = "" if reported.n_photos is None else f" from {reported.n_photos:,} photos"
+    click.echo(f"{reported.network}, {reported.rows}")
+    click.echo(f"rows          {reported.n_faces:,} faces, {reported.n_others:,} others{photos}")
+    click.echo(f"AUC           {_figure(reported.curve.auc, intervals.auc)}")
+    click.echo(f"accuracy      {_figure(reported.accuracy, intervals.accuracy)}  at score 0.5")
+    click.echo(
+        f"              {_figure(reported.accuracy_at_best, intervals.accuracy_at_best)}"
+        f"  at score {best.threshold:.3f}, the point nearest to (0, 1):"
+    )
+    click.echo(f"  TPR         {_figure(best.tpr, intervals.tpr)}")
+    click.echo(f"  FPR         {_figure(best.fpr, intervals.fpr)}")
+
+
+def _figure(value: float, interval: Interval) -> str:
+    return f"{value:.4f}  (95 %: {interval[0]:.4f} to {interval[1]:.4f})"

@@ -1,0 +1,301 @@
+"""The ROC curve of a trained classifier: figures, JSON and picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.classifier import load_classifier
+from facesmith.errors import FacesmithError, PatchesError, TrainingError
+from facesmith.files import checksum, replacing, write_json
+from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.roc import (
+    RocCurve,
+    RocIntervals,
+    accuracy,
+    bootstrap_intervals,
+    roc_curve,
+)
+
+THRESHOLD = 0.5  # at which `accuracy` is taken, as the exercise's binary accuracy is
+WEIGHTS_NAME = "classifier.onnx"
+
+
+@dataclass(frozen=True, eq=False)
+class RocReport:
+    """What a classifier's scores on some rows say of it.
+
+    Attributes:
+        network: Name of the network.
+        rows: Which rows were scored, in words.
+        n_faces: Rows that show a face.
+        n_others: Rows that do not.
+        n_photos: Photos that the rows come from; `None` where they are unknown.
+        curve: The ROC curve.
+        accuracy: Share of rows on the right side of the score 0.5.
+        accuracy_at_best: The same at the threshold of the point nearest to (0, 1).
+        intervals: 95 % bootstrap intervals, by photo where photos are known, else by row.
+    """
+
+    network: str
+    rows: str
+    n_faces: int
+    n_others: int
+    n_photos: int | None
+    curve: RocCurve
+    accuracy: float
+    accuracy_at_best: float
+    intervals: RocIntervals
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; undefined figures and an infinite threshold become `None`."""
+        values = {
+            "network": self.network,
+            "rows": self.rows,
+            "n_faces": self.n_faces,
+            "n_others": self.n_others,
+            "n_photos": self.n_photos,
+            "auc": self.curve.auc,
+            "accuracy": self.accuracy,
+            "accuracy_threshold": THRESHOLD,
+            "accuracy_at_best": self.accuracy_at_best,
+            "best": asdict(self.curve.best),
+            "intervals": {
+                "level": 0.95,
+                "resampled": "rows" if self.n_photos is None else "photos",
+                **asdict(self.intervals),
+            },
+            "curve": {
+                "threshold": self.curve.thresholds.tolist(),
+                "tpr": self.curve.tpr.tolist(),
+                "fpr": self.curve.fpr.tolist(),
+            },
+        }
+        plain: dict[str, Any] = _finite_or_none(values)
+        return plain
+
+
+def evaluate_run(
+    run: str | Path,
+    patches_path: str | Path | None = None,
+    *,
+    split: str | None = None,
+    thresholds: Sequence[float] | npt.NDArray[np.float64] | None = None,
+    threads: int = 1,
+    seed: int = 0,
+) -> RocReport:
+    """Score rows that the run was not trained on, and draw the conclusions.
+
+    Args:
+        run: The run folder of a classifier training, or its weights file.
+        patches_path: The rows; by default the patches file that the run was trained on.
+        split: `"train"`, `"validation"`, `"test"` or `"all"`; by default the test split of the
+            run's own file, and all rows of another file.
+        thresholds: Where to evaluate the curve; by default everywhere.
+        threads: CPU threads for scoring.
+        seed: Of the resampling.
+
+    Raises:
+        TrainingError: If the run is not finished, or its patches file has moved or changed.
+        PatchesError: If the patches file cannot be used or has no rows in that split.
+        WeightsError: If the weights file cannot be used.
+    """
+    run = Path(run)
+    weights_path = run if run.is_file() else run / WEIGHTS_NAME
+    if not weights_path.exists():
+        raise TrainingError(
+            f"{run} has no {WEIGHTS_NAME}: not a classifier's run folder, or its training is not "
+            "finished. Go on with `facesmith train ... --resume`."
+        )
+    patches = load_patches(_own_patches(run) if patches_path is None else patches_path)
+    chosen = split or ("test" if patches_path is None else "all")
+    source = "the run's patches" if patches_path is None else Path(patches_path).name
+    rows = f"all rows of {source}" if chosen == "all" else f"{chosen} split of {source}"
+    mask = np.ones(len(patches.images), dtype=bool)
+    if chosen != "all":
+        mask = patches.splits == SPLITS.index(chosen)
+    if not mask.any():
+        raise PatchesError(f"No rows in the {rows}. Pass another --split, or another --patches.")
+    classifier = load_classifier(weights_path, threads=threads)
+    scores = classifier(patches.images[mask])
+    if not np.isfinite(scores).all():
+        raise FacesmithError(
+            f"{weights_path} scores {np.sum(~np.isfinite(scores))} of {len(scores)} rows as NaN "
+            "or infinite. The weights are damaged: train again."
+        )
+    return report(
+        patches.labels[mask, 0],
+        scores,
+        photos=patches.photo_indices[mask] if _photos_known(patches) else None,
+        network=str(classifier.metadata["network"]),
+        rows=rows,
+        thresholds=thresholds,
+        seed=seed,
+    )
+
+
+def report(
+    labels: npt.NDArray[np.integer],
+    scores: npt.NDArray[np.floating],
+    *,
+    photos: npt.NDArray[np.integer] | None,
+    network: str,
+    rows: str,
+    thresholds: Sequence[float] | npt.NDArray[np.float64] | None = None,
+    seed: int = 0,
+) -> RocReport:
+    """The report on rows that are scored already; arguments as in `RocReport`."""
+    curve = roc_curve(labels, scores, thresholds)
+    best = curve.best.threshold
+    n_faces = int(np.sum(labels))
+    return RocReport(
+        network=network,
+        rows=rows,
+        n_faces=n_faces,
+        n_others=len(labels) - n_faces,
+        n_photos=None if photos is None else len(np.unique(photos)),
+        curve=curve,
+        accuracy=accuracy(labels, scores, THRESHOLD),
+        accuracy_at_best=float("nan") if np.isnan(best) else accuracy(labels, scores, best),
+        intervals=bootstrap_intervals(
+            labels, scores, threshold=THRESHOLD, best_threshold=best, groups=photos, seed=seed
+        ),
+    )
+
+
+def write_report(reported: RocReport, folder: str | Path) -> tuple[Path, Path]:
+    """Write `roc.png` and `roc.json`.
+
+    Returns:
+        Both paths.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    png_path, json_path = folder / "roc.png", folder / "roc.json"
+    draw_roc([reported], png_path)
+    write_json(json_path, reported.to_dict())
+    return png_path, json_path
+
+
+def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
+    """Draw one or several ROC curves, the point nearest to (0, 1) marked on each.
+
+    Good classifiers fill the upper left corner only, so an inset shows the same curves over a
+    logarithmic false positive rate.
+
+    Args:
+        reports: What to draw, in one colour each.
+        path: The PNG file to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(7.2, 6.6), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    inset = axes.inset_axes((0.40, 0.40, 0.56, 0.42))
+    axes.plot([0, 1], [0, 1], color="0.75", linewidth=1, linestyle=(0, (4, 4)), zorder=1)
+    lowest = 0.5 / max(*(r.n_others for r in reports), 1)
+    for reported, colour in zip(reports, _colours(len(reports)), strict=True):
+        curve, best = reported.curve, reported.curve.best
+        low, high = reported.intervals.auc
+        axes.plot(
+            curve.fpr,
+            curve.tpr,
+            color=colour,
+            linewidth=2,
+            label=f"{reported.network}: AUC {curve.auc:.4f}  (95 %: {low:.4f} to {high:.4f})",
+            zorder=3,
+        )
+        label = f"threshold {best.threshold:.2f}: TPR {best.tpr:.3f}, FPR {best.fpr:.3f}"
+        axes.plot(best.fpr, best.tpr, **_marker(colour), label=label)
+        inset.plot(np.maximum(curve.fpr, lowest), curve.tpr, color=colour, linewidth=1.6)
+        inset.plot(max(best.fpr, lowest), best.tpr, **_marker(colour))
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    axes.set_xlabel("False positive rate: non-faces taken for faces")
+    axes.set_ylabel("True positive rate: faces found")
+    title = axes.set_title(_title(reports), loc="left", fontsize=11)
+    title.set_wrap(True)
+    axes.legend(loc="lower right", fontsize=8.5, frameon=False)
+    inset.set_xscale("log")
+    inset.set_xlim(lowest, 1)
+    bottom = min(_tpr_at(r.curve, 0.003) for r in reports)
+    inset.set_ylim(max(0.0, np.floor(bottom * 20) / 20 - 0.02), 1.005)
+    inset.set_title("same curve, logarithmic FPR", fontsize=8, color="0.35")
+    inset.tick_params(labelsize=7)
+    for each in (axes, inset):
+        each.grid(color="0.92", linewidth=0.8)
+        each.set_axisbelow(True)
+        each.spines[["top", "right"]].set_visible(False)
+    with replacing(path) as file:
+        figure.savefig(file, format="png")
+
+
+def _marker(colour: str) -> dict[str, Any]:
+    return {
+        "marker": "o",
+        "markersize": 8,
+        "color": colour,
+        "markeredgecolor": "white",
+        "markeredgewidth": 1.5,
+        "linestyle": "none",
+        "zorder": 4,
+    }
+
+
+def _colours(n: int) -> list[str]:
+    """Colours that also colour-blind readers tell apart (Okabe and Ito's, the first of them)."""
+    colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+    return [colours[i % len(colours)] for i in range(n)]
+
+
+def _title(reports: Sequence[RocReport]) -> str:
+    first = reports[0]
+    photos = "" if first.n_photos is None else f" from {first.n_photos:,} photos"
+    return (
+        f"ROC curve, {first.rows}\n{first.n_faces:,} faces and {first.n_others:,} non-faces{photos}"
+    )
+
+
+def _tpr_at(curve: RocCurve, fpr: float) -> float:
+    """The highest TPR within an FPR; 0 where the curve is undefined."""
+    within = curve.tpr[curve.fpr <= fpr]
+    return float(within.max()) if len(within) and np.isfinite(within).any() else 0.0
+
+
+def _own_patches(run: Path) -> Path:
+    """The patches file that a run was trained on, unchanged since."""
+    from facesmith.training.runs import RunFolder  # noqa: PLC0415 - no cost where not needed
+
+    folder = RunFolder(run.parent if run.is_file() else run)
+    config = folder.read_config()
+    path = Path(str(config.get("data_path", "")))
+    if not path.is_file():
+        raise TrainingError(f"{run} was trained on {path}, which is gone. Pass --patches FILE.")
+    if checksum(path) != config["data"]:
+        raise TrainingError(
+            f"{path} has changed since {run} was trained on it: its test split may hold rows that "
+            "were trained on. Pass --patches FILE to evaluate on it all the same."
+        )
+    return path
+
+
+def _photos_known(patches: Patches) -> bool:
+    """Whether rows say which photo they come from; else every row counts as its own."""
+    return len(np.unique(patches.photo_indices)) < len(patches.photo_indices)
+
+
+def _finite_or_none(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity."""
+    if isinstance(value, dict):
+        return {k: _finite_or_none(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite_or_none(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
