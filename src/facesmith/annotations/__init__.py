@@ -12,7 +12,12 @@ from pathlib import Path
 
 from facesmith.annotations.coco import read_coco, write_coco
 from facesmith.annotations.entries import PhotoEntry, ProblemLog, check_entries
+from facesmith.annotations.files import IMAGE_SUFFIXES
+from facesmith.annotations.formats import FORMATS, detect_format
+from facesmith.annotations.lists import read_fddb, read_wider
 from facesmith.annotations.photos import AnnotatedPhoto, Annotations, Problem
+from facesmith.annotations.voc import read_voc
+from facesmith.annotations.yolo import read_yolo
 from facesmith.errors import AnnotationError
 
 __all__ = [
@@ -24,9 +29,6 @@ __all__ = [
     "load_face_free",
     "write_coco",
 ]
-
-FORMATS = ("coco",)
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def load_annotations(
@@ -64,7 +66,20 @@ def load_annotations(
     if not images_dir.is_dir():
         raise AnnotationError(f"The folder of the photos, {images_dir}, does not exist.")
     log = ProblemLog(strict)
-    entries = read_coco(path, log, categories)
+    format = format or detect_format(path)  # noqa: A001
+    if path.is_dir() and format in ("coco", "wider"):
+        raise AnnotationError(f"{path} is a folder; {format} annotations are one file. Name it.")
+    match format:
+        case "coco":
+            entries = read_coco(path, log, categories)
+        case "voc":
+            entries = read_voc(path, images_dir, log, categories)
+        case "yolo":
+            entries = read_yolo(path, images_dir, log, categories)
+        case "wider":
+            entries = read_wider(path, log)
+        case _:
+            entries = read_fddb(path, log)
     if not entries:
         raise AnnotationError(f"{path} lists no photo.")
     photos = check_entries(entries, images_dir, log, progress)

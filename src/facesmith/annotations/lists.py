@@ -1,0 +1,161 @@
+"""WIDER FACE text and FDDB ellipse lists: a photo's name, a count, and so many lines.
+
+WIDER FACE: `x y w h blur expression illumination invalid occlusion pose` in pixels. Here they
+become corners, `x, y, x + w, y + h`. A photo without faces has the count 0 and, unlike any other
+list, one line of zeros.
+
+FDDB: `major minor angle x_centre y_centre 1`, an ellipse: its two half axes in pixels, the angle of
+the major one in radians, the centre. Here it becomes the smallest upright rectangle that holds the
+turned ellipse. The ellipse reaches from the top of the head to the chin, so these boxes are higher
+than those of other data sets, which begin at the forehead. Names have no suffix; `.jpg` is added.
+
+Source:
+    WIDER FACE, readme of the face annotations `wider_face_split`.
+    V. Jain, E. Learned-Miller, "FDDB: A Benchmark for Face Detection in Unconstrained Settings",
+    2010, and the README of its annotations. The rectangle: the extreme points of an ellipse turned
+    by t with half axes a and b lie sqrt((a cos t)^2 + (b sin t)^2) and
+    sqrt((a sin t)^2 + (b cos t)^2) from the centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import cos, hypot, isfinite, nan, sin
+from pathlib import Path
+
+from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
+from facesmith.annotations.files import IMAGE_SUFFIXES, numbers, read_lines
+
+_WIDER_INVALID = 7  # position of the flag in a line
+Corners = tuple[float, float, float, float]
+
+
+@dataclass
+class _Block:
+    """A name and the lines up to the next name."""
+
+    where: str
+    name: str
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read_wider(path: Path, log: ProblemLog) -> list[PhotoEntry]:
+    """Photos of a WIDER FACE text file, in its order. A box marked invalid is ignored.
+
+    Args:
+        path: For example `wider_face_train_bbx_gt.txt`.
+        log: Where problems go.
+    """
+    entries = []
+    for block in _blocks(path, log):
+        if len(block.lines) == 2 and block.lines[0][1] == "0" and _zeros(block.lines[1][1]):
+            del block.lines[1]
+        entry = _read_block(path, block, log, "x y w h and six flags", 10, _wider_box)
+        if entry is not None:
+            entries.append(entry)
+    return entries
+
+
+def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
+    """Photos of an FDDB ellipse list, or of all lists of a folder, in their order.
+
+    Args:
+        path: For example `FDDB-fold-01-ellipseList.txt`, or the folder of the ten.
+        log: Where problems go.
+    """
+    entries = []
+    for file in [path] if path.is_file() else sorted(path.glob("*ellipseList.txt")):
+        for block in _blocks(file, log):
+            meaning = "major minor angle x_centre y_centre 1"
+            entry = _read_block(file, block, log, meaning, 6, _fddb_box)
+            if entry is not None:
+                entry.name += ".jpg"
+                entries.append(entry)
+    return entries
+
+
+def _blocks(path: Path, log: ProblemLog) -> list[_Block]:
+    """The blocks of a file. A name is what is not all numbers, so one bad count loses one photo."""
+    blocks: list[_Block] = []
+    for number, text in read_lines(path):
+        if numbers(text) is None and not _damaged_box(text):
+            blocks.append(_Block(f"{path.name} line {number}", text))
+        elif blocks:
+            blocks[-1].lines.append((number, text))
+        else:
+            log.add(
+                f"{path.name} line {number}",
+                f"expected the name of a photo, got {text[:60]!r}. The line is left out.",
+                "box",
+            )
+    return blocks
+
+
+def _damaged_box(text: str) -> bool:
+    """Whether a line that is not all numbers looks like a box all the same: most words are."""
+    words = text.split()
+    if text.lower().endswith(IMAGE_SUFFIXES):
+        return False
+    return len(words) >= 4 and sum(numbers(word) is not None for word in words) >= len(words) / 2
+
+
+def _read_block(
+    path: Path,
+    block: _Block,
+    log: ProblemLog,
+    meaning: str,
+    n_numbers: int,
+    convert: Callable[[list[float]], tuple[Corners, bool]],
+) -> PhotoEntry | None:
+    entry = PhotoEntry(f"{block.where} ({block.name})", block.name)
+    count = block.lines[0][1] if block.lines else "nothing"
+    boxes = block.lines[1:]
+    if not (count.isascii() and count.isdigit() and len(count) < 10):
+        log.add(
+            entry.where,
+            f"expected the number of faces in the next line, got {count[:60]!r}. The photo is left "
+            "out.",
+            "photo",
+        )
+        return None
+    if int(count) != len(boxes):
+        log.add(
+            entry.where,
+            f"expected {count} lines of boxes, as its count says, got {len(boxes)}. The photo is "
+            "left out.",
+            "photo",
+        )
+        return None
+    for number, text in boxes:
+        where = f"{path.name} line {number} ({block.name})"
+        values = numbers(text)
+        if values is None or len(values) != n_numbers:
+            log.add(where, f"expected {n_numbers} numbers ({meaning}), got {text[:60]!r}.", "box")
+            entry.complete = False
+            continue
+        corners, ignored = convert(values)
+        entry.boxes.append(BoxEntry(where, corners, ignored))
+    return entry
+
+
+def _wider_box(values: list[float]) -> tuple[Corners, bool]:
+    x, y, width, height = values[:4]
+    return (x, y, x + width, y + height), bool(values[_WIDER_INVALID])
+
+
+def _fddb_box(values: list[float]) -> tuple[Corners, bool]:
+    major, minor, angle, x, y = values[:5]
+    if not isfinite(angle):
+        return (nan, nan, nan, nan), False
+    if min(major, minor) <= 0:  # no ellipse: let the check of the box say so
+        half_width = half_height = min(major, minor)
+        return (x - half_width, y - half_height, x + half_width, y + half_height), False
+    half_width = hypot(major * cos(angle), minor * sin(angle))
+    half_height = hypot(major * sin(angle), minor * cos(angle))
+    return (x - half_width, y - half_height, x + half_width, y + half_height), False
+
+
+def _zeros(text: str) -> bool:
+    values = numbers(text)
+    return values is not None and not any(values)

@@ -1,0 +1,137 @@
+"""Pascal VOC: a folder of XML files, one for each photo.
+
+`xmin, ymin, xmax, ymax` in the file are the numbers of the outermost pixels that belong to the box,
+counted from 1. Here they become continuous edges: `xmin - 1, ymin - 1, xmax, ymax`.
+
+Source:
+    The PASCAL Visual Object Classes Challenge, development kit, "Annotation": the top left pixel is
+    (1, 1). Many tools write counts from 0 under the same names; nothing in the file tells which,
+    and the difference is one pixel at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from facesmith.annotations.categories import choose_categories
+from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
+from facesmith.annotations.files import photo_of
+from facesmith.errors import AnnotationError
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class _Object:
+    where: str
+    name: str
+    element: ET.Element
+
+
+def read_voc(
+    path: Path, images_dir: Path, log: ProblemLog, categories: Sequence[str] | None
+) -> list[PhotoEntry]:
+    """Photos of a folder of VOC files (or of one file), by file name.
+
+    The photo is the one that `filename` names, below `images_dir` or, for XML files in sub-folders,
+    in the sub-folder of the same name there; without `filename`, the photo called like the XML
+    file. A box marked `difficult` is ignored.
+
+    Args:
+        path: The folder, looked through with its sub-folders, or one XML file.
+        images_dir: Folder of the photos.
+        log: Where problems go.
+        categories: Names of the objects that are faces; `None`: the only one, or the one that is
+            called face.
+
+    Raises:
+        AnnotationError: If the category is not clear.
+    """
+    files = [path] if path.is_file() else sorted(path.rglob("*.xml"))
+    entries: list[PhotoEntry] = []
+    objects: list[tuple[PhotoEntry, _Object]] = []
+    for file in files:
+        label = file.relative_to(path.parent if path.is_file() else path)
+        where = label.as_posix()
+        try:
+            root = _parse(file)
+        except AnnotationError as error:
+            log.add(where, f"{error} The photo is left out.", "photo")
+            continue
+        entry = PhotoEntry(where, _photo_name(root, label, images_dir), size_wh=_size(root))
+        entries.append(entry)
+        for number, element in enumerate(root.iter("object"), start=1):
+            name = _text(element, "name") or ""
+            objects.append((entry, _Object(f"{where} object {number}", name, element)))
+    names = {found.name: found.name for _, found in objects}
+    faces = choose_categories(path, dict(sorted(names.items())), categories) if names else set()
+    for entry, found in objects:
+        if found.name in faces:
+            _read_object(entry, found, log)
+    return entries
+
+
+def _parse(file: Path) -> ET.Element:
+    """The root of an XML file that declares no entities.
+
+    Nested entities can blow up a file of a few hundred bytes to gigabytes, and the parser of the
+    standard library expands them. They must be declared in a document type, which VOC files have
+    no use for, so a file that contains one is refused. The bytes are decoded here and parsed as
+    text, so that no other encoding can hide the declaration.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise AnnotationError("expected XML in UTF-8.") from None
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise AnnotationError("expected XML without a document type; delete the <!DOCTYPE ...>.")
+    try:
+        root = ET.fromstring(text)  # noqa: S314  # without entities there is nothing to expand
+    except ET.ParseError as error:
+        raise AnnotationError(f"not valid XML: {error}.") from None
+    if root.tag != "annotation":
+        raise AnnotationError(f"expected the root <annotation>, got <{root.tag}>.")
+    return root
+
+
+def _photo_name(root: ET.Element, label: Path, images_dir: Path) -> str:
+    name = _text(root, "filename")
+    if not name:
+        return photo_of(label, images_dir) or label.with_suffix(".jpg").as_posix()
+    beside = label.parent / name
+    return beside.as_posix() if (images_dir / beside).is_file() else name
+
+
+def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
+    box = found.element.find("bndbox")
+    texts = [_text(box, corner) if box is not None else None for corner in _CORNERS]
+    try:
+        x_min, y_min, x_max, y_max = (float(text or "") for text in texts)
+    except ValueError:
+        shown = ", ".join("nothing" if text is None else repr(text) for text in texts)
+        log.add(
+            found.where,
+            f"expected numbers as xmin, ymin, xmax and ymax of a <bndbox>, got {shown}.",
+            "box",
+        )
+        entry.complete = False
+        return
+    ignored = (_text(found.element, "difficult") or "0") not in ("0", "false", "False")
+    entry.boxes.append(BoxEntry(found.where, (x_min - 1, y_min - 1, x_max, y_max), ignored))
+
+
+def _size(root: ET.Element) -> tuple[int, int] | None:
+    """The stated size; some tools write zeros when they do not know it."""
+    try:
+        width, height = (int(_text(root, f"size/{side}") or "") for side in ("width", "height"))
+    except ValueError:
+        return None
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _text(element: ET.Element, path: str) -> str | None:
+    found = element.find(path)
+    return found.text.strip() if found is not None and found.text else None
