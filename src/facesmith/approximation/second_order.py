@@ -30,11 +30,10 @@ _BLOCK_ROWS = 2048
 # Of the largest diagonal entry of J'J: below it, Cholesky in float64 meets rounding errors.
 _SMALLEST_RIDGE = 1e-14
 # Of the targets' variance: residuals below this are rounding errors, not signal.
-_SMALLEST_VARIANCE = 1e-24
+_SMALLEST_VARIANCE = 1e-20
 # Steps before the first estimate of the ratio: from a random start the residuals are all signal,
 # and an evidence that takes them for noise flattens the net for good.
 _STEPS_BEFORE_EVIDENCE = 10
-_INITIAL_RATIO = 1e-3
 _INITIAL_DAMPING = 1e-3  # of the largest diagonal entry of J'J
 # Tries to find a step that lowers the objective, each with eight times the damping.
 _MAX_TRIES = 16
@@ -51,6 +50,7 @@ class SecondOrderFit:
         inputs: float64 `(n, n_inputs)`, scaled to mean 0 and standard deviation 1.
         targets: float64 `(n,)`, scaled likewise.
         parameters: The flat vector, best so far.
+        ratio: Precision of the weights over that of the targets, re-estimated as the fit goes on.
         watched: Inputs and targets, scaled, whose error is logged and otherwise not used.
         log_evidence: Logarithm of the evidence after each iteration, in nats.
         train_errors: Mean absolute error after each iteration, scaled units.
@@ -62,6 +62,7 @@ class SecondOrderFit:
     inputs: Float64Array
     targets: Float64Array
     parameters: Float64Array
+    ratio: float = 1e-3
     watched: tuple[Float64Array, Float64Array] | None = None
     log_evidence: list[float] = field(default_factory=list)
     train_errors: list[float] = field(default_factory=list)
@@ -69,7 +70,6 @@ class SecondOrderFit:
     converged: bool = False
 
     def __post_init__(self) -> None:
-        self._ratio = _INITIAL_RATIO  # alpha / beta
         self._noise_variance = 1.0  # 1 / beta
         self._effective = float(self.network.n_parameters)
         self._linearise()
@@ -137,17 +137,17 @@ class SecondOrderFit:
 
     def _objective(self, parameters: Float64Array) -> float:
         residuals = self.targets - self.network.outputs(parameters, self.inputs)
-        return float(residuals @ residuals + self._ratio * (parameters @ parameters))
+        return float(residuals @ residuals + self.ratio * (parameters @ parameters))
 
     def _step(self) -> bool:
         """One damped Gauss-Newton step and a new ratio; False if no step lowers the objective."""
         largest = float(self._gram.diagonal().max())
         ridge_floor = _SMALLEST_RIDGE * largest
-        slope = self._slope - self._ratio * self.parameters
-        here = self._squared_error + self._ratio * float(self.parameters @ self.parameters)
+        slope = self._slope - self.ratio * self.parameters
+        here = self._squared_error + self.ratio * float(self.parameters @ self.parameters)
         for _ in range(_MAX_TRIES):
             damped = self._gram.copy()
-            damped.flat[:: len(damped) + 1] += max(self._ratio + self._damping, ridge_floor)
+            damped.flat[:: len(damped) + 1] += max(self.ratio + self._damping, ridge_floor)
             factor, failed = dpotrf(damped, overwrite_a=True)
             if not failed:
                 change, _ = dpotrs(factor, slope)
@@ -178,7 +178,7 @@ class SecondOrderFit:
         """Re-estimate the two precisions, and log the evidence at the current parameters."""
         n_rows, n_parameters = len(self.targets), len(self.parameters)
         ridge_floor = _SMALLEST_RIDGE * float(self._gram.diagonal().max())
-        ratio = max(self._ratio, ridge_floor)
+        ratio = max(self.ratio, ridge_floor)
         hessian = self._gram.copy()
         hessian.flat[:: n_parameters + 1] += ratio
         factor, failed = dpotrf(hessian, overwrite_a=True)
@@ -190,17 +190,19 @@ class SecondOrderFit:
         effective = n_parameters - ratio * float(inverse.diagonal().sum())
         effective = min(max(effective, 1e-3), n_rows - 1e-3)
         squared_weights = max(float(self.parameters @ self.parameters), 1e-12)
-        smallest = n_rows * _SMALLEST_VARIANCE
-        squared_error = max(self._squared_error, smallest)
-
         self._effective = effective
-        self._noise_variance = squared_error / max(n_rows - effective, 1.0)
+        # The second bound keeps both precisions consistent where the ratio cannot go lower.
+        self._noise_variance = max(
+            self._squared_error / (n_rows - effective),
+            ridge_floor * squared_weights / effective,
+            _SMALLEST_VARIANCE,
+        )
         log_determinant = 2.0 * float(np.log(factor.diagonal()).sum())
         self.log_evidence.append(
-            -0.5 * (squared_error + ratio * squared_weights) / self._noise_variance
+            -0.5 * (self._squared_error + ratio * squared_weights) / self._noise_variance
             - 0.5 * log_determinant
             + 0.5 * n_parameters * np.log(ratio)
             - 0.5 * n_rows * np.log(2.0 * np.pi * self._noise_variance)
         )
         if self.n_iterations >= _STEPS_BEFORE_EVIDENCE:
-            self._ratio = max(effective / squared_weights * self._noise_variance, ridge_floor)
+            self.ratio = max(effective / squared_weights * self._noise_variance, ridge_floor)

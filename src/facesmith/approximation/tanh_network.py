@@ -28,18 +28,26 @@ class TanhNetwork:
         """Length of the flat vector."""
         return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
 
-    def initial_parameters(self, rng: np.random.Generator) -> Float64Array:
+    def initial_parameters(self, rng: np.random.Generator, steepness: float = 1.0) -> Float64Array:
         """Random parameters for inputs of mean 0 and standard deviation 1.
 
         Weights are normal with variance 1 / n_in, so that a unit's sum has variance 1 and tanh is
         bent but not saturated. The first layer's biases spread the bends over the data, uniformly
         in [-1, 1]; the others start at 0.
+
+        Args:
+            rng: Source of the numbers.
+            steepness: The first layer's parameters are multiplied by this: more for functions
+                that wiggle.
+
+        Returns:
+            The flat vector, float64 `(n_parameters,)`.
         """
         parts: list[Float64Array] = []
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
-            parts.append(rng.normal(0.0, n_in**-0.5, n_in * n_out))
-            first = number == 0 and len(self.layer_sizes) > 2
-            parts.append(rng.uniform(-1.0, 1.0, n_out) if first else np.zeros(n_out))
+            scale = steepness if number == 0 else 1.0
+            parts.append(rng.normal(0.0, scale * n_in**-0.5, n_in * n_out))
+            parts.append(rng.uniform(-scale, scale, n_out) if number == 0 else np.zeros(n_out))
         return np.concatenate(parts)
 
     def layers(self, parameters: Float64Array) -> list[tuple[Float64Array, Float64Array]]:
