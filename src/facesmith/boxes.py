@@ -28,7 +28,8 @@ def box_area(boxes: FloatArray) -> Float32Array:
     """
     boxes = _as_boxes(boxes)
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return sides[:, 0] * sides[:, 1]
+    areas: Float32Array = sides[:, 0] * sides[:, 1]
+    return areas
 
 
 def box_iou(a: FloatArray, b: FloatArray) -> Float32Array:
@@ -52,7 +53,9 @@ def box_iou(a: FloatArray, b: FloatArray) -> Float32Array:
     a, b = _as_boxes(a), _as_boxes(b)
     intersection = box_intersection(a, b)
     union = box_area(a)[:, None] + box_area(b)[None, :] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    iou = np.zeros_like(intersection)
+    np.divide(intersection, union, out=iou, where=union > 0)
+    return iou
 
 
 def box_intersection(a: FloatArray, b: FloatArray) -> Float32Array:
@@ -61,7 +64,8 @@ def box_intersection(a: FloatArray, b: FloatArray) -> Float32Array:
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = np.maximum(high - low, 0)
-    return sides[..., 0] * sides[..., 1]
+    shared: Float32Array = sides[..., 0] * sides[..., 1]
+    return shared
 
 
 def clip_boxes(boxes: FloatArray, width: float, height: float) -> Float32Array:
@@ -76,7 +80,7 @@ def clip_boxes(boxes: FloatArray, width: float, height: float) -> Float32Array:
         New array, float32 `(n, 4)`, every edge within the image. A box that lay wholly outside
         has no area afterwards.
     """
-    limit = np.float32([width, height, width, height])
+    limit = np.array([width, height, width, height], np.float32)
     return np.clip(_as_boxes(boxes), np.float32(0), limit)
 
 

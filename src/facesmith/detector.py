@@ -52,7 +52,8 @@ class Calibration:
         self, first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
         """Probabilities float32 `(n,)` from both logits `(n,)`."""
-        return sigmoid(self.first * first + self.second * second + self.offset)
+        logits = self.first * first + self.second * second + self.offset
+        return sigmoid(logits.astype(np.float32))
 
 
 class Detector:
@@ -141,7 +142,9 @@ class Detector:
         _check_image(image)
         height, width = image.shape[:2]
         scale = self.input_scale(width, height, min_face)
-        boxes, logits = self._propose(image, scale, float(logit(np.float32([min_raw_score]))[0]))
+        boxes, logits = self._propose(
+            image, scale, float(logit(np.array([min_raw_score], np.float32))[0])
+        )
         boxes = clip_boxes(boxes, width, height)
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         boxes, raw = boxes[inside], sigmoid(logits[inside])
@@ -189,7 +192,7 @@ class Detector:
             half = np.exp(np.clip(cells[3:5], -5, 5)) * np.float32(stride * self._unit / 2)
             boxes.append(np.concatenate([centre - half, centre + half]).T)
             logits.append(cells[0])
-        back = np.float32([width / size_wh[0], height / size_wh[1]] * 2)
+        back = np.array([width / size_wh[0], height / size_wh[1]] * 2, np.float32)
         return np.concatenate(boxes).astype(np.float32) * back, np.concatenate(logits)
 
 

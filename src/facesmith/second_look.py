@@ -53,11 +53,12 @@ def shifts_between(
     """What turns boxes `(n, 4)` into faces `(n, 4)`: the inverse of `apply_shifts`."""
     centre, side = _centre_and_side(boxes)
     moved = ((faces[:, :2] + faces[:, 2:]) / 2 - centre) / side
-    return np.concatenate([moved, np.log((faces[:, 2:] - faces[:, :2]) / side)], axis=1)
+    stretched = np.log((faces[:, 2:] - faces[:, :2]) / side)
+    return np.concatenate([moved, stretched], axis=1).astype(np.float32)
 
 
 def _centre_and_side(
     boxes: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
-    return (boxes[:, :2] + boxes[:, 2:]) / 2, side
+    return (boxes[:, :2] + boxes[:, 2:]) / np.float32(2), side

@@ -52,6 +52,16 @@ def separable_block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
     )
 
 
+def _head(n_in: int) -> nn.Sequential:
+    block, last = separable_block(n_in, n_in), nn.Conv2d(n_in, 5, 1)
+    assert last.bias is not None
+    nn.init.zeros_(last.bias)
+    with torch.no_grad():
+        # Almost every cell is no face: starting near a score of 0.01 keeps the first steps calm.
+        last.bias[0] = -4.6
+    return nn.Sequential(block, last)
+
+
 class DetectorNet(nn.Module):
     """Backbone down to stride 32, a feature pyramid back up to stride 8, a head per stride.
 
@@ -78,13 +88,7 @@ class DetectorNet(nn.Module):
         self.smooth_8 = separable_block(c8, c8)
         self.narrow_16 = nn.Conv2d(c16, c8, 1)
         self.narrow_32 = nn.Conv2d(c16, c8, 1)
-        self.heads = nn.ModuleList(
-            nn.Sequential(separable_block(c8, c8), nn.Conv2d(c8, 5, 1)) for _ in STRIDES
-        )
-        for head in self.heads:
-            # Almost every cell is no face: starting near a score of 0.01 keeps the first steps calm.
-            head[1].bias.data.zero_()  # type: ignore[index,union-attr,operator]
-            head[1].bias.data[0] = -4.6  # type: ignore[index,union-attr,operator]
+        self.heads = nn.ModuleList(_head(c8) for _ in STRIDES)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Maps `(n, 5, h, w)` for strides 8, 16 and 32."""

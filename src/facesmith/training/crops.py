@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from facesmith.training.augmentation import LUMA_BGR
+
 
 @dataclass(frozen=True)
 class CropConfig:
@@ -79,7 +81,7 @@ def draw_crop(
         boxes = _turn(boxes, turn)
     if rng.random() < 0.5:
         patch = patch[:, ::-1]
-        boxes = boxes[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1])
+        boxes = boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
     boxes = boxes + np.float32(side / 2)
     clipped = np.clip(boxes, 0, side)
     area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
@@ -97,7 +99,7 @@ def _scale_and_centre(
     config: CropConfig,
 ) -> tuple[float, npt.NDArray[np.float32]]:
     """Crop pixels per photo pixel, and the photo position of the crop's centre."""
-    size = np.float32(size_wh)
+    size = np.array(size_wh, np.float32)
     if len(faces) and rng.random() < config.face_anchored:
         face = faces[rng.integers(len(faces))]
         face_side = max(float(np.sqrt(np.prod(face[2:] - face[:2]))), 1.0)
@@ -111,7 +113,7 @@ def _scale_and_centre(
         scale = float(config.side / size.max() * np.exp(rng.uniform(np.log(0.8), np.log(2.5))))
         slack = np.maximum(size - config.side / scale, 0) / 2
         centre = size / 2 + rng.uniform(-1, 1, 2) * slack
-    return scale, np.float32(centre)
+    return scale, np.asarray(centre, np.float32)
 
 
 def _cut(
@@ -126,14 +128,17 @@ def _cut(
     canvas = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
     low = centre - side / scale / 2
     first = np.maximum(np.ceil(-low * scale), 0).astype(int)
-    last = np.minimum(np.floor((np.float32([width, height]) - low) * scale), side).astype(int)
+    last = np.minimum(np.floor((np.array([width, height], np.float32) - low) * scale), side).astype(
+        int
+    )
     if (last <= first).any():
         return canvas
     box = np.concatenate([low + first / scale, low + last / scale])
     box = np.clip(box, 0, [width, height, width, height])
-    target = tuple(int(n) for n in last - first)
+    edges = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+    target = (int(last[0] - first[0]), int(last[1] - first[1]))
     resized = Image.fromarray(image).resize(
-        target, Image.Resampling.BILINEAR, box=tuple(float(edge) for edge in box), reducing_gap=2.0
+        target, Image.Resampling.BILINEAR, box=edges, reducing_gap=2.0
     )
     canvas[first[1] : last[1], first[0] : last[0]] = np.asarray(resized)
     return canvas
@@ -163,7 +168,7 @@ def _recolour(
     gamma = np.exp(rng.normal(0, 0.2))
     tint = np.exp(rng.normal(0, 0.06, 3))
     if rng.random() < config.grey:
-        luma = image.astype(np.float32) @ np.float32([0.114, 0.587, 0.299])
+        luma = image.astype(np.float32) @ LUMA_BGR
         image = np.repeat(luma.astype(np.uint8)[..., None], 3, axis=2)
         tint[:] = 1
     levels = 255 * (np.arange(256) / 255) ** gamma

@@ -8,6 +8,7 @@ calibrated on photos that neither has learned from.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -175,8 +176,7 @@ def _with_bar(label: str, quiet: bool) -> Callable[[Iterable[int]], Iterator[int
     """Wraps an iteration, to show how far it is."""
 
     def wrap(numbers: Iterable[int]) -> Iterator[int]:
-        file = click.get_text_stream("stderr")
-        with click.progressbar(numbers, label=label, file=file, hidden=quiet) as bar:
+        with click.progressbar(numbers, label=label, file=sys.stderr, hidden=quiet) as bar:
             yield from bar
 
     return wrap

@@ -72,7 +72,7 @@ class Photos:
             return *self._cache[index], annotated.ignored
         photo = read_photo(annotated.path, max_side=self._side)
         height, width = photo.image.shape[:2]
-        scale = np.float32([width / photo.width, height / photo.height] * 2)
+        scale = np.array([width / photo.width, height / photo.height] * 2, np.float32)
         entry = (photo.image, annotated.boxes * scale)
         if self._room >= photo.image.nbytes:
             self._room -= photo.image.nbytes
