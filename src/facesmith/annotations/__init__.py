@@ -12,13 +12,13 @@ from pathlib import Path
 
 from facesmith.annotations.coco import read_coco, write_coco
 from facesmith.annotations.entries import PhotoEntry, ProblemLog, check_entries
-from facesmith.annotations.files import IMAGE_SUFFIXES
 from facesmith.annotations.formats import FORMATS, detect_format
 from facesmith.annotations.lists import read_fddb, read_wider
 from facesmith.annotations.photos import AnnotatedPhoto, Annotations, Problem
 from facesmith.annotations.voc import read_voc
 from facesmith.annotations.yolo import read_yolo
 from facesmith.errors import AnnotationError
+from facesmith.images import IMAGE_SUFFIXES
 
 __all__ = [
     "FORMATS",

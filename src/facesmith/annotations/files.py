@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facesmith.errors import AnnotationError
-
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+from facesmith.images import IMAGE_SUFFIXES
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:

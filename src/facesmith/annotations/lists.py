@@ -25,7 +25,8 @@ from math import cos, hypot, isfinite, nan, sin
 from pathlib import Path
 
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import IMAGE_SUFFIXES, numbers, read_lines
+from facesmith.annotations.files import numbers, read_lines
+from facesmith.images import IMAGE_SUFFIXES
 
 _WIDER_INVALID = 7  # position of the flag in a line
 Corners = tuple[float, float, float, float]

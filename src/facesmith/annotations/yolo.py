@@ -15,8 +15,9 @@ from pathlib import Path
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog, read_size
-from facesmith.annotations.files import IMAGE_SUFFIXES, numbers, photo_of, read_lines
+from facesmith.annotations.files import numbers, photo_of, read_lines
 from facesmith.errors import AnnotationError, ImageError
+from facesmith.images import IMAGE_SUFFIXES
 
 NOT_LABELS = ("classes.txt", "obj.names", "train.txt", "val.txt", "test.txt", "notes.txt")
 
