@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,10 +36,11 @@ IMAGE_SUFFIXES = (
 MAX_PIXELS = 200_000_000
 JPEG_QUALITY = 95
 
-# Pillow reads more, but not all of it harmlessly: EPS, for one, runs Ghostscript. The common ones
-# come first, since asking for the others loads all of Pillow's format modules.
-_FORMATS = ["JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "MPO", "JPEG2000"]
-_FORMATS += ["ICO", "PCX", "QOI", "TGA", "AVIF"]
+# Pillow reads more, but not all of it harmlessly: EPS, for one, runs Ghostscript.
+_FORMATS = (
+    "JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "ICO", "PCX",
+    "QOI", "TGA",
+)  # fmt: skip
 _READABLE = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF and JPEG 2000"
 _ISO_MEDIA = b"ftyp"  # at byte 4 of HEIC, AVIF and most videos; the kind stands behind it
 _UNSUPPORTED_BRANDS = {
@@ -125,7 +127,7 @@ def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Ph
     name, data = _content(path)
     try:
         with _quiet_pillow():
-            opened = Image.open(io.BytesIO(data), formats=_FORMATS)
+            opened = Image.open(io.BytesIO(data), formats=_formats())
             orientation = _orientation(opened)
             width, height = opened.size  # stored pixels, but for TIFF, which Pillow turns itself
             side = max_side(width, height) if callable(max_side) else max_side
@@ -266,6 +268,13 @@ def _quiet_pillow() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of our formats that this Pillow knows: AVIF came late."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _orientation(opened: Image.Image) -> int:
