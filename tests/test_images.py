@@ -312,7 +312,7 @@ def test_max_side_bounds_the_longer_side(
     tmp_path: Path, kind: str, side: int, shape: tuple[int, int]
 ) -> None:
     path = saved(tmp_path / f"a.{kind}", Image.new("RGB", (400, 150), GREEN))
-    for limit in (side, lambda width, height: side if (width, height) == (400, 150) else None):
+    for limit in (side, lambda longer: side if longer == 400 else None):
         photo = read_photo(path, max_side=limit)
         assert photo.image.shape[:2] == pytest.approx(shape, abs=1)
         assert max(photo.image.shape) <= max(side, 3)
@@ -368,6 +368,7 @@ BAD = [
     ("truncated jpeg", "a.jpg", jpeg_bytes()[:1500], "is damaged: .*truncated"),
     ("jpeg header alone", "a.jpg", jpeg_bytes()[:30], "a.jpg is"),
     ("truncated png", "a.png", png_bytes()[:3000], "is damaged"),
+    ("corrupt png", "a.png", png_bytes()[:3000] + b"\xff" * 9000, "is damaged: unrecognized data"),
     ("heic", "a.heic", b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC photo, which is not supported"),
     ("video", "a.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "is a video"),
     ("pdf", "a.pdf", b"%PDF-1.7\n", "is a PDF document"),

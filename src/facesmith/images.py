@@ -82,7 +82,7 @@ _ORIENTATION_TAG = 0x0112
 
 _settings_lock = threading.Lock()
 
-SideLimit = int | Callable[[int, int], int | None] | None
+SideLimit = int | Callable[[int], int | None] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +110,10 @@ def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Ph
 
     Args:
         path: The file, or a binary file object; its content decides the format, not its name.
-        max_side: The longer side of the image in pixels, at most; a function gets the photo's
-            width and height and says so. JPEGs are decoded at a half, a quarter or an eighth of
-            their size where that suffices, which is several times faster. `None`: full size.
+        max_side: The longer side of the image in pixels, at most; or a function that is given the
+            longer side of the photo and says so. JPEGs are decoded at a half, a quarter or an
+            eighth of their size where that suffices, which is several times faster. `None`: full
+            size.
 
     Returns:
         The image, and the size of the whole photo.
@@ -128,14 +129,16 @@ def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Ph
     try:
         with _quiet_pillow():
             opened = Image.open(io.BytesIO(data), formats=_formats())
-            orientation = _orientation(opened)
-            width, height = opened.size  # stored pixels, but for TIFF, which Pillow turns itself
-            side = max_side(width, height) if callable(max_side) else max_side
+            width, height = opened.size
+            side = max_side(max(width, height)) if callable(max_side) else max_side
             if side is not None:
                 _decode_smaller(opened, side)
             if opened.format == "TIFF":
                 opened.load()  # its warnings, unlike those of others, come only now
         image = _to_rgb(opened)
+        with _quiet_pillow():
+            # After decoding: Pillow decodes PNGs to get at their EXIF data.
+            orientation = _orientation(opened)
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} {_why_unreadable(name, data)}") from error
     except Image.DecompressionBombError as error:
@@ -278,9 +281,9 @@ def _formats() -> tuple[str, ...]:
 
 
 def _orientation(opened: Image.Image) -> int:
-    """EXIF orientation 1 to 8; 1 where it is missing or damaged, and for TIFF, see `read_photo`."""
+    """EXIF orientation 1 to 8; 1 where it is missing or damaged."""
     if opened.format == "TIFF":
-        return 1
+        return 1  # Pillow turns these itself, in `size` as soon as they are opened
     try:
         orientation = opened.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001 - damaged EXIF data does no harm to the pixels
