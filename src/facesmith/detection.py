@@ -1,0 +1,163 @@
+"""Finding the faces in many photos: decoding runs ahead while the detector works.
+
+The order of the results is that of the photos, and each result depends on its photo alone, not on
+threads or neighbours.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.boxes import clip_boxes
+from facesmith.detector import Detector
+from facesmith.errors import ImageError
+from facesmith.faces import Faces
+from facesmith.images import Photo, read_image, read_photo
+
+# Photos decoded ahead of the detector, and threads that do so: decoding a large JPEG takes longer
+# than finding the faces in it. Few, for the sake of memory.
+_AHEAD = 4
+_DECODERS = 2
+# Large photos are decoded at a reduced size that leaves at least this many times what the network
+# looks at: the second look cuts its patches from the same image.
+_SPARE_SIZE = 2.0
+
+
+@dataclass(frozen=True)
+class PhotoSource:
+    """Where a photo comes from.
+
+    Attributes:
+        name: What to call it in results and messages.
+        content: The file, its bytes, or why nothing was found: then reading it raises that.
+    """
+
+    name: str
+    content: Path | bytes | ImageError
+
+    def open(self) -> Path | BytesIO:
+        """What `read_photo` takes."""
+        if isinstance(self.content, ImageError):
+            raise self.content
+        if isinstance(self.content, bytes):
+            return _NamedBytes(self.name, self.content)
+        return self.content
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoFaces:
+    """The faces found in one photo, or why there are none to be had.
+
+    Attributes:
+        source: The photo.
+        width: Width of the upright photo, pixels; 0 with an error.
+        height: Height of the upright photo, pixels; 0 with an error.
+        faces: The faces in pixels of the upright photo, best score first.
+        error: Why the photo could not be read, `None` if it could.
+        decoded: The image that was looked at, which may be smaller than the photo.
+    """
+
+    source: PhotoSource
+    width: int
+    height: int
+    faces: Faces
+    error: str | None = None
+    decoded: npt.NDArray[np.uint8] | None = None
+
+    def image(self) -> npt.NDArray[np.uint8]:
+        """The photo in full size, BGR; read again if a smaller one was looked at.
+
+        Raises:
+            ImageError: If the photo cannot be read.
+        """
+        if self.decoded is not None and self.decoded.shape[:2] == (self.height, self.width):
+            return self.decoded
+        return read_image(self.source.open())
+
+
+def detect_photos(
+    detector: Detector,
+    sources: Iterable[PhotoSource],
+    *,
+    min_score: float | None = None,
+    min_face: float | None = None,
+) -> Iterator[PhotoFaces]:
+    """Find the faces in photos.
+
+    Args:
+        detector: The detector.
+        sources: The photos.
+        min_score: Leave out faces with a lower score; `None`: as the weights say.
+        min_face: Height of the smallest face to look for, pixels of the photo; `None`: see
+            `Detector`.
+
+    Yields:
+        One result a photo, in the order of `sources`. A photo that cannot be read has an error in
+        its result and does not end the work.
+    """
+
+    def decode(source: PhotoSource) -> Photo:
+        return read_photo(source.open(), max_side=lambda side: _side(detector, side, min_face))
+
+    for source, decoding in _decoded_ahead(sources, decode):
+        try:
+            photo = decoding.result()
+        except ImageError as error:
+            yield PhotoFaces(source, 0, 0, Faces.empty(), error=str(error))
+        else:
+            faces = _detect(detector, photo, min_score, min_face)
+            yield PhotoFaces(source, photo.width, photo.height, faces, decoded=photo.image)
+
+
+def _decoded_ahead(
+    sources: Iterable[PhotoSource], decode: Callable[[PhotoSource], Photo]
+) -> Iterator[tuple[PhotoSource, Future[Photo]]]:
+    with ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode") as pool:
+        waiting: deque[tuple[PhotoSource, Future[Photo]]] = deque()
+        try:
+            for source in sources:
+                waiting.append((source, pool.submit(decode, source)))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _side(detector: Detector, longer: int, min_face: float | None) -> int | None:
+    """Longer side at which to decode a photo: a half, a quarter, an eighth, or `None` for all."""
+    needed = _SPARE_SIZE * detector.input_scale(longer, longer, min_face)
+    for factor in (8, 4, 2):
+        if needed <= 1 / factor:
+            return -(-longer // factor)
+    return None
+
+
+def _detect(
+    detector: Detector, photo: Photo, min_score: float | None, min_face: float | None
+) -> Faces:
+    height, width = photo.image.shape[:2]
+    if (width, height) == (photo.width, photo.height):
+        return detector(photo.image, min_score=min_score, min_face=min_face)
+    reduction = max(width, height) / max(photo.width, photo.height)
+    smallest = detector.smallest_face / detector.input_scale(photo.width, photo.height, min_face)
+    faces = detector(photo.image, min_score=min_score, min_face=smallest * reduction)
+    back = np.array([photo.width / width, photo.height / height] * 2, np.float32)
+    return Faces(clip_boxes(faces.boxes * back, photo.width, photo.height), faces.scores)
+
+
+class _NamedBytes(BytesIO):
+    """Bytes that messages can name."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        super().__init__(content)
+        self.name = name
