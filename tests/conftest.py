@@ -1,8 +1,19 @@
 """What several test modules share."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 # One thread per test process: the nets here are tiny, and threads that wait for each other on a
 # busy machine take a hundred times as long. Must stand before NumPy and PyTorch are imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+
+@pytest.fixture(scope="session")
+def spot_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the detector that finds white spots, see `spot_detector`."""
+    from spot_detector import export_spot_detector  # noqa: PLC0415 - heavy
+
+    return export_spot_detector(tmp_path_factory.mktemp("weights") / "detector.onnx")

@@ -121,7 +121,7 @@ def detect(
             elif not quiet:
                 click.echo(_as_line(found))
     if len(sources) > 1 and not quiet:
-        _summarise(len(sources), n_faces, n_failed)
+        _summarise(n_faces, len(sources) - n_failed, n_failed)
     ctx.exit(1 if n_failed else 0)
 
 
@@ -282,7 +282,7 @@ def _as_line(found: PhotoFaces) -> str:
         f"{score:.2f} [{', '.join(f'{edge:.0f}' for edge in box)}]"
         for box, score in zip(found.faces.boxes, found.faces.scores, strict=True)
     ]
-    number = "no face" if not faces else f"{len(faces)} face{'s' * (len(faces) > 1)}:"
+    number = f"{_number(len(faces), 'face')}:" if faces else "no face"
     name = click.format_filename(found.source.name)
     return "  ".join([name, f"{found.width}x{found.height}", number, *faces])
 
@@ -304,8 +304,12 @@ def _with_progress(
         yield from bar
 
 
-def _summarise(n_photos: int, n_faces: int, n_failed: int) -> None:
-    text = f"{n_faces:,} face{'s' * (n_faces != 1)} in {n_photos:,} photos"
+def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:
+    text = f"{_number(n_faces, 'face')} in {_number(n_read, 'photo')}"
     if n_failed:
-        text += f", {n_failed:,} could not be read"
+        text += f"; {_number(n_failed, 'error')}"
     click.echo(f"{text}.", err=True)
+
+
+def _number(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' * (n != 1)}"
