@@ -113,7 +113,8 @@ def non_maximum_suppression(
     scores = np.asarray(scores, dtype=np.float32)
     if scores.shape != (len(boxes),):
         raise ValueError(
-            f"`scores` must have one entry per box; got shape {scores.shape} for {len(boxes)} boxes."
+            f"`scores` must have one entry per box; got shape {scores.shape} for {len(boxes)} "
+            "boxes."
         )
     if not 0 <= iou_threshold <= 1:
         raise ValueError(

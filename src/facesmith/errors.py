@@ -1,4 +1,4 @@
-"""The errors that bad files and bad weights raise; wrong arguments raise ValueError or TypeError."""
+"""Errors that bad files and bad weights raise; wrong arguments raise ValueError or TypeError."""
 
 
 class FacesmithError(Exception):

@@ -38,7 +38,8 @@ class Faces:
         scores = np.array(self.scores, dtype=np.float32)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise ValueError(
-                f"`boxes` must have shape (n, 4); got {boxes.shape}. For no faces use Faces.empty()."
+                f"`boxes` must have shape (n, 4); got {boxes.shape}. For no faces use "
+                "Faces.empty()."
             )
         if scores.shape != (len(boxes),):
             raise ValueError(

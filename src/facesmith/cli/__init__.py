@@ -65,8 +65,8 @@ class _LazyGroup(click.Group):
             if extra is None:
                 raise
             raise click.ClickException(
-                f"This command needs the package '{error.name}', which the base install leaves out. "
-                f"Install it with: pip install 'facesmith[{extra}]'"
+                f"This command needs the package '{error.name}', which the base install leaves "
+                f"out. Install it with: pip install 'facesmith[{extra}]'"
             ) from error
 
 
