@@ -166,7 +166,7 @@ class Detector:
     def _propose(
         self, image: npt.NDArray[np.uint8], scale: float, least: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Boxes `(n, 4)` in pixels of `image` and logits `(n,)` of the cells with `least` or more."""
+        """Boxes `(n, 4)`, pixels of `image`, and logits `(n,)` of the cells that reach `least`."""
         height, width = image.shape[:2]
         size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))
         if size_wh != (width, height):
