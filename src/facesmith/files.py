@@ -43,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         reason = _os_error(error)
         if reason is None:
             raise
-        full = reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        full = reason.errno in (errno.ENOSPC, errno.EDQUOT)
         why = "the disk is full" if full else str(reason.strerror or reason)
         raise TrainingError(f"Cannot write {path}: {why}.") from error
 

@@ -394,9 +394,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]  # an empty file says nothing
         raise WeightsError(
-            f"{path} is no usable checkpoint ({str(error).splitlines()[0]}). "
-            "Start anew with --force, or pass another --out."
+            f"{path} is no usable checkpoint ({why}). Start anew with --force, or pass another "
+            "--out."
         ) from error
     return state
 
