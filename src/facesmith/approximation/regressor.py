@@ -26,9 +26,13 @@ _SIZES_TO_TRY = ((20,), (8,), (4,))
 # Steepness of the first layer and initial ratio of the precisions: 1e-3 follows the targets at
 # first and suits noise-free ones; from 1 the fit starts out smooth and suits noisy ones.
 _VARIATIONS = ((1.0, 1e-3), (1.0, 1.0), (4.0, 1e-3), (4.0, 1.0))
-# Starts still in the race, and the iterations they have then done: the rest of the race is the
-# best start's alone.
-_ROUNDS = ((1_000_000, 40), (4, 150))
+# Hidden layers, steepness, ratio and seed of the one start without hidden layers: where it begins
+# does not matter. Beside it no net is chosen that only follows noise.
+_PLANE: tuple[tuple[int, ...], float, float, int] = ((), 1.0, 1.0, 0)
+# Every start gets so many iterations, the best few so many in all, and the best one the rest.
+_TRIAL_ITERATIONS = 40
+_N_FINALISTS = 4
+_FINALIST_ITERATIONS = 150
 # With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
 # on a busy machine.
 _PARAMETERS_FOR_THREADS = 500
@@ -44,9 +48,10 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         hidden_layer_sizes: Units of each hidden tanh layer. None tries one layer of 20, of 8 and
-            of 4 units and keeps what has the greatest evidence.
-        n_starts: Random starts, which also differ in size, steepness and smoothness. All are
-            fitted for 40 iterations, the four of greatest evidence for 150, the best to the end.
+            of 4 units and a plane (no hidden layer) and keeps what has the greatest evidence.
+        n_starts: Random starts of the nets with hidden layers, which also differ in size,
+            steepness and smoothness. All are fitted for 40 iterations, the four of greatest
+            evidence for 150, the best to the end.
         max_iter: Most iterations of the chosen start.
         tol: Converged when 50 iterations raised the log evidence by less than this, in nats per
             row: 1e-3 is roughly an estimated noise that fell by less than 0.1 %.
@@ -132,9 +137,11 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
 
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_starts)
+        plans = [(*_plan(number, sizes), int(seed)) for number, seed in enumerate(seeds)]
+        if self.hidden_layer_sizes is None:
+            plans.append(_PLANE)
         starts = []
-        for number, seed in enumerate(seeds):
-            hidden, steepness, ratio = _plan(number, sizes)
+        for hidden, steepness, ratio, seed in plans:
             network = TanhNetwork((inputs.shape[1], *hidden, 1))
             parameters = network.initial_parameters(np.random.default_rng(seed), steepness)
             starts.append(
@@ -172,17 +179,14 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self, starts: list[SecondOrderFit], on_progress: Callable[[float], None] | None
     ) -> SecondOrderFit:
         """Fit all starts a little, the more promising ones more, and the best to the end."""
-        rounds = [
-            (n_kept, min(n_iter, self.max_iter))
-            for n_kept, n_iter in (*_ROUNDS, (1, self.max_iter))
-        ]
-        # Every start of a round goes on from where the round before left it.
-        total, before, n_left = 0, 0, len(starts)
-        for n_kept, n_iter in rounds:
-            n_left = min(n_left, n_kept)
-            total += n_left * (n_iter - before)
-            before = n_iter
-        on_iteration = _count_up(on_progress, total)
+        n_trial = min(_TRIAL_ITERATIONS, self.max_iter)
+        n_final = min(_FINALIST_ITERATIONS, self.max_iter)
+        n_finalists = min(_N_FINALISTS, len(starts))
+        on_iteration = _count_up(
+            on_progress,
+            len(starts) * n_trial + n_finalists * (n_final - n_trial) + self.max_iter - n_final,
+        )
+        rounds = ((len(starts), n_trial), (n_finalists, n_final), (1, self.max_iter))
         largest = max(start.network.n_parameters for start in starts)
         n_threads = 1 if largest < _PARAMETERS_FOR_THREADS else None
         with threadpool_limits(limits=n_threads, user_api="blas"):
@@ -196,15 +200,6 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _check_parameters(self) -> tuple[tuple[int, ...], ...]:
         """The hidden layer sizes to try; ValueError for a parameter out of bounds."""
-        sizes = self.hidden_layer_sizes
-        if sizes is None:
-            return _SIZES_TO_TRY
-        hidden = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
-        if not hidden or not all(isinstance(h, int | np.integer) and h >= 1 for h in hidden):
-            raise ValueError(
-                "`hidden_layer_sizes` must be one or more positive integers; "
-                f"got hidden_layer_sizes={sizes!r}. Pass e.g. (20,)."
-            )
         for name in ("n_starts", "max_iter"):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < 1:
@@ -214,6 +209,15 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(self.tol, Real) or not self.tol >= 0:
             raise ValueError(
                 f"`tol` must be a number of at least 0; got tol={self.tol!r}. Pass e.g. 1e-3."
+            )
+        sizes = self.hidden_layer_sizes
+        if sizes is None:
+            return _SIZES_TO_TRY
+        hidden = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
+        if not hidden or not all(isinstance(h, int | np.integer) and h >= 1 for h in hidden):
+            raise ValueError(
+                "`hidden_layer_sizes` must be one or more positive integers; "
+                f"got hidden_layer_sizes={sizes!r}. Pass e.g. (20,)."
             )
         return (tuple(int(h) for h in hidden),)
 

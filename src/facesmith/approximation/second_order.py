@@ -37,6 +37,8 @@ _STEPS_BEFORE_EVIDENCE = 10
 _INITIAL_DAMPING = 1e-3  # of the largest diagonal entry of J'J
 # Tries to find a step that lowers the objective, each with eight times the damping.
 _MAX_TRIES = 16
+# Where no step lowers the objective, a ratio that moves by less than this part has settled.
+_SMALLEST_CHANGE = 1e-8
 # The evidence is compared with its value so many iterations ago, since it rises unevenly.
 CONVERGENCE_WINDOW = 50
 
@@ -140,14 +142,16 @@ class SecondOrderFit:
         return float(residuals @ residuals + self.ratio * (parameters @ parameters))
 
     def _step(self) -> bool:
-        """One damped Gauss-Newton step and a new ratio; False if no step lowers the objective."""
+        """One damped Gauss-Newton step and a new ratio; False if neither changes anything."""
         largest = float(self._gram.diagonal().max())
         ridge_floor = _SMALLEST_RIDGE * largest
-        slope = self._slope - self.ratio * self.parameters
-        here = self._squared_error + self.ratio * float(self.parameters @ self.parameters)
+        ratio = self.ratio
+        slope = self._slope - ratio * self.parameters
+        here = self._squared_error + ratio * float(self.parameters @ self.parameters)
+        damping = self._damping
         for _ in range(_MAX_TRIES):
             damped = self._gram.copy()
-            damped.flat[:: len(damped) + 1] += max(self.ratio + self._damping, ridge_floor)
+            damped.flat[:: len(damped) + 1] += max(ratio + self._damping, ridge_floor)
             factor, failed = dpotrf(damped, overwrite_a=True)
             if not failed:
                 change, _ = dpotrs(factor, slope)
@@ -156,7 +160,11 @@ class SecondOrderFit:
                     break
             self._damping = max(8 * self._damping, ridge_floor)
         else:
-            return False
+            # The bottom, for this ratio: another one may still be more probable.
+            self._damping = damping
+            self._update_evidence(at_bottom=True)
+            self._log_errors()
+            return abs(self.ratio / ratio - 1) > _SMALLEST_CHANGE
         # How much of the decrease that the linearised model promised has come true.
         promised = float(change @ (slope + self._damping * change))
         kept = (here - there) / promised if promised > 0 else 0.0
@@ -167,15 +175,22 @@ class SecondOrderFit:
         self.parameters = self.parameters + change
         self._linearise()
         self._update_evidence()
+        self._log_errors()
+        return True
+
+    def _log_errors(self) -> None:
         self.train_errors.append(self._absolute_error / len(self.targets))
         if self.watched is not None:
             inputs, targets = self.watched
             errors = np.abs(targets - self.network.outputs(self.parameters, inputs))
             self.watched_errors.append(float(errors.mean()))
-        return True
 
-    def _update_evidence(self) -> None:
-        """Re-estimate the two precisions, and log the evidence at the current parameters."""
+    def _update_evidence(self, *, at_bottom: bool = False) -> None:
+        """Re-estimate the two precisions, and log the evidence at the current parameters.
+
+        Args:
+            at_bottom: Whether no step lowers the objective, so that no early step can mislead.
+        """
         n_rows, n_parameters = len(self.targets), len(self.parameters)
         ridge_floor = _SMALLEST_RIDGE * float(self._gram.diagonal().max())
         ratio = max(self.ratio, ridge_floor)
@@ -204,5 +219,5 @@ class SecondOrderFit:
             + 0.5 * n_parameters * np.log(ratio)
             - 0.5 * n_rows * np.log(2.0 * np.pi * self._noise_variance)
         )
-        if self.n_iterations >= _STEPS_BEFORE_EVIDENCE:
+        if at_bottom or self.n_iterations >= _STEPS_BEFORE_EVIDENCE:
             self.ratio = max(effective / squared_weights * self._noise_variance, ridge_floor)
