@@ -126,7 +126,7 @@ def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Ph
     if isinstance(max_side, int) and max_side < 1:
         raise ValueError(f"`max_side` must be at least 1; got max_side={max_side}.")
     name, data = _content(path)
-    try:
+    with _image_errors(name, data):
         with _quiet_pillow():
             opened = Image.open(io.BytesIO(data), formats=_formats())
             width, height = opened.size
@@ -139,20 +139,6 @@ def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Ph
         with _quiet_pillow():
             # After decoding: Pillow decodes PNGs to get at their EXIF data.
             orientation = _orientation(opened)
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name} {_why_unreadable(name, data)}") from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{name} has more than {MAX_PIXELS // 10**6} million pixels, the most that is decoded. "
-            "Reduce it first."
-        ) from error
-    except MemoryError as error:
-        raise ImageError(f"{name}: too little memory to decode it. Reduce it first.") from error
-    except Exception as error:  # damaged files make Pillow's decoders fail in countless ways
-        reason = str(error) or type(error).__name__
-        raise ImageError(
-            f"{name} is damaged: {reason}. Copy it again from where it came."
-        ) from error
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
     if orientation >= 5:
@@ -167,6 +153,22 @@ def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Ph
 def read_image(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> npt.NDArray[np.uint8]:
     """The pixels of a photo, uint8 `(height, width, 3)`, BGR, upright; see `read_photo`."""
     return read_photo(path, max_side=max_side).image
+
+
+def read_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of the upright photo, pixels, without decoding it.
+
+    What only decoding brings to light, a cut end above all, goes unnoticed.
+
+    Raises:
+        ImageError: As `read_photo`.
+    """
+    name, data = _content(path)
+    with _image_errors(name, data), _quiet_pillow():
+        opened = Image.open(io.BytesIO(data), formats=_formats())
+        width, height = opened.size
+        turned = _orientation(opened) >= 5
+    return (height, width) if turned else (width, height)
 
 
 def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
@@ -254,6 +256,27 @@ def _content(source: str | Path | BinaryIO) -> tuple[str, bytes]:
             f"{name} is a camera's raw file, which is not supported. Convert it to JPEG first."
         )
     return name, data
+
+
+@contextmanager
+def _image_errors(name: str, data: bytes) -> Iterator[None]:
+    """Whatever goes wrong while Pillow reads a file becomes an `ImageError` that says what."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} {_why_unreadable(name, data)}") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{name} has more than {MAX_PIXELS // 10**6} million pixels, the most that is decoded. "
+            "Reduce it first."
+        ) from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: too little memory to decode it. Reduce it first.") from error
+    except Exception as error:  # damaged files make Pillow's decoders fail in countless ways
+        reason = str(error) or type(error).__name__
+        raise ImageError(
+            f"{name} is damaged: {reason}. Copy it again from where it came."
+        ) from error
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from facesmith.annotations.photos import AnnotatedPhoto, Annotations, Problem
 from facesmith.annotations.voc import read_voc
 from facesmith.annotations.yolo import read_yolo
 from facesmith.errors import AnnotationError
-from facesmith.images import IMAGE_SUFFIXES
+from facesmith.images import find_images
 
 __all__ = [
     "FORMATS",
@@ -80,6 +80,11 @@ def load_annotations(
             entries = read_wider(path, log)
         case _:
             entries = read_fddb(path, log)
+    if not entries and log.problems:
+        raise AnnotationError(
+            f"{path}: none of its {len(log.problems)} entries can be used. The first: "
+            f"{log.problems[0]}"
+        )
     if not entries:
         raise AnnotationError(f"{path} lists no photo.")
     photos = check_entries(entries, images_dir, log, progress)
@@ -95,34 +100,40 @@ def load_face_free(
     """Photos without any human face: every image file of some folders and their sub-folders.
 
     Args:
-        folders: The folders. A photo's name starts with its folder's.
+        folders: The folders, searched as `facesmith.images.find_images` does. A photo's name starts
+            with its folder's.
         strict: Raise at the first file that cannot be used instead of leaving it out.
         progress: Called once for every photo.
 
     Returns:
-        The photos, without boxes, folder by folder and sorted by name.
+        The photos, without boxes, folder by folder, each once.
 
     Raises:
-        AnnotationError: If a folder is missing or holds no photo; if `strict`, at the first
-            problem.
+        AnnotationError: If a folder is missing; if `strict`, at the first problem.
+        ImageError: If a folder holds no photo.
     """
     photos: list[AnnotatedPhoto] = []
     log = ProblemLog(strict)
+    seen: set[Path] = set()
+    prefixes: set[str] = set()
     for folder in map(Path, folders):
-        names = sorted(
-            path.relative_to(folder).as_posix()
-            for path in folder.rglob("*")
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-        )
-        if not names:
-            raise AnnotationError(
-                f"No photo found in {folder}. Looked for {', '.join(IMAGE_SUFFIXES)}, in "
-                "sub-folders too."
-            )
-        entries = [PhotoEntry((folder / name).as_posix(), name) for name in names]
-        prefix = f"{folder.resolve().name}/"
+        if not folder.is_dir():
+            raise AnnotationError(f"The folder of face-free photos, {folder}, does not exist.")
+        paths = [path for path in find_images([folder]) if path.resolve() not in seen]
+        seen.update(path.resolve() for path in paths)
+        entries = [
+            PhotoEntry(path.as_posix(), path.relative_to(folder).as_posix()) for path in paths
+        ]
+        prefix = _unused(folder.resolve().name, prefixes)
+        prefixes.add(prefix)
         photos += [
-            replace(photo, name=prefix + photo.name)
+            replace(photo, name=f"{prefix}/{photo.name}")
             for photo in check_entries(entries, folder, log, progress)
         ]
     return Annotations(tuple(photos), tuple(log.problems))
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it if two folders are called alike."""
+    candidates = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
+    return next(candidate for candidate in candidates if candidate not in taken)

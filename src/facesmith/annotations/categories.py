@@ -30,7 +30,7 @@ def choose_categories(
         >>> choose_categories(Path("a.json"), {1: "Face", 2: "car"}, None)
         {1}
     """
-    listed = ", ".join(repr(name) for name in names.values())
+    listed = ", ".join(repr(name) for name in names.values()) or "none"
     if wanted is not None:
         chosen = {key for key, name in names.items() if name in wanted or str(key) in wanted}
         spoken = {names[key] for key in chosen} | {str(key) for key in chosen}

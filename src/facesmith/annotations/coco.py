@@ -18,6 +18,7 @@ from typing import Any
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
+from facesmith.annotations.files import read_content
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.errors import AnnotationError
 
@@ -111,7 +112,7 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
 
 def _load_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_content(path))
     except (ValueError, RecursionError) as error:
         raise AnnotationError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(content, dict):
@@ -155,7 +156,7 @@ def _read_annotation(
         log.add(where, f"expected an object, got {_short(annotation)}.", "box")
         return
     if "id" in annotation:
-        where = f"{where.partition('annotations[')[0]}annotation {annotation['id']}"
+        where = f"{where.partition('annotations[')[0]}annotation {_short(annotation['id'])}"
     image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
     entry = entries.get(image_id) if isinstance(image_id, int | str) else None
     if entry is None:
@@ -172,7 +173,7 @@ def _read_annotation(
     if (
         not isinstance(box, list)
         or len(box) != 4
-        or not all(isinstance(number, int | float) for number in box)
+        or not all(type(number) in (int, float) for number in box)  # true and false are no numbers
     ):
         log.add(where, f"expected four numbers as `bbox`, got {_short(box)}.", "box")
         entry.complete = False

@@ -6,22 +6,20 @@ with a box or a photo, whichever format it came from, is checked here, once.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import isfinite
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from facesmith.annotations.photos import AnnotatedPhoto, Problem
 from facesmith.errors import AnnotationError, ImageError
+from facesmith.images import read_size
 
 # A box cut off by the photo's border by more than this part of its area shows too little of a face.
 LEAST_INSIDE = 0.5
-_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 stand for turned by a quarter
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class PhotoEntry:
         boxes: Its boxes.
         size_wh: Width and height if the file states them, pixels.
         complete: `False` once the reader had to leave out a box of it.
+        other_sizes: What further entries of the same photo state.
     """
 
     where: str
@@ -50,6 +49,7 @@ class PhotoEntry:
     boxes: list[BoxEntry] = field(default_factory=list)
     size_wh: tuple[int, int] | None = None
     complete: bool = True
+    other_sizes: list[tuple[int, int]] = field(default_factory=list)
 
 
 class ProblemLog:
@@ -90,7 +90,7 @@ def check_entries(
     """
     merged: dict[str, PhotoEntry] = {}
     for entry in entries:
-        entry.name = entry.name.replace("\\", "/").removeprefix("./")
+        entry.name = PurePosixPath(entry.name.replace("\\", "/")).as_posix()
         first = merged.setdefault(entry.name, entry)
         if first is not entry:
             log.add(
@@ -101,6 +101,8 @@ def check_entries(
             )
             first.boxes += entry.boxes
             first.complete &= entry.complete
+            if entry.size_wh is not None:
+                first.other_sizes.append(entry.size_wh)
     photos = []
     for entry in merged.values():
         photo = _check_photo(entry, images_dir, log)
@@ -111,29 +113,6 @@ def check_entries(
     return photos
 
 
-def read_size(path: Path) -> tuple[int, int]:
-    """Width and height of a photo once it is upright, from the file's header alone.
-
-    Raises:
-        ImageError: If the file is missing, cannot be read, or is no image.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a remark on the file's metadata is not for the user
-            with Image.open(path) as image:
-                width, height = image.size
-                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    except FileNotFoundError:
-        raise ImageError(f"{path} does not exist.") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path} is not an image, or its beginning is damaged.") from None
-    except Image.DecompressionBombError:
-        raise ImageError(f"{path} is too large to be opened.") from None
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for damaged files
-        raise ImageError(f"{path} cannot be read: {error}") from error
-    return (height, width) if turned else (width, height)
-
-
 def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> AnnotatedPhoto | None:
     path = images_dir / entry.name
     try:
@@ -141,13 +120,17 @@ def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> Annota
     except ImageError as error:
         log.add(entry.where, f"{error} The photo is left out.", "photo")
         return None
-    if entry.size_wh is not None and entry.size_wh != size_wh:
-        stated, found = ("x".join(map(str, size)) for size in (entry.size_wh, size_wh))
+    stated_sizes = [size for size in (entry.size_wh, *entry.other_sizes) if size is not None]
+    wrong = [size for size in stated_sizes if size != size_wh]
+    if wrong:
+        stated, found = ("x".join(map(str, size)) for size in (wrong[0], size_wh))
+        turned = wrong[0] == size_wh[::-1]
         log.add(
             entry.where,
-            f"the size of {entry.name} is given as {stated} pixels, but the file, upright, has "
-            f"{found}: its boxes would miss the faces. Annotate the photo at its present size. "
-            "The photo is left out.",
+            f"the size of {entry.name} is given as {stated} pixels, but the photo, upright, has "
+            f"{found}: its boxes would miss the faces. Annotate it "
+            f"{'as a viewer shows it' if turned else 'at its present size'}. The photo is left "
+            "out.",
             "photo",
         )
         return None
@@ -172,6 +155,7 @@ def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> Annota
         width=size_wh[0],
         height=size_wh[1],
         complete=complete,
+        where=entry.where,
     )
 
 
@@ -185,8 +169,7 @@ def _check_box(
         log.add(box.where, f"expected four finite numbers, got the corners {shown}.", "box")
         return None
     width, height = x_max - x_min, y_max - y_min
-    # Below a thousandth of a pixel the corners may coincide in float32.
-    if min(width, height) < 1e-3:
+    if min(width, height) <= 0:
         log.add(
             box.where,
             f"expected a width and a height above 0, got {width:g} and {height:g} pixels.",
@@ -199,9 +182,17 @@ def _check_box(
         min(x_max, float(size_wh[0])),
         min(y_max, float(size_wh[1])),
     )
-    sides = clipped[2] - clipped[0], clipped[3] - clipped[1]
-    inside = max(sides[0], 0.0) * max(sides[1], 0.0) / (width * height)
-    if min(sides) < 1e-3 or inside < LEAST_INSIDE:
+    inside = max(clipped[2] - clipped[0], 0.0) / width * max(clipped[3] - clipped[1], 0.0) / height
+    low, high = np.array(clipped, np.float32).reshape(2, 2)
+    if inside >= LEAST_INSIDE and not (low < high).all():
+        log.add(
+            box.where,
+            f"expected a width and a height that float32 can tell from 0, got {width:g} and "
+            f"{height:g} pixels.",
+            "box",
+        )
+        return None
+    if inside < LEAST_INSIDE:
         shown = ", ".join(f"{edge:g}" for edge in box.corners)
         log.add(
             box.where,

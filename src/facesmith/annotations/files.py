@@ -2,47 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from facesmith.errors import AnnotationError
 from facesmith.images import IMAGE_SUFFIXES
 
 
+def read_content(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        AnnotationError: If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise AnnotationError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def read_text(path: Path) -> str:
+    """The content of a text file.
+
+    Raises:
+        AnnotationError: If it cannot be read or is not text in UTF-8.
+    """
+    try:
+        return read_content(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise AnnotationError(f"{path}: expected text in UTF-8.") from None
+
+
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a text file that are not empty, stripped, with their numbers from 1.
 
     Raises:
-        AnnotationError: If the file is not text in UTF-8.
+        AnnotationError: If it cannot be read or is not text in UTF-8.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise AnnotationError(f"{path}: expected text in UTF-8.") from None
+    text = read_text(path)
     lines = enumerate(text.splitlines(), start=1)
     return [(number, line.strip()) for number, line in lines if line.strip()]
 
 
 def numbers(text: str) -> list[float] | None:
     """The numbers of a line, `None` if there is anything else (or nothing) in it."""
+    if "_" in text:  # Python takes 1_000 for a number, the tools that write such files do not
+        return None
     try:
         return [float(word) for word in text.split()] or None
     except ValueError:
         return None
 
 
-def photo_of(label: Path, images_dir: Path) -> str | None:
-    """Name of the photo of a label file: the same path below `images_dir`, another suffix.
+def files_below(folder: Path, suffix: str) -> Iterator[Path]:
+    """The files of a folder and its sub-folders with a suffix, sorted; hidden ones passed over."""
+    for path in sorted(folder.rglob(f"*{suffix}")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") for part in parts):
+            yield path
+
+
+class PhotoNames:
+    """Finds the photos of label files: the same path below the folder of the photos.
 
     Args:
-        label: Path of the label file below the folder of the labels.
         images_dir: Folder of the photos.
-
-    Returns:
-        The name, written with `/`; `None` if there is no such photo.
     """
-    for suffix in IMAGE_SUFFIXES:
-        for spelt in (suffix, suffix.upper()):
-            photo = label.parent / f"{label.stem}{spelt}"
-            if (images_dir / photo).is_file():
-                return photo.as_posix()
-    return None
+
+    def __init__(self, images_dir: Path) -> None:
+        self._images_dir = images_dir
+        self._stems: dict[Path, dict[str, list[str]]] = {}  # folder -> stem -> file names
+
+    def photos_of(self, label: Path) -> list[str]:
+        """Names, written with `/`, of the photos that are called like a label file.
+
+        Args:
+            label: Path of the label file below the folder of the labels.
+
+        Returns:
+            None, one, or several that differ in their suffix; sorted.
+        """
+        folder = label.parent
+        if folder not in self._stems:
+            self._stems[folder] = self._list(folder)
+        names = self._stems[folder].get(label.stem, [])
+        return [(folder / name).as_posix() for name in names]
+
+    def _list(self, folder: Path) -> dict[str, list[str]]:
+        stems: dict[str, list[str]] = {}
+        try:
+            paths = sorted((self._images_dir / folder).iterdir())
+        except OSError:  # no such folder: no photo
+            return stems
+        for path in paths:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                stems.setdefault(path.stem, []).append(path.name)
+        return stems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facesmith.annotations.files import numbers, read_lines
+from facesmith.annotations.files import files_below, numbers, read_lines
 from facesmith.annotations.yolo import label_files
 from facesmith.errors import AnnotationError
 
@@ -40,7 +40,7 @@ def detect_format(path: Path) -> str:
 
 def _formats_of_folder(folder: Path) -> set[str]:
     found = set()
-    if next(folder.rglob("*.xml"), None) is not None:
+    if next(files_below(folder, ".xml"), None) is not None:
         found.add("voc")
     if next(folder.glob("*ellipseList.txt"), None) is not None:
         found.add("fddb")
@@ -50,8 +50,11 @@ def _formats_of_folder(folder: Path) -> set[str]:
 
 
 def _formats_of_file(file: Path) -> set[str]:
-    with file.open("rb") as stream:
-        start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError as error:
+        raise AnnotationError(f"{file} cannot be read: {error.strerror or error}.") from error
     if start.startswith((b"{", b"[")):
         return {"coco"}
     if start.startswith(b"<"):
@@ -65,10 +68,11 @@ def _formats_of_file(file: Path) -> set[str]:
 def _formats_of_lines(lines: list[list[float] | None]) -> set[str]:
     """Formats that a text file can be in, by the numbers of its lines; `None` for a name."""
     found = {_WIDTHS[len(values)] for values in lines if values and len(values) in _WIDTHS}
-    if None not in lines:
-        return found & {"yolo"}
-    if lines[0] is not None:
+    if not lines:
         return set()
+    named = lines[0] is None or len(lines[0]) == 1  # photos may be called 0001
+    if not named:
+        return found & {"yolo"} if None not in lines else set()
     # Lists differ by their boxes alone; without a single one, both readings are possible.
     if not found and len(lines) > 1 and lines[1] == [0.0]:
         return {"wider", "fddb"}

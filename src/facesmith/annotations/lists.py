@@ -7,7 +7,8 @@ list, one line of zeros.
 FDDB: `major minor angle x_centre y_centre 1`, an ellipse: its two half axes in pixels, the angle of
 the major one in radians, the centre. Here it becomes the smallest upright rectangle that holds the
 turned ellipse. The ellipse reaches from the top of the head to the chin, so these boxes are higher
-than those of other data sets, which begin at the forehead. Names have no suffix; `.jpg` is added.
+than those of other data sets, which begin at the forehead. Names have no suffix; `.jpg` is added
+where none is.
 
 Source:
     WIDER FACE, readme of the face annotations `wider_face_split`.
@@ -71,16 +72,23 @@ def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
             meaning = "major minor angle x_centre y_centre 1"
             entry = _read_block(file, block, log, meaning, 6, _fddb_box)
             if entry is not None:
-                entry.name += ".jpg"
+                if not entry.name.lower().endswith(IMAGE_SUFFIXES):
+                    entry.name += ".jpg"
                 entries.append(entry)
     return entries
 
 
 def _blocks(path: Path, log: ProblemLog) -> list[_Block]:
-    """The blocks of a file. A name is what is not all numbers, so one bad count loses one photo."""
+    """The blocks of a file. No line of a box looks like a name, so one bad count loses one photo.
+
+    A name may be a number, such as 0001; then only its place, not after a name, tells it from a
+    count.
+    """
     blocks: list[_Block] = []
     for number, text in read_lines(path):
-        if numbers(text) is None and not _damaged_box(text):
+        counted = not blocks or bool(blocks[-1].lines)
+        a_number = numbers(text) is not None and len(text.split()) == 1
+        if (counted and a_number) or (numbers(text) is None and not _damaged_box(text)):
             blocks.append(_Block(f"{path.name} line {number}", text))
         elif blocks:
             blocks[-1].lines.append((number, text))

@@ -43,6 +43,7 @@ class AnnotatedPhoto:
         height: Height of the upright photo, pixels.
         complete: `False` when a box of this photo had to be left out. A face may then be where
             no box says so, and its surroundings are no safe background.
+        where: File and entry that it was read from, for messages.
 
     Raises:
         ValueError: If the arrays disagree, or a box is not finite, has no area, or leaves the
@@ -56,6 +57,7 @@ class AnnotatedPhoto:
     width: int
     height: int
     complete: bool = True
+    where: str = ""
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float32)

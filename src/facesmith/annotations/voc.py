@@ -11,6 +11,7 @@ Source:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from xml.etree import ElementTree as ET
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import photo_of
+from facesmith.annotations.files import PhotoNames, files_below, read_text
 from facesmith.errors import AnnotationError
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -50,7 +51,8 @@ def read_voc(
     Raises:
         AnnotationError: If the category is not clear.
     """
-    files = [path] if path.is_file() else sorted(path.rglob("*.xml"))
+    files = [path] if path.is_file() else list(files_below(path, ".xml"))
+    photo_names = PhotoNames(images_dir)
     entries: list[PhotoEntry] = []
     objects: list[tuple[PhotoEntry, _Object]] = []
     for file in files:
@@ -61,11 +63,21 @@ def read_voc(
         except AnnotationError as error:
             log.add(where, f"{error} The photo is left out.", "photo")
             continue
-        entry = PhotoEntry(where, _photo_name(root, label, images_dir), size_wh=_size(root))
+        name = _photo_name(root, label, images_dir, photo_names)
+        if name is None:
+            log.add(
+                where,
+                "expected the photo's name as <filename>, or one photo called "
+                f"{label.with_suffix('').as_posix()} with the suffix of an image in {images_dir}. "
+                "The photo is left out.",
+                "photo",
+            )
+            continue
+        entry = PhotoEntry(where, name, size_wh=_size(root))
         entries.append(entry)
         for number, element in enumerate(root.iter("object"), start=1):
-            name = _text(element, "name") or ""
-            objects.append((entry, _Object(f"{where} object {number}", name, element)))
+            category = _text(element, "name") or ""
+            objects.append((entry, _Object(f"{where} object {number}", category, element)))
     names = {found.name: found.name for _, found in objects}
     faces = choose_categories(path, dict(sorted(names.items())), categories) if names else set()
     for entry, found in objects:
@@ -82,10 +94,7 @@ def _parse(file: Path) -> ET.Element:
     no use for, so a file that contains one is refused. The bytes are decoded here and parsed as
     text, so that no other encoding can hide the declaration.
     """
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise AnnotationError("expected XML in UTF-8.") from None
+    text = read_text(file)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise AnnotationError("expected XML without a document type; delete the <!DOCTYPE ...>.")
     try:
@@ -97,12 +106,16 @@ def _parse(file: Path) -> ET.Element:
     return root
 
 
-def _photo_name(root: ET.Element, label: Path, images_dir: Path) -> str:
+def _photo_name(
+    root: ET.Element, label: Path, images_dir: Path, photo_names: PhotoNames
+) -> str | None:
     name = _text(root, "filename")
     if not name:
-        return photo_of(label, images_dir) or label.with_suffix(".jpg").as_posix()
+        called_alike = photo_names.photos_of(label)
+        return called_alike[0] if len(called_alike) == 1 else None
     beside = label.parent / name
-    return beside.as_posix() if (images_dir / beside).is_file() else name
+    # os.path: names that are too long for the system are no files, not errors
+    return beside.as_posix() if os.path.isfile(images_dir / beside) else name  # noqa: PTH113
 
 
 def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesmith.annotations.categories import choose_categories
-from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog, read_size
-from facesmith.annotations.files import numbers, photo_of, read_lines
+from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
+from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.images import IMAGE_SUFFIXES
+from facesmith.images import IMAGE_SUFFIXES, read_size
 
-NOT_LABELS = ("classes.txt", "obj.names", "train.txt", "val.txt", "test.txt", "notes.txt")
+NOT_LABELS = ("classes.txt", "train.txt", "val.txt", "test.txt", "notes.txt", "README.txt")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_yolo(
 
     The photo of `some/name.txt` is `some/name` with the suffix of an image, below `images_dir`. An
     empty file stands for a face-free photo. Photos without a label file are not read: nothing says
-    that somebody looked at them. A `classes.txt` in the folder names the classes.
+    that somebody looked at them. A `classes.txt` (or `obj.names`) in the folder names the classes.
 
     Args:
         path: The folder, looked through with its sub-folders, or one text file.
@@ -49,21 +49,25 @@ def read_yolo(
         AnnotationError: If the class is not clear.
     """
     files = label_files(path)
+    photo_names = PhotoNames(images_dir)
     folder = path.parent if path.is_file() else path
     entries: list[PhotoEntry] = []
     lines: list[tuple[PhotoEntry, _Line]] = []
     for file in files:
         label = file.relative_to(folder)
         where = label.as_posix()
-        photo = photo_of(label, images_dir)
-        if photo is None:
+        photos = photo_names.photos_of(label)
+        if len(photos) != 1:
+            got = ", ".join(photos) or "none"
             log.add(
                 where,
-                f"there is no photo {label.with_suffix('').as_posix()} with the suffix of an image "
-                f"({', '.join(IMAGE_SUFFIXES)}) in {images_dir}. It is left out.",
+                f"expected one photo called {label.with_suffix('').as_posix()} with the suffix of "
+                f"an image ({', '.join(IMAGE_SUFFIXES)}) in {images_dir}, got {got}. The file "
+                "is left out.",
                 "photo",
             )
             continue
+        photo = photos[0]
         entry = PhotoEntry(where, photo)
         try:
             entry.size_wh = read_size(images_dir / photo)
@@ -95,7 +99,7 @@ def label_files(path: Path) -> list[Path]:
     """The label files of a folder, sorted; lists of photos and of class names are none."""
     if path.is_file():
         return [path]
-    return sorted(file for file in path.rglob("*.txt") if file.name not in NOT_LABELS)
+    return [file for file in files_below(path, ".txt") if file.name not in NOT_LABELS]
 
 
 def _read_line(where: str, text: str, log: ProblemLog) -> _Line | None:
@@ -126,5 +130,7 @@ def _box(line: _Line, size_wh: tuple[int, int]) -> BoxEntry:
 
 
 def _class_names(folder: Path) -> list[str]:
-    file = folder / "classes.txt"
-    return [text for _, text in read_lines(file)] if file.is_file() else []
+    for file in (folder / "classes.txt", folder / "obj.names"):
+        if file.is_file():
+            return [text for _, text in read_lines(file)]
+    return []

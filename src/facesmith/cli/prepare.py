@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +147,20 @@ def prepare(
     face_free = load_face_free(negatives, strict=strict)
     for problem in loaded.problems + face_free.problems:
         report(problem)
+    found: list[Problem] = []
     with _progress(2 * (len(loaded) + len(face_free)), quiet) as step:
         patches = prepare_patches(
-            loaded, face_free, config, strict=strict, report=report, progress=step
+            loaded, face_free, config, strict=strict, report=found.append, progress=step
         )
+    for problem in found:  # not while the bar is drawn
+        report(problem)
+    for split_name, share in asdict(split).items():
+        if share and not len(patches.rows_of(split_name)):
+            click.echo(
+                f"Warning: none of the {len(patches.photo_names)} photos fell to {split_name}. "
+                "Give more photos, another --split, or another --seed.",
+                err=True,
+            )
     save_patches(out, patches)
     write_contact_sheet(sheet, patches, out.name, seed=seed)
     summary = _summary(out, sheet, patches, loaded, face_free, problems)
@@ -169,7 +180,7 @@ def _check_outputs(out: Path, sheet: Path, force: bool) -> None:
 @contextmanager
 def _progress(n_steps: int, quiet: bool) -> Iterator[Callable[[], object]]:
     """A step to call; it moves a bar on standard error that shows the time left."""
-    if quiet:
+    if quiet or not sys.stderr.isatty():
         yield lambda: None
         return
     with click.progressbar(length=n_steps, label="Cutting", file=sys.stderr) as bar:

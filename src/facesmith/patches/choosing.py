@@ -36,6 +36,7 @@ _LEAST_IN_PHOTO = 0.7
 # Sides of patches at the wrong scale, in units of the right one.
 _CLOSEST, _CLOSE = 0.25, 0.45
 _FAR, _FARTHEST = 2.2, 4.0
+_LEAST_OF_LARGE = 0.3  # side of a large square, as a part of the photo's shorter side
 
 Square = npt.NDArray[np.float32]
 
@@ -129,14 +130,16 @@ class _Scene:
 
     def __init__(self, photo: AnnotatedPhoto, min_face: float, *, face_free: bool) -> None:
         self.size = np.array([photo.width, photo.height], np.float32)
-        self.boxes = photo.boxes
+        order = np.lexsort(photo.boxes.T)  # whatever order the file lists the boxes in
+        self.boxes = photo.boxes[order]
+        ignored = photo.ignored[order]
         self.face_free = face_free
         self.complete = photo.complete
-        heights = photo.boxes[:, 3] - photo.boxes[:, 1]
-        self.usable = np.flatnonzero(~photo.ignored & (heights >= min_face))
-        self.squares = patch_squares(photo.boxes, context=0)
-        self.faces = self.squares[~photo.ignored]
-        self.ignored = photo.boxes[photo.ignored]
+        heights = self.boxes[:, 3] - self.boxes[:, 1]
+        self.usable = np.flatnonzero(~ignored & (heights >= min_face))
+        self.squares = patch_squares(self.boxes, context=0)
+        self.faces = self.squares[~ignored]
+        self.ignored = self.boxes[ignored]
 
 
 def _anchors(scene: _Scene, kind: int, min_side: float) -> npt.NDArray[np.intp]:
@@ -193,10 +196,18 @@ def _draw_wrong_scale(
 
 
 def _draw_anywhere(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
-    """A square of any size somewhere in the photo, at the border a little beyond it."""
+    """A square of any size somewhere in the photo, at the border a little beyond it.
+
+    In a face-free photo half of the squares are large: there, whole animals and their faces are
+    what a classifier must learn, and small squares show fur and grass.
+    """
     del anchor
     largest = float(scene.size.min())
-    side = largest * np.exp(rng.uniform(np.log(min(min_side / largest, 1.0)), 0.0))
+    smallest = min(min_side / largest, 1.0)
+    if scene.face_free and rng.random() < 0.5:
+        side = largest * rng.uniform(max(smallest, _LEAST_OF_LARGE), 1.0)
+    else:
+        side = largest * np.exp(rng.uniform(np.log(smallest), 0.0))
     reach = np.maximum(scene.size - 0.75 * side, 0)
     low = -0.125 * side + rng.uniform(0, 1, 2) * reach
     return np.concatenate([low, low + side]).astype(np.float32)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from facesmith.files import replacing
 from facesmith.patches.cutting import PATCH_SIZE
 from facesmith.patches.drawing import generator
 from facesmith.patches.rows import FACE, KINDS, Patches
@@ -63,7 +64,8 @@ def contact_sheet(patches: Patches, title: str, *, seed: int = 0) -> Image.Image
 
 def write_contact_sheet(path: str | Path, patches: Patches, title: str, *, seed: int = 0) -> None:
     """Draw a contact sheet into a PNG file; see `contact_sheet`."""
-    contact_sheet(patches, title, seed=seed).save(path, format="PNG", optimize=False)
+    with replacing(path) as file:
+        contact_sheet(patches, title, seed=seed).save(file, format="PNG", optimize=False)
 
 
 def _section(patches: Patches, split: int, seed: int) -> Image.Image | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import TypeVar
@@ -79,14 +80,16 @@ def prepare_patches(
 ) -> Patches:
     """Cut patches of faces and of everything else.
 
-    The result depends on the photos, the annotations and the config alone. Rows stand in an order
-    drawn by photo, so that any stretch of them is a fair mixture.
+    The result depends on the photos, the annotations and the config alone, not on the order in
+    which they are listed. Rows stand in an order drawn by photo, so that any stretch of them is a
+    fair mixture.
 
     Args:
         annotations: Photos and their faces.
-        face_free: Photos without any human face.
+        face_free: Photos without any human face. One that is annotated with faces all the same is
+            left out here.
         config: What to make.
-        strict: Raise at the first photo that cannot be decoded instead of leaving it out.
+        strict: Raise at the first photo that cannot be used instead of leaving it out.
         report: Called with every photo that had to be left out.
         progress: Called once a photo while they are looked through, and once a photo while they
             are cut: at most twice the number of photos.
@@ -97,19 +100,21 @@ def prepare_patches(
 
     Raises:
         PatchesError: If so many rows cannot be cut from these photos.
-        AnnotationError: If `strict` and a photo cannot be decoded.
+        AnnotationError: If `strict` and a photo cannot be used.
     """
     config = config or PrepareConfig()
     threads = threads or min(os.cpu_count() or 1, 8)
     progress = progress or _ignore
+    report = _raise if strict else report or _ignore
+    surely_free = _without_faces(face_free.photos if face_free else (), annotations, report)
     photos, n_annotated, prints = _decodable(
-        annotations, face_free, _raise if strict else report or _ignore, progress, threads
+        annotations.photos, surely_free, report, progress, threads
     )
     places = _choose(photos, n_annotated, config)
     groups = _group_names(photos, prints)
     used = sorted(
         {place.photo for place in places},
-        key=lambda index: (name_number(config.seed, "rows", groups[index], index), index),
+        key=lambda index: (name_number(config.seed, "rows", photos[index].name), index),
     )
     position = {photo: rank for rank, photo in enumerate(used)}
     places.sort(key=lambda place: position[place.photo])  # stable: keeps the drawn order inside
@@ -117,10 +122,13 @@ def prepare_patches(
     by_photo = [_shuffled(group, photos[group[0].photo].name, config.seed) for group in by_photo]
     images = np.empty((len(places), PATCH_SIZE, PATCH_SIZE, 3), np.uint8)
     row = 0
-    for cut in _in_threads(lambda group: _cut(photos[group[0].photo], group), by_photo, threads):
-        images[row : row + len(cut)] = cut
-        row += len(cut)
-        progress()
+    with closing(
+        _in_threads(lambda group: _cut(photos[group[0].photo], group), by_photo, threads)
+    ) as all_cut:
+        for cut in all_cut:
+            images[row : row + len(cut)] = cut
+            row += len(cut)
+            progress()
     rows = [place for group in by_photo for place in group]
     kinds = np.array([place.kind for place in rows], np.uint8)
     photo_indices = np.array([position[place.photo] for place in rows], np.int32)
@@ -135,9 +143,39 @@ def prepare_patches(
     )
 
 
-def _decodable(
+def _without_faces(
+    face_free: Sequence[AnnotatedPhoto],
     annotations: Annotations,
-    face_free: Annotations | None,
+    report: Callable[[Problem], object],
+) -> list[AnnotatedPhoto]:
+    """The face-free photos without those that the annotations know to have faces.
+
+    A folder of face-free photos that is, or holds, the folder of the annotated ones would turn
+    faces into patches labelled 0.
+    """
+    with_faces = {photo.path.resolve(): photo for photo in annotations.photos if len(photo.boxes)}
+    kept = []
+    for photo in face_free:
+        annotated = with_faces.get(photo.path.resolve())
+        if annotated is None:
+            kept.append(photo)
+        else:
+            n_boxes = len(annotated.boxes)
+            report(
+                Problem(
+                    photo.where or photo.name,
+                    "expected a photo without faces, but the annotations give it "
+                    f"{n_boxes} face{'s' * (n_boxes != 1)} ({annotated.where or annotated.name}). "
+                    "It is left out of the face-free photos.",
+                    "photo",
+                )
+            )
+    return kept
+
+
+def _decodable(
+    annotated: Sequence[AnnotatedPhoto],
+    face_free: Sequence[AnnotatedPhoto],
     report: Callable[[Problem], object],
     progress: Callable[[], object],
     threads: int,
@@ -153,16 +191,18 @@ def _decodable(
     photos: list[AnnotatedPhoto] = []
     prints: list[Fingerprint] = []
     n_annotated = 0
-    everything = [*annotations.photos, *(face_free.photos if face_free else ())]
-    for index, seen in enumerate(_in_threads(look, everything, threads)):
-        photo = everything[index]
-        if isinstance(seen, ImageError):
-            report(Problem(photo.name, f"{seen} The photo is left out.", "photo"))
-        else:
-            photos.append(photo)
-            prints.append(seen)
-            n_annotated += index < len(annotations.photos)
-        progress()
+    everything = [*annotated, *face_free]
+    with closing(_in_threads(look, everything, threads)) as looks:
+        for index, seen in enumerate(looks):
+            photo = everything[index]
+            if isinstance(seen, ImageError):
+                where = photo.where or photo.name
+                report(Problem(where, f"{seen} The photo is left out.", "photo"))
+            else:
+                photos.append(photo)
+                prints.append(seen)
+                n_annotated += index < len(annotated)
+            progress()
     return photos, n_annotated, prints
 
 
@@ -230,8 +270,11 @@ def _cut(photo: AnnotatedPhoto, places: list[Place]) -> npt.NDArray[np.uint8]:
 
 def _in_threads(
     function: Callable[[Item], Result], items: list[Item], threads: int
-) -> Iterator[Result]:
-    """Results in the order of the items, whichever thread was faster."""
+) -> Generator[Result]:
+    """Results in the order of the items, whichever thread was faster.
+
+    Closing it drops what no thread has begun.
+    """
     if threads == 1:
         yield from map(function, items)
         return

@@ -180,14 +180,25 @@ def load_patches(path: str | Path, *, seed: int = 0, shares: SplitShares | None 
 
 def _load_arrays(path: Path) -> Mapping[str, npt.NDArray[np.generic]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise PatchesError(f"{path} is no .npz file but a single array.")
+                raise PatchesError(
+                    f"{path} holds a single array; expected an .npz file with `input` and `target`."
+                )
             return {key: archive[key] for key in archive.files if key in _KEYS}
+    except PatchesError:
+        raise
     except FileNotFoundError:
         raise PatchesError(f"{path} does not exist.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise PatchesError(f"{path} is no .npz file, or it is damaged: {error}") from error
+    except Exception as error:  # damaged archives make zip, zlib and NumPy fail in countless ways
+        if "allow_pickle" in str(error):
+            raise PatchesError(
+                f"{path} holds pickled Python objects, which could run any code and are never "
+                "loaded. Save plain arrays: `input` uint8, `target` 0 or 1."
+            ) from error
+        reason = str(error) or type(error).__name__
+        raise PatchesError(f"{path} is no .npz file, or it is damaged: {reason}") from error
 
 
 def _images(path: Path, array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
@@ -204,6 +215,8 @@ def _labels(path: Path, array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]
     flat = array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1)
     if flat.shape[1:] != (1,) and len(flat):
         raise PatchesError(f"{path}: `target` must have shape (n, 1); got {array.shape}.")
+    if flat.dtype.kind not in "biuf":
+        raise PatchesError(f"{path}: `target` must hold numbers, 0 or 1; got {array.dtype}.")
     if not np.isin(flat, (0, 1)).all():
         bad = flat[~np.isin(flat, (0, 1))][0]
         raise PatchesError(f"{path}: `target` must be 0 or 1; got {bad}.")
