@@ -247,4 +247,5 @@ def logit(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Scores float32 in [0, 1] of log odds."""
-    return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
+    # Beyond 80 the score is 0 or 1 in float32 anyway, and further on `exp` overflows.
+    return (1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -80, 80)))).astype(np.float32)

@@ -47,7 +47,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--min-score",
     type=click.FloatRange(0, 1),
-    help="Leave out faces with a lower score.  [default: as the weights say, 0.5 as shipped]",
+    help="Leave out faces with a lower score.  [default: as the weights say]",
 )
 @click.option(
     "--min-face",

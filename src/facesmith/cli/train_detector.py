@@ -86,4 +86,10 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
             f"  {way:<17}  AP {figures['ap']:.3f}   at IoU 0.4 {figures['ap_iou40']:.3f}   recall "
             f"at 0.1 false boxes a photo {figures['recall_at_0.1']:.3f}{mark}"
         )
+    figures = metrics["held_out"][metrics["kept"]]
+    click.echo(
+        f"From a score of {figures['threshold']:.2f} on, where F1 is highest: precision "
+        f"{figures['precision']:.3f}, recall {figures['recall']:.3f}, "
+        f"{figures['false_per_photo']:.2f} false boxes a photo."
+    )
     click.echo(f"Next: facesmith detect PHOTO --model {out}")

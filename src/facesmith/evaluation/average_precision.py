@@ -66,6 +66,20 @@ class PrecisionRecall:
         allowed = self.recall[self.false_per_photo <= false_per_photo]
         return float(allowed.max()) if len(allowed) else 0.0
 
+    @property
+    def best_f1(self) -> int:
+        """Index of the point with the highest F1, the harmonic mean of precision and recall.
+
+        The first of equals, which has the highest threshold.
+
+        Raises:
+            ValueError: If nothing was found, or there are no faces: no point is best then.
+        """
+        if not len(self.scores) or self.n_faces == 0:
+            raise ValueError("a curve without detections or faces has no best point.")
+        total = np.maximum(self.precision + self.recall, 1e-12)
+        return int(np.argmax(2 * self.precision * self.recall / total))
+
 
 def precision_recall(
     truths: Sequence[AnnotatedFaces],

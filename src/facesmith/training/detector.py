@@ -103,7 +103,9 @@ def train_detector(
         export_proposals(proposals.network, detector_path, calibration)
         ways[way] = calibration, judge(Detector(detector_path, threads=1), judged)
     best = max(ways, key=lambda way: ways[way][1]["ap"])
-    export_proposals(proposals.network, detector_path, ways[best][0])
+    export_proposals(
+        proposals.network, detector_path, ways[best][0], threshold=ways[best][1]["threshold"]
+    )
     if not ways[best][0].second:
         (run.path / SECOND_LOOK_FILE).unlink()
     metrics = {
@@ -205,7 +207,9 @@ class _SecondLookGraph(nn.Module):
         return outputs
 
 
-def export_proposals(network: nn.Module, path: Path, calibration: Calibration) -> float:
+def export_proposals(
+    network: nn.Module, path: Path, calibration: Calibration, threshold: float = 0.5
+) -> float:
     """Write the proposal network as a weights file; returns its distance from PyTorch."""
     graph = _ProposalGraph(network)
     names = [f"stride_{stride}" for stride in STRIDES]
@@ -223,7 +227,7 @@ def export_proposals(network: nn.Module, path: Path, calibration: Calibration) -
             "strides": list(STRIDES),
             "box_unit": BOX_UNIT,
             "smallest_face": SMALLEST_FACE,
-            "threshold": 0.5,
+            "threshold": threshold,
             "calibration": asdict(calibration),
         },
     )
