@@ -1,0 +1,1 @@
+"""Faces, and what is none, drawn by rules alone: patches without a single photo."""
