@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -50,13 +51,13 @@ class Approximation:
     history: History
     verdict: Verdict
 
-    def row(self) -> dict[str, str | int | float]:
-        """What `--json` prints of this method."""
+    def row(self) -> dict[str, str | int | float | None]:
+        """What `--json` prints of this method; errors of a diverged net are None, for null."""
         return {
             "method": self.method,
-            "l2_error": self.l2_error,
-            "mean_abs_error": self.mean_abs_error,
-            "rmse": self.rmse,
+            "l2_error": _finite(self.l2_error),
+            "mean_abs_error": _finite(self.mean_abs_error),
+            "rmse": _finite(self.rmse),
             "seconds": round(self.seconds, 3),
             "parameters": self.net.n_parameters,
             "steps": len(self.history.train),
@@ -90,9 +91,23 @@ class ApproximationReport:
         known = ", ".join(a.method for a in self.approximations)
         raise KeyError(f"no method {method!r} in this report; it has {known}")
 
-    def rows(self) -> list[dict[str, str | int | float]]:
+    def rows(self) -> list[dict[str, str | int | float | None]]:
         """The table, one dictionary per method."""
         return [approximation.row() for approximation in self.approximations]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def format_error(value: float) -> str:
+    """An error for people: one decimal from 100 on, else three significant digits.
+
+    Example:
+        >>> format_error(855.9234), format_error(10011.3), format_error(0.037193)
+        ('855.9', '10,011.3', '0.0372')
+    """
+    return f"{value:,.1f}" if 100 <= value < 1e7 else f"{value:.3g}"
 
 
 def run_monkey_saddle(

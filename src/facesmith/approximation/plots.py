@@ -13,9 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from facesmith.approximation.experiment import Approximation, ApproximationReport
+from facesmith.approximation.experiment import (
+    Approximation,
+    ApproximationReport,
+    format_error,
+)
 from facesmith.approximation.verdict import smooth_curve
 
 # Distinguishable with any colour vision, and in grey.
@@ -24,6 +29,7 @@ _PREDICTION = "#d55e00"
 _TRAIN = "#0072b2"
 _VALIDATION = "#d55e00"
 _GRID_POINTS = 41
+_CURVE_POINTS = 400
 
 
 def plot_surface(report: ApproximationReport, method: str) -> Figure:
@@ -51,15 +57,60 @@ def plot_surface(report: ApproximationReport, method: str) -> Figure:
     test = report.split.test
     names = (*report.split.input_names, report.split.target_name)
     figure = _figure(13.0, 4.9, f"{report.title}: {_headline(approximation)}")
-    left, middle, right = figure.subfigures(1, 3, width_ratios=[1.25, 1, 1])  # type: ignore[misc]
+    left, middle, right = figure.subfigures(1, 3, width_ratios=[1.3, 1, 1])  # type: ignore[misc]
     _draw_surface(left, approximation, test.inputs, test.targets, names)
     for place, side in enumerate((middle, right)):
         axes = side.subplots()
         _scatter_pair(axes, test.inputs[:, place], test.targets, approximation.predictions)
         axes.set(xlabel=names[place], ylabel=names[2], title=f"seen along {names[1 - place]}")
         axes.grid(alpha=0.25)
-        if place == 0:
-            axes.legend(loc="upper left", framealpha=0.9)
+        _few_ticks(axes.xaxis, axes.yaxis)
+    # Outside the axes, where it covers no point.
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right", ncols=2)
+    return figure
+
+
+def plot_curve(report: ApproximationReport, method: str) -> Figure:
+    """The fitted function of one input as a line, over the rows it was fitted to and the test rows.
+
+    Args:
+        report: What was fitted; its points have one input.
+        method: Which method to draw.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If the points do not have one input.
+    """
+    split = report.split
+    if split.test.inputs.shape[1] != 1:
+        raise ValueError(
+            f"A curve needs one input; these points have {split.test.inputs.shape[1]}. "
+            "Use `plot_surface` for two, `plot_predictions` for any number."
+        )
+    approximation = report[method]
+    every_input = np.concatenate([split.train.inputs, split.test.inputs])
+    along = np.linspace(every_input.min(), every_input.max(), _CURVE_POINTS)
+    figure = _figure(7.5, 4.8, f"{report.title}: {_headline(approximation)}")
+    axes = figure.subplots()
+    axes.scatter(
+        split.train.inputs[:, 0], split.train.targets, s=14, color=_TRAIN, alpha=0.5, label="train"
+    )
+    axes.scatter(
+        split.test.inputs[:, 0],
+        split.test.targets,
+        s=22,
+        facecolors="none",
+        edgecolors=_TRUTH,
+        linewidths=0.8,
+        label="test",
+    )
+    axes.plot(along, approximation.net(along[:, None]), color=_PREDICTION, label="prediction")
+    axes.set(xlabel=split.input_names[0], ylabel=split.target_name)
+    axes.grid(alpha=0.25)
+    _few_ticks(axes.xaxis, axes.yaxis)
+    figure.legend(loc="outside lower right", ncols=3)
     return figure
 
 
@@ -85,6 +136,7 @@ def plot_predictions(report: ApproximationReport) -> Figure:
         below.set(xlabel=f"true {name}", ylabel="predicted minus true")
         for axes in column:
             axes.grid(alpha=0.25)
+            _few_ticks(axes.xaxis, axes.yaxis)
     return figure
 
 
@@ -110,8 +162,7 @@ def plot_learning_curves(report: ApproximationReport) -> Figure:
         if verdict.kind == "overfit":
             axes.axvspan(verdict.best_step, steps[-1], color=_VALIDATION, alpha=0.08)
             axes.axvline(verdict.best_step, color=_VALIDATION, linestyle="--", linewidth=1)
-        axes.set_yscale("log")
-        _label_log_axis(axes)
+        _scale_errors(axes, np.concatenate([history.train, history.validation]))
         axes.set(
             xlabel=history.step_name,
             ylabel=f"mean abs. error of {report.split.target_name}",
@@ -153,6 +204,9 @@ def _draw_surface(
         *inputs.T, approximation.predictions, s=16, marker="x", linewidths=0.8, color=_PREDICTION
     )
     axes.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
+    _few_ticks(axes.xaxis, axes.yaxis, axes.zaxis)
+    axes.tick_params(axis="z", pad=7)
+    axes.zaxis.labelpad = 12
     axes.view_init(elev=24, azim=-58)
 
 
@@ -172,18 +226,40 @@ def _scatter_pair(
 
 def _headline(approximation: Approximation) -> str:
     return (
-        f"{approximation.method}, L2 error {approximation.l2_error:.4g}, "
-        f"mean abs. error {approximation.mean_abs_error:.4g}"
+        f"{approximation.method}, L2 error {format_error(approximation.l2_error)}, "
+        f"mean abs. error {format_error(approximation.mean_abs_error)}"
     )
 
 
-def _label_log_axis(axes: Axes) -> None:
-    """Labels between the decades too where the curves span less than two."""
-    low, high = axes.get_ylim()
-    if high / low < 100:
+def _scale_errors(axes: Axes, errors: npt.NDArray[np.float64]) -> None:
+    """A logarithmic axis where the errors span more than a factor of five, else a linear one."""
+    errors = errors[np.isfinite(errors) & (errors > 0)]
+    span = errors.max() / errors.min() if len(errors) else 1.0
+    if span < 5:
+        _few_ticks(axes.yaxis)
+        return
+    axes.set_yscale("log")
+    if span < 100:
+        # One decade has too few powers of ten to read a value from.
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_minor_formatter(ticker.NullFormatter())
-        axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+        axes.yaxis.set_major_formatter(ticker.FuncFormatter(_tick_label))
+
+
+def _few_ticks(*sides: Axis) -> None:
+    """Labels that do not run into each other, thousands parted by commas."""
+    for side in sides:
+        side.set_major_locator(ticker.MaxNLocator(5))
+        side.set_major_formatter(ticker.FuncFormatter(_tick_label))
+
+
+def _tick_label(value: float, position: int | None = None) -> str:  # noqa: ARG001 - Matplotlib's
+    if value != 0 and not 1e-4 <= abs(value) < 1e7:
+        text = f"{value:.3g}"
+    else:
+        # Twelve digits hide what binary fractions add to a round number.
+        text = f"{float(f'{value:.12g}'):,}".removesuffix(".0")
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _figure(width: float, height: float, title: str) -> Figure:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.errors import TableError
+
 Float64Array = npt.NDArray[np.float64]
 
 
@@ -83,7 +85,8 @@ def split_points(
         The split; every part has at least one row, train at least two.
 
     Raises:
-        ValueError: If a fraction is out of its bounds or leaves too few rows for training.
+        ValueError: If a fraction is out of its bounds.
+        TableError: If too few rows are left for training.
     """
     for name, fraction in (
         ("test_fraction", test_fraction),
@@ -94,7 +97,7 @@ def split_points(
     n_test = max(1, round(test_fraction * len(points)))
     n_validation = max(1, round(validation_fraction * (len(points) - n_test)))
     if len(points) - n_test - n_validation < 2:
-        raise ValueError(
+        raise TableError(
             f"{len(points)} rows leave too few for training after {n_test} test and "
             f"{n_validation} validation rows. Give more rows or lower fractions."
         )

@@ -61,7 +61,7 @@ def write_run_folder(
       metrics.json      rows as `--json` prints them
       log.csv           errors of train and validation after each epoch or iteration
       models/*.npz      one net per method, for `facesmith.approximation.load_net`
-      *.png             surface (two inputs), predictions, learning curves
+      *.png             curve or surface (one or two inputs), predictions, learning curves
       tensorboard/      the log, for TensorBoard
     ```
 
@@ -77,21 +77,20 @@ def write_run_folder(
     """
     path = Path(path)
     check_run_folder(path, force=force)
+    about = {"facesmith": __version__, "command": sys.argv, "config": config or {}}
     try:
         if path.exists():
             shutil.rmtree(path)
         (path / "models").mkdir(parents=True)
+        write_json(path / _CONFIG, about)
+        write_json(path / "metrics.json", {"rows": report.rows()})
+        write_bytes(path / "log.csv", _log(report).encode())
+        for approximation in report.approximations:
+            approximation.net.save(path / "models" / f"{approximation.method}.npz")
+            _write_tensorboard(approximation, path / "tensorboard" / approximation.method)
+        _write_plots(report, path)
     except OSError as error:
-        raise TrainingError(f"Cannot make the run folder {path}: {error.strerror}.") from error
-    about = {"facesmith": __version__, "command": sys.argv, "config": config or {}}
-    write_json(path / _CONFIG, about)
-    write_json(path / "metrics.json", {"rows": report.rows()})
-    write_bytes(path / "log.csv", _log(report).encode())
-    for approximation in report.approximations:
-        approximation.net.save(path / "models" / f"{approximation.method}.npz")
-    _write_plots(report, path)
-    for approximation in report.approximations:
-        _write_tensorboard(approximation, path / "tensorboard" / approximation.method)
+        raise TrainingError(f"Cannot write the run folder {path}: {error.strerror}.") from error
 
 
 def _log(report: ApproximationReport) -> str:
@@ -116,6 +115,7 @@ def _steps(approximation: Approximation) -> Iterator[tuple[int, float, float]]:
 def _write_plots(report: ApproximationReport, path: Path) -> None:
     # Imported here: drawing takes longer to load than the default method to fit.
     from facesmith.approximation.plots import (  # noqa: PLC0415
+        plot_curve,
         plot_learning_curves,
         plot_predictions,
         plot_surface,
@@ -125,9 +125,11 @@ def _write_plots(report: ApproximationReport, path: Path) -> None:
         "learning-curves": plot_learning_curves(report),
         "predictions": plot_predictions(report),
     }
-    if report.split.test.inputs.shape[1] == 2:
-        for approximation in report.approximations:
-            method = approximation.method
+    n_inputs = report.split.test.inputs.shape[1]
+    for method in (approximation.method for approximation in report.approximations):
+        if n_inputs == 1:
+            figures[f"curve-{method}"] = plot_curve(report, method)
+        elif n_inputs == 2:
             figures[f"surface-{method}"] = plot_surface(report, method)
     for name, figure in figures.items():
         figure.savefig(path / f"{name}.png", dpi=110)

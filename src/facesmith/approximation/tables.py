@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,8 +91,14 @@ def _read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     if not first_line:
         raise TableError(f"{path} is empty. Expected a header line and one line per point.")
     delimiter = max(",;\t", key=first_line.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    # newline="": the csv module itself tells an end of line from a line break inside quotes.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise TableError(
+            f"{path} line {reader.line_num} cannot be read as CSV ({error}). Fix or delete it."
+        ) from error
     header = [cell.strip() for cell in lines.pop(0)[1]]
     return lines, header
 
@@ -101,14 +108,13 @@ def _check_header(
 ) -> tuple[str, ...]:
     """The names of the input columns."""
     listing = ", ".join(repr(name) for name in header)
-    for name in header:
-        if header.count(name) > 1:
-            raise TableError(
-                f"{path}: {header.count(name)} columns are named {name!r}. Give each its own name."
-            )
     for name in (target, *inputs):
         if name not in header:
-            raise TableError(f"{path} has no column {name!r}; its header line reads {listing}.")
+            headless = all(_is_number(cell) for cell in header)
+            remedy = " Put a line with the columns' names before it." if headless else ""
+            raise TableError(
+                f"{path} has no column {name!r}; its header line reads {listing}.{remedy}"
+            )
     if target in inputs:
         raise TableError(f"{path}: {target!r} is both --target and among --inputs. Choose one.")
     names = tuple(inputs) or tuple(name for name in header if name != target)
@@ -117,7 +123,25 @@ def _check_header(
             f"{path} has no column besides the target {target!r}. Add at least one input column; "
             "columns are parted by commas, semicolons or tabs."
         )
+    for name in (*names, target):
+        if not name:
+            raise TableError(
+                f"{path}: column {header.index(name) + 1} has no name in the header line, which "
+                f"reads {listing}. Name it, or choose the columns with --inputs."
+            )
+        if header.count(name) > 1:
+            raise TableError(
+                f"{path}: {header.count(name)} columns are named {name!r}. Give each its own name."
+            )
     return names
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(
@@ -138,9 +162,14 @@ def _numbers(
             number = math.nan
         if not math.isfinite(number):
             what = f"got {cell!r}" if cell else "the cell is empty"
+            remedy = (
+                "Write decimal points instead of decimal commas."
+                if "," in cell and _is_number(cell.replace(",", ".", 1))
+                else "Fix or delete the line, or leave the column out with --inputs."
+            )
             raise TableError(
                 f"{path} line {line}, column {header[place]!r}: expected a finite number; {what}. "
-                "Fix or delete the line, or leave the column out with --inputs."
+                f"{remedy}"
             )
         numbers.append(number)
     return numbers

@@ -14,8 +14,9 @@ _WINDOW_FRACTION = 1 / 20
 _SMALLEST_RISE = 0.05
 # ... and this many standard errors of the smoothed curve, so that noise does not count.
 _NOISE_FACTOR = 4.0
-# Meanwhile the training error must have fallen by this part of it.
-_SMALLEST_FALL = 0.10
+# Meanwhile the smoothed training error must have fallen by this part of it, and by as many of its
+# own standard errors.
+_SMALLEST_FALL = 0.02
 # A net whose training error stays above this part of a constant's error underfits.
 _UNDERFIT_FRACTION = 0.5
 # A validation error that fell by more than this over the last tenth is still falling.
@@ -51,13 +52,13 @@ class Verdict:
     """What a pair of learning curves says.
 
     Attributes:
-        kind: "overfit", "underfit", "unsteady", "still-learning" or "settled".
+        kind: "overfit", "underfit", "unsteady", "still-learning", "settled" or "diverged".
         best_step: Where the smoothed validation error was lowest, counted from 1.
         rise: By what part the smoothed validation error ended above that minimum.
-        text: The same for people, one to two sentences.
+        text: The same for people, one to three sentences.
     """
 
-    kind: Literal["overfit", "underfit", "unsteady", "still-learning", "settled"]
+    kind: Literal["overfit", "underfit", "unsteady", "still-learning", "settled", "diverged"]
     best_step: int
     rise: float
     text: str
@@ -68,10 +69,13 @@ def judge(history: History, constant_error: float) -> Verdict:
 
     Both curves are smoothed by a moving median over a twentieth of the steps. Then, in this order:
 
+    - **diverged**: an error is no finite number.
     - **settled**: the validation error ends below a thousandth of the error of the best constant.
     - **overfit**: the validation error ends above its minimum, by 5 % and by four standard errors
-      of the smoothed curve at least, while the training error fell by 10 % or more since that
-      minimum. It overfits from the step of the minimum on, by the rise since then.
+      of the smoothed curve at least, while the training error fell by 2 % and four standard errors
+      or more since that minimum. It overfits from the step of the minimum on, by the rise since
+      then. Where the training error ends above half of the best constant's, the text says that it
+      underfits as well: the net is too stiff, and what it still learns does not carry over.
     - **underfit**: the training error ends above half of the error of the best constant.
     - **unsteady**: the validation error ends above its minimum, as for overfit, but the training
       error did not fall since.
@@ -93,71 +97,80 @@ def judge(history: History, constant_error: float) -> Verdict:
         >>> verdict.kind, verdict.best_step, round(verdict.rise, 2)
         ('overfit', 78, 1.12)
     """
-    n_steps = len(history.train)
+    step = history.step_name
+    finite = np.isfinite(history.train) & np.isfinite(history.validation)
+    if not finite.all():
+        return _diverged(step, int(np.argmin(finite)) + 1)
     _, train = smooth_curve(history.train)
     first, validation = smooth_curve(history.validation)
     best = int(np.argmin(validation))
     best_step = best + first
     lowest, end = float(validation[best]), float(validation[-1])
+    train_then, train_end = float(train[best]), float(train[-1])
     rise = end / lowest - 1 if lowest > 0 else 0.0
-    step = history.step_name
+    fall = 1 - train_end / train_then if train_then > 0 else 0.0
+    rose = rise > max(_SMALLEST_RISE, _NOISE_FACTOR * _noise(history.validation))
+    fell = fall > max(_SMALLEST_FALL, _NOISE_FACTOR * _noise(history.train))
+    underfits = train_end > _UNDERFIT_FRACTION * constant_error
+    earlier = float(validation[max(0, len(validation) - 1 - max(1, len(history.train) // 10))])
 
+    kind: Literal["overfit", "underfit", "unsteady", "still-learning", "settled"]
     if end < _NEGLIGIBLE_FRACTION * constant_error:
-        return Verdict(
-            "settled",
-            best_step,
-            rise,
+        kind = "settled"
+        text = (
             f"No overfitting to speak of: the validation error ended at {_figure(end)}, "
-            f"{100 * end / constant_error:.2g}% of what a constant would miss by.",
+            f"{100 * end / constant_error:.1g}% of what a constant would miss by."
         )
-    centred = history.validation[first - 1 : first - 1 + len(validation)]
-    noise = _relative_noise(centred, validation) / _window(n_steps) ** 0.5
-    fell = train[-1] <= (1 - _SMALLEST_FALL) * train[best]
-    rose = rise > max(_SMALLEST_RISE, _NOISE_FACTOR * noise)
-    if rose and fell:
-        return Verdict(
-            "overfit",
-            best_step,
-            rise,
+    elif rose and fell:
+        kind = "overfit"
+        text = (
             f"Overfits from about {step} {best_step} on: since then the validation error rose by "
             f"{rise:.0%} (mean abs. error {_figure(lowest)} to {_figure(end)}) while the training "
-            f"error went on falling ({_figure(train[best])} to {_figure(train[-1])}).",
+            f"error went on falling ({_figure(train_then)} to {_figure(train_end)})."
         )
-    if train[-1] > _UNDERFIT_FRACTION * constant_error:
-        return Verdict(
-            "underfit",
-            best_step,
-            rise,
+        if underfits:
+            text += (
+                f" It underfits as well: even its training rows it misses by "
+                f"{train_end / constant_error:.0%} of what a constant would."
+            )
+    elif underfits:
+        kind = "underfit"
+        text = (
             f"Underfits: even on its training rows the mean abs. error stays at "
-            f"{_figure(train[-1])}, {train[-1] / constant_error:.0%} of what a constant would "
-            "miss by. The net is too stiff for these points, or they are mostly noise.",
+            f"{_figure(train_end)}, {train_end / constant_error:.0%} of what a constant would "
+            "miss by. The net is too stiff for these points, or they are mostly noise."
         )
-    if rose:
-        return Verdict(
-            "unsteady",
-            best_step,
-            rise,
+    elif rose:
+        kind = "unsteady"
+        text = (
             f"Unsteady, not overfitting: the validation error ended {rise:.0%} above its lowest "
             f"(about {step} {best_step}, {_figure(lowest)} to {_figure(end)}), but the training "
-            f"error did not fall meanwhile ({_figure(train[best])} to {_figure(train[-1])}). "
-            "Smaller steps would help.",
+            f"error did not fall meanwhile ({_figure(train_then)} to {_figure(train_end)}). "
+            "Smaller steps would help."
         )
-    earlier = float(validation[max(0, len(validation) - 1 - max(1, n_steps // 10))])
-    gap = end / float(train[-1]) if train[-1] > 0 else 1.0
-    if end < (1 - _STILL_FALLING) * earlier:
-        return Verdict(
-            "still-learning",
-            best_step,
-            rise,
+    elif end < (1 - _STILL_FALLING) * earlier:
+        kind = "still-learning"
+        text = (
             f"Still learning: over the last tenth of the {step}s the validation error fell by "
-            f"{1 - end / earlier:.0%}, to {_figure(end)}. More {step}s would help.",
+            f"{1 - end / earlier:.0%}, to {_figure(end)}. More {step}s would help."
         )
+    else:
+        gap = f", {end / train_end:.1f} times that on training rows" if train_end > 0 else ""
+        kind = "settled"
+        text = (
+            f"Settled without overfitting: mean abs. error {_figure(end)} on validation rows{gap}, "
+            "and no longer changing much."
+        )
+    return Verdict(kind, best_step, rise, text)
+
+
+def _diverged(step: str, number: int) -> Verdict:
     return Verdict(
-        "settled",
-        best_step,
-        rise,
-        f"Settled without overfitting: mean abs. error {_figure(end)} on validation rows, "
-        f"{gap:.1f} times that on training rows, and no longer changing much.",
+        "diverged",
+        number,
+        0.0,
+        f"Diverged: from {step} {number} on the error is no finite number. The targets are too "
+        "large for this training; give them in another unit.",
     )
 
 
@@ -187,18 +200,23 @@ def _window(n_steps: int) -> int:
     return max(1, round(n_steps * _WINDOW_FRACTION) - 1) | 1
 
 
-def _relative_noise(values: npt.NDArray[np.float64], smooth: npt.NDArray[np.float64]) -> float:
-    """Standard deviation of a step's error about the smoothed curve, as a part of it.
+def _noise(values: npt.NDArray[np.float64]) -> float:
+    """Standard error of the smoothed curve, as a part of it.
 
-    From the median deviation (1.4826 times it for a normal distribution), so that a steep start
-    of the curve does not count; 1.25 is the standard error of a median over that of a mean.
+    From the median deviation of a step from it (1.4826 times that is the standard deviation of a
+    normal distribution), so that a steep start of the curve does not count; 1.25 is the standard
+    error of a median over that of a mean.
     """
-    deviations = np.abs(values - smooth)[smooth > 0] / smooth[smooth > 0]
-    return 1.25 * 1.4826 * float(np.median(deviations)) if len(deviations) else 0.0
+    first, smooth = smooth_curve(values)
+    deviations = np.abs(values[first - 1 : first - 1 + len(smooth)] - smooth)
+    deviations = deviations[smooth > 0] / smooth[smooth > 0]
+    if not len(deviations):
+        return 0.0
+    return 1.25 * 1.4826 * float(np.median(deviations)) / float(np.sqrt(_window(len(values))))
 
 
 def _figure(value: float) -> str:
     """Three significant digits, without an exponent where that stays readable."""
-    if value >= 1000:
+    if 1000 <= value < 1e7:
         return f"{float(f'{value:.3g}'):,.0f}"
     return f"{value:.3g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _METHODS = ("linear", "tanh-adam", "default")
 _PROGRESS_PARTS = 1000
+_LINE_WIDTH = 100  # characters
+# Validation rows; of fewer, a single odd one bends the curve.
+_FEW_ROWS = 10
 
 
 @click.command()
@@ -98,7 +102,7 @@ def approximate(
     from facesmith.files import checksum  # noqa: PLC0415
 
     chosen = tuple(dict.fromkeys(methods)) or (_METHODS if monkey_saddle else ("default",))
-    names = tuple(name.strip() for name in inputs.split(",")) if inputs else ()
+    names = tuple(dict.fromkeys(name.strip() for name in inputs.split(","))) if inputs else ()
     config: dict[str, Any] = {"methods": list(chosen), "seed": seed}
     if points is not None:
         config |= {
@@ -146,6 +150,8 @@ def _check_usage(
 
 def _table(report: ApproximationReport) -> str:
     """The figures, and below them each verdict in words."""
+    from facesmith.approximation.experiment import format_error  # noqa: PLC0415
+
     split = report.split
     counts = (
         f"{len(split.train)} training, {len(split.validation)} validation, {len(split.test)} test"
@@ -156,21 +162,24 @@ def _table(report: ApproximationReport) -> str:
         f"{'method':<10} {'L2 error':>10} {'mean abs. error':>16} {'RMSE':>10} {'seconds':>8}",
     ]
     for row in report.approximations:
+        errors = [format_error(e) for e in (row.l2_error, row.mean_abs_error, row.rmse)]
         lines.append(
-            f"{row.method:<10} {_figure(row.l2_error):>10} {_figure(row.mean_abs_error):>16} "
-            f"{_figure(row.rmse):>10} {row.seconds:>8.1f}"
+            f"{row.method:<10} {errors[0]:>10} {errors[1]:>16} {errors[2]:>10} {row.seconds:>8.1f}"
         )
     lines.append("")
-    lines += [f"{row.method}: {row.verdict.text}" for row in report.approximations]
+    for row in report.approximations:
+        verdict = f"{row.method}: {row.verdict.text}"
+        lines += textwrap.wrap(verdict, _LINE_WIDTH, subsequent_indent="    ")
+    if len(split.validation) < _FEW_ROWS:
+        lines.append(
+            f"With {len(split.validation)} validation rows these verdicts are hints at best; a "
+            "larger\n--validation-fraction, or more rows, would make them surer."
+        )
     return "\n".join(lines)
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.1f}" if 100 <= abs(value) < 1e7 else f"{value:.3g}"
-
-
 class _Progress:
-    """One bar over all methods, on standard error."""
+    """One bar over all methods, on standard error where that is a terminal."""
 
     def __init__(self, methods: tuple[str, ...], *, hidden: bool) -> None:
         self._done: dict[str, int] = dict.fromkeys(methods, 0)
@@ -178,7 +187,7 @@ class _Progress:
             length=_PROGRESS_PARTS * len(methods),
             label="Fitting",
             file=sys.stderr,
-            hidden=hidden,
+            hidden=hidden or not sys.stderr.isatty(),
         )
 
     def __enter__(self) -> _Progress:
