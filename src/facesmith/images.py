@@ -240,9 +240,9 @@ def _content(source: str | Path | BinaryIO) -> tuple[str, bytes]:
         data = source.read()
     else:
         path, name = Path(source), str(source)
-        if path.is_dir():
-            raise ImageError(f"{name} is a folder; expected an image file. Name a file in it.")
         try:
+            if path.is_dir():
+                raise ImageError(f"{name} is a folder; expected an image file. Name a file in it.")
             data = path.read_bytes()
         except FileNotFoundError as error:
             raise ImageError(f"{name}: no such file. Check the path.") from error

@@ -70,9 +70,8 @@ def _formats_of_lines(lines: list[list[float] | None]) -> set[str]:
     found = {_WIDTHS[len(values)] for values in lines if values and len(values) in _WIDTHS}
     if not lines:
         return set()
-    named = lines[0] is None or len(lines[0]) == 1  # photos may be called 0001
-    if not named:
-        return found & {"yolo"} if None not in lines else set()
+    if lines[0] is not None and len(lines[0]) > 1:  # one number may be the name of a photo
+        return found & {"yolo"}
     # Lists differ by their boxes alone; without a single one, both readings are possible.
     if not found and len(lines) > 1 and lines[1] == [0.0]:
         return {"wider", "fddb"}
