@@ -12,8 +12,9 @@ import numpy.typing as npt
 _WINDOW_FRACTION = 1 / 20
 # The smoothed validation error must end this far above its minimum to count as overfitting ...
 _SMALLEST_RISE = 0.05
-# ... and this many standard errors of the smoothed curve, so that noise does not count.
-_NOISE_FACTOR = 4.0
+# ... and, as a ratio, so many standard errors of the smoothed curve. A curve of pure noise ends 4
+# above its own minimum in one case of eight, 6 in one of a hundred.
+_NOISE_FACTOR = 6.0
 # Meanwhile the smoothed training error must have fallen by this part of it, and by as many of its
 # own standard errors.
 _SMALLEST_FALL = 0.02
@@ -71,8 +72,8 @@ def judge(history: History, constant_error: float) -> Verdict:
 
     - **diverged**: an error is no finite number.
     - **settled**: the validation error ends below a thousandth of the error of the best constant.
-    - **overfit**: the validation error ends above its minimum, by 5 % and by four standard errors
-      of the smoothed curve at least, while the training error fell by 2 % and four standard errors
+    - **overfit**: the validation error ends above its minimum, by 5 % and by six standard errors
+      of the smoothed curve at least, while the training error fell by 2 % and six standard errors
       or more since that minimum. It overfits from the step of the minimum on, by the rise since
       then. Where the training error ends above half of the best constant's, the text says that it
       underfits as well: the net is too stiff, and what it still learns does not carry over.
@@ -108,9 +109,8 @@ def judge(history: History, constant_error: float) -> Verdict:
     lowest, end = float(validation[best]), float(validation[-1])
     train_then, train_end = float(train[best]), float(train[-1])
     rise = end / lowest - 1 if lowest > 0 else 0.0
-    fall = 1 - train_end / train_then if train_then > 0 else 0.0
-    rose = rise > max(_SMALLEST_RISE, _NOISE_FACTOR * _noise(history.validation))
-    fell = fall > max(_SMALLEST_FALL, _NOISE_FACTOR * _noise(history.train))
+    rose = lowest > 0 and _rises(lowest, end, _SMALLEST_RISE, history.validation)
+    fell = _rises(train_end, train_then, _SMALLEST_FALL, history.train)
     underfits = train_end > _UNDERFIT_FRACTION * constant_error
     earlier = float(validation[max(0, len(validation) - 1 - max(1, len(history.train) // 10))])
 
@@ -198,6 +198,11 @@ def smooth_curve(
 def _window(n_steps: int) -> int:
     """Steps in the moving median: odd, so that it has a centre."""
     return max(1, round(n_steps * _WINDOW_FRACTION) - 1) | 1
+
+
+def _rises(low: float, high: float, smallest: float, curve: npt.NDArray[np.float64]) -> bool:
+    """Whether `high` is above `low` by this part of it, and by more than the curve's noise."""
+    return high > low * max(1 + smallest, float(np.exp(_NOISE_FACTOR * _noise(curve))))
 
 
 def _noise(values: npt.NDArray[np.float64]) -> float:
