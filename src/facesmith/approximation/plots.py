@@ -15,6 +15,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
 from facesmith.approximation.experiment import (
     Approximation,
@@ -197,8 +198,9 @@ def _draw_surface(
         rstride=1,
         cstride=1,
     )
-    for (x, y), true, predicted in zip(inputs, truth, approximation.predictions, strict=True):
-        axes.plot([x, x], [y, y], [true, predicted], color=_PREDICTION, linewidth=0.6)
+    ends = [np.column_stack([inputs, z]) for z in (truth, approximation.predictions)]
+    joins = Line3DCollection(np.stack(ends, axis=1), colors=_PREDICTION, linewidths=0.6)
+    axes.add_collection3d(joins)
     axes.scatter(*inputs.T, truth, s=9, color=_TRUTH, depthshade=False)
     axes.scatter(
         *inputs.T, approximation.predictions, s=16, marker="x", linewidths=0.8, color=_PREDICTION
