@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from facesmith.approximation import adam_nets, load_net
+from facesmith.approximation import adam_nets, load_net, run_folder
 from facesmith.approximation.points import monkey_saddle_split
 from facesmith.cli import main
 
@@ -35,15 +35,20 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture
-def few_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+def shorten_adam(patch: pytest.MonkeyPatch) -> None:
     """The exercise's nets in a hundredth of their time."""
     train = adam_nets.train_adam_net
 
     def train_briefly(*arguments: Any, **options: Any) -> Any:
         return train(*arguments, epochs=5, **options)
 
-    monkeypatch.setattr(adam_nets, "train_adam_net", train_briefly)
+    patch.setattr(adam_nets, "train_adam_net", train_briefly)
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than all the rest; where pictures are not looked at, it is left out."""
+    monkeypatch.setattr(run_folder, "_write_plots", lambda *_: None)
 
 
 def run(*arguments: object) -> Result:
@@ -78,20 +83,6 @@ def row_kinds() -> set[str]:
     return {"overfit", "underfit", "unsteady", "still-learning", "settled", "diverged"}
 
 
-@pytest.mark.usefixtures("few_epochs")
-def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method() -> None:
-    result = run("--monkey-saddle")
-    assert result.exit_code == 0
-    lines = result.stdout.splitlines()
-    assert lines[0] == "Monkey saddle: 288 training, 72 validation, 240 test rows"
-    assert " ".join(lines[2].split()) == "method L2 error mean abs. error RMSE seconds"
-    assert [line.split()[0] for line in lines[3:6]] == ["linear", "tanh-adam", "default"]
-    assert float(lines[5].split()[1]) < 1.0
-    verdicts = [line.split(":")[0] for line in lines[7:] if not line.startswith(" ")]
-    assert verdicts == ["linear", "tanh-adam", "default"]
-    assert "Pass --out RUN" in result.stderr
-
-
 @pytest.mark.slow
 def test_monkey_saddle_reaches_the_exercise_figures() -> None:
     rows = {
@@ -104,14 +95,33 @@ def test_monkey_saddle_reaches_the_exercise_figures() -> None:
     assert "verfit" in rows["linear"]["verdict_text"]
 
 
-@pytest.mark.usefixtures("few_epochs")
-def test_run_folder_holds_everything(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    result = run("--monkey-saddle", "--out", out, "--json")
+@pytest.fixture(scope="module")
+def saddle_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """The exercise's task with all methods, Adam's nets after a hundredth of their epochs."""
+    out = tmp_path_factory.mktemp("saddle") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        shorten_adam(patch)
+        return run("--monkey-saddle", "--out", out), out
+
+
+def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
+    saddle_run: tuple[Result, Path],
+) -> None:
+    result, out = saddle_run
     assert result.exit_code == 0
-    assert f"Wrote {out}/" in result.stderr
-    rows = json.loads(result.stdout)["rows"]
-    assert json.loads((out / "metrics.json").read_text())["rows"] == rows
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Monkey saddle: 288 training, 72 validation, 240 test rows"
+    assert " ".join(lines[2].split()) == "method L2 error mean abs. error RMSE seconds"
+    assert [line.split()[0] for line in lines[3:6]] == ["linear", "tanh-adam", "default"]
+    assert float(lines[5].split()[1]) < 1.0
+    verdicts = [line.split(":")[0] for line in lines[7:] if not line.startswith(" ")]
+    assert verdicts == ["linear", "tanh-adam", "default"]
+    assert result.stderr == f"Wrote {out}/\n"
+
+
+def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:
+    _, out = saddle_run
+    rows = json.loads((out / "metrics.json").read_text())["rows"]
     config = json.loads((out / "config.json").read_text())
     assert config["config"]["methods"] == ["linear", "tanh-adam", "default"]
     assert config["config"]["seed"] == 0
@@ -164,8 +174,11 @@ def test_one_input_is_drawn_as_a_curve_three_as_predictions_alone(tmp_path: Path
     assert {p.name for p in (tmp_path / "three").glob("*.png")} == set(PNG_NAMES)
 
 
-@pytest.mark.usefixtures("few_epochs")
-def test_same_seed_same_figures_and_the_table_s_checksum_is_kept(table: Path) -> None:
+@pytest.mark.usefixtures("no_plots")
+def test_same_seed_same_figures_and_the_table_s_checksum_is_kept(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_adam(monkeypatch)
     options = ("--target", "z", "--inputs", "a,b", "--method", "tanh-adam", "--json", "--seed", 5)
     rows = [json.loads(run(table, *options, "--out", f"run{i}").stdout)["rows"] for i in (0, 1)]
     for row in rows:
@@ -183,6 +196,7 @@ def test_few_validation_rows_are_pointed_out(table: Path) -> None:
     assert "With 5 validation rows" in run(table, "--target", "z", "--inputs", "a,b").stdout
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_a_run_is_replaced_only_by_force(table: Path) -> None:
     options = (table, "--target", "z", "--inputs", "a", "--out", "run")
     assert run(*options).exit_code == 0

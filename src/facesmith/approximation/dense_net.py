@@ -169,7 +169,15 @@ def load_net(path: str | Path) -> DenseNet:
             )
     except FileNotFoundError as error:
         raise WeightsError(f"{path} does not exist. Pass the .npz of a run folder.") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise WeightsError(
             f"{path} is damaged or no net that `facesmith approximate` wrote ({error}). "
             "Pass models/default.npz of a run folder."
