@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ def load_net(path: str | Path) -> DenseNet:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # From memory: of a damaged file NumPy would leave the handle open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             if about.get("kind") != _FILE_KIND:
                 raise WeightsError(
