@@ -43,9 +43,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         reason = _os_error(error)
         if reason is None:
             raise
-        full = reason.errno in (errno.ENOSPC, errno.EDQUOT)
-        why = "the disk is full" if full else str(reason.strerror or reason)
-        raise TrainingError(f"Cannot write {path}: {why}.") from error
+        raise write_error(path, reason) from error
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -57,6 +55,13 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_json(path: str | Path, content: Any) -> None:
     """Write indented JSON, see `replacing`."""
     write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_error(path: str | Path, error: OSError) -> TrainingError:
+    """The error to raise where the system refuses to write a file."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    why = "the disk is full" if full else str(error.strerror or error)
+    return TrainingError(f"Cannot write {path}: {why}.")
 
 
 def checksum(path: str | Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -56,9 +57,10 @@ class ClassifierConfig:
         ):
             if value < low:
                 raise TrainingError(f"`{name}` must be at least {low}; got {name}={value}.")
-        if not self.loop.learning_rate > 0:
+        if not 0 < self.loop.learning_rate < math.inf:
             raise TrainingError(
-                f"`learning_rate` must be positive; got learning_rate={self.loop.learning_rate}."
+                "`learning_rate` must be a positive number; got "
+                f"learning_rate={self.loop.learning_rate}. Try 0.001."
             )
 
     @classmethod
@@ -182,10 +184,11 @@ class ClassifierTask:
         )
         labels = torch.from_numpy(self._labels[rows])
         loss = functional.binary_cross_entropy_with_logits(logits, labels)
+        ordered = bool(torch.isfinite(logits).all())  # else the loss is not finite: the loop stops
         return {
-            "loss": float(loss),
+            "loss": float(loss) if ordered else math.nan,
             "accuracy": float(((logits >= 0) == (labels > 0.5)).float().mean()),
-            "auc": area_under_curve(labels.numpy(), logits.numpy()),
+            "auc": area_under_curve(labels.numpy(), logits.numpy()) if ordered else math.nan,
         }
 
 
@@ -268,7 +271,9 @@ def read_changes(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path}: expected a JSON file with settings ({error}).") from error
     if isinstance(content, dict) and "facesmith" in content:
-        content = {k: v for k, v in content["config"].items() if k not in _NOT_SETTINGS}
+        content = content.get("config")
+        if isinstance(content, dict):
+            content = {k: v for k, v in content.items() if k not in _NOT_SETTINGS}
     if not isinstance(content, dict):
         raise TrainingError(
             f'{path}: expected a JSON object such as {{"loop": {{"epochs": 20}}}}, '

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import io
+import logging
 import math
 import os
 import pickle
@@ -173,6 +174,8 @@ class _Training:
 
     def __init__(self, task: Task, config: LoopConfig, run: RunFolder) -> None:
         self.task, self.config, self.run = task, config, run
+        # Fabric announces the precision on standard error; the run folder's config says it too.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         self.fabric = Fabric(
             accelerator=config.accelerator,
             devices=1,
@@ -246,6 +249,9 @@ class _Training:
         with torch.no_grad():
             row |= {f"validation_{k}": v for k, v in self.task.validate(judged).items()}
         value = row[f"validation_{self.task.monitor}"]
+        # An average precision may be undefined; a loss that is not finite means lost weights.
+        if not (math.isfinite(value) or self.task.higher_is_better):
+            raise self._not_finite("validation loss", value)
         if not _better(value, progress.best, self.task):
             progress.stale += config.validate_every
             return row
@@ -270,6 +276,10 @@ class _Training:
 
     def save(self) -> None:
         """Write `last.pt`: everything that the next step depends on."""
+        # An absurd step makes weights infinite before any loss shows it: keep the older file.
+        for tensor in self.trained:
+            if not bool(torch.isfinite(tensor).all()):
+                raise self._not_finite("size of a weight", math.inf)
         state = {
             "network": self.task.network.state_dict(),
             "average": self.average.state_dict(),
@@ -301,10 +311,12 @@ class _Training:
         # Resuming would do exactly the same again, so that is not the way out.
         folder = self.run.last_checkpoint.parent
         kept = f" The weights until then are in {folder}." if any(folder.glob("*.pt")) else ""
+        progress = self.progress
+        within = progress.step < self.task.steps_per_epoch
+        where = f"in epoch {progress.epoch + 1}, step {progress.step + 1}"
         return TrainingError(
-            f"The {what} became {value} in epoch {self.progress.epoch + 1}, step "
-            f"{self.progress.step + 1}.{kept} Start again with a lower learning rate than "
-            f"{self.config.learning_rate:g}."
+            f"The {what} became {value} {where if within else f'after epoch {progress.epoch + 1}'}."
+            f"{kept} Start again with a lower learning rate than {self.config.learning_rate:g}."
         )
 
 

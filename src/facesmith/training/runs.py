@@ -7,16 +7,15 @@ import io
 import json
 import shutil
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from facesmith._version import __version__
 from facesmith.errors import TrainingError
-from facesmith.files import write_bytes, write_json
-
-__all__ = ["INDIFFERENT", "RunFolder", "RunLog", "write_json"]
-
+from facesmith.files import write_bytes, write_error, write_json
 
 # Settings that change when and how a training works, not what comes out: a resumed run may differ.
 INDIFFERENT = frozenset(
@@ -143,10 +142,7 @@ class RunLog:
         if first_epoch and self._path.exists():
             with self._path.open(newline="") as file:
                 self._rows = [r for r in csv.DictReader(file) if int(r["epoch"]) <= first_epoch]
-        # Imported here, not above: it takes a second, and quick trainings feel it.
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-
-        self._board = SummaryWriter(str(run.path / "tensorboard"), purge_step=first_epoch)
+        self._events = EventFile(run.path / "tensorboard", after_step=first_epoch)
 
     def __enter__(self) -> RunLog:
         return self
@@ -157,7 +153,7 @@ class RunLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._board.close()
+        self._events.close()
 
     def write(self, epoch: int, row: dict[str, float], *, seconds: float) -> None:
         """Add the row of an epoch (0 for the first; logged as 1)."""
@@ -169,5 +165,53 @@ class RunLog:
         writer.writeheader()
         writer.writerows(self._rows)
         write_bytes(self._path, text.getvalue().encode())
-        for key, value in row.items():
-            self._board.add_scalar(key, value, epoch)
+        self._events.write(epoch + 1, row)
+
+
+class EventFile:
+    """A new file of scalars for TensorBoard, on the disk after every step.
+
+    PyTorch's and TensorBoard's own writers work in a thread of theirs, where a full disk ends in
+    a traceback and a kill loses what waits.
+
+    Args:
+        folder: Where the event files of the run lie.
+        after_step: TensorBoard forgets what earlier files say of later steps: they are done again.
+    """
+
+    def __init__(self, folder: Path, *, after_step: int) -> None:
+        # Imported here, not above: this module is loaded for its run folders alone, too.
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # noqa: PLC0415
+        from tensorboard.summary.writer.record_writer import RecordWriter  # noqa: PLC0415
+
+        # Files are read in the order of their names.
+        self._path = folder / f"events.out.tfevents.{time.time_ns()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._writer = RecordWriter(self._path.open("wb"))
+        except OSError as error:
+            raise write_error(self._path, error) from error
+        self._add(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        start = SessionLog(status=SessionLog.START)
+        self._add(Event(wall_time=time.time(), step=after_step + 1, session_log=start))
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Add the figures of a step."""
+        from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415
+        from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
+
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        self._add(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+
+    def close(self) -> None:
+        """Close the file."""
+        # Every event was flushed: closing has nothing to add, whatever the disk says of it.
+        with suppress(OSError):
+            self._writer.close()
+
+    def _add(self, event: Any) -> None:
+        try:
+            self._writer.write(event.SerializeToString())
+            self._writer.flush()
+        except OSError as error:
+            raise write_error(self._path, error) from error
