@@ -13,11 +13,11 @@ import numpy.typing as npt
 from PIL import Image
 
 # Two photos are taken for one if at most this many of their 128 bits differ, ...
-MOST_BITS = 20
+MOST_BITS = 28
 # ... and their 8x8 colour thumbnails, brought to the same brightness and contrast, differ by at
 # most this, root mean square, in standard deviations. Chosen by looking at pairs, see
 # docs/decisions/0004-patches.md.
-MOST_DIFFERENCE = 0.45
+MOST_DIFFERENCE = 0.5
 _GRID = 8
 _BLOCK = 1024  # rows compared at once: a few MB
 
