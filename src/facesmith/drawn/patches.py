@@ -35,6 +35,7 @@ ROWS_PER_PERSON = 8  # of which every other one is a face
 _CHUNK = 64  # rows that a process draws before it hands them over
 _MIDDLE = PATCH_SIZE / 2
 _PERSON_STREAM = 1 << 40  # sets the generator of a person apart from that of any row
+_LARGE_STREAM = 1 << 41  # and that of a person's large picture from both
 
 # What a row without a face shows, and how often.
 NON_FACES = {
@@ -151,6 +152,26 @@ def draw_row(seed: int, row: int) -> DrawnRow:
         picture = _draw_portrait(what, person, rng)
     image = take_photo(picture, rng)[..., ::-1]
     return DrawnRow(np.ascontiguousarray(image), label, kind, photo_name)
+
+
+def draw_large_face(seed: int, person_number: int, side: int) -> npt.NDArray[np.uint8]:
+    """One of the people of the set that `seed` stands for, drawn larger, by a better camera.
+
+    Args:
+        seed: As in `draw_patches`.
+        person_number: Which of them.
+        side: Width and height, pixels.
+
+    Returns:
+        uint8 `(side, side, 3)`, BGR.
+    """
+    rng = np.random.default_rng([seed, _LARGE_STREAM + person_number])
+    person = draw_person(np.random.default_rng([seed, _PERSON_STREAM + person_number]))
+    view = draw_view(rng, person)
+    pose = Pose(side / 2, side * 0.48, side * 0.36, view.yaw, view.pitch, view.roll)
+    picture = draw_portrait(draw_background(rng, side, side), person, view, pose, rng)
+    image = take_photo(picture, rng, harshness=0.15)[..., ::-1]
+    return np.ascontiguousarray(image)
 
 
 def _draw_portrait(what: str, person: Person, rng: np.random.Generator) -> npt.NDArray[np.float32]:

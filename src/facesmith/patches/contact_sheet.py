@@ -22,7 +22,9 @@ _PAPER, _INK, _FAINT = (250, 249, 246), (32, 33, 36), (112, 116, 122)
 _FACE_COLOUR, _OTHER_COLOUR = (38, 132, 92), (196, 84, 58)
 
 
-def contact_sheet(patches: Patches, title: str, *, seed: int = 0) -> Image.Image:
+def contact_sheet(
+    patches: Patches, title: str, *, seed: int = 0, source: str = "photos"
+) -> Image.Image:
     """Draw a contact sheet.
 
     Each split that has rows is a block; each kind a line of patches in it, twice as many in the
@@ -32,11 +34,12 @@ def contact_sheet(patches: Patches, title: str, *, seed: int = 0) -> Image.Image
         patches: What to show.
         title: The headline.
         seed: Another seed shows other patches.
+        source: What the patches come from, in the plural.
 
     Returns:
         The picture, RGB.
     """
-    sections = [_section(patches, split, seed) for split in range(len(SPLITS))]
+    sections = [_section(patches, split, seed, source) for split in range(len(SPLITS))]
     sections = [section for section in sections if section is not None]
     cell = PATCH_SIZE + _GAP
     width = 2 * _MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
@@ -49,7 +52,7 @@ def contact_sheet(patches: Patches, title: str, *, seed: int = 0) -> Image.Image
     draw.text(
         (_MARGIN, 58),
         f"{len(patches):,} patches of {PATCH_SIZE}x{PATCH_SIZE} pixels from "
-        f"{len(np.unique(patches.photo_indices)):,} photos: {n_faces:,} faces (green), "
+        f"{len(np.unique(patches.photo_indices)):,} {source}: {n_faces:,} faces (green), "
         f"{len(patches) - n_faces:,} others (red)",
         _FAINT,
         ImageFont.load_default(15),
@@ -62,13 +65,17 @@ def contact_sheet(patches: Patches, title: str, *, seed: int = 0) -> Image.Image
     return sheet
 
 
-def write_contact_sheet(path: str | Path, patches: Patches, title: str, *, seed: int = 0) -> None:
+def write_contact_sheet(
+    path: str | Path, patches: Patches, title: str, *, seed: int = 0, source: str = "photos"
+) -> None:
     """Draw a contact sheet into a PNG file; see `contact_sheet`."""
     with replacing(path) as file:
-        contact_sheet(patches, title, seed=seed).save(file, format="PNG", optimize=False)
+        contact_sheet(patches, title, seed=seed, source=source).save(
+            file, format="PNG", optimize=False
+        )
 
 
-def _section(patches: Patches, split: int, seed: int) -> Image.Image | None:
+def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Image | None:
     """The block of one split, or nothing if it has no rows."""
     rows = np.flatnonzero(patches.splits == split)
     if not len(rows):
@@ -88,7 +95,7 @@ def _section(patches: Patches, split: int, seed: int) -> Image.Image | None:
     beside = _MARGIN + draw.textlength(name, ImageFont.load_default(18)) + 12
     draw.text(
         (beside, 15),
-        f"{len(rows):,} patches from {n_photos:,} photos",
+        f"{len(rows):,} patches from {n_photos:,} {source}",
         _FAINT,
         ImageFont.load_default(14),
     )

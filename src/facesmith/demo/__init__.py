@@ -1,0 +1,1 @@
+"""Everything once, on data that comes along or is drawn: `facesmith demo`."""

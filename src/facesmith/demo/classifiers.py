@@ -1,0 +1,141 @@
+"""Classifiers trained on drawn patches, and what their test patches say of them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.approximation.verdict import History, Verdict, judge
+from facesmith.classifier import Classifier, load_classifier
+from facesmith.demo.photos import real_patches
+from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
+from facesmith.patches import Patches
+from facesmith.roc import accuracy, area_under_curve
+from facesmith.training.classifier import WEIGHTS_NAME, ClassifierConfig, train_classifier
+
+MISTAKES_SHOWN = 6
+_GUESSING_LOSS = math.log(2)  # cross-entropy of a net that says 0.5 to everything
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPatch:
+    """A patch uint8 `(64, 64, 3)`, BGR, and the score that a classifier gave it."""
+
+    image: npt.NDArray[np.uint8]
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedClassifier:
+    """A classifier and how it did.
+
+    Attributes:
+        network: Its name.
+        metrics: What its run folder's `metrics.json` holds.
+        report: On the drawn test patches.
+        history: Cross-entropy on training and validation patches, by epoch.
+        verdict: Whether it overfits.
+        taken_for_faces: Test patches without a face that score highest, at 0.5 or above.
+        missed: Test patches with a face that score lowest, below 0.5.
+        n_taken_for_faces: How many there are in all.
+        n_missed: How many there are in all.
+        real_auc: Area under the curve on 200 small patches of real photos; NaN without them.
+        real_accuracy: Accuracy on them.
+    """
+
+    network: str
+    metrics: dict[str, Any]
+    report: RocReport
+    history: History
+    verdict: Verdict
+    taken_for_faces: tuple[ScoredPatch, ...]
+    missed: tuple[ScoredPatch, ...]
+    n_taken_for_faces: int
+    n_missed: int
+    real_auc: float
+    real_accuracy: float
+
+
+def train_on_drawn(
+    network: str, epochs: int, patches_path: Path, patches: Patches, out: Path, *, quiet: bool
+) -> TrainedClassifier:
+    """Train one network and look at its test patches.
+
+    Args:
+        network: Its name.
+        epochs: How long to train.
+        patches_path: The patches file.
+        patches: What is in it.
+        out: The run folder to write.
+        quiet: No progress bar.
+    """
+    config = ClassifierConfig.for_network(network).updated({"loop": {"epochs": epochs}})
+    metrics = train_classifier(patches_path, out, config, quiet=quiet)
+    classifier = load_classifier(out / WEIGHTS_NAME)
+    rows = patches.rows_of("test")
+    images, labels = patches.images[rows], patches.labels[rows, 0]
+    scores = classifier(images)
+    reported = report(
+        labels,
+        scores,
+        photos=patches.photo_indices[rows],
+        network=network,
+        rows="drawn patches, none of them trained on",
+    )
+    # The groups are drawn people, not photos: the picture of the curve should not call them so.
+    reported = dataclasses.replace(reported, n_photos=None)
+    history = _read_history(out / "log.csv")
+    wrong_faces = np.flatnonzero((labels == 0) & (scores >= THRESHOLD))
+    missed = np.flatnonzero((labels == 1) & (scores < THRESHOLD))
+    real_auc, real_accuracy = _on_real_patches(classifier)
+    return TrainedClassifier(
+        network=network,
+        metrics=metrics,
+        report=reported,
+        history=history,
+        verdict=judge(history, _GUESSING_LOSS),
+        taken_for_faces=_worst(images, scores, wrong_faces, -scores),
+        missed=_worst(images, scores, missed, scores),
+        n_taken_for_faces=len(wrong_faces),
+        n_missed=len(missed),
+        real_auc=real_auc,
+        real_accuracy=real_accuracy,
+    )
+
+
+def _worst(
+    images: npt.NDArray[np.uint8],
+    scores: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.intp],
+    order: npt.NDArray[np.float32],
+) -> tuple[ScoredPatch, ...]:
+    """The first of `rows` by rising `order`."""
+    first = rows[np.argsort(order[rows], kind="stable")][:MISTAKES_SHOWN]
+    return tuple(ScoredPatch(images[row], float(scores[row])) for row in first)
+
+
+def _read_history(path: Path) -> History:
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    train, validation = (
+        np.array([float(line[column]) for line in lines])
+        for column in ("train_loss", "validation_loss")
+    )
+    return History("epoch", train, validation)
+
+
+def _on_real_patches(classifier: Classifier) -> tuple[float, float]:
+    """Area under the curve and accuracy on patches of real photos."""
+    real = real_patches()
+    if real is None:
+        return math.nan, math.nan
+    images, labels = real
+    scores = classifier(images)
+    return area_under_curve(labels, scores), accuracy(labels, scores, THRESHOLD)

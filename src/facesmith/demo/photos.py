@@ -1,0 +1,123 @@
+"""The shipped detector on the photos that come along with scikit-image."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from facesmith.detector import Detector
+from facesmith.errors import FacesmithError
+from facesmith.faces import Faces
+from facesmith.images import read_image
+
+# File -> what it shows and how many faces it has. Left out is what leaves room for an argument:
+# the cameraman, seen from the side, and the coins with their heads in relief.
+PHOTOS = {
+    "astronaut.png": ("an astronaut", 1),
+    "chelsea.png": ("Chelsea the cat", 0),
+    "coffee.png": ("a cup of coffee", 0),
+    "rocket.jpg": ("a rocket", 0),
+    "clock_motion.png": ("a clock that moves", 0),
+    "motorcycle_left.png": ("a motorcycle", 0),
+    "retina.jpg": ("a retina", 0),
+    "hubble_deep_field.jpg": ("galaxies", 0),
+    "moon.png": ("the moon", 0),
+    "ihc.png": ("stained tissue", 0),
+    "cell.png": ("a cell", 0),
+    "brick.png": ("bricks", 0),
+    "grass.png": ("grass", 0),
+    "gravel.png": ("gravel", 0),
+    "page.png": ("a printed page", 0),
+    "text.png": ("handwriting", 0),
+}
+_TIMED_CALLS = 5
+_REAL_PATCHES = "lfw_subset.npy"  # 100 faces, then 100 pieces of background, 25x25, grey
+
+
+@dataclass(frozen=True, eq=False)
+class SearchedPhoto:
+    """A photo and what the detector found in it.
+
+    Attributes:
+        name: Name of the file.
+        title: What it shows.
+        expected: How many faces it has.
+        image: uint8 `(height, width, 3)`, BGR.
+        faces: What was found.
+        latency_ms: Median time of a call, with the image in memory.
+    """
+
+    name: str
+    title: str
+    expected: int
+    image: npt.NDArray[np.uint8]
+    faces: Faces
+    latency_ms: float
+
+
+def search_photos(
+    detector: Detector, on_progress: Callable[[float], None] | None = None
+) -> tuple[SearchedPhoto, ...]:
+    """Run the detector over all photos that this version of scikit-image brings along.
+
+    Args:
+        detector: The detector.
+        on_progress: Called with the part of the photos that is done.
+
+    Returns:
+        The photos, in the order of `PHOTOS`; none is downloaded, a missing one is left out.
+
+    Raises:
+        FacesmithError: If none is there.
+    """
+    folder = _folder()
+    present = [name for name in PHOTOS if (folder / name).is_file()]
+    if not present:
+        raise FacesmithError(
+            f"No sample photos in {folder}. Install the release of scikit-image that "
+            "constraints.txt names."
+        )
+    searched = []
+    for number, name in enumerate(present, start=1):
+        title, expected = PHOTOS[name]
+        image = read_image(folder / name)
+        faces = detector(image)
+        times = []
+        for _ in range(_TIMED_CALLS):
+            started = time.perf_counter()
+            detector(image)
+            times.append(1000 * (time.perf_counter() - started))
+        latency_ms = statistics.median(times)
+        searched.append(SearchedPhoto(name, title, expected, image, faces, latency_ms))
+        if on_progress is not None:
+            on_progress(number / len(present))
+    return tuple(searched)
+
+
+def real_patches() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None:
+    """200 small grey patches of real photos (Labeled Faces in the Wild), enlarged to 64x64.
+
+    Returns:
+        Images uint8 `(200, 64, 64, 3)` and labels uint8 `(200,)`, 1 for the 100 faces; `None`
+        where this version of scikit-image does not bring them along.
+    """
+    path = _folder() / _REAL_PATCHES
+    if not path.is_file():
+        return None
+    grey = np.clip(np.load(path, allow_pickle=False) * 255, 0, 255).astype(np.uint8)
+    large = [Image.fromarray(g).resize((64, 64), Image.Resampling.BICUBIC) for g in grey]
+    images = np.repeat(np.stack([np.asarray(g) for g in large])[..., None], 3, axis=3)
+    labels = (np.arange(len(grey)) < len(grey) // 2).astype(np.uint8)
+    return images, labels
+
+
+def _folder() -> Path:
+    return Path(str(files("skimage.data")))

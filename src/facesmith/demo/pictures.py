@@ -1,0 +1,94 @@
+"""Pictures for the report, as they stand in its one file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import ticker
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from facesmith.approximation.verdict import History
+
+_TRAIN, _VALIDATION = "#0072b2", "#d55e00"  # told apart with any colour vision
+_DPI = 130
+_JPEG_QUALITY = 86
+
+
+def png_file(path: Path) -> str:
+    """A PNG file as a data URI."""
+    return _uri("png", path.read_bytes())
+
+
+def patch_png(image: npt.NDArray[np.uint8]) -> str:
+    """A small BGR image, without loss, as a data URI."""
+    return _encoded(image, "png")
+
+
+def photo_jpeg(image: npt.NDArray[np.uint8], longest_side: int) -> str:
+    """A BGR photo, reduced to this many pixels along its longer side, as a data URI."""
+    return _encoded(image, "jpeg", longest_side)
+
+
+def figure_png(figure: Figure) -> str:
+    """A Matplotlib figure as a data URI."""
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI)
+    return _uri("png", buffer.getvalue())
+
+
+def plot_losses(history: History, best_epoch: int) -> Figure:
+    """Cross-entropy of training and validation patches by epoch.
+
+    Args:
+        history: The curves.
+        best_epoch: Whose weights were kept, counted from 1.
+
+    Returns:
+        The figure.
+    """
+    figure = Figure(figsize=(5.4, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    epochs = np.arange(1, len(history.train) + 1)
+    axes.plot(epochs, history.train, color=_TRAIN, linewidth=1.8, label="training patches")
+    axes.plot(
+        epochs, history.validation, color=_VALIDATION, linewidth=1.8, label="validation patches"
+    )
+    axes.plot(
+        best_epoch,
+        history.validation[best_epoch - 1],
+        marker="o",
+        markersize=7,
+        color=_VALIDATION,
+        markeredgecolor="white",
+        linestyle="none",
+        label="weights kept",
+    )
+    axes.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper right", frameon=False)
+    return figure
+
+
+def _encoded(image: npt.NDArray[np.uint8], kind: str, longest_side: int | None = None) -> str:
+    picture = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
+    if longest_side is not None:
+        picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    if kind == "jpeg":
+        picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    else:
+        picture.save(buffer, "PNG")
+    return _uri(kind, buffer.getvalue())
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

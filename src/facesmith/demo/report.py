@@ -1,0 +1,233 @@
+"""The demo's report: one HTML file that needs nothing else, from the template beside this file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from facesmith._version import __version__
+from facesmith.approximation.plots import plot_learning_curves
+from facesmith.demo import pictures, words
+from facesmith.demo.classifiers import ScoredPatch, TrainedClassifier
+from facesmith.demo.photos import SearchedPhoto
+from facesmith.demo.results import APPROXIMATION_NAME, ROC_NAME, SHEET_NAME, Demo
+from facesmith.drawing import draw_faces
+from facesmith.drawn.patches import draw_large_face
+from facesmith.files import write_bytes
+
+_PEOPLE_SHOWN = 12
+_PERSON_SIDE = 180  # pixels
+_LARGE_PHOTO, _SMALL_PHOTO = 760, 360  # pixels along the longer side
+
+
+def write_report(demo: Demo, path: Path) -> None:
+    """Write the report.
+
+    Args:
+        demo: What to tell; its folder holds the pictures of the approximation and the curves.
+        path: The HTML file.
+    """
+    write_bytes(path, render(demo).encode())
+
+
+def render(demo: Demo) -> str:
+    """The report as HTML."""
+    template = Template((files("facesmith.demo") / "report.html").read_text(encoding="utf-8"))
+    first, *others = demo.photos
+    classifiers = demo.classifiers
+    heights = demo.approximation.split.test.targets
+    return template.substitute(
+        total=words.duration(sum(demo.seconds.values())),
+        tiles=_tiles(demo),
+        photos_summary=escape(words.photos_summary(demo.photos)),
+        astronaut=_photo(first, _LARGE_PHOTO),
+        other_photos="".join(_photo_figure(photo) for photo in others),
+        people=_people(demo.config.seed),
+        sheet=_image(pictures.png_file(demo.out / SHEET_NAME), "A few of the drawn patches"),
+        rows=f"{demo.config.rows:,}",
+        learning="".join(_learning(classifier) for classifier in classifiers),
+        classifier_rows="".join(_classifier_row(classifier) for classifier in classifiers),
+        comparison=escape(words.comparison(classifiers)),
+        roc=_image(pictures.png_file(demo.out / ROC_NAME), "ROC curves of the classifiers"),
+        mistakes="".join(_mistakes(classifier) for classifier in classifiers),
+        real_patches=escape(words.on_real_patches(classifiers)),
+        approximation_rows=_approximation_rows(demo),
+        height=f"{abs(heights).max():,.0f}",
+        curves=_curves(demo),
+        surfaces=_surfaces(demo),
+        folder=escape(demo.out.as_posix()),
+        times=_times(demo),
+        version=escape(__version__),
+        date=f"{datetime.now().astimezone():%d %B %Y, %H:%M}",
+        machine=escape(demo.machine),
+    )
+
+
+def _tiles(demo: Demo) -> str:
+    """The main figures at one glance."""
+    face = demo.photos[0]
+    best_net = max(demo.classifiers, key=lambda c: c.report.curve.auc)
+    best_fit = min(demo.approximation.approximations, key=lambda a: a.l2_error)
+    boxes = sum(len(photo.faces) for photo in demo.photos if not photo.expected)
+    free = sum(not photo.expected for photo in demo.photos)
+    tiles = [
+        (
+            words.counted(len(face.faces), "face"),
+            f"found in the photo of {face.title}, in {face.latency_ms:.0f} ms on one thread",
+        ),
+        (
+            words.counted(boxes, "false box", "false boxes"),
+            f"on {free} photos without a face",
+        ),
+        (
+            f"{best_net.report.accuracy:.1%}",
+            (
+                f"of drawn test patches told right by {best_net.network}, after "
+                f"{words.duration(best_net.metrics['seconds'])} of training; drawings, not photos"
+            ),
+        ),
+        (
+            words.figure(best_fit.l2_error),
+            (
+                f"L2 error of the fitted surface ({best_fit.method}, "
+                f"{words.duration(best_fit.seconds)}); the exercise asks for less than 200"
+            ),
+        ),
+    ]
+    return "".join(
+        f'<div class="tile"><span class="number">{escape(number)}</span>'
+        f'<span class="what">{escape(what)}</span></div>'
+        for number, what in tiles
+    )
+
+
+def _photo(photo: SearchedPhoto, longest_side: int) -> str:
+    """A photo with its boxes, and below it what was found."""
+    drawn = draw_faces(photo.image, photo.faces)
+    found = words.counted(len(photo.faces), "face")
+    scores = ", ".join(f"{score:.2f}" for score in photo.faces.scores)
+    told = f" (score {scores})" if scores else ""
+    caption = f"{photo.title[0].upper()}{photo.title[1:]}: {found}{told}, {photo.latency_ms:.0f} ms"
+    image = _image(pictures.photo_jpeg(drawn, longest_side), photo.title)
+    return f"{image}<figcaption>{escape(caption)}</figcaption>"
+
+
+def _photo_figure(photo: SearchedPhoto) -> str:
+    kind = "" if len(photo.faces) == photo.expected else ' class="wrong"'
+    return f"<figure{kind}>{_photo(photo, _SMALL_PHOTO)}</figure>"
+
+
+def _people(seed: int) -> str:
+    return "".join(
+        _image(pictures.photo_jpeg(draw_large_face(seed, number, _PERSON_SIDE), _PERSON_SIDE), "")
+        for number in range(_PEOPLE_SHOWN)
+    )
+
+
+def _learning(classifier: TrainedClassifier) -> str:
+    figure = pictures.plot_losses(classifier.history, classifier.metrics["best_epoch"])
+    image = _image(
+        pictures.figure_png(figure), f"Loss of {classifier.network} by epoch, as told below"
+    )
+    about = words.NETWORKS[classifier.network]
+    aside = ""
+    if classifier.network != "pointwise":
+        aside = (
+            " Its training patches are changed at random each time and its targets softened, so "
+            "that their loss lies above what the net deserves."
+        )
+    return (
+        f'<figure><div class="plate">{image}</div><figcaption><b>{escape(classifier.network)}</b>, '
+        f"{escape(about)}. {escape(words.learning(classifier) + aside)}</figcaption></figure>"
+    )
+
+
+def _classifier_row(classifier: TrainedClassifier) -> str:
+    metrics, report = classifier.metrics, classifier.report
+    low, high = report.intervals.auc
+    return _table_row(
+        f"<b>{escape(classifier.network)}</b>",
+        f"{report.curve.auc:.4f}<small>95 %: {low:.4f} to {high:.4f}</small>",
+        f"{report.accuracy:.1%}",
+        f"{metrics['parameters']:,}",
+        f"{metrics['epochs']}",
+        f"{metrics['patches_per_second']:,.0f}",
+    )
+
+
+def _mistakes(classifier: TrainedClassifier) -> str:
+    parts = [
+        ("taken for faces", classifier.n_taken_for_faces, classifier.taken_for_faces),
+        ("faces missed", classifier.n_missed, classifier.missed),
+    ]
+    text = ""
+    for what, number, patches in parts:
+        more = f", the worst {len(patches)}" if number > len(patches) else ""
+        text += (
+            f'<p class="faint"><b>{escape(classifier.network)}</b>: {number:,} {what}{more}</p>'
+            f'<div class="mistakes">{"".join(_scored(patch) for patch in patches)}</div>'
+        )
+    return text
+
+
+def _scored(patch: ScoredPatch) -> str:
+    image = _image(pictures.patch_png(patch.image), "")
+    return f"<figure>{image}<figcaption>{patch.score:.2f}</figcaption></figure>"
+
+
+def _approximation_rows(demo: Demo) -> str:
+    return "".join(
+        _table_row(
+            f"<b>{escape(fit.method)}</b><small>{escape(words.METHODS[fit.method])}</small>",
+            words.figure(fit.l2_error),
+            words.figure(fit.mean_abs_error),
+            words.figure(fit.rmse),
+            f"{fit.seconds:.1f}",
+        )
+        for fit in demo.approximation.approximations
+    )
+
+
+def _curves(demo: Demo) -> str:
+    """Learning curves, a figure per method: three in a row, or one below the other on a phone."""
+    figures = []
+    for fit in demo.approximation.approximations:
+        figure = plot_learning_curves(replace(demo.approximation, approximations=(fit,)))
+        figure.suptitle("")  # the section says what is fitted
+        image = _image(pictures.figure_png(figure), f"Learning curves: {fit.verdict.text}")
+        figures.append(f'<figure><div class="plate">{image}</div></figure>')
+    return "".join(figures)
+
+
+def _surfaces(demo: Demo) -> str:
+    folder = demo.out / APPROXIMATION_NAME
+    return "".join(
+        '<figure><div class="plate wide">'
+        + _image(pictures.png_file(folder / f"surface-{fit.method}.png"), f"Surface: {fit.method}")
+        + "</div></figure>"
+        for fit in demo.approximation.approximations
+    )
+
+
+def _times(demo: Demo) -> str:
+    longest = max(demo.seconds.values())
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{words.duration(seconds)}</td>"
+        f'<td class="share"><span class="bar" style="width:{100 * seconds / longest:.1f}%"></span>'
+        "</td></tr>"
+        for name, seconds in demo.seconds.items()
+    )
+    total = words.duration(sum(demo.seconds.values()))
+    return f"{rows}<tr><td><b>all</b></td><td><b>{total}</b></td><td></td></tr>"
+
+
+def _table_row(*cells: str) -> str:
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _image(uri: str, alternative: str) -> str:
+    return f'<img src="{uri}" alt="{escape(alternative, quote=True)}">'

@@ -1,0 +1,84 @@
+"""How large a demo is, what it finds out, and the files of its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from facesmith.approximation.experiment import METHODS, ApproximationReport
+from facesmith.demo.classifiers import TrainedClassifier
+from facesmith.demo.photos import SearchedPhoto
+from facesmith.drawn.patches import ROWS
+from facesmith.patches import Patches
+
+REPORT_NAME = "report.html"
+PATCHES_NAME = "patches.npz"
+SHEET_NAME = "contact-sheet.png"
+ROC_NAME = "roc.png"
+APPROXIMATION_NAME = "monkey-saddle"
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """How large the demo is; as it stands, it takes under five minutes on two quiet cores."""
+
+    rows: int = ROWS  # drawn patches: as many as the exercise's own file has
+    seed: int = 0  # of patches, weights and orders
+    methods: tuple[str, ...] = METHODS  # of the approximation
+    # Network -> passes over its patches. `facesmith train` does 30 and 40 by default; by these
+    # the curves are flat enough to read, in about half a minute and a minute.
+    epochs: dict[str, int] = field(default_factory=lambda: {"pointwise": 15, "compact": 20})
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """All that a demo found out, for its report.
+
+    Attributes:
+        out: Its folder.
+        config: How large it was.
+        approximation: The monkey saddle.
+        patches: The drawn patches.
+        classifiers: The trained ones, in the order of `config.epochs`.
+        photos: The photos and what was found in them.
+        seconds: Name of each step -> how long it took.
+        machine: What it ran on, in words.
+    """
+
+    out: Path
+    config: DemoConfig
+    approximation: ApproximationReport
+    patches: Patches
+    classifiers: tuple[TrainedClassifier, ...]
+    photos: tuple[SearchedPhoto, ...]
+    seconds: dict[str, float]
+    machine: str
+
+    def figures(self) -> dict[str, Any]:
+        """The main figures, for `demo.json`."""
+        return {
+            "machine": self.machine,
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+            "approximation": self.approximation.rows(),
+            "drawn_patches": [
+                {"rows": self.config.rows, "epochs": c.metrics["epochs"], **_without_curve(c)}
+                for c in self.classifiers
+            ],
+            "photos": [
+                {
+                    "file": photo.name,
+                    "expected": photo.expected,
+                    "boxes": photo.faces.boxes.tolist(),
+                    "scores": photo.faces.scores.tolist(),
+                    "latency_ms": round(photo.latency_ms, 2),
+                }
+                for photo in self.photos
+            ],
+        }
+
+
+def _without_curve(classifier: TrainedClassifier) -> dict[str, Any]:
+    figures = classifier.report.to_dict()
+    del figures["curve"]
+    return figures

@@ -1,0 +1,150 @@
+"""The demo itself: detect, approximate, draw, train, report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facesmith.approximation.experiment import ApproximationReport, run_monkey_saddle
+from facesmith.approximation.run_folder import write_run_folder
+from facesmith.demo.classifiers import train_on_drawn
+from facesmith.demo.folder import start_folder, write_figures
+from facesmith.demo.photos import search_photos
+from facesmith.demo.report import write_report
+from facesmith.demo.results import (
+    APPROXIMATION_NAME,
+    PATCHES_NAME,
+    REPORT_NAME,
+    ROC_NAME,
+    SHEET_NAME,
+    Demo,
+    DemoConfig,
+)
+from facesmith.detector import load_detector
+from facesmith.drawn.patches import draw_patches
+from facesmith.evaluation.roc_report import draw_roc
+from facesmith.patches import Patches, save_patches, write_contact_sheet
+from facesmith.training.loop import available_cores
+
+MORE_THAN_ONE_PROCESS = 1024  # rows; below this, starting processes takes longer than drawing
+
+
+def run_demo(
+    out: str | Path,
+    config: DemoConfig | None = None,
+    *,
+    force: bool = False,
+    quiet: bool = False,
+    on_step: Callable[[str], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Demo:
+    """Run everything and write the report.
+
+    ```
+    demo-out/
+      report.html        everything in one file, for any browser, without a network
+      demo.json          the figures
+      monkey-saddle/     run folder of the approximation
+      patches.npz        the drawn patches
+      contact-sheet.png  some of them
+      pointwise/         run folders of the classifiers
+      compact/
+      roc.png            their ROC curves
+    ```
+
+    Args:
+        out: The folder to write.
+        config: How large; by default as `make demo` does it.
+        force: Replace what an earlier demo left in the folder.
+        quiet: No progress bars of the trainings.
+        on_step: Called with the name of each step as it begins.
+        on_progress: Called with the part of a step that is done, in [0, 1].
+
+    Returns:
+        What was found out.
+
+    Raises:
+        FacesmithError: If the folder is not to be replaced, or a step fails.
+    """
+    config = config or DemoConfig()
+    detector = load_detector()  # first: should it be missing, nobody waits minutes to learn it
+    path = start_folder(out, force=force)
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(name: str) -> Iterator[Callable[[float], None]]:
+        if on_step is not None:
+            on_step(name)
+        started = time.perf_counter()
+        yield on_progress or _ignore
+        seconds[name] = time.perf_counter() - started
+
+    with step("Finding faces in photos") as progress:
+        photos = search_photos(detector, progress)
+    with step("Approximating the monkey saddle") as progress:
+        approximation = _approximate(path, config, progress)
+    with step(f"Drawing {config.rows:,} patches") as progress:
+        patches = _draw(path, config, progress)
+    classifiers = []
+    for network, epochs in config.epochs.items():
+        with step(f"Training {network}"):
+            classifiers.append(
+                train_on_drawn(
+                    network, epochs, path / PATCHES_NAME, patches, path / network, quiet=quiet
+                )
+            )
+    with step("Writing the report"):
+        draw_roc([c.report for c in classifiers], path / ROC_NAME)
+        demo = Demo(
+            out=path,
+            config=config,
+            approximation=approximation,
+            patches=patches,
+            classifiers=tuple(classifiers),
+            photos=photos,
+            seconds=seconds,
+            machine=_machine(),
+        )
+        write_report(demo, path / REPORT_NAME)
+    write_figures(path, demo.figures())
+    return demo
+
+
+def _approximate(
+    path: Path, config: DemoConfig, progress: Callable[[float], None]
+) -> ApproximationReport:
+    def share(method: str, done: float) -> None:
+        progress((config.methods.index(method) + done) / len(config.methods))
+
+    report = run_monkey_saddle(config.methods, seed=config.seed, on_progress=share)
+    settings = {"methods": list(config.methods), "seed": config.seed}
+    write_run_folder(report, path / APPROXIMATION_NAME, settings)
+    return report
+
+
+def _draw(path: Path, config: DemoConfig, progress: Callable[[float], None]) -> Patches:
+    drawn = 0
+
+    def count(rows: int) -> None:
+        nonlocal drawn
+        drawn += rows
+        progress(drawn / config.rows)
+
+    processes = available_cores() if config.rows >= MORE_THAN_ONE_PROCESS else 1
+    patches = draw_patches(config.rows, config.seed, processes=processes, on_progress=count)
+    save_patches(path / PATCHES_NAME, patches)
+    write_contact_sheet(path / SHEET_NAME, patches, "Drawn patches", source="drawings")
+    return patches
+
+
+def _ignore(done: float) -> None:
+    """Nobody wants to know."""
+
+
+def _machine() -> str:
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} CPU cores, {system}, Python {platform.python_version()}"
