@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.warned import warnings_in_words
+
 if TYPE_CHECKING:
     from facesmith.evaluation.roc_report import RocReport
     from facesmith.roc import Interval
@@ -87,14 +89,15 @@ def roc(
 
     if thresholds and exercise_thresholds:
         raise click.UsageError("Pass either --thresholds or --exercise-thresholds.")
-    reported = evaluate_run(
-        run,
-        patches,
-        split=split,
-        thresholds=EXERCISE_THRESHOLDS if exercise_thresholds else thresholds,
-        threads=threads,
-        seed=seed,
-    )
+    with warnings_in_words():
+        reported = evaluate_run(
+            run,
+            patches,
+            split=split,
+            thresholds=EXERCISE_THRESHOLDS if exercise_thresholds else thresholds,
+            threads=threads,
+            seed=seed,
+        )
     picture, _ = write_report(reported, out or (run.parent if run.is_file() else run))
     if as_json:
         import json  # noqa: PLC0415
@@ -121,4 +124,6 @@ def _print(reported: RocReport) -> None:
 
 
 def _figure(value: float, interval: Interval) -> str:
+    if value != value:  # noqa: PLR0124 - NaN, without NumPy
+        return "undefined: one of the two labels is missing"
     return f"{value:.4f}  (95 %: {interval[0]:.4f} to {interval[1]:.4f})"

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from facesmith.cli.warned import warnings_in_words
+
 
 @click.command()
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
@@ -98,9 +100,10 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
-    metrics = train_classifier(
-        data, out, _classifier_config(**options), resume=resume, force=force, quiet=quiet
-    )
+    with warnings_in_words():
+        metrics = train_classifier(
+            data, out, _classifier_config(**options), resume=resume, force=force, quiet=quiet
+        )
     if as_json:
         import json  # noqa: PLC0415
 
