@@ -41,7 +41,8 @@ def patch_squares(boxes: FloatArray, context: float = CONTEXT) -> npt.NDArray[np
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) * np.float32((1 + context) / 2)
-    return np.concatenate([centre - half, centre + half], axis=1)
+    with np.errstate(invalid="ignore"):  # infinite boxes give NaN, for the caller to refuse
+        return np.concatenate([centre - half, centre + half], axis=1)
 
 
 def cut_patches(
