@@ -166,6 +166,21 @@ def test_export_folds_batch_normalisation_and_repeats_to_the_byte(tmp_path):
     assert "BatchNormalization" not in {node.op_type for node in graph.node}
 
 
+def test_mirrored_scores_are_those_of_the_mean_logit_and_the_same_for_the_mirror(tmp_path):
+    model, path = lived_in("compact"), tmp_path / "classifier.onnx"
+    export_classifier(model, path, network="compact", mirrored=True)
+    patches = random_patches(5)
+    with torch.no_grad():
+        logits = [
+            model(torch.from_numpy(np.ascontiguousarray(p))) for p in (patches, patches[:, :, ::-1])
+        ]
+    expected = torch.sigmoid((logits[0] + logits[1]) / 2).numpy()
+    classifier = load_classifier(path)
+    assert classifier.metadata["mirrored"] is True
+    np.testing.assert_allclose(classifier(patches), expected, atol=TOLERANCE)
+    np.testing.assert_allclose(classifier(patches[:, :, ::-1]), expected, atol=TOLERANCE)
+
+
 def test_export_that_differs_is_found(tmp_path):
     """The comparison itself: other weights in the module than in the file."""
     path = tmp_path / "linear.onnx"

@@ -127,18 +127,27 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 
 class _Scores(nn.Module):
-    """A classifier with the sigmoid behind it."""
+    """A classifier with the sigmoid behind it, and the second, mirrored look before that."""
 
-    def __init__(self, model: PatchClassifier) -> None:
+    def __init__(self, model: PatchClassifier, *, mirrored: bool) -> None:
         super().__init__()
         self.model = model
+        self.mirrored = mirrored
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        if self.mirrored:  # as one batch, so that the weights stand in the file once
+            logits = self.model(torch.cat([patches, patches.flip(2)]))
+            return torch.sigmoid(logits.reshape(2, -1).mean(0))
         return torch.sigmoid(self.model(patches))
 
 
 def export_classifier(
-    model: PatchClassifier, path: str | Path, *, network: str, threshold: float = 0.5
+    model: PatchClassifier,
+    path: str | Path,
+    *,
+    network: str,
+    threshold: float = 0.5,
+    mirrored: bool = False,
 ) -> float:
     """Write a trained classifier as a weights file, and check it against PyTorch.
 
@@ -150,6 +159,8 @@ def export_classifier(
         path: The file to write.
         network: The name of the network.
         threshold: The score from which on a patch counts as a face.
+        mirrored: The scores are those of the mean logit of a patch and its mirror image: more
+            often right, in twice the time.
 
     Returns:
         The largest difference between the scores of both runtimes, over random patches at the
@@ -159,7 +170,7 @@ def export_classifier(
         WeightsError: If that difference exceeds `TOLERANCE`.
         TrainingError: If the file cannot be written.
     """
-    scores = _Scores(model)
+    scores = _Scores(model, mirrored=mirrored)
     width, height = model.preprocessing.size_wh or (PATCH_SIZE, PATCH_SIZE)
     generator = torch.Generator().manual_seed(0)
     batches = [
@@ -178,6 +189,7 @@ def export_classifier(
             "network": network,
             "preprocessing": model.preprocessing.to_dict(),
             "threshold": threshold,
+            "mirrored": mirrored,
         },
     )
     difference = largest_difference(scores, path, batches)

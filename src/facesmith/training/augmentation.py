@@ -26,6 +26,14 @@ class Augmentation:
     max_cutout: int = 24  # largest side of that rectangle, pixels
 
 
+@dataclass(frozen=True)
+class WarpedAugmentation(Augmentation):
+    """The same, with the patch also turned and made larger or smaller; shifts need not be whole."""
+
+    rotation: float = 10.0  # largest turn, degrees, either way
+    zoom: float = 0.12  # largest change of size, as a logarithm: 12 % larger or smaller
+
+
 def uniforms(
     seed: int, epoch: int, rows: npt.NDArray[np.integer], count: int
 ) -> npt.NDArray[np.float32]:
@@ -87,6 +95,55 @@ def augment(
     moved = _move(images, rows, draws[:, :3], settings)
     _cut_out(moved, draws[:, 3:9], settings)
     return moved, *_colour(draws[:, 9:16], settings)
+
+
+def augment_warped(
+    images: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.integer],
+    settings: WarpedAugmentation,
+    *,
+    seed: int,
+    epoch: int,
+) -> tuple[
+    npt.NDArray[np.uint8],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.float32],
+]:
+    """The patches of some rows, painted over, and the changes of colour and place still to do.
+
+    Args:
+        images: All patches, uint8 `(n, height, width, 3)`, BGR. Not modified.
+        rows: Which of them, `(m,)`.
+        settings: How far to go.
+        seed: Of the training.
+        epoch: 0 for the first.
+
+    Returns:
+        Patches, matrices and offsets as `augment` does, and where each patch is to be seen from:
+        float32 `(m, 2, 3)`, from places in the new patch to places in the old one, both from -1 to
+        1 between the outer edges, x before y.
+    """
+    draws = uniforms(seed, epoch, rows, 18)
+    painted = images[rows]
+    _cut_out(painted, draws[:, 3:9], settings)
+    places = _places(draws[:, [0, 1, 2, 16, 17]], settings, side=images.shape[2])
+    return painted, *_colour(draws[:, 9:16], settings), places
+
+
+def _places(
+    draws: npt.NDArray[np.float32], settings: WarpedAugmentation, side: int
+) -> npt.NDArray[np.float32]:
+    """Mirror, shift, turn and size as one affine map a patch."""
+    spread = draws * 2 - 1
+    angle = np.deg2rad(spread[:, 3] * settings.rotation)
+    size = np.exp(spread[:, 4] * settings.zoom)
+    mirror = np.where(draws[:, 0] < settings.flip, -1, 1)
+    places = np.empty((len(draws), 2, 3), np.float32)
+    places[:, 0, 0], places[:, 0, 1] = np.cos(angle) * size * mirror, -np.sin(angle) * size
+    places[:, 1, 0], places[:, 1, 1] = np.sin(angle) * size * mirror, np.cos(angle) * size
+    places[:, :, 2] = spread[:, 1:3] * settings.max_shift * 2 / side
+    return places
 
 
 def _move(

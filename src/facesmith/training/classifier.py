@@ -22,7 +22,7 @@ from facesmith.files import checksum, write_json
 from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_classifier
 from facesmith.patches import SPLITS, Patches, load_patches
 from facesmith.roc import area_under_curve
-from facesmith.training.augmentation import Augmentation, augment
+from facesmith.training.augmentation import WarpedAugmentation, augment_warped
 from facesmith.training.loop import LoopConfig, available_cores, run_loop
 from facesmith.training.runs import RunFolder
 
@@ -36,13 +36,13 @@ class ClassifierConfig:
     network: str = "compact"
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            epochs=40, learning_rate=4e-3, average_decay=0.995, checkpoint_seconds=30.0
+            epochs=50, learning_rate=4e-3, average_decay=0.995, checkpoint_seconds=30.0
         )
     )
     batch_size: int = 64  # patches per step
     weight_decay: float = 1e-2  # decoupled, on weights of two axes and more
     label_smoothing: float = 0.1  # targets 0.05 and 0.95: a wrong label pulls less
-    augmentation: Augmentation | None = field(default_factory=Augmentation)
+    augmentation: WarpedAugmentation | None = field(default_factory=WarpedAugmentation)
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -104,7 +104,7 @@ class ClassifierConfig:
         merged = _merge(self.to_dict(), changes, "")
         merged["loop"] = LoopConfig(**merged["loop"])
         if merged["augmentation"] is not None:
-            merged["augmentation"] = Augmentation(**merged["augmentation"])
+            merged["augmentation"] = WarpedAugmentation(**merged["augmentation"])
         return ClassifierConfig(**merged)
 
 
@@ -142,7 +142,7 @@ class ClassifierTask:
         )
 
     def batch(self, epoch: int, step: int) -> Any:
-        """Patches, labels and, where there is augmentation, matrices and offsets of colour."""
+        """Patches and labels; with augmentation, how to change colours and places, too."""
         seed, size = self._config.loop.seed, self._batch_size
         order = np.random.default_rng([seed, epoch]).permutation(self._training)
         rows = order[step * size : (step + 1) * size]
@@ -150,21 +150,14 @@ class ClassifierTask:
         settings = self._config.augmentation
         if settings is None:
             return torch.from_numpy(self._images[rows]), labels
-        changed = augment(self._images, rows, settings, seed=seed, epoch=epoch)
-        return (
-            *(torch.from_numpy(part) for part in changed[:1]),
-            labels,
-            *(torch.from_numpy(part) for part in changed[1:]),
-        )
+        patches, *changes = augment_warped(self._images, rows, settings, seed=seed, epoch=epoch)
+        return torch.from_numpy(patches), labels, *(torch.from_numpy(part) for part in changes)
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Binary cross-entropy; and binary accuracy at a score of 0.5."""
-        patches, labels, *colour = batch
-        if colour:
-            matrices, offsets = colour
-            n, height, width, _ = patches.shape
-            pixels = torch.baddbmm(offsets, patches.reshape(n, -1, 3).float(), matrices)
-            patches = pixels.clamp_(0, 255).reshape(n, height, width, 3)
+        patches, labels, *changes = batch
+        if changes:
+            patches = _changed(patches, *changes)
         logits = network(patches).float()
         smoothing = self._config.label_smoothing
         targets = labels * (1 - smoothing) + smoothing / 2
@@ -190,6 +183,18 @@ class ClassifierTask:
             "accuracy": float(((logits >= 0) == (labels > 0.5)).float().mean()),
             "auc": area_under_curve(labels.numpy(), logits.numpy()) if ordered else math.nan,
         }
+
+
+def _changed(patches: Tensor, matrices: Tensor, offsets: Tensor, places: Tensor) -> Tensor:
+    """Patches `(n, h, w, 3)` with colours and places changed, see `augment_warped`; float32."""
+    n, height, width, _ = patches.shape
+    pixels = torch.baddbmm(offsets, patches.reshape(n, -1, 3).float(), matrices)
+    pixels = pixels.clamp_(0, 255).reshape(n, height, width, 3).permute(0, 3, 1, 2)
+    grid = functional.affine_grid(places, [n, 3, height, width], align_corners=False)
+    moved = functional.grid_sample(
+        pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
+    return moved.permute(0, 2, 3, 1)
 
 
 def train_classifier(
@@ -243,7 +248,9 @@ def train_classifier(
     model = build_classifier(config.network)
     model.load_state_dict(result.weights)
     weights_path = run.path / WEIGHTS_NAME
-    difference = export_classifier(model, weights_path, network=config.network)
+    difference = export_classifier(
+        model, weights_path, network=config.network, mirrored=config.network != "pointwise"
+    )
     metrics = {
         "task": "classifier",
         "network": config.network,
@@ -319,7 +326,7 @@ def _merge(values: dict[str, Any], changes: Mapping[str, Any], prefix: str) -> d
             )
         old = values[name]
         if name == "augmentation" and value is not None:
-            old = old or asdict(Augmentation())
+            old = old or asdict(WarpedAugmentation())
         if isinstance(old, dict) and isinstance(value, Mapping):
             merged[name] = _merge(old, value, f"{full}.")
         elif value is None and name == "augmentation":
