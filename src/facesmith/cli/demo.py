@@ -24,7 +24,7 @@ _PARTS = 1000  # of a progress bar
 @click.option("--force", is_flag=True, help="Replace an earlier demo in --out.")
 @click.option(
     "--rows",
-    type=click.IntRange(100),
+    type=click.IntRange(400),
     help="Patches to draw; fewer are faster and teach less.  [default: 11038]",
 )
 @click.option(
@@ -62,16 +62,15 @@ def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> No
 
 def _summary(done: Demo) -> list[str]:
     """The main figures, a line each."""
-    from facesmith.demo.words import counted, duration, figure  # noqa: PLC0415 - after the work
+    from facesmith.demo.words import counted, duration, figure, scores  # noqa: PLC0415 - after the work
 
     face = done.photos[0]
-    scores = ", ".join(f"{score:.2f}" for score in face.faces.scores)
     others = [photo for photo in done.photos if not photo.expected]
     boxes = sum(len(photo.faces) for photo in others)
-    found = counted(len(face.faces), "face") + (f", score {scores}" if scores else "")
+    found = counted(len(face.faces), "face") + scores(face.faces.scores)
     lines = [
         f"real photos     {face.name}: {found}, {face.latency_ms:.0f} ms",
-        f"                {len(others)} face-free photos: {counted(boxes, 'box', 'boxes')}",
+        f"{'':16}{counted(len(others), 'face-free photo')}: {counted(boxes, 'box', 'boxes')}",
     ]
     lines += [
         f"drawn patches   {c.network}: AUC {c.report.curve.auc:.4f}, "

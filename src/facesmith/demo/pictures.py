@@ -25,6 +25,14 @@ def png_file(path: Path) -> str:
     return _uri("png", path.read_bytes())
 
 
+def jpeg_file(path: Path) -> str:
+    """An image file as a data URI, stored as a JPEG: noisy patches take a third of the room."""
+    with Image.open(path) as picture:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return _uri("jpeg", buffer.getvalue())
+
+
 def patch_png(image: npt.NDArray[np.uint8]) -> str:
     """A small BGR image, without loss, as a data URI."""
     return _encoded(image, "png")

@@ -47,7 +47,7 @@ def render(demo: Demo) -> str:
         astronaut=_photo(first, _LARGE_PHOTO),
         other_photos="".join(_photo_figure(photo) for photo in others),
         people=_people(demo.config.seed),
-        sheet=_image(pictures.png_file(demo.out / SHEET_NAME), "A few of the drawn patches"),
+        sheet=_image(pictures.jpeg_file(demo.out / SHEET_NAME), "A few of the drawn patches"),
         rows=f"{demo.config.rows:,}",
         learning="".join(_learning(classifier) for classifier in classifiers),
         classifier_rows="".join(_classifier_row(classifier) for classifier in classifiers),
@@ -81,7 +81,7 @@ def _tiles(demo: Demo) -> str:
         ),
         (
             words.counted(boxes, "false box", "false boxes"),
-            f"on {free} photos without a face",
+            f"on {words.counted(free, 'photo')} without a face",
         ),
         (
             f"{best_net.report.accuracy:.1%}",
@@ -109,8 +109,7 @@ def _photo(photo: SearchedPhoto, longest_side: int) -> str:
     """A photo with its boxes, and below it what was found."""
     drawn = draw_faces(photo.image, photo.faces)
     found = words.counted(len(photo.faces), "face")
-    scores = ", ".join(f"{score:.2f}" for score in photo.faces.scores)
-    told = f" (score {scores})" if scores else ""
+    told = words.scores(photo.faces.scores)
     caption = f"{photo.title[0].upper()}{photo.title[1:]}: {found}{told}, {photo.latency_ms:.0f} ms"
     image = _image(pictures.photo_jpeg(drawn, longest_side), photo.title)
     return f"{image}<figcaption>{escape(caption)}</figcaption>"
@@ -151,7 +150,7 @@ def _classifier_row(classifier: TrainedClassifier) -> str:
     low, high = report.intervals.auc
     return _table_row(
         f"<b>{escape(classifier.network)}</b>",
-        f"{report.curve.auc:.4f}<small>95 %: {low:.4f} to {high:.4f}</small>",
+        f"{report.curve.auc:.4f}<small>95%: {low:.4f} to {high:.4f}</small>",
         f"{report.accuracy:.1%}",
         f"{metrics['parameters']:,}",
         f"{metrics['epochs']}",
@@ -161,14 +160,22 @@ def _classifier_row(classifier: TrainedClassifier) -> str:
 
 def _mistakes(classifier: TrainedClassifier) -> str:
     parts = [
-        ("taken for faces", classifier.n_taken_for_faces, classifier.taken_for_faces),
-        ("faces missed", classifier.n_missed, classifier.missed),
+        (
+            words.counted(classifier.n_taken_for_faces, "patch", "patches") + " taken for a face",
+            classifier.n_taken_for_faces,
+            classifier.taken_for_faces,
+        ),
+        (
+            words.counted(classifier.n_missed, "face") + " missed",
+            classifier.n_missed,
+            classifier.missed,
+        ),
     ]
     text = ""
     for what, number, patches in parts:
-        more = f", the worst {len(patches)}" if number > len(patches) else ""
+        more = f"; the worst {len(patches)}:" if number > len(patches) else ""
         text += (
-            f'<p class="faint"><b>{escape(classifier.network)}</b>: {number:,} {what}{more}</p>'
+            f'<p class="faint"><b>{escape(classifier.network)}</b>: {what}{more}</p>'
             f'<div class="mistakes">{"".join(_scored(patch) for patch in patches)}</div>'
         )
     return text
@@ -197,9 +204,15 @@ def _curves(demo: Demo) -> str:
     figures = []
     for fit in demo.approximation.approximations:
         figure = plot_learning_curves(replace(demo.approximation, approximations=(fit,)))
-        figure.suptitle("")  # the section says what is fitted
-        image = _image(pictures.figure_png(figure), f"Learning curves: {fit.verdict.text}")
-        figures.append(f'<figure><div class="plate">{image}</div></figure>')
+        # The page says what is fitted and how it went, in letters that a phone can enlarge.
+        figure.suptitle("")
+        figure.axes[0].set_title("")
+        figure.set_size_inches(4.6, 3.6)
+        image = _image(pictures.figure_png(figure), f"Learning curves of {fit.method}")
+        caption = f"<b>{escape(fit.method)}</b>. {escape(fit.verdict.text)}"
+        figures.append(
+            f'<figure><div class="plate">{image}</div><figcaption>{caption}</figcaption></figure>'
+        )
     return "".join(figures)
 
 

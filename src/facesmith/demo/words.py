@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from facesmith.demo.classifiers import TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto
+
+_SCORES_SHOWN = 4
 
 METHODS = {
     "linear": "a net without a bend in it: whatever it learns is a plane",
@@ -42,6 +47,15 @@ def counted(number: int, singular: str, plural: str = "") -> str:
     return f"{number:,} {noun}" if number else f"no {noun}"
 
 
+def scores(values: Sequence[float] | npt.NDArray[np.float32]) -> str:
+    """The scores of what was found, in brackets; of many, the highest."""
+    if not len(values):
+        return ""
+    shown = ", ".join(f"{value:.2f}" for value in values[:_SCORES_SHOWN])
+    more = ", ..." if len(values) > _SCORES_SHOWN else ""
+    return f" (score {shown}{more})"
+
+
 def photos_summary(photos: Sequence[SearchedPhoto]) -> str:
     """How many photos came out as they should."""
     wrong = [photo for photo in photos if len(photo.faces) != photo.expected]
@@ -66,6 +80,12 @@ def learning(classifier: TrainedClassifier) -> str:
         said = (
             f"It overfits from about epoch {verdict.best_step} on: since then {rose} while that "
             "on training patches went on falling."
+        )
+    elif verdict.kind == "underfit" and classifier.network != "pointwise":
+        # Changed patches and softened targets raise the training loss: it proves nothing here.
+        said = (
+            f"It has more to learn: the loss on validation patches is {history.validation[-1]:.2f} "
+            f"(guessing scores {math.log(2):.2f})."
         )
     elif verdict.kind == "underfit":
         said = (
@@ -105,7 +125,7 @@ def on_real_patches(classifiers: Sequence[TrainedClassifier]) -> str:
         f"{c.network}: AUC {c.real_auc:.2f}, accuracy {c.real_accuracy:.0%}" for c in told
     )
     return (
-        "To see it, both were shown 200 small grey patches of real photos that come with "
-        f"scikit-image, half of them faces (guessing gets 50 % right): {figures}. "
+        "To see it, they were shown 200 small grey patches of real photos that come with "
+        f"scikit-image, half of them faces (guessing gets 50% right): {figures}. "
         "Nets that have only seen drawings know drawings."
     )

@@ -105,7 +105,8 @@ def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Imag
         lines = n_lines * cell - _GAP
         colour = _FACE_COLOUR if kind == FACE else _OTHER_COLOUR
         draw.rectangle((_MARGIN, top, _MARGIN + 4, top + lines - 1), colour)
-        draw.text((_MARGIN + 14, top + 10), KINDS[kind], _INK, ImageFont.load_default(15))
+        kind_name = KINDS[kind].replace("photo", source.removesuffix("s"))
+        draw.text((_MARGIN + 14, top + 10), kind_name, _INK, ImageFont.load_default(15))
         draw.text((_MARGIN + 14, top + 32), f"{len(of_kind):,}", _FAINT, ImageFont.load_default(14))
         shown = generator(seed, "sheet", split, kind).permutation(of_kind)
         for place, row in enumerate(shown[: n_lines * _COLUMNS]):
