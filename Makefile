@@ -28,7 +28,7 @@ lint: $(VENV)/.dev
 	$(RUN)/mypy
 	$(RUN)/codespell src tests docs benchmarks README.md CHANGELOG.md CONTRIBUTING.md
 
-check: test lint
+check: lint test
 	$(RUN)/python -m pytest -m slow
 
 wheel: $(VENV)/.dev

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from about import ROOT, about
-from facesmith.annotations import AnnotatedPhoto, load_annotations
+from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.detector import Detector, load_detector, shipped_weights
 from facesmith.evaluation.average_precision import (
     AnnotatedFaces,
@@ -31,6 +31,7 @@ from facesmith.evaluation.average_precision import (
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_image
+from facesmith.training.proposals import ProposalConfig, hold_out
 from yunet import YuNet
 
 ANNOTATED = ("val_same_domain", "val_other_domain")
@@ -62,13 +63,18 @@ def main() -> None:
     for name, curve in curves.items():  # of the last set, which is the honest one
         reached = curve.scores[curve.recall >= COMMON_RECALL]
         thresholds[name] = float(reached[0]) if len(reached) else LEAST_SCORE
+    held_out = _held_out_face_free(arguments.photos)
     for name, find in finders.items():
         found = [find(read_image(p.path), min_score=LEAST_SCORE) for p in _told(face_free, name)]
-        rows[name][FACE_FREE] = {
-            "photos": len(face_free),
-            **_false_boxes(found, thresholds[name], f"recall {COMMON_RECALL}"),
-            **_false_boxes(found, ours.min_score, f"score {ours.min_score}"),
-        }
+        kept = [
+            faces for p, faces in zip(face_free, found, strict=True) if p.path.resolve() in held_out
+        ]
+        for where, chosen in ((FACE_FREE, found), (f"{FACE_FREE}_held_out", kept)):
+            rows[name][where] = {
+                "photos": len(chosen),
+                **_false_boxes(chosen, thresholds[name], f"recall {COMMON_RECALL}"),
+                **_false_boxes(chosen, ours.min_score, f"score {ours.min_score}"),
+            }
     for (width, height), milliseconds in _timings(finders, sets[ANNOTATED[-1]], arguments.rounds):
         for name, median in milliseconds.items():
             rows[name][f"ms_{width}x{height}"] = round(median, 2)
@@ -130,6 +136,13 @@ def _photos(folder: Path, name: str, limit: int | None) -> tuple[AnnotatedPhoto,
     for problem in annotations.problems[:5]:
         print(f"{name}: {problem}", file=sys.stderr)
     return annotations.photos[:limit]
+
+
+def _held_out_face_free(folder: Path) -> set[Path]:
+    """The face-free photos that the shipped weights were not trained on, only calibrated on."""
+    photos = load_annotations(folder / "train.coco.json", folder / "train").photos
+    photos += load_face_free([folder / FACE_FREE]).photos
+    return {p.path.resolve() for p in hold_out(photos, ProposalConfig())[1] if not len(p.boxes)}
 
 
 def _told(photos: tuple[AnnotatedPhoto, ...], name: str) -> tuple[AnnotatedPhoto, ...]:
@@ -199,7 +212,7 @@ def _print(result: dict[str, Any]) -> None:
         print(
             f"{row['detector']:28}  {row[same]['ap_0.5']:.3f} / {row[other]['ap_0.5']:.3f}      "
             f"{row[same]['ap_0.4']:.3f} / {row[other]['ap_0.4']:.3f}      "
-            f"{row[FACE_FREE][recall]['false_a_photo']:.3f}"
+            f"{row[f'{FACE_FREE}_held_out'][recall]['false_a_photo']:.3f}"
             f"{'':23}{row['ms_640x480']:.1f}"
         )
 

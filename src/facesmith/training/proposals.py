@@ -31,6 +31,8 @@ from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 
+_LEAST_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
+
 
 @dataclass(frozen=True)
 class ProposalConfig:
@@ -184,7 +186,11 @@ def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float =
 def hold_out(
     photos: Sequence[AnnotatedPhoto], config: ProposalConfig
 ) -> tuple[list[AnnotatedPhoto], list[AnnotatedPhoto]]:
-    """Photos to learn from, and photos to judge by; decided by each photo's name alone."""
+    """Photos to learn from, and photos to judge by; decided by each photo's name alone.
+
+    Of few photos the share that the config asks for would be too few to judge by: then so many
+    more are held out that some show faces.
+    """
 
     def draw(photo: AnnotatedPhoto) -> float:
         digest = hashlib.sha256(f"{config.loop.seed} {photo.name}".encode()).digest()
@@ -192,5 +198,9 @@ def hold_out(
 
     by_draw = sorted(photos, key=draw)
     n_held = min(round(config.held_out * len(photos)), config.held_out_most)
+    with_faces = np.cumsum([len(photo.boxes) > 0 for photo in by_draw])
+    if len(photos) and with_faces[-1]:
+        least = min(_LEAST_HELD_OUT, max(with_faces[-1] // 4, 1))
+        n_held = max(n_held, int(np.searchsorted(with_faces, least)) + 1)
     held = {id(photo) for photo in by_draw[:n_held]}
     return [p for p in photos if id(p) not in held], [p for p in photos if id(p) in held]
