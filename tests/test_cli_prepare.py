@@ -137,7 +137,7 @@ def test_what_cannot_be_used_is_named_and_counted(work: Path) -> None:
     assert not {"5.png", "gone.png"} & names
     quiet = run(*BASIC, "--negatives", "pets", "--quiet", "--force")
     assert not [line for line in quiet.stderr.splitlines() if not line.startswith("Warning")]
-    assert "left out 3 photos and 1 boxes." in quiet.stdout
+    assert "left out 3 photos and 1 box." in quiet.stdout
 
 
 def test_strict_stops_at_the_first_and_writes_nothing(work: Path) -> None:

@@ -240,12 +240,17 @@ def _table(summary: dict[str, Any]) -> str:
     read, skipped = summary["read"], summary["skipped"]
     lines.append("")
     lines.append(
-        f"Read {read['photos']:,} annotated photos with {read['faces']:,} faces and "
-        f"{read['face_free_photos']:,} face-free photos; "
-        f"left out {skipped['photos']:,} photos and {skipped['boxes']:,} boxes."
+        f"Read {_number(read['photos'], 'annotated photo')} with {_number(read['faces'], 'face')} "
+        f"and {_number(read['face_free_photos'], 'face-free photo')}; "
+        f"left out {_number(skipped['photos'], 'photo')} and "
+        f"{_number(skipped['boxes'], 'box', 'boxes')}."
     )
     lines.append(
         f"Wrote {summary['out']} ({summary['rows']:,} patches from {summary['photos']:,} photos) "
         f"and {summary['contact_sheet']}."
     )
     return "\n".join(lines)
+
+
+def _number(n: int, noun: str, nouns: str | None = None) -> str:
+    return f"{n:,} {noun if n == 1 else nouns or noun + 's'}"
