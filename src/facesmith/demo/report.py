@@ -206,7 +206,7 @@ def _curves(demo: Demo) -> str:
         figure = plot_learning_curves(replace(demo.approximation, approximations=(fit,)))
         # The page says what is fitted and how it went, in letters that a phone can enlarge.
         figure.suptitle("")
-        figure.axes[0].set_title("")
+        figure.axes[0].set_title("", loc="left")
         figure.set_size_inches(4.6, 3.6)
         image = _image(pictures.figure_png(figure), f"Learning curves of {fit.method}")
         caption = f"<b>{escape(fit.method)}</b>. {escape(fit.verdict.text)}"
