@@ -118,18 +118,19 @@ def test_killed_at_many_random_moments(patches, tmp_path, network, threads):
     whole, run = tmp_path / "whole", tmp_path / "run"
     process = start(words(patches, whole, *more))
     began = time.monotonic()
-    assert process.wait(timeout=10 * LATEST) == 0
+    errors = process.communicate(timeout=10 * LATEST)[1]
+    assert process.returncode == 0, errors
     longest = time.monotonic() - began
     seed = time.time_ns() % 10**6  # other moments each time; shown when it fails
     draw, killed = np.random.default_rng(seed), 0
     for _ in range(12):
         process = start(words(patches, run, *more, "--resume"))
         try:
-            process.wait(timeout=draw.uniform(0, 0.8 * longest))
+            process.communicate(timeout=draw.uniform(0, 0.8 * longest))
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
             killed += 1
-        process.communicate()
     metrics_of(train(patches, run, *more, "--resume", "--json"))
     assert killed, "none was still running when its time came"
     assert results(run) == results(whole), f"seed {seed}"
