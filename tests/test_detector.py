@@ -269,6 +269,56 @@ def test_logit_and_sigmoid_are_inverse_and_finite() -> None:
         assert sigmoid(np.float32([-80, 0, 80])) == pytest.approx([0, 0.5, 1])
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "scales"),
+    [
+        (100, 210, [1.0]),
+        (300, 211, [1.0, 0.5]),
+        (640, 480, [1.0, 0.5, 0.25]),
+        (1280, 720, [1.0, 0.5, 0.25]),
+        (2560, 400, [0.5]),  # the scale at which 1/128 of the longer side is 10 pixels
+    ],
+)
+def test_tall_photos_are_looked_at_in_halves_too(
+    spot_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    height: int,
+    scales: list[float],
+) -> None:
+    asked: list[float] = []
+
+    def propose(
+        self: Detector, image: np.ndarray, scale: float, least: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        del self, image, least
+        asked.append(scale)
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+
+    monkeypatch.setattr(Detector, "_propose", propose)
+    assert len(load_detector(spot_weights)(np.zeros((height, width, 3), np.uint8))) == 0
+    assert asked == scales
+
+
+def test_large_faces_come_from_the_coarser_look_and_small_ones_from_the_finer(
+    spot_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each look the boxes, 10 pixels wide and far apart, with heights around its limits."""
+    heights = {1.0: (50, 209, 211), 0.5: (104, 106, 300)}
+
+    def propose(
+        self: Detector, image: np.ndarray, scale: float, least: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        del self, image, least
+        x = 20.0 * np.arange(3) + 100 * scale
+        high = np.array(heights[scale])
+        return np.stack([x, x * 0, x + 10, high], axis=1).astype(np.float32), np.ones(3, np.float32)
+
+    monkeypatch.setattr(Detector, "_propose", propose)
+    faces = load_detector(spot_weights)(np.zeros((400, 400, 3), np.uint8))
+    assert sorted(faces.boxes[:, 3].tolist()) == [50, 106, 209, 300]
+
+
 needs_weights = pytest.mark.skipif(
     not shipped_weights().is_file(), reason="no weights in this source tree"
 )

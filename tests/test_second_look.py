@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from facesmith.boxes import box_iou  # noqa: E402
 from facesmith.detector import Calibration  # noqa: E402
 from facesmith.second_look import apply_shifts, shifts_between  # noqa: E402
-from facesmith.training.calibration import fit_calibration  # noqa: E402
+from facesmith.training.calibration import fit_calibration, held_out_logits  # noqa: E402
 from facesmith.training.second_look import (  # noqa: E402
     LookedAt,
     SecondLookConfig,
@@ -146,6 +146,37 @@ def test_mirrored_patches_mirror_their_shifts():
     assert seen == {True, False}
     again = task.batch(3, 0)
     assert all(torch.equal(a, b) for a, b in zip(again, task.batch(3, 0), strict=True))
+
+
+def test_each_face_is_found_once():
+    """Two boxes far enough apart to stay, both on one face: the second is as wrong as a third."""
+    detector = Proposer((50, 50, 100, 100), (74, 50, 124, 100), (150, 150, 180, 180))
+    photos = OnePhoto((58, 50, 112, 100), (0, 0, 30, 30))
+    overlap = box_iou(detector.boxes, photos.faces)
+    assert (overlap[:2, 0] >= 0.4).all()
+    logits, labels = held_out_logits(detector, None, photos, 0.03)
+    assert labels.tolist() == [True, False, False]
+    assert np.array_equal(logits, np.zeros((3, 2), np.float32))  # the odds of 0.5
+
+
+def test_boxes_that_the_second_look_moves_together_count_once():
+    def look(image, boxes):
+        del image
+        moved = np.repeat(np.float32([[50, 50, 100, 100]]), len(boxes), axis=0)
+        return np.float32([1, 3, -2]), moved
+
+    detector = Proposer((50, 50, 100, 100), (74, 50, 124, 100), (150, 150, 180, 180))
+    logits, labels = held_out_logits(detector, look, OnePhoto((50, 50, 100, 100)), 0.03)
+    assert labels.tolist() == [True]
+    assert logits.tolist() == [[0, 3]]
+
+
+def test_ignored_faces_do_not_calibrate():
+    detector = Proposer((50, 50, 100, 100), (150, 150, 180, 180))
+    photos = OnePhoto((50, 50, 100, 100), ignored=(0,))
+    logits, labels = held_out_logits(detector, None, photos, 0.03)
+    assert labels.tolist() == [False]
+    assert len(logits) == 1
 
 
 def test_calibration_finds_the_true_odds():

@@ -109,7 +109,7 @@ def precision_recall(
     for truth, faces in zip(truths, found, strict=True):
         ignored = truth.ignored | (truth.boxes[:, 3] - truth.boxes[:, 1] < min_height)
         n_faces += int((~ignored).sum())
-        counts, hit = _match(truth.boxes, ignored, faces, iou_threshold)
+        counts, hit = match_faces(truth.boxes, ignored, faces, iou_threshold)
         scores.append(faces.scores[counts])
         hits.append(hit[counts])
     all_scores = np.concatenate([*scores, np.zeros(0, np.float32)])
@@ -131,13 +131,23 @@ def precision_recall(
     )
 
 
-def _match(
+def match_faces(
     boxes: npt.NDArray[np.float32],
     ignored: npt.NDArray[np.bool_],
     faces: Faces,
     iou_threshold: float,
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Per detection: whether it counts at all, and whether it matched a face that counts."""
+    """Match the detections of one photo with its faces, best score first.
+
+    Args:
+        boxes: The faces, float32 `(n, 4)`, pixels.
+        ignored: Which of them to ignore, bool `(n,)`.
+        faces: The detections.
+        iou_threshold: A match needs at least this overlap, in (0, 1].
+
+    Returns:
+        Per detection, bool: whether it counts at all, and whether it matched a face that counts.
+    """
     counts = np.ones(len(faces), bool)
     hit = np.zeros(len(faces), bool)
     if len(boxes) == 0:

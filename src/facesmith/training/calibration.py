@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from facesmith.boxes import box_iou
-from facesmith.detector import Calibration, Detector, logit
-from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
+from facesmith.boxes import clip_boxes, non_maximum_suppression
+from facesmith.detector import NMS_IOU, Calibration, Detector, logit, sigmoid
+from facesmith.evaluation.average_precision import AnnotatedFaces, match_faces, precision_recall
+from facesmith.faces import Faces
 from facesmith.second_look import SecondLook
 from facesmith.training.proposals import Photos
 
@@ -20,34 +21,39 @@ LEAST_SCORE = 0.02  # detectors are judged from this score on
 
 
 def held_out_logits(
-    detector: Detector, second_look: SecondLook, photos: Photos, candidate_score: float
+    detector: Detector, second_look: SecondLook | None, photos: Photos, candidate_score: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Both logits of every candidate, and whether it is a face.
+    """Both logits of everything that would be found, and whether it is a face.
 
-    Candidates on ignored or low faces are left out.
+    Each face is found once, by the box with the highest logit that overlaps it enough: a second box
+    on it is as wrong as one beside it. Boxes on ignored or low faces are left out.
 
     Args:
         detector: Proposes.
-        second_look: Judges and corrects.
+        second_look: Judges and corrects; `None` for the proposals alone.
         photos: Held out from both trainings.
         candidate_score: Raw score from which on a proposal is a candidate.
 
     Returns:
-        Logits float32 `(n, 2)` and labels bool `(n,)`.
+        Logits float32 `(n, 2)`, the second 0 without a second look, and labels bool `(n,)`.
     """
     logits = [np.zeros((0, 2), np.float32)]
     labels = [np.zeros(0, bool)]
     for i in range(len(photos)):
         image, faces, ignored = photos[i]
         boxes, raw = detector.candidates(image, candidate_score)
-        second, corrected = second_look(image, boxes)
-        overlap = box_iou(corrected, faces)
+        first = logit(raw)
+        second = np.zeros_like(first)
+        if second_look is not None:
+            second, boxes = second_look(image, boxes)
+        ranking = sigmoid(first if second_look is None else second)
+        boxes = clip_boxes(boxes, image.shape[1], image.shape[0])
+        inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+        kept = inside[non_maximum_suppression(boxes[inside], ranking[inside], NMS_IOU)]
         ignored = ignored | (faces[:, 3] - faces[:, 1] < JUDGED_HEIGHT)
-        is_face = overlap[:, ~ignored].max(axis=1, initial=0) >= MATCH_IOU
-        unclear = overlap[:, ignored].max(axis=1, initial=0) >= MATCH_IOU
-        counts = is_face | ~unclear
-        logits.append(np.stack([logit(raw), second], axis=1)[counts])
-        labels.append(is_face[counts])
+        counts, hit = match_faces(faces, ignored, Faces(boxes[kept], ranking[kept]), MATCH_IOU)
+        logits.append(np.stack([first, second], axis=1)[kept][counts])
+        labels.append(hit[counts])
     return np.concatenate(logits), np.concatenate(labels)
 
 

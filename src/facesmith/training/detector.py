@@ -94,15 +94,20 @@ def train_detector(
     # The second look stays only where it pays: both ways are calibrated and judged.
     judged = Photos(held_out, config.proposals)
     candidate_score = config.second_look.candidate_score
-    logits = held_out_logits(
-        detector, SecondLook(run.path / SECOND_LOOK_FILE), judged, candidate_score
-    )
     ways: dict[str, tuple[Calibration, dict[str, float]]] = {}
-    for way, use_second in (("proposals alone", False), ("with second look", True)):
-        calibration = fit_calibration(*logits, use_second, candidate_score)
+    for way, second_look in (
+        ("proposals alone", None),
+        ("with second look", SecondLook(run.path / SECOND_LOOK_FILE)),
+    ):
+        export_proposals(proposals.network, detector_path, Calibration())
+        logits = held_out_logits(
+            Detector(detector_path, threads=1), second_look, judged, candidate_score
+        )
+        calibration = fit_calibration(*logits, second_look is not None, candidate_score)
         export_proposals(proposals.network, detector_path, calibration)
         ways[way] = calibration, judge(Detector(detector_path, threads=1), judged)
-    best = max(ways, key=lambda way: ways[way][1]["ap"])
+    # At the looser overlap: where exactly a box ends, annotators disagree among themselves.
+    best = max(ways, key=lambda way: ways[way][1]["ap_iou40"])
     export_proposals(
         proposals.network, detector_path, ways[best][0], threshold=ways[best][1]["threshold"]
     )

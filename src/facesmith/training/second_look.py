@@ -32,7 +32,7 @@ class SecondLookConfig:
     )
     batch_size: int = 128  # patches per step
     weight_decay: float = 0.01  # of AdamW
-    candidate_score: float = 0.03  # raw score of the proposals that are looked at, in training too
+    candidate_score: float = 0.1  # raw score of the proposals that are looked at, in training too
     most_per_photo: int = 30  # proposals of one photo that become patches
     copies: int = 2  # patches per proposal, each with a box moved and scaled a little
     move: float = 0.05  # standard deviation of that shift, in longer sides of the box
