@@ -1,0 +1,44 @@
+"""Writes docs/cli.md, the reference of the command, from the help texts themselves.
+
+python docs/make_cli.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from facesmith.cli import COMMANDS, main
+
+PAGE = Path(__file__).with_name("cli.md")
+WIDTH = 96  # columns of the help texts
+
+INTRODUCTION = """\
+# The command
+
+Made from the help texts by `python docs/make_cli.py`; a test sees to it that it is up to date.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    group = click.Context(
+        main, info_name="facesmith", max_content_width=WIDTH, terminal_width=WIDTH
+    )
+    parts = [INTRODUCTION, _section("facesmith", main.get_help(group))]
+    for name in COMMANDS:
+        command = main.get_command(group, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=group, terminal_width=WIDTH)
+        parts.append(_section(f"facesmith {name}", command.get_help(context)))
+    return "\n".join(parts)
+
+
+def _section(title: str, text: str) -> str:
+    lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return f"## {title}\n\n```text\n{lines}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference(), encoding="utf-8")

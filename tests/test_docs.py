@@ -1,0 +1,94 @@
+"""Pages that stay true: the command's reference, links, commands and Python in the pages."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from facesmith.cli import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/**/*.md"),
+                *ROOT.glob("src/**/*.md")])  # fmt: skip
+
+
+def page_id(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def code_blocks(path: Path, language: str) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands_in(path: Path) -> list[list[str]]:
+    """The words of every `facesmith` command line that a page shows, after `facesmith`."""
+    lines = []
+    for language in ("console", "sh", "bash"):
+        for block in code_blocks(path, language):
+            joined = block.replace("\\\n", " ")
+            lines += [line.removeprefix("$ ") for line in joined.splitlines()]
+    commands = []
+    for line in lines:
+        if line.startswith("facesmith "):
+            words = shlex.split(line, comments=True)[1:]
+            ends = [i for i, word in enumerate(words) if word in ("|", ">", ">>", "&&")]
+            commands.append(words[: ends[0]] if ends else words)
+    return commands
+
+
+def test_the_reference_is_made_from_the_help_texts() -> None:
+    spec = importlib.util.spec_from_file_location("make_cli", ROOT / "docs" / "make_cli.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = module.PAGE.read_text(encoding="utf-8")
+    assert written == module.reference(), "run: python docs/make_cli.py"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_and_a_page(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert f"facesmith {name} " in (command.help or ""), "the help shows a real example"
+    undocumented = [p.name for p in command.params if isinstance(p, click.Option) and not p.help]
+    assert not undocumented
+    assert (ROOT / "docs" / f"{name}.md").is_file()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    broken = [
+        target for target in targets if "://" not in target and not (path.parent / target).exists()
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_commands_in_pages_have_the_options_that_exist(path: Path) -> None:
+    for words in commands_in(path):
+        if words[0].startswith("-"):
+            continue
+        assert words[0] in COMMANDS, words
+        command = main.get_command(click.Context(main), words[0])
+        assert command is not None
+        known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+        given = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
+        assert given <= known | {"--help"}, words
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_id)
+def test_python_in_pages_compiles_and_imports_what_exists(path: Path) -> None:
+    for block in code_blocks(path, "python"):
+        compile(block, page_id(path), "exec")
+        for line in block.splitlines():
+            if line.startswith(("from facesmith", "import facesmith")):
+                exec(line, {})  # noqa: S102 - our own pages
