@@ -16,7 +16,7 @@ from facesmith.training.augmentation import (  # noqa: E402
     augment_warped,
     uniforms,
 )
-from facesmith.training.classifier import _changed  # noqa: E402
+from facesmith.training.classifier import _changed, _grid  # noqa: E402
 
 STILL = WarpedAugmentation(
     flip=0, max_shift=0, brightness=0, contrast=0, colour=0, saturation=0, grey=0, cutout=0,
@@ -69,6 +69,12 @@ def test_a_quarter_turn_is_that_of_numpy():
     found = _changed(*parts[:3], quarter).numpy()
     turned = [np.rot90(images(), k, axes=(1, 2)) for k in (1, 3)]
     assert min(np.abs(found - t).max() for t in turned) < 2e-3
+
+
+def test_the_grid_is_that_of_pytorch():
+    places = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.affine_grid(places, [3, 3, 8, 12], align_corners=False)
+    torch.testing.assert_close(_grid(places, 8, 12), expected)
 
 
 def test_places_stay_within_the_settings():

@@ -190,11 +190,28 @@ def _changed(patches: Tensor, matrices: Tensor, offsets: Tensor, places: Tensor)
     n, height, width, _ = patches.shape
     pixels = torch.baddbmm(offsets, patches.reshape(n, -1, 3).float(), matrices)
     pixels = pixels.clamp_(0, 255).reshape(n, height, width, 3).permute(0, 3, 1, 2)
-    grid = functional.affine_grid(places, [n, 3, height, width], align_corners=False)
     moved = functional.grid_sample(
-        pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+        pixels,
+        _grid(places, height, width),
+        mode="bilinear",
+        padding_mode="reflection",
+        align_corners=False,
     )
     return moved.permute(0, 2, 3, 1)
+
+
+def _grid(places: Tensor, height: int, width: int) -> Tensor:
+    """Where each pixel comes from, `(n, height, width, 2)`.
+
+    The same as PyTorch's `affine_grid`, which multiplies matrices of three columns for it and
+    takes a tenth of the whole training's time.
+    """
+    x, y = (
+        torch.arange(1 - size, size, 2, device=places.device) / size for size in (width, height)
+    )
+    along_x = places[:, :, 0, None] * x  # (n, 2, width)
+    along_y = places[:, :, 1, None] * y + places[:, :, 2, None]  # (n, 2, height)
+    return (along_y[:, :, :, None] + along_x[:, :, None, :]).permute(0, 2, 3, 1)
 
 
 def train_classifier(
