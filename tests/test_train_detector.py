@@ -1,0 +1,233 @@
+"""A whole detector training on small drawn photos: what it leaves, and that it resumes exactly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageDraw
+
+torch = pytest.importorskip("torch")
+
+from facesmith.annotations import load_annotations, load_face_free  # noqa: E402
+from facesmith.boxes import box_iou  # noqa: E402
+from facesmith.cli import main  # noqa: E402
+from facesmith.detector import load_detector  # noqa: E402
+from facesmith.errors import TrainingError  # noqa: E402
+from facesmith.images import read_image  # noqa: E402
+from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
+from facesmith.training.crops import CropConfig  # noqa: E402
+from facesmith.training.detector import DetectorConfig, train_detector  # noqa: E402
+from facesmith.training.loop import _Training  # noqa: E402
+from facesmith.training.proposals import ProposalConfig, hold_out  # noqa: E402
+from facesmith.training.second_look import SecondLookConfig  # noqa: E402
+
+N_PHOTOS, N_FACE_FREE = 44, 8
+
+
+def draw_face(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
+    """A light disc with two eyes and a mouth."""
+    x, y, side = box[0], box[1], box[2] - box[0]
+    draw.ellipse(box, fill=(235, 200, 170))
+    for left in (0.25, 0.6):
+        draw.ellipse(
+            (x + left * side, y + 0.3 * side, x + (left + 0.15) * side, y + 0.45 * side), fill=0
+        )
+    draw.line((x + 0.3 * side, y + 0.75 * side, x + 0.7 * side, y + 0.75 * side), fill=0, width=3)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `faces.json` (COCO), `people/` and `empty/`."""
+    folder = tmp_path_factory.mktemp("photos")
+    images, annotations = [], []
+    for i in range(N_PHOTOS + N_FACE_FREE):
+        rng = np.random.default_rng(i)
+        noise = rng.integers(30, 120, (12, 16, 3)).astype(np.uint8)
+        photo = Image.fromarray(noise).resize((128, 96), Image.Resampling.BILINEAR)
+        free = i >= N_PHOTOS
+        path = folder / ("empty" if free else "people") / f"{i:02d}.png"
+        path.parent.mkdir(exist_ok=True)
+        if not free:
+            side = int(rng.integers(24, 60))
+            x, y = (int(rng.integers(0, limit - side)) for limit in (128, 96))
+            draw_face(ImageDraw.Draw(photo), (x, y, x + side, y + side))
+            images.append({"id": i, "file_name": path.name, "width": 128, "height": 96})
+            annotations.append(
+                {"id": i, "image_id": i, "category_id": 1, "bbox": [x, y, side, side]}
+            )
+        photo.save(path)
+    categories = [{"id": 1, "name": "face"}]
+    (folder / "faces.json").write_text(
+        json.dumps({"images": images, "annotations": annotations, "categories": categories})
+    )
+    return folder
+
+
+def config(epochs: int = 3) -> DetectorConfig:
+    proposals = ProposalConfig(
+        network=DetectorNetConfig(stem=8, widths=(8, 12, 16, 16), depths=(0, 0, 0)),
+        crops=CropConfig(side=64, smallest_face=16, largest_face=50),
+        batch_size=8,
+        held_out=0.2,
+    )
+    second = SecondLookConfig(batch_size=16, most_per_photo=4)
+    loop = replace(
+        proposals.loop,
+        epochs=epochs,
+        warmup_steps=5,
+        threads=1,
+        average_decay=0.9,
+        checkpoint_steps=2,
+    )
+    return DetectorConfig(
+        replace(proposals, loop=loop),
+        replace(second, loop=replace(second.loop, epochs=1, threads=1, average_decay=0.9)),
+    )
+
+
+def train(photos: Path, out: Path, settings: DetectorConfig, **options) -> dict:
+    annotated = load_annotations(photos / "faces.json", photos / "people")
+    face_free = load_face_free([photos / "empty"])
+    everything = [*annotated.photos, *face_free.photos]
+    return train_detector(everything, out, settings, quiet=True, **options)
+
+
+def weights(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(run.glob("*.onnx"))}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    run = tmp_path_factory.mktemp("undisturbed") / "run"
+    return run, train(photos, run, config())
+
+
+def test_the_run_folder_has_all_that_is_needed(undisturbed: tuple[Path, dict]) -> None:
+    run, metrics = undisturbed
+    assert metrics["photos"] == N_PHOTOS + N_FACE_FREE
+    assert metrics["photos_held_out"] == 11  # a fifth of 52, and one more: eight must show faces
+    kept = metrics["kept"]
+    assert kept == max(metrics["held_out"], key=lambda way: metrics["held_out"][way]["ap_iou40"])
+    assert (run / "second_look.onnx").exists() == (kept == "with second look")
+    assert json.loads((run / "metrics.json").read_text()) == metrics
+    written = json.loads((run / "config.json").read_text())
+    assert written["config"]["proposals"]["loop"]["seed"] == 0
+    detector = load_detector(run)
+    assert detector.min_score == metrics["held_out"][kept]["threshold"]
+    for part in ("proposals", "second-look"):
+        assert (run / part / "log.csv").is_file()
+
+
+def test_killed_at_any_step_and_resumed_ends_the_same(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proposals take 3 x 5 steps, with a checkpoint after each second one.
+
+    So the tries do steps 1 to 3, 3 to 10, and 11 to the end with the first of the second look.
+    """
+    run = tmp_path / "run"
+    step, n_left = _Training.step, 0
+
+    def mortal(self: _Training, batch: object) -> None:
+        nonlocal n_left
+        if n_left == 0:
+            raise TrainingError("killed")
+        n_left -= 1
+        step(self, batch)
+
+    monkeypatch.setattr(_Training, "step", mortal)
+    for lives in (3, 8, 6):
+        n_left = lives
+        with pytest.raises(TrainingError, match="killed"):
+            train(photos, run, config(), resume=True)
+    n_left = 10**6
+    train(photos, run, config(), resume=True)
+    assert weights(run) == weights(undisturbed[0])
+
+
+def test_photos_are_held_out_by_name_alone(photos: Path) -> None:
+    everything = load_annotations(photos / "faces.json", photos / "people").photos
+    settings = config().proposals
+    training, held_out = hold_out(everything, settings)
+    assert len(training) + len(held_out) == N_PHOTOS
+    again = hold_out(everything[::-1], settings)[1]
+    assert {photo.name for photo in held_out} == {photo.name for photo in again}
+
+
+@pytest.mark.parametrize(("n_photos", "least"), [(44, 8), (12, 3), (1, 1)])
+def test_of_few_photos_enough_with_faces_are_held_out(
+    photos: Path, n_photos: int, least: int
+) -> None:
+    people = load_annotations(photos / "faces.json", photos / "people").photos[:n_photos]
+    everything = [*people, *load_face_free([photos / "empty"]).photos]
+    _, held_out = hold_out(everything, ProposalConfig())
+    assert sum(len(photo.boxes) > 0 for photo in held_out) == least
+    assert hold_out([], ProposalConfig()) == ([], [])
+
+
+def test_other_photos_cannot_be_resumed_with(photos: Path, undisturbed: tuple[Path, dict]) -> None:
+    annotated = load_annotations(photos / "faces.json", photos / "people")
+    with pytest.raises(TrainingError, match=r"Cannot resume .*data was"):
+        train_detector(annotated.photos, undisturbed[0], config(), resume=True, quiet=True)
+
+
+def test_too_few_photos_are_named(photos: Path, tmp_path: Path) -> None:
+    few = load_annotations(photos / "faces.json", photos / "people").photos[:6]
+    with pytest.raises(TrainingError, match="needs at least 8 photos to learn from"):
+        train_detector(few, tmp_path / "run", config(), quiet=True)
+
+
+@pytest.mark.slow
+def test_a_short_training_finds_drawn_faces(photos: Path, tmp_path: Path) -> None:
+    """The best box of six of ten held-out photos lies on the face: far above chance."""
+    settings = config(epochs=120)
+    net = DetectorNetConfig(stem=8, widths=(16, 24, 32, 32), depths=(1, 1, 1))
+    settings = replace(settings, proposals=replace(settings.proposals, network=net))
+    train(photos, tmp_path / "run", settings)
+    everything = [
+        *load_annotations(photos / "faces.json", photos / "people").photos,
+        *load_face_free([photos / "empty"]).photos,
+    ]
+    held_out = [p for p in hold_out(everything, settings.proposals)[1] if len(p.boxes)]
+    detector = load_detector(tmp_path / "run")
+    hits = 0
+    for photo in held_out:
+        faces = detector(read_image(photo.path), min_score=0.05)
+        hits += len(faces) > 0 and box_iou(faces.boxes[:1], photo.boxes)[0, 0] >= 0.4
+    assert hits >= 0.6 * len(held_out)
+
+
+def test_the_command_asks_for_the_folder_of_the_photos(photos: Path, tmp_path: Path) -> None:
+    words = ["train", str(photos / "faces.json"), "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "need --images" in result.output
+    result = CliRunner().invoke(
+        main, [*words, "--images", str(photos / "people"), "--network", "compact"]
+    )
+    assert result.exit_code == 2
+    assert "--network goes with a patches file" in result.output
+
+
+@pytest.mark.slow
+def test_the_command_trains_and_detect_uses_it(photos: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["train", photos / "faces.json", "--images", photos / "people", "--negatives",
+             photos / "empty", "--out", run, "--epochs", "1", "--batch-size", "8",
+             "--threads", "1", "--json"]  # fmt: skip
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(result.stdout.splitlines()[-1])
+    assert metrics["photos"] == N_PHOTOS + N_FACE_FREE
+    again = CliRunner().invoke(main, [str(word) for word in words])
+    assert again.exit_code == 1
+    assert "--resume" in again.output
+    photo = photos / "people" / "00.png"
+    found = CliRunner().invoke(main, ["detect", str(photo), "--model", str(run), "--json"])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["width"] == 128
