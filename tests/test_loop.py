@@ -121,6 +121,11 @@ def test_two_runs_are_equal_and_a_finished_one_resumes_to_itself(tmp_path, undis
     assert all(torch.equal(again.weights[k], first.weights[k]) for k in first.weights)
 
 
+def test_batches_prepared_between_the_steps_are_the_same(tmp_path, undisturbed):
+    train(tmp_path / "run", config=replace(CONFIG, prefetch=0))
+    assert outcome(tmp_path / "run") == undisturbed
+
+
 class Killed(BaseException):
     """Stands for a kill: nothing in the code may catch it and go on."""
 

@@ -72,8 +72,14 @@ class ClassifierConfig:
         """
         config = cls(network=network)
         if network == "pointwise":
+            # Its batches are only copied: threads for that would get in the way of PyTorch's.
             loop = dataclasses.replace(
-                config.loop, epochs=30, learning_rate=1e-3, average_decay=0.0, final_fraction=1.0
+                config.loop,
+                epochs=30,
+                learning_rate=1e-3,
+                average_decay=0.0,
+                final_fraction=1.0,
+                prefetch=0,
             )
             return dataclasses.replace(
                 config, loop=loop, weight_decay=0.0, label_smoothing=0.0, augmentation=None

@@ -52,7 +52,7 @@ class LoopConfig:
     checkpoint_seconds: float = 60.0  # at most this much work is done again after a kill
     checkpoint_steps: int = 0  # steps after which to checkpoint, whatever the clock says; 0: never
     time_limit: float = 0.0  # seconds after which to stop at the next step; 0: none
-    prefetch: int = 2  # batches prepared ahead, each in its own thread
+    prefetch: int = 2  # batches prepared ahead, each in its own thread; 0: none, between steps
     threads: int = 0  # of PyTorch; 0: one per core that this process may use
     precision: str = "auto"  # "auto", "bf16-mixed" or "32-true", as Lightning Fabric names them
     accelerator: str = "auto"  # "auto", "cpu", "cuda" or "mps", as Lightning Fabric names them
@@ -424,12 +424,15 @@ def _batches(task: Task, config: LoopConfig, progress: _Progress) -> Iterator[It
         for epoch in range(first_epoch, config.epochs)
         for step in range(first_step if epoch == first_epoch else 0, task.steps_per_epoch)
     )
-    pool = ThreadPoolExecutor(max_workers=max(config.prefetch, 1))
+    if not config.prefetch:
+        yield (task.batch(*position) for position in positions)
+        return
+    pool = ThreadPoolExecutor(max_workers=config.prefetch)
     waiting: deque[Future[Any]] = deque()
 
     def ahead() -> Iterator[Any]:
         while True:
-            while len(waiting) < max(config.prefetch, 1):
+            while len(waiting) < config.prefetch:
                 position = next(positions, None)
                 if position is None:
                     break
