@@ -24,7 +24,11 @@ Made from the help texts by `python docs/make_cli.py`; a test sees to it that it
 def reference() -> str:
     """The whole page."""
     group = click.Context(
-        main, info_name="facesmith", max_content_width=WIDTH, terminal_width=WIDTH
+        main,
+        info_name="facesmith",
+        max_content_width=WIDTH,
+        terminal_width=WIDTH,
+        **main.context_settings,
     )
     parts = [INTRODUCTION, _section("facesmith", main.get_help(group))]
     for name in COMMANDS:
