@@ -39,9 +39,8 @@ N_JUDGED = 1_200  # rows: each of the faces about twice, and as many patches tha
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    beside = ROOT.parent / "shared" / "photos"
     parser.add_argument(
-        "--photos", type=Path, default=Path(os.environ.get("FACESMITH_PHOTOS", beside))
+        "--photos", type=Path, default=os.environ.get("FACESMITH_PHOTOS"), help="see above"
     )
     parser.add_argument("--network", action="append", help="may be repeated; default: all")
     parser.add_argument("--threads", type=int, default=2)
@@ -49,7 +48,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keep patches and run folders here")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/classifier.json")
     arguments = parser.parse_args()
-    if not arguments.photos.is_dir():
+    if arguments.photos is None or not arguments.photos.is_dir():
         parser.error(f"no photos in {arguments.photos}; pass --photos or set FACESMITH_PHOTOS")
     with tempfile.TemporaryDirectory() as temporary:
         result = measure(arguments, arguments.work or Path(temporary))

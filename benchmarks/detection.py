@@ -101,9 +101,8 @@ def _checksums(weights: Path) -> dict[str, str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    beside = ROOT.parent / "shared"
     parser.add_argument(
-        "--photos", type=Path, default=Path(os.environ.get("FACESMITH_PHOTOS", beside / "photos"))
+        "--photos", type=Path, default=os.environ.get("FACESMITH_PHOTOS"), help="see above"
     )
     parser.add_argument("--model", help="default: the shipped weights")
     parser.add_argument("--peer", action="append", metavar="NAME=PATH", help="weights of a YuNet")
@@ -111,11 +110,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/detection.json")
     arguments = parser.parse_args()
-    if arguments.peer is None:
-        peers = Path(os.environ.get("FACESMITH_PEERS", beside / "peers"))
-        paths = (peers / f"{name}.onnx" for name in ("yunet_n", "yunet_s"))
-        arguments.peer = [f"{path.stem}={path}" for path in paths if path.is_file()]
-    if not arguments.photos.is_dir():
+    arguments.peer = arguments.peer or []
+    if arguments.photos is None or not arguments.photos.is_dir():
         parser.error(f"no photos in {arguments.photos}; pass --photos or set FACESMITH_PHOTOS")
     return arguments
 
