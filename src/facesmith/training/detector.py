@@ -80,11 +80,11 @@ def train_detector(
 
     training, held_out = hold_out(photos, config.proposals)
     detector = Detector(detector_path, threads=1)
+    learned, judged = (Photos(chosen, config.proposals) for chosen in (training, held_out))
     parts = []
-    for name, chosen in (("training", training), ("held-out", held_out)):
+    for name, chosen in (("training", learned), ("held-out", judged)):
         progress = _with_bar(f"Patches of {name} photos", quiet)
-        chosen_photos = Photos(chosen, config.proposals)
-        parts.append(collect_patches(detector, chosen_photos, config.second_look, progress))
+        parts.append(collect_patches(detector, chosen, config.second_look, progress))
     look = SecondLookTask(parts[0], parts[1], config.second_look)
     _say(f"Second look: {len(parts[0].labels)} patches.", quiet)
     second = _train(look, config.second_look.loop, run, "second-look", described, resume, quiet)
@@ -92,17 +92,13 @@ def train_detector(
     export_second_look(look.network, run.path / SECOND_LOOK_FILE)
 
     # The second look stays only where it pays: both ways are calibrated and judged.
-    judged = Photos(held_out, config.proposals)
     candidate_score = config.second_look.candidate_score
     ways: dict[str, tuple[Calibration, dict[str, float]]] = {}
     for way, second_look in (
         ("proposals alone", None),
         ("with second look", SecondLook(run.path / SECOND_LOOK_FILE)),
     ):
-        export_proposals(proposals.network, detector_path, Calibration())
-        logits = held_out_logits(
-            Detector(detector_path, threads=1), second_look, judged, candidate_score
-        )
+        logits = held_out_logits(detector, second_look, judged, candidate_score)
         calibration = fit_calibration(*logits, second_look is not None, candidate_score)
         export_proposals(proposals.network, detector_path, calibration)
         ways[way] = calibration, judge(Detector(detector_path, threads=1), judged)
