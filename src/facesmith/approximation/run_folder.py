@@ -6,7 +6,6 @@ import csv
 import io
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from facesmith._version import __version__
 from facesmith.approximation.experiment import Approximation, ApproximationReport
 from facesmith.errors import TrainingError
+from facesmith.event_file import EventFile
 from facesmith.files import write_bytes, write_json
 
 _CONFIG = "config.json"
@@ -137,18 +137,12 @@ def _write_plots(report: ApproximationReport, path: Path) -> None:
 
 def _write_tensorboard(approximation: Approximation, path: Path) -> None:
     """Runs `train` and `validation` with the scalar `epoch_mae` (or `iteration_mae`), as Keras."""
-    # TensorBoard's own writer: the one in PyTorch would load PyTorch.
-    from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415
-    from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter  # noqa: PLC0415
-
     tag = f"{approximation.history.step_name}_mae"
     for part, curve in (
         ("train", approximation.history.train),
         ("validation", approximation.history.validation),
     ):
-        writer = EventFileWriter(str(path / part))
+        events = EventFile(path / part)
         for index, value in enumerate(curve.tolist()):
-            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
-            writer.add_event(Event(wall_time=time.time(), step=index + 1, summary=summary))
-        writer.close()
+            events.write(index + 1, {tag: value})
+        events.close()
