@@ -28,6 +28,18 @@ def drawn_patches(n_photos: int, seed: int = 0) -> Patches:
     )
 
 
+def part_of(rows: Patches, keep: npt.NDArray[np.generic]) -> Patches:
+    """Only the rows that `keep` picks out, by number or by truth."""
+    return Patches(
+        rows.images[keep],
+        rows.labels[keep],
+        rows.photo_indices[keep],
+        rows.photo_names,
+        rows.splits[keep],
+        rows.kinds[keep],
+    )
+
+
 def save_drawn(path: Path, n_photos: int, seed: int = 0) -> Path:
     """The same as a file."""
     save_patches(path, drawn_patches(n_photos, seed))

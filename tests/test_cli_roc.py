@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("torch")
 
-from drawn_rows import drawn_patches, save_drawn  # noqa: E402
+from drawn_rows import drawn_patches, part_of, save_drawn  # noqa: E402
 from facesmith.classifier import load_classifier  # noqa: E402
 from facesmith.cli import main  # noqa: E402
-from facesmith.patches import Patches, save_patches  # noqa: E402
+from facesmith.patches import save_patches  # noqa: E402
 from oracles import pairwise_auc  # noqa: E402
 
 
@@ -177,14 +177,3 @@ def test_a_wrong_command_line_is_exit_code_2(run, words, message):
     result = roc(run, *words)
     assert result.exit_code == 2
     assert message in result.stderr
-
-
-def part_of(rows: Patches, keep: Any) -> Patches:
-    return Patches(
-        rows.images[keep],
-        rows.labels[keep],
-        rows.photo_indices[keep],
-        rows.photo_names,
-        rows.splits[keep],
-        rows.kinds[keep],
-    )

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 torch = pytest.importorskip("torch")
 
-from drawn_rows import drawn_patches, save_drawn  # noqa: E402
+from drawn_rows import drawn_patches, part_of, save_drawn  # noqa: E402
 from facesmith.classifier import load_classifier  # noqa: E402
 from facesmith.cli import main  # noqa: E402
 from facesmith.networks.classifiers import build_classifier  # noqa: E402
@@ -370,14 +370,7 @@ def test_rows_of_one_label_only_are_refused(tmp_path):
     path = tmp_path / "no-others.npz"
     save_patches(
         path,
-        type(rows)(
-            rows.images[keep],
-            rows.labels[keep],
-            rows.photo_indices[keep],
-            rows.photo_names,
-            rows.splits[keep],
-            rows.kinds[keep],
-        ),
+        part_of(rows, keep),
     )
     result = train(path, tmp_path / "run")
     assert result.exit_code == 1
