@@ -27,3 +27,7 @@ class TrainingError(FacesmithError):
 
 class TableError(FacesmithError):
     """A table of points, or one value in it, cannot be used."""
+
+
+class DetectionsError(FacesmithError):
+    """What a detector found, or one entry of it, cannot be used."""
