@@ -144,6 +144,22 @@ def test_coco_crowds_are_ignored_boxes(tmp_path: Path, images: Path) -> None:
     assert load_annotations(path, images).n_faces == 1
 
 
+def test_coco_attributes_are_kept_in_words(tmp_path: Path, images: Path) -> None:
+    said = {"mask": "with_mask", "occluded": True, "truncated": False, "rotation": 0.5, "note": ""}
+    masked = {"bbox": [1, 2, 3, 4], "attributes": said}
+    bare, listed = [10, 20, 30, 40], {"bbox": [60, 20, 30, 40], "attributes": ["mask"]}
+    empty = {"bbox": [5, 5, 0, 5], "attributes": {"mask": "left_out"}}
+    path = coco(tmp_path / "f.json", {"a.jpg": [empty, masked, bare, listed], "c.jpg": []})
+    photo, face_free = load_annotations(path, images).photos
+    expected = {"mask": "with_mask", "occluded": "yes", "truncated": "no"}
+    assert photo.attributes == (expected, {}, {})
+    assert face_free.attributes == ()
+    write_coco(tmp_path / "again.json", [photo])
+    assert load_annotations(tmp_path / "again.json", images).photos[0].attributes == (
+        photo.attributes
+    )
+
+
 def test_coco_is_the_same_after_writing_and_reading(tmp_path: Path, images: Path) -> None:
     crowd = {"bbox": [1, 2, 3, 4], "iscrowd": 1}
     path = coco(tmp_path / "f.json", {"a.jpg": [[1.5, 2, 30.25, 40], crowd], "c.jpg": []})
@@ -757,3 +773,10 @@ def test_progress_is_called_once_a_photo(tmp_path: Path, images: Path) -> None:
 def test_annotated_photos_are_checked(boxes: Any, ignored: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         AnnotatedPhoto(Path("a.jpg"), np.array(boxes), np.array(ignored, bool), "a.jpg", 10, 10)
+
+
+def test_attributes_belong_to_boxes() -> None:
+    boxes, ignored = np.float32([[0, 0, 5, 5]]), np.zeros(1, bool)
+    assert AnnotatedPhoto(Path("a.jpg"), boxes, ignored, "a.jpg", 10, 10).attributes == ({},)
+    with pytest.raises(ValueError, match="must have 1 entries, one per box, or none; got 2"):
+        AnnotatedPhoto(Path("a.jpg"), boxes, ignored, "a.jpg", 10, 10, attributes=({}, {}))

@@ -26,7 +26,8 @@ from facesmith.errors import AnnotationError
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
     """Photos of a COCO file, in the order of its `images`.
 
-    `iscrowd`, and the key `ignore` that some tools add, make a box ignored.
+    `iscrowd`, and the key `ignore` that some tools add, make a box ignored. Of `attributes`, which
+    CVAT and others write, words are kept, and true and false as `yes` and `no`; numbers are not.
 
     Args:
         path: The JSON file.
@@ -73,7 +74,8 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
 def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
     """Write annotated photos as COCO JSON with the one category `face`.
 
-    Ignored boxes are written with `iscrowd` 1. Reading the file again gives the same boxes.
+    Ignored boxes are written with `iscrowd` 1, attributes as they are. Reading the file again gives
+    the same boxes.
 
     Args:
         path: The file to write; an existing one is replaced.
@@ -90,7 +92,9 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
                 "height": photo.height,
             }
         )
-        for box, ignored in zip(photo.boxes.tolist(), photo.ignored.tolist(), strict=True):
+        for box, ignored, attributes in zip(
+            photo.boxes.tolist(), photo.ignored.tolist(), photo.attributes, strict=True
+        ):
             x, y, width, height = box[0], box[1], box[2] - box[0], box[3] - box[1]
             annotations.append(
                 {
@@ -100,6 +104,7 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
                     "bbox": [x, y, width, height],
                     "area": width * height,
                     "iscrowd": int(ignored),
+                    **({"attributes": dict(attributes)} if attributes else {}),
                 }
             )
     content = {
@@ -183,7 +188,21 @@ def _read_annotation(
     except OverflowError:  # JSON allows whole numbers of any length
         x = y = width = height = inf
     ignored = bool(annotation.get("iscrowd")) or bool(annotation.get("ignore"))
-    entry.boxes.append(BoxEntry(where, (x, y, x + width, y + height), ignored))
+    attributes = _words(annotation.get("attributes"))
+    entry.boxes.append(BoxEntry(where, (x, y, x + width, y + height), ignored, attributes))
+
+
+def _words(attributes: Any) -> dict[str, str]:
+    """What `attributes` says in words."""
+    if not isinstance(attributes, dict):
+        return {}
+    words: dict[str, str] = {}
+    for name, value in attributes.items():
+        if isinstance(value, bool):
+            words[name] = "yes" if value else "no"
+        elif isinstance(value, str) and value:
+            words[name] = value
+    return words
 
 
 def _size(width: Any, height: Any) -> tuple[int, int] | None:

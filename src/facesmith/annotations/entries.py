@@ -6,7 +6,7 @@ with a box or a photo, whichever format it came from, is checked here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path, PurePosixPath
@@ -29,6 +29,7 @@ class BoxEntry:
     where: str
     corners: tuple[float, float, float, float]
     ignored: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -134,7 +135,7 @@ def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> Annota
             "photo",
         )
         return None
-    corners, ignored, complete = [], [], entry.complete
+    corners, ignored, attributes, complete = [], [], [], entry.complete
     seen: dict[tuple[float, ...], str] = {}
     for box in entry.boxes:
         if box.corners in seen:
@@ -147,6 +148,7 @@ def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> Annota
         else:
             corners.append(kept)
             ignored.append(box.ignored)
+            attributes.append(box.attributes)
     return AnnotatedPhoto(
         path=path,
         boxes=np.array(corners, np.float32).reshape(-1, 4),
@@ -156,6 +158,7 @@ def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> Annota
         height=size_wh[1],
         complete=complete,
         where=entry.where,
+        attributes=tuple(attributes),
     )
 
 

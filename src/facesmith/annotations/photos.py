@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,6 +45,8 @@ class AnnotatedPhoto:
         complete: `False` when a box of this photo had to be left out. A face may then be where
             no box says so, and its surroundings are no safe background.
         where: File and entry that it was read from, for messages.
+        attributes: What the annotations say further of each box, one mapping of names to words a
+            box, e.g. `{"mask": "with_mask"}`; empty mappings where they say nothing.
 
     Raises:
         ValueError: If the arrays disagree, or a box is not finite, has no area, or leaves the
@@ -58,6 +61,7 @@ class AnnotatedPhoto:
     height: int
     complete: bool = True
     where: str = ""
+    attributes: tuple[Mapping[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float32)
@@ -67,6 +71,12 @@ class AnnotatedPhoto:
         if ignored.shape != (len(boxes),):
             raise ValueError(
                 f"`ignored` must have shape ({len(boxes)},), one per box; got {ignored.shape}."
+            )
+        attributes = tuple(self.attributes) or tuple({} for _ in boxes)
+        if len(attributes) != len(boxes):
+            raise ValueError(
+                f"`attributes` must have {len(boxes)} entries, one per box, or none; got "
+                f"{len(attributes)}."
             )
         limit = np.array([self.width, self.height], np.float32)
         inside = (boxes[:, :2] >= 0) & (boxes[:, 2:] <= limit) & (boxes[:, :2] < boxes[:, 2:])
@@ -79,6 +89,7 @@ class AnnotatedPhoto:
         ignored.setflags(write=False)
         object.__setattr__(self, "boxes", boxes)
         object.__setattr__(self, "ignored", ignored)
+        object.__setattr__(self, "attributes", attributes)
 
 
 @dataclass(frozen=True)
