@@ -3,19 +3,34 @@
 A detection is compared with the photo's faces in order of falling score, each face matched at
 most once, by the best overlap among the faces still free. A detection that matches no free face,
 but overlaps an ignored one (marked so, or lower than the smallest height that counts), is dropped:
-neither right nor wrong. The rest is false.
+neither right nor wrong. The rest is false. `facesmith.evaluation.coco` has the rule of COCO, which
+differs in small ways.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from facesmith.boxes import box_iou
-from facesmith.faces import Faces
+
+
+class ScoredBoxes(Protocol):
+    """What is compared with the faces: `Faces`, or `Detections`, whose scores are any numbers."""
+
+    @property
+    def boxes(self) -> npt.NDArray[np.floating]:
+        """Boxes `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels."""
+
+    @property
+    def scores(self) -> npt.NDArray[np.floating]:
+        """Scores `(n,)`, finite."""
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,7 @@ class PrecisionRecall:
     """The curve over all thresholds, from the highest score to the lowest.
 
     Attributes:
-        scores: Scores of the detections that count, falling, float32 `(n,)`.
+        scores: Scores of the detections that count, falling, `(n,)`, in the type they came in.
         precision: Of the detections with at least that score, float64 `(n,)`.
         recall: Of the faces that count, float64 `(n,)`; NaN where there is no face.
         false_per_photo: False boxes a photo at that score, float64 `(n,)`.
@@ -39,7 +54,7 @@ class PrecisionRecall:
         n_photos: Photos.
     """
 
-    scores: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.floating]
     precision: npt.NDArray[np.float64]
     recall: npt.NDArray[np.float64]
     false_per_photo: npt.NDArray[np.float64]
@@ -83,7 +98,7 @@ class PrecisionRecall:
 
 def precision_recall(
     truths: Sequence[AnnotatedFaces],
-    found: Sequence[Faces],
+    found: Sequence[ScoredBoxes],
     *,
     iou_threshold: float = 0.5,
     min_height: float = 0.0,
@@ -103,7 +118,7 @@ def precision_recall(
         raise ValueError(
             f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
         )
-    scores: list[npt.NDArray[np.float32]] = []
+    scores: list[npt.NDArray[np.floating]] = []
     hits: list[npt.NDArray[np.bool_]] = []
     n_faces = 0
     for truth, faces in zip(truths, found, strict=True):
@@ -134,7 +149,7 @@ def precision_recall(
 def match_faces(
     boxes: npt.NDArray[np.float32],
     ignored: npt.NDArray[np.bool_],
-    faces: Faces,
+    faces: ScoredBoxes,
     iou_threshold: float,
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Match the detections of one photo with its faces, best score first.

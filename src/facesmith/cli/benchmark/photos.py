@@ -187,3 +187,17 @@ def progress_bar(n_photos: int, quiet: bool) -> Iterator[Callable[[], object]]:
         return
     with click.progressbar(length=n_photos, label="Photos", file=sys.stderr) as bar:
         yield lambda: bar.update(1)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for what is written, and those above it.
+
+    Raises:
+        FacesmithError: If that is not possible.
+    """
+    from facesmith.files import write_error  # noqa: PLC0415 - see `cli`
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error

@@ -1,0 +1,295 @@
+"""The rule of COCO for average precision, and the figures of `facesmith benchmark coco`.
+
+How COCO differs from `facesmith.evaluation.average_precision`, the rule of VOC 2010:
+
+- The area under the curve is the mean of the precision at 101 recalls, 0, 0.01 ... 1, not the sum
+  over every step.
+- Only the best 100 detections of a photo count.
+- Equal scores enter one after the other, in the order given, not together. So the order of a file
+  can change the figure.
+- A detection that no face takes is dropped where an ignored region covers it: its overlap is the
+  part of the *detection's* area that lies inside, not the intersection over union.
+- A face that is too low takes one detection at most, as any other face does; but a detection that
+  nothing takes and that is too low itself is dropped too.
+- Of two faces with the same overlap the later takes the detection.
+
+Source:
+    The COCO detection evaluation, cocodataset.org, "Detection Evaluate", and its program
+    `pycocotools`, with which the figures agree. COCO bounds faces by their area, we by their
+    height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation.average_precision import (
+    AnnotatedFaces,
+    PrecisionRecall,
+    ScoredBoxes,
+    precision_recall,
+)
+from facesmith.evaluation.detections import Detections
+
+Rule = Literal["voc", "coco"]
+RULES: tuple[Rule, ...] = ("voc", "coco")
+IOU_THRESHOLDS = (0.5, 0.4)
+COCO_MAX_DETECTIONS = 100
+FALSE_BOXES_A_PHOTO = (0.1, 1.0)  # at which recall is given
+_RECALLS = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoScores:
+    """How good detections are.
+
+    Attributes:
+        scored: What was scored, in words.
+        rule: `voc` or `coco`.
+        min_height: Faces lower than this, in pixels, were ignored.
+        max_detections: How many detections of a photo count, best first; `None`: all.
+        n_ignored: Faces that do not count.
+        n_detections: Detections, before any are dropped.
+        average_precision: By IoU threshold; NaN without faces.
+        curves: By IoU threshold.
+    """
+
+    scored: str
+    rule: Rule
+    min_height: float
+    max_detections: int | None
+    n_ignored: int
+    n_detections: int
+    average_precision: dict[float, float]
+    curves: dict[float, PrecisionRecall]
+
+    @property
+    def n_photos(self) -> int:
+        """Photos."""
+        return next(iter(self.curves.values())).n_photos
+
+    @property
+    def n_faces(self) -> int:
+        """Faces that count."""
+        return next(iter(self.curves.values())).n_faces
+
+    def recall(self, iou_threshold: float) -> float:
+        """Part of the faces that any detection found; NaN without faces."""
+        return self.curves[iou_threshold].recall_at(np.inf)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the keys of IoU thresholds are texts, an undefined figure `None`.
+
+        Example: `{"ap": {"0.5": 0.91, "0.4": 0.96}, "photos": 458, ...}`.
+        """
+        return {
+            "scored": self.scored,
+            "rule": self.rule,
+            "min_height": self.min_height,
+            "max_detections": self.max_detections,
+            "photos": self.n_photos,
+            "faces": self.n_faces,
+            "ignored_faces": self.n_ignored,
+            "detections": self.n_detections,
+            "ap": {str(iou): _or_none(ap) for iou, ap in self.average_precision.items()},
+            "recall": {str(iou): _or_none(self.recall(iou)) for iou in self.curves},
+            "recall_at_false_per_photo": {
+                str(iou): {
+                    str(allowed): _or_none(curve.recall_at(allowed))
+                    for allowed in FALSE_BOXES_A_PHOTO
+                }
+                for iou, curve in self.curves.items()
+            },
+        }
+
+
+def score_photos(
+    photos: Sequence[AnnotatedPhoto],
+    found: Sequence[ScoredBoxes],
+    scored: str = "detections",
+    *,
+    iou_thresholds: Sequence[float] = IOU_THRESHOLDS,
+    min_height: float = 0.0,
+    rule: Rule = "voc",
+    max_detections: int | None = None,
+) -> PhotoScores:
+    """Average precision and recall of what was found in annotated photos.
+
+    Args:
+        photos: The photos.
+        found: The detections of each photo, same order.
+        scored: What was scored, in words.
+        iou_thresholds: A match needs at least this overlap; one figure for each, in (0, 1].
+        min_height: Faces lower than this, in pixels, are ignored.
+        rule: `voc` or `coco`, see above.
+        max_detections: How many detections of a photo count, best first; `None`: all by the rule
+            of VOC, 100 by that of COCO.
+
+    Raises:
+        ValueError: If the lengths differ or an argument is out of range.
+    """
+    if rule not in RULES:
+        raise ValueError(f"`rule` must be voc or coco; got rule={rule!r}.")
+    if not iou_thresholds or not all(0 < iou <= 1 for iou in iou_thresholds):
+        raise ValueError(
+            f"`iou_thresholds` must be fractions above 0, up to 1; got {list(iou_thresholds)}."
+        )
+    truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
+    if max_detections is None and rule == "coco":
+        max_detections = COCO_MAX_DETECTIONS
+    kept = found if max_detections is None else [_best(each, max_detections) for each in found]
+    compare = coco_precision_recall if rule == "coco" else precision_recall
+    curves = {
+        float(iou): compare(truths, kept, iou_threshold=float(iou), min_height=min_height)
+        for iou in iou_thresholds
+    }
+    figures = {
+        iou: mean_precision(curve) if rule == "coco" else curve.average_precision
+        for iou, curve in curves.items()
+    }
+    n_boxes = sum(len(truth.boxes) for truth in truths)
+    n_faces = next(iter(curves.values())).n_faces
+    return PhotoScores(
+        scored,
+        rule,
+        min_height,
+        max_detections,
+        n_boxes - n_faces,
+        sum(len(each) for each in found),
+        figures,
+        curves,
+    )
+
+
+def coco_precision_recall(
+    truths: Sequence[AnnotatedFaces],
+    found: Sequence[ScoredBoxes],
+    *,
+    iou_threshold: float = 0.5,
+    min_height: float = 0.0,
+) -> PrecisionRecall:
+    """The curve by the rule of COCO, of all detections given; one point a detection.
+
+    Args:
+        truths: The annotated faces of each photo. Those marked ignored are regions (`iscrowd`).
+        found: The detections of each photo, same order.
+        iou_threshold: A match needs at least this overlap, in (0, 1].
+        min_height: Faces lower than this, in pixels, are ignored.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+    if len(truths) != len(found):
+        raise ValueError(
+            f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
+        )
+    scores: list[npt.NDArray[np.floating]] = [np.zeros(0, np.float32)]
+    hits = [np.zeros(0, bool)]
+    n_faces = 0
+    for truth, detections in zip(truths, found, strict=True):
+        heights = truth.boxes[:, 3].astype(np.float64) - truth.boxes[:, 1]
+        n_faces += int((~truth.ignored & (heights >= min_height)).sum())
+        counts, hit = _match(truth, heights < min_height, detections, iou_threshold, min_height)
+        scores.append(detections.scores[counts])
+        hits.append(hit[counts])
+    all_scores = np.concatenate(scores)
+    order = np.argsort(-all_scores, kind="stable")
+    hit = np.concatenate(hits)[order]
+    true, false = np.cumsum(hit), np.cumsum(~hit)
+    return PrecisionRecall(
+        scores=all_scores[order],
+        precision=true / np.maximum(true + false, 1),
+        recall=true / n_faces if n_faces else np.full(len(true), np.nan),
+        false_per_photo=false / max(len(truths), 1),
+        n_faces=n_faces,
+        n_photos=len(truths),
+    )
+
+
+def mean_precision(curve: PrecisionRecall) -> float:
+    """Average precision by the rule of COCO: mean of the falling precision at 101 recalls.
+
+    A recall that is never reached has precision 0. NaN without faces.
+    """
+    if curve.n_faces == 0:
+        return float("nan")
+    envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
+    reached = np.searchsorted(curve.recall, _RECALLS, side="left")
+    return float(np.append(envelope, 0.0)[reached].mean())
+
+
+def _match(
+    truth: AnnotatedFaces,
+    low: npt.NDArray[np.bool_],
+    detections: ScoredBoxes,
+    iou_threshold: float,
+    min_height: float,
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Per detection, bool: whether it counts, and whether it matched a face that counts."""
+    boxes = detections.boxes.astype(np.float64)
+    overlap = _overlaps(boxes, truth.boxes.astype(np.float64), truth.ignored)
+    least = min(iou_threshold, 1 - 1e-10)  # COCO's, so that rounding leaves a threshold of 1 usable
+    counts = np.ones(len(boxes), bool)
+    hit = np.zeros(len(boxes), bool)
+    free = ~truth.ignored & ~low
+    absorbing = truth.ignored | low
+    for i in np.argsort(-detections.scores, kind="stable"):
+        face = _last_best(np.where(free, overlap[i], -1), least)
+        if face is not None:
+            hit[i] = True
+            free[face] = False
+            continue
+        face = _last_best(np.where(absorbing, overlap[i], -1), least)
+        if face is not None:
+            counts[i] = False
+            absorbing[face] = truth.ignored[face]  # a region absorbs any number, a low face one
+        elif boxes[i, 3] - boxes[i, 1] < min_height:
+            counts[i] = False
+    return counts, hit
+
+
+def _last_best(overlap: npt.NDArray[np.float64], least: float) -> int | None:
+    """Index of the largest overlap, the last of equals, if it is large enough."""
+    if not len(overlap):
+        return None
+    best = len(overlap) - 1 - int(overlap[::-1].argmax())
+    return best if overlap[best] >= least else None
+
+
+def _overlaps(
+    boxes: npt.NDArray[np.float64],
+    faces: npt.NDArray[np.float64],
+    regions: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.float64]:
+    """IoU `(n, m)`, and for regions the part of the box's area inside.
+
+    In float64, unlike `box_iou`: pycocotools computes so, and a rounding decides at the threshold.
+    """
+    low = np.maximum(boxes[:, None, :2], faces[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], faces[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    box_areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None]
+    face_areas = np.prod(faces[:, 2:] - faces[:, :2], axis=1)[None]
+    whole = np.where(regions, box_areas, box_areas + face_areas - shared)
+    overlap = np.zeros(shared.shape)
+    np.divide(shared, whole, out=overlap, where=whole > 0)
+    return overlap
+
+
+def _best(detections: ScoredBoxes, n: int) -> ScoredBoxes:
+    """The best detections of a photo, best first."""
+    order = np.argsort(-detections.scores, kind="stable")[:n]
+    return Detections(
+        detections.boxes[order].astype(np.float64), detections.scores[order].astype(np.float64)
+    )
+
+
+def _or_none(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return value if np.isfinite(value) else None
