@@ -163,18 +163,19 @@ def match_faces(
     Returns:
         Per detection, bool: whether it counts at all, and whether it matched a face that counts.
     """
-    counts = np.ones(len(faces), bool)
     hit = np.zeros(len(faces), bool)
-    if len(boxes) == 0:
-        return counts, hit
-    overlap = box_iou(faces.boxes, boxes)
-    free = ~ignored
-    for i in np.argsort(-faces.scores, kind="stable"):
-        candidates = np.where(free, overlap[i], 0)
-        best = int(candidates.argmax())
-        if candidates[best] >= iou_threshold:
+    enough = box_iou(faces.boxes, boxes)
+    enough[enough < iou_threshold] = 0
+    # Only pairs that overlap enough are looked at, of which even thousands of boxes have few: the
+    # best score first, of one detection the best overlap first, of equals the first face.
+    found, face = np.nonzero(enough)
+    rank = np.empty(len(faces), np.intp)
+    rank[np.argsort(-faces.scores, kind="stable")] = np.arange(len(faces))
+    order = np.lexsort((face, -enough[found, face], rank[found]))
+    free = (~ignored).tolist()
+    for i, j in zip(found[order].tolist(), face[order].tolist(), strict=True):
+        if free[j] and not hit[i]:
             hit[i] = True
-            free[best] = False
-        elif ignored.any() and overlap[i][ignored].max() >= iou_threshold:
-            counts[i] = False
+            free[j] = False
+    counts = hit | ~enough[:, ignored].any(axis=1)
     return counts, hit

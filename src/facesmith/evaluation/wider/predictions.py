@@ -125,8 +125,10 @@ def _read(path: Path) -> Table:
             f"{place} line {number}: expected {count} lines of boxes, as the count says, got "
             f"{len(rows)}."
         )
-    values = [_row(f"{place} line {i}", line) for i, line in rows]
-    return np.array(values, np.float64).reshape(-1, 5)
+    table = _table([line for _, line in rows])
+    if table is None:  # rare: read line by line, to name the one that is wrong
+        table = np.array([_row(f"{place} line {i}", line) for i, line in rows], np.float64)
+    return table
 
 
 def _check_name(where: str, text: str, expected: str) -> None:
@@ -138,6 +140,19 @@ def _check_name(where: str, text: str, expected: str) -> None:
             f"{where}: expected the name of the image, {expected}, got {text[:80]!r}. Are the "
             "files mixed up?"
         )
+
+
+def _table(lines: Sequence[str]) -> Table | None:
+    """All lines at once, which is ten times as fast; `None` if any is not as expected."""
+    words = [line.split() for line in lines]
+    if any(len(row) != 5 for row in words) or any("_" in line for line in lines):
+        return None
+    try:
+        table = np.array([float(word) for row in words for word in row]).reshape(-1, 5)
+    except ValueError:
+        return None
+    usable = np.isfinite(table).all() and (abs(table[:, :4]) <= _FARTHEST).all()
+    return table if usable and (table[:, 2:4] >= 0).all() else None
 
 
 def _row(where: str, text: str) -> list[float]:

@@ -1,0 +1,252 @@
+"""`facesmith benchmark wider`: average precision on WIDER FACE, easy, medium and hard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facesmith.cli.benchmark.coco import LEAST_SCORE
+from facesmith.cli.benchmark.photos import make_folder, progress_bar
+from facesmith.cli.warned import warnings_in_words
+from facesmith.errors import ImageError
+
+if TYPE_CHECKING:
+    from facesmith.detector import Detector
+    from facesmith.evaluation.wider import WiderImage, WiderScores
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--ground-truth",
+    required=True,
+    type=_FOLDER,
+    help="Folder of wider_face_val.mat and wider_easy_val.mat, _medium_, _hard_.",
+)
+@click.option(
+    "--predictions",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="What a detector found: a folder an event, a text file an image. With --images, the "
+    "folder to write.  [default: predictions in --out]",
+)
+@click.option(
+    "--images",
+    type=_FOLDER,
+    help="Folder of the images, WIDER_val/images: run facesmith's detector on them first.",
+)
+@click.option(
+    "--model",
+    metavar="FILE_OR_RUN",
+    type=click.Path(exists=True, path_type=Path),
+    help="With --images: a detector.onnx or the run folder of a training.  "
+    "[default: the weights that come along]",
+)
+@click.option(
+    "--scale",
+    type=click.FloatRange(0, 2, min_open=True),
+    help="With --images: factor by which images are scaled before the network sees them.",
+)
+@click.option(
+    "--min-face",
+    type=click.FloatRange(0, min_open=True),
+    metavar="PX",
+    help="With --images, another way to set the scale: height of the smallest face to look for.  "
+    "[default: as `facesmith detect`]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="CPU threads of the detector.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["common", "strict"]),
+    default="common",
+    show_default=True,
+    help="common: the figures that everybody quotes. strict: without that program's quirks.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for wider.json, with the curves, and precision_recall.png.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+def wider(
+    ground_truth: Path,
+    predictions: Path | None,
+    images: Path | None,
+    model: Path | None,
+    scale: float | None,
+    min_face: float | None,
+    threads: int,
+    protocol: str,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Average precision on WIDER FACE: easy, medium and hard.
+
+    Scores the predictions of any detector on the validation set, in the official form, as the
+    program does that published figures come from. With --images, facesmith's own detector is run
+    and its predictions are written first.
+
+    \b
+    Example:
+      facesmith benchmark wider --ground-truth ground_truth/ --predictions predictions/
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.evaluation.wider import (  # noqa: PLC0415 - `--help` is quick
+        evaluate_wider,
+        read_ground_truth,
+        read_predictions,
+    )
+
+    if images is None:
+        for name, value in (("model", model), ("scale", scale), ("min-face", min_face)):
+            if value is not None:
+                raise click.UsageError(f"--{name} goes with --images, on which a detector is run.")
+        if predictions is None:
+            raise click.UsageError(
+                "Pass --predictions, what a detector found, or --images to run one."
+            )
+        if not predictions.is_dir():
+            raise click.UsageError(f"--predictions: the folder {predictions} does not exist.")
+    elif scale is not None and min_face is not None:
+        raise click.UsageError("Pass either --scale or --min-face.")
+    truth = read_ground_truth(ground_truth)
+    image_scale = None
+    if images is not None:
+        predictions = _folder_to_write(predictions, out)
+        image_scale = _detect(
+            truth, images, predictions, model, scale, min_face, threads, quiet=quiet
+        )
+    assert predictions is not None
+    with warnings_in_words():
+        scores = evaluate_wider(
+            truth,
+            read_predictions(predictions, truth),
+            "strict" if protocol == "strict" else "common",
+        )
+    values = {
+        "scored": predictions.as_posix(),
+        **scores.to_dict(),
+        "image_scale": image_scale and {"min": image_scale[0], "max": image_scale[1]},
+    }
+    if out is not None:
+        _write(scores, values, out)
+    if as_json:
+        click.echo(json.dumps(values))
+    elif not quiet:
+        _print(scores, predictions, image_scale)
+
+
+def _folder_to_write(predictions: Path | None, out: Path | None) -> Path:
+    """A new or empty folder: what lies there from another run would be mixed in."""
+    folder = predictions or (out / "predictions" if out is not None else None)
+    if folder is None:
+        raise click.UsageError("--images needs --predictions or --out, the folder to write to.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise click.UsageError(
+            f"{folder} is not empty. Leave out --images to score the predictions in it, or name "
+            "another folder."
+        )
+    return folder
+
+
+def _detect(
+    truth: Sequence[WiderImage],
+    images: Path,
+    folder: Path,
+    model: Path | None,
+    scale: float | None,
+    min_face: float | None,
+    threads: int,
+    *,
+    quiet: bool,
+) -> tuple[float, float]:
+    """Run the detector, write its predictions, and return the smallest and largest image scale."""
+    from facesmith.detection import PhotoSource, detect_photos  # noqa: PLC0415 - see `wider`
+    from facesmith.detector import load_detector  # noqa: PLC0415
+    from facesmith.evaluation.wider import write_predictions  # noqa: PLC0415
+
+    paths = [images / image.event / f"{image.name}.jpg" for image in truth]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ImageError(
+            f"{missing[0]} is missing{more}: expected the {len(paths)} images of the ground truth. "
+            "Pass --images WIDER_val/images."
+        )
+    detector: Detector = load_detector(model, threads)
+    if scale is not None:
+        min_face = detector.smallest_face / scale
+    faces, scales = [], []
+    make_folder(folder)
+    sources = [PhotoSource(path.as_posix(), path) for path in paths]
+    with progress_bar(len(paths), quiet) as step:
+        for found in detect_photos(detector, sources, min_score=LEAST_SCORE, min_face=min_face):
+            if found.error is not None:
+                raise ImageError(found.error)
+            faces.append(found.faces)
+            scales.append(detector.input_scale(found.width, found.height, min_face))
+            step()
+    write_predictions(folder, truth, faces)
+    return min(scales), max(scales)
+
+
+def _print(scores: WiderScores, predictions: Path, scale: tuple[float, float] | None) -> None:
+    click.echo(f"scored       {predictions}")
+    click.echo(f"images       {scores.n_images:,} with {scores.n_detections:,} boxes predicted")
+    click.echo(f"image scale  {_scale(scale)}")
+    click.echo(f"protocol     {scores.protocol}, IoU 0.5")
+    click.echo("setting      AP      faces")
+    for name, setting in scores.settings.items():
+        click.echo(f"{name:<11}  {_figure(setting.average_precision):<6}  {setting.n_faces:,}")
+
+
+def _figure(value: float) -> str:
+    return "-" if value != value else f"{value:.4f}"  # noqa: PLR0124 - NaN, without NumPy
+
+
+def _scale(scale: tuple[float, float] | None) -> str:
+    if scale is None:
+        return "not known here; state it with the figures"
+    low, high = (f"{value:.3g}" for value in scale)
+    return low if low == high else f"{low} to {high}, smaller for larger images"
+
+
+def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
+    import numpy as np  # noqa: PLC0415 - see `wider`
+
+    from facesmith.evaluation.precision_recall_plot import (  # noqa: PLC0415 - heavy
+        draw_precision_recall,
+    )
+    from facesmith.files import write_json  # noqa: PLC0415
+
+    make_folder(out)
+    curves = {}
+    for name, setting in scores.settings.items():
+        drawn = np.isfinite(setting.precision) & np.isfinite(setting.recall)
+        curves[name] = {
+            "precision": setting.precision[drawn].tolist(),
+            "recall": setting.recall[drawn].tolist(),
+        }
+    write_json(out / "wider.json", {**values, "curves": curves})
+    draw_precision_recall(
+        {
+            f"{name}: AP {_figure(setting.average_precision)}, {setting.n_faces:,} faces": (
+                setting.recall,
+                setting.precision,
+            )
+            for name, setting in scores.settings.items()
+        },
+        out / "precision_recall.png",
+        f"WIDER FACE, {scores.n_images:,} images\n{scores.protocol} protocol, IoU 0.5",
+    )
