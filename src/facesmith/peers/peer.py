@@ -1,0 +1,104 @@
+"""What all peers share: how they are called, and the word on what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.boxes import clip_boxes
+from facesmith.errors import FacesmithError
+from facesmith.faces import Faces
+
+
+class PeerError(FacesmithError):
+    """A peer cannot be used: its package or its weights are missing or unsuitable."""
+
+
+class Peer(Protocol):
+    """A face detector that is called like `facesmith.Detector`.
+
+    Attributes:
+        min_score: The threshold that its makers set, and that is used where a call names none.
+        weights_paths: Its weights files; empty where the weights are inside a library.
+        modules: The packages that it imports, whose distributions make up its installation.
+    """
+
+    min_score: float
+    weights_paths: tuple[Path, ...]
+    modules: tuple[str, ...]
+
+    def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
+        """Find the faces in one image.
+
+        Args:
+            image: uint8 `(height, width, 3)`, BGR, upright. Not modified.
+            min_score: Leave out faces with a lower score, in [0, 1]; `None`: the own threshold.
+
+        Returns:
+            The faces, best score first. Scores rank the faces; only facesmith's are probabilities.
+        """
+        ...
+
+
+def import_package(module: str, install: str) -> Any:
+    """Import a peer's package.
+
+    Args:
+        module: The name to import.
+        install: How to install it, as words of a command line.
+
+    Raises:
+        PeerError: If it is not installed, or does not load; the message says what to install.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        what = f"'{module}' is not installed"
+        if error.name is not None and error.name != module:
+            what = f"'{module}' needs the package '{error.name}', which is not installed"
+        raise PeerError(f"The package {what}. Install it with: {install}") from error
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        # A system library is missing, or the builds of two packages do not go together.
+        raise PeerError(
+            f"The package '{module}' is installed but does not load ({error}). "
+            f"Install it again with: {install}"
+        ) from error
+
+
+def check_file(path: Path, what: str) -> Path:
+    """The file, if it is there.
+
+    Raises:
+        PeerError: If it is not.
+    """
+    if not path.is_file():
+        raise PeerError(f"{path}: no such file; expected {what}. Check the path.")
+    return path
+
+
+def faces_in(
+    boxes: npt.NDArray[np.floating] | Sequence[Sequence[float]],
+    scores: npt.NDArray[np.floating] | Sequence[float],
+    image: npt.NDArray[np.uint8],
+    min_score: float,
+) -> Faces:
+    """A peer's boxes as `Faces`: clipped by the image, those without area dropped, best first.
+
+    Args:
+        boxes: `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels of the image.
+        scores: `(n,)`, in [0, 1] but for rounding.
+        image: Where they were found, `(height, width, 3)`.
+        min_score: Lower scores are left out.
+    """
+    height, width = image.shape[:2]
+    inside = clip_boxes(np.asarray(boxes, np.float32).reshape(-1, 4), width, height)
+    clipped = np.clip(np.asarray(scores, np.float32).reshape(-1), 0, 1)
+    good = (inside[:, 2:] > inside[:, :2]).all(axis=1) & (clipped >= np.float32(min_score))
+    inside, clipped = inside[good], clipped[good]
+    order = np.argsort(-clipped, kind="stable")
+    return Faces(inside[order], clipped[order])
