@@ -49,6 +49,14 @@ def test_lines_grow_with_the_photo(side: int) -> None:
     assert across.sum() == 2 * max(side // 300, 1)
 
 
+def test_boxes_in_another_colour_and_width() -> None:
+    image = np.zeros((60, 80, 3), np.uint8)
+    drawn = draw_faces(image, faces((20, 10, 60, 50)), colour=(255, 112, 67), line_width=3)
+    assert not (drawn == BOX_BGR).all(axis=-1).any(), "the label has the colour of the box"
+    across = (drawn[40] == (67, 112, 255)).all(axis=-1)
+    assert np.flatnonzero(across).tolist() == [20, 21, 22, 57, 58, 59]
+
+
 @pytest.mark.parametrize("background", [0, 128, 255])
 def test_labels_can_be_read_on_any_background(background: int) -> None:
     image = np.full((200, 300, 3), background, np.uint8)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from facesmith.faces import Faces
 
-_BOX_COLOUR = (0, 230, 118)  # a green that skin, sky and clothes seldom have; red first
+BOX_COLOUR = (0, 230, 118)  # a green that skin, sky and clothes seldom have; red first
 _EDGE_COLOUR = (10, 30, 20)  # around it, so that it stands out on leaves and lawns too
 _TEXT_COLOUR = (10, 30, 20)
 _LINES_ALONG_SIDE = 300  # a line is this part of the photo's longer side wide
@@ -18,7 +18,12 @@ _SMALLEST_TEXT = 10  # pixels; smaller letters cannot be read
 
 
 def draw_faces(
-    image: npt.NDArray[np.uint8], faces: Faces, *, scores: bool = True
+    image: npt.NDArray[np.uint8],
+    faces: Faces,
+    *,
+    scores: bool = True,
+    colour: tuple[int, int, int] = BOX_COLOUR,
+    line_width: int | None = None,
 ) -> npt.NDArray[np.uint8]:
     """Draw a box around each face, with its score beside it.
 
@@ -26,23 +31,25 @@ def draw_faces(
         image: uint8 `(height, width, 3)`, BGR. Not modified.
         faces: The faces, in pixels of the image.
         scores: Whether to write the scores.
+        colour: Of boxes and labels, red first; light enough for dark letters.
+        line_width: Of the boxes, pixels; `None`: 1/300 of the longer side of the image.
 
     Returns:
         A new image of the same size. Lines and letters grow with the photo.
     """
     canvas = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
     draw = ImageDraw.Draw(canvas)
-    line = max(round(max(canvas.size) / _LINES_ALONG_SIDE), 1)
+    line = line_width or max(round(max(canvas.size) / _LINES_ALONG_SIDE), 1)
     for box in faces.boxes:
         x_min, y_min, x_max, y_max = (round(float(edge)) for edge in box)
         # Pillow's corners are pixels that are painted, and it paints the line inside of them.
         corners = (x_min, y_min, max(x_max - 1, x_min), max(y_max - 1, y_min))
         around = (corners[0] - 1, corners[1] - 1, corners[2] + 1, corners[3] + 1)
         draw.rectangle(around, outline=_EDGE_COLOUR, width=line + 2)
-        draw.rectangle(corners, outline=_BOX_COLOUR, width=line)
+        draw.rectangle(corners, outline=colour, width=line)
     if scores:
         for box, score in zip(faces.boxes[::-1], faces.scores[::-1], strict=True):
-            _draw_label(draw, canvas.size, box, f"{score:.2f}")
+            _draw_label(draw, canvas.size, box, f"{score:.2f}", colour)
     return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
 
 
@@ -51,6 +58,7 @@ def _draw_label(
     size_wh: tuple[int, int],
     box: npt.NDArray[np.float32],
     text: str,
+    colour: tuple[int, int, int],
 ) -> None:
     """Dark letters on a plate in the colour of the box: above it, or inside it at the top edge."""
     width, height = size_wh
@@ -64,7 +72,7 @@ def _draw_label(
     y = round(y_min) - round(plate_h)
     if y < 0:
         y = min(max(round(y_min), 0), max(height - round(plate_h), 0))
-    draw.rectangle((x, y, x + plate_w - 1, y + plate_h - 1), fill=_BOX_COLOUR)
+    draw.rectangle((x, y, x + plate_w - 1, y + plate_h - 1), fill=colour)
     draw.text((x + pad - left, y + pad - top), text, font=font, fill=_TEXT_COLOUR)
 
 

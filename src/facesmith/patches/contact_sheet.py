@@ -15,10 +15,11 @@ from facesmith.patches.splitting import SPLITS
 
 _COLUMNS = 18
 _GAP = 4  # pixels between patches
-_MARGIN = 28
+MARGIN = 28
+HEAD = 92  # height of headline and subtitle
 _LABEL_WIDTH = 168
 _ROW_ROOM = 14  # extra space between kinds
-_PAPER, _INK, _FAINT = (250, 249, 246), (32, 33, 36), (112, 116, 122)
+PAPER, INK, FAINT = (250, 249, 246), (32, 33, 36), (112, 116, 122)
 _FACE_COLOUR, _OTHER_COLOUR = (38, 132, 92), (196, 84, 58)
 
 
@@ -42,26 +43,30 @@ def contact_sheet(
     sections = [_section(patches, split, seed, source) for split in range(len(SPLITS))]
     sections = [section for section in sections if section is not None]
     cell = PATCH_SIZE + _GAP
-    width = 2 * _MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
-    head = 92
-    height = head + sum(section.height for section in sections if section) + _MARGIN // 2
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, 22), title, _INK, ImageFont.load_default(26))
+    width = 2 * MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
+    height = HEAD + sum(section.height for section in sections if section) + MARGIN // 2
     n_faces = int((patches.labels == 1).sum())
-    draw.text(
-        (_MARGIN, 58),
+    sheet = empty_sheet(
+        (width, height),
+        title,
         f"{len(patches):,} patches of {PATCH_SIZE}x{PATCH_SIZE} pixels from "
         f"{len(np.unique(patches.photo_indices)):,} {source}: {n_faces:,} faces (green), "
         f"{len(patches) - n_faces:,} others (red)",
-        _FAINT,
-        ImageFont.load_default(15),
     )
-    top = head
+    top = HEAD
     for section in sections:
         if section is not None:
             sheet.paste(section, (0, top))
             top += section.height
+    return sheet
+
+
+def empty_sheet(size_wh: tuple[int, int], title: str, subtitle: str) -> Image.Image:
+    """A sheet with a headline and a line below it; both fill the upper `HEAD` pixels."""
+    sheet = Image.new("RGB", size_wh, PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((MARGIN, 22), title, INK, ImageFont.load_default(26))
+    draw.text((MARGIN, 58), subtitle, FAINT, ImageFont.load_default(15))
     return sheet
 
 
@@ -84,19 +89,19 @@ def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Imag
     n_lines = 2 if split == int(np.argmax(sizes)) else 1
     kinds = [kind for kind in range(len(KINDS)) if (patches.kinds[rows] == kind).any()]
     cell = PATCH_SIZE + _GAP
-    width = 2 * _MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
+    width = 2 * MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
     head = 40
-    block = Image.new("RGB", (width, head + len(kinds) * (n_lines * cell + _ROW_ROOM) + 10), _PAPER)
+    block = Image.new("RGB", (width, head + len(kinds) * (n_lines * cell + _ROW_ROOM) + 10), PAPER)
     draw = ImageDraw.Draw(block)
-    draw.line((_MARGIN, 4, width - _MARGIN, 4), (222, 220, 214), 1)
+    draw.line((MARGIN, 4, width - MARGIN, 4), (222, 220, 214), 1)
     n_photos = len(np.unique(patches.photo_indices[rows]))
     name = SPLITS[split]
-    draw.text((_MARGIN, 12), name, _INK, ImageFont.load_default(18))
-    beside = _MARGIN + draw.textlength(name, ImageFont.load_default(18)) + 12
+    draw.text((MARGIN, 12), name, INK, ImageFont.load_default(18))
+    beside = MARGIN + draw.textlength(name, ImageFont.load_default(18)) + 12
     draw.text(
         (beside, 15),
         f"{len(rows):,} patches from {n_photos:,} {source}",
-        _FAINT,
+        FAINT,
         ImageFont.load_default(14),
     )
     top = head
@@ -104,15 +109,15 @@ def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Imag
         of_kind = rows[patches.kinds[rows] == kind]
         lines = n_lines * cell - _GAP
         colour = _FACE_COLOUR if kind == FACE else _OTHER_COLOUR
-        draw.rectangle((_MARGIN, top, _MARGIN + 4, top + lines - 1), colour)
+        draw.rectangle((MARGIN, top, MARGIN + 4, top + lines - 1), colour)
         kind_name = KINDS[kind].replace("photo", source.removesuffix("s"))
-        draw.text((_MARGIN + 14, top + 10), kind_name, _INK, ImageFont.load_default(15))
-        draw.text((_MARGIN + 14, top + 32), f"{len(of_kind):,}", _FAINT, ImageFont.load_default(14))
+        draw.text((MARGIN + 14, top + 10), kind_name, INK, ImageFont.load_default(15))
+        draw.text((MARGIN + 14, top + 32), f"{len(of_kind):,}", FAINT, ImageFont.load_default(14))
         shown = generator(seed, "sheet", split, kind).permutation(of_kind)
         for place, row in enumerate(shown[: n_lines * _COLUMNS]):
             line, column = divmod(place, _COLUMNS)
             patch = Image.fromarray(np.ascontiguousarray(patches.images[row][..., ::-1]))
-            left = _MARGIN + _LABEL_WIDTH + column * cell
+            left = MARGIN + _LABEL_WIDTH + column * cell
             block.paste(patch, (left, top + line * cell))
         top += n_lines * cell + _ROW_ROOM
     return block
