@@ -1,0 +1,210 @@
+"""`facesmith benchmark failures`: where a detector fails, and which photos to add."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facesmith.cli.benchmark.photos import (
+    load_scored,
+    make_folder,
+    photo_options,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from facesmith.evaluation.failure_bins import Breakdown
+    from facesmith.evaluation.failure_report import Failures
+    from facesmith.faces import Faces
+
+# Boxes are looked for down to this score, so that a miss can be told from one that a lower
+# threshold would find.
+_LOWEST_SCORE = 0.05
+_LABEL_WIDTH = 24
+
+
+@click.command()
+@photo_options
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    help="Boxes count from this score on.  [default: the detector's threshold; with --detections "
+    "all of them]",
+)
+@click.option(
+    "--iou",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.4,
+    show_default=True,
+    help="A face is found by a box that overlaps it at least so much.",
+)
+@click.option(
+    "--min-height",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="PX",
+    help="Ignore lower faces.  [default: 0, none]",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for failures.json, breakdown.png, misses.png and false_boxes.png.",
+)
+@click.option(
+    "--show",
+    "n_shown",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="How many misses and false boxes the pictures show at most.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print failures.json instead of tables.")
+@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+def failures(
+    annotations: Path,
+    images: Path,
+    detections: Path | None,
+    model: Path | None,
+    threads: int,
+    min_score: float | None,
+    iou: float,
+    min_height: float,
+    out: Path | None,
+    n_shown: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Show where a detector fails, and so which photos to add.
+
+    Recall by the faces' height, sharpness and brightness, by border and neighbours, and by what the
+    annotations say of them (mask, ...); precision by height and score of the boxes. Bins whose
+    95 % interval lies clearly below the whole are marked, with a word of advice.
+
+    With --out also pictures: the breakdown, the misses that should have been found, and the false
+    boxes with the highest scores.
+
+    \b
+    Example:
+      facesmith benchmark failures --annotations val.json --images val/ --out failures/
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.evaluation.failures import find_failures, write_failures  # noqa: PLC0415 - slow
+
+    lowest = None
+    if detections is None:
+        from facesmith.detector import load_detector  # noqa: PLC0415 - slow
+
+        threshold = load_detector(model, threads).min_score if min_score is None else min_score
+        lowest = min(threshold, _LOWEST_SCORE)
+    else:
+        threshold = min_score or 0.0
+    photos, found, name = load_scored(
+        annotations,
+        images,
+        detections=detections,
+        model=model,
+        min_score=lowest,
+        threads=threads,
+        quiet=quiet,
+    )
+    if detections is not None and min_score is None and not quiet:
+        _note_threshold(found, detections)
+    with progress_bar(len(photos), quiet) as step:
+        failed = find_failures(
+            photos,
+            found,
+            name=name,
+            min_score=threshold,
+            iou_threshold=iou,
+            min_height=min_height,
+            progress=step,
+        )
+    written = []
+    if out is not None:
+        make_folder(out)
+        written = write_failures(failed, out, n_shown=n_shown)
+    if as_json:
+        click.echo(json.dumps(failed.to_dict()))
+    elif not quiet:
+        _print(failed)
+        if written:
+            click.echo(f"\nwritten    {', '.join(map(str, written))}")
+
+
+def _note_threshold(found: list[Faces], detections: Path) -> None:
+    lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
+    click.echo(
+        f"All boxes of {detections.name} count, down to a score of {lowest:.2f}; --min-score "
+        "judges the detector at a threshold.",
+        err=True,
+    )
+
+
+def _print(failed: Failures) -> None:
+    from facesmith.evaluation.failure_bins import wilson_interval  # noqa: PLC0415 - slow
+
+    n_false = len(failed.false_boxes)
+    click.echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
+    click.echo(
+        f"photos     {failed.n_photos:,} with {_number(failed.n_faces, 'face')}; "
+        f"a match has an IoU of at least {failed.iou_threshold:g}"
+    )
+    click.echo(
+        f"recall     {_rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))}  "
+        f"{failed.n_found:,} of {_number(failed.n_faces, 'face')} found"
+    )
+    right = failed.n_boxes - n_false
+    click.echo(
+        f"precision  {_rate(failed.precision, wilson_interval(right, failed.n_boxes))}  "
+        f"{n_false:,} of {_number(failed.n_boxes, 'box', 'boxes')} false"
+    )
+    reasons = [miss.reason for miss in failed.misses]
+    click.echo(
+        f"misses     {_counts(reasons, ('not seen', 'badly placed', 'below the threshold'))}"
+    )
+    kinds = [box.kind for box in failed.false_boxes]
+    click.echo(f"false      {_counts(kinds, ('no face', 'badly placed', 'second box'))}")
+    for part in failed.faces:
+        _print_part(part, ("faces", "found", "recall"))
+    for part in failed.boxes:
+        _print_part(part, ("boxes", "right", "precision"))
+    if failed.advice:
+        click.echo("\nWhere it fails (marked <), what costs most first:")
+    for piece in failed.advice:
+        click.echo(f"  {piece}")
+
+
+def _print_part(part: Breakdown, heads: tuple[str, str, str]) -> None:
+    bins = [b for b in part.bins if b.n]
+    if not bins:
+        return
+    n, n_good, rate = heads
+    head = f"{part.name:<{_LABEL_WIDTH}}{n:>7}{n_good:>7}{rate:>11}  {'95 %':<14}{'mean score':>11}"
+    click.echo()
+    click.secho(head, bold=True)
+    for b in bins:
+        low, high = b.interval
+        score = "-" if b.n_good == 0 else f"{b.mean_score:.2f}"
+        line = (
+            f"  {b.label:<{_LABEL_WIDTH - 2}}{b.n:>7,}{b.n_good:>7,}{b.rate:>11.3f}  "
+            f"{f'{low:.3f}-{high:.3f}':<14}{score:>11}"
+        )
+        click.secho(f"{line}  <" if b.weak else line, fg="red" if b.weak else None)
+
+
+def _rate(value: float, interval: tuple[float, float]) -> str:
+    if value != value:  # noqa: PLR0124 - NaN, without NumPy
+        return "undefined"
+    return f"{value:.3f}  (95 %: {interval[0]:.3f}-{interval[1]:.3f})"
+
+
+def _counts(values: Sequence[str], names: tuple[str, ...]) -> str:
+    """How often each value occurs, e.g. `3 not seen, 1 badly placed`."""
+    return ", ".join(f"{values.count(name):,} {name}" for name in names)
+
+
+def _number(n: int, noun: str, plural: str = "") -> str:
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

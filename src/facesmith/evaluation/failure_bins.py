@@ -1,0 +1,328 @@
+"""Faces and boxes in bins: by what is measured of them, with a rate and its interval each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import nan, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.evaluation.photo_conditions import (
+    BORDER_PX,
+    NEIGHBOUR_REACH,
+    SHARPNESS_SIDE,
+    FaceConditions,
+)
+
+_Z = 1.959963984540054  # the normal distribution has 95 % within so many standard deviations
+
+_HEIGHTS = (10.0, 16.0, 24.0, 48.0, 96.0, 200.0)
+_SHARPNESS = (0.5, 1.0, 2.0)
+_BRIGHTNESS = (64.0, 96.0, 128.0, 160.0)
+_NEAR_BORDER = 0.25  # face heights
+_NEIGHBOURS = (1.0, 2.0, 4.0)
+_IN_PHOTO = (2.0, 5.0, 10.0, 20.0)
+_SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+NOT_STATED = "not stated"
+_CLEARLY = 0.02  # with many faces also differences show that are not worth anybody's time
+_MOST_WORDS = 12  # an attribute with more different words is a name or a remark, not a condition
+
+FloatArray = npt.NDArray[np.floating]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Faces or boxes that are alike in one respect.
+
+    Attributes:
+        label: What they have in common.
+        n: How many there are.
+        n_good: How many of them were found (faces) or are right (boxes).
+        mean_score: Mean score of the good ones, in [0, 1]; NaN if there is none.
+        expected: The rate that this one is held against; NaN if there is none.
+        advice: What to do where the bin is weak, without a full stop.
+    """
+
+    label: str
+    n: int
+    n_good: int
+    mean_score: float
+    expected: float
+    advice: str
+
+    @property
+    def rate(self) -> float:
+        """Recall of faces or precision of boxes; NaN for an empty bin."""
+        return self.n_good / self.n if self.n else nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the rate, see `wilson_interval`."""
+        return wilson_interval(self.n_good, self.n)
+
+    @property
+    def weak(self) -> bool:
+        """Whether the whole interval lies clearly, by 0.02, below what is expected."""
+        return self.interval[1] < self.expected - _CLEARLY
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """All faces, or all boxes, by one condition.
+
+    Attributes:
+        name: The condition.
+        explanation: How it is measured, one sentence.
+        bins: The bins in their order, empty ones among them.
+    """
+
+    name: str
+    explanation: str
+    bins: tuple[Bin, ...]
+
+
+def wilson_interval(n_good: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share.
+
+    Unlike the usual one of plus and minus two standard errors it stays within [0, 1] and is not
+    empty where all or none are good. It takes the cases as independent, which faces of one photo
+    are not quite: it is a little too narrow.
+
+    Args:
+        n_good: How many are good.
+        n: Of how many.
+
+    Returns:
+        Lower and upper limit; (0, 1) of none.
+
+    Source:
+        E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+
+    Example:
+        >>> [round(limit, 4) for limit in wilson_interval(8, 10)]
+        [0.4902, 0.9433]
+    """
+    if n == 0:
+        return 0.0, 1.0
+    share = n_good / n
+    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    # The limits are exactly 0 and 1 where none or all are good; rounding may miss them.
+    low = 0.0 if n_good == 0 else max(middle - half, 0.0)
+    high = 1.0 if n_good == n else min(middle + half, 1.0)
+    return low, high
+
+
+def face_breakdowns(
+    conditions: FaceConditions,
+    attributes: Sequence[Mapping[str, str]],
+    found: BoolArray,
+    scores: FloatArray,
+) -> tuple[Breakdown, ...]:
+    """Recall by every condition.
+
+    Args:
+        conditions: What was measured of each face, of `n` faces.
+        attributes: What the annotations say of each.
+        found: Whether it was found, bool `(n,)`.
+        scores: The score of its box where it was found, `(n,)`.
+
+    Returns:
+        One breakdown a condition; of attributes those that the annotations state of any face.
+    """
+    return tuple(
+        _recall_of(sorted_, found, scores)
+        for sorted_ in [*_measured(conditions), *_stated(attributes)]
+    )
+
+
+def box_breakdowns(
+    heights: FloatArray, scores: FloatArray, right: BoolArray
+) -> tuple[Breakdown, ...]:
+    """Precision of the boxes that count, by their height and by their score.
+
+    By height the precision of all boxes is what is expected; by score it is the bin's mean score,
+    which is what a score that is a probability says.
+
+    Args:
+        heights: Heights of the boxes, pixels, `(n,)`.
+        scores: Their scores, `(n,)`.
+        right: Whether each belongs to a face, bool `(n,)`.
+    """
+    precision = float(right.mean()) if len(right) else nan
+    by_height, by_score = [], []
+    places = _place(heights, _HEIGHTS)
+    for number, label in enumerate(_ranges(_HEIGHTS, " px")):
+        advice = f"Add photos of what false_boxes.png shows at {label}, face-free ones too"
+        by_height.append(_bin(label, right, scores, places == number, precision, advice))
+    places = _place(scores, _SCORES)
+    for number, label in enumerate(_ranges(_SCORES, lowest="0", highest="1")):
+        here = places == number
+        said = float(scores[here].mean()) if here.any() else nan
+        advice = f"Calibrate: scores of {label} promise too much"
+        by_score.append(_bin(label, right, scores, here, said, advice))
+    return (
+        Breakdown("box height", "Height of the box found, pixels.", tuple(by_height)),
+        Breakdown("score", "Held against the mean score of the bin.", tuple(by_score)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Sorted:
+    """Faces sorted into bins: label and advice of each bin, and for each face the bin's number.
+
+    A bin without advice is one of those that could not be judged; it is held against nothing.
+    """
+
+    name: str
+    explanation: str
+    bins: list[tuple[str, str]]
+    place: IntArray
+
+
+def _recall_of(sorted_: _Sorted, found: BoolArray, scores: FloatArray) -> Breakdown:
+    """Recall of each bin, held against that of all faces that could be judged."""
+    judged = np.isin(sorted_.place, [i for i, (_, advice) in enumerate(sorted_.bins) if advice])
+    recall = float(found[judged].mean()) if judged.any() else nan
+    bins = [
+        _bin(
+            label,
+            found,
+            scores,
+            sorted_.place == number,
+            recall if advice else nan,
+            f"Add photos {advice}",
+        )
+        for number, (label, advice) in enumerate(sorted_.bins)
+    ]
+    return Breakdown(sorted_.name, sorted_.explanation, tuple(bins))
+
+
+def _measured(conditions: FaceConditions) -> list[_Sorted]:
+    """All faces by all that is measured."""
+    heights = _ranges(_HEIGHTS, " px")
+    sharp = np.where(
+        np.isnan(conditions.sharpness),
+        len(_SHARPNESS) + 1,
+        _place(conditions.sharpness, _SHARPNESS),
+    )
+    at_border = conditions.border <= BORDER_PX
+    near_border = conditions.border <= _NEAR_BORDER * conditions.height
+    return [
+        _Sorted(
+            "face height",
+            "Height of the annotated box, pixels.",
+            [(heights[0], f"with faces lower than {_HEIGHTS[0]:g} px, if it looks for those")]
+            + [(label, f"with faces of {label}") for label in heights[1:]],
+            _place(conditions.height, _HEIGHTS),
+        ),
+        _Sorted(
+            "sharpness",
+            f"Variance of the Laplacian for its contrast, the face at {SHARPNESS_SIDE} px.",
+            [
+                ("blurred, < 0.5", "with blurred faces (out of focus, in motion)"),
+                ("soft, 0.5-1", "with slightly blurred faces"),
+                ("sharp, 1-2", "with sharp faces"),
+                ("very sharp, >= 2", "with faces full of detail, or full of noise"),
+                (f"not judged, < {SHARPNESS_SIDE} px", ""),
+            ],
+            sharp,
+        ),
+        _Sorted(
+            "brightness",
+            "Mean luma of the box, 0 (black) to 255 (white).",
+            [
+                ("dark, < 64", "with dark faces (at night, against the light, dark skin)"),
+                ("64-96", "with rather dark faces (in the shade, indoors, dark skin)"),
+                ("96-128", "with faces in middling light"),
+                ("128-160", "with faces in bright light"),
+                ("bright, >= 160", "with very bright faces (in the sun, under flash, on stage)"),
+            ],
+            _place(conditions.brightness, _BRIGHTNESS),
+        ),
+        _Sorted(
+            "border",
+            f"Distance from the photo's edge; within {BORDER_PX:g} px the box touches it.",
+            [
+                ("touches the edge", "with faces that the edge cuts off"),
+                ("close to the edge", "with faces less than a quarter of their height from it"),
+                ("further in", "with faces well inside"),
+            ],
+            np.select([at_border, near_border], [0, 1], 2),
+        ),
+        _Sorted(
+            "neighbours",
+            f"Other faces whose centre lies within {NEIGHBOUR_REACH:g} face heights.",
+            [
+                ("none", "with faces that stand alone"),
+                ("1", "of two heads together"),
+                ("2-3", "of people in close groups"),
+                ("4 and more", "of crowds, where faces hide each other"),
+            ],
+            _place(conditions.neighbours, _NEIGHBOURS),
+        ),
+        _Sorted(
+            "faces in photo",
+            "All annotated faces of the photo, ignored ones too.",
+            [
+                ("1", "of one person"),
+                ("2-4", "of 2 to 4 people"),
+                ("5-9", "of 5 to 9 people"),
+                ("10-19", "of 10 to 19 people"),
+                ("20 and more", "of 20 people and more"),
+            ],
+            _place(conditions.in_photo, _IN_PHOTO),
+        ),
+    ]
+
+
+def _stated(attributes: Sequence[Mapping[str, str]]) -> list[_Sorted]:
+    """All faces by all that the annotations state, the mask first."""
+    sorted_by = []
+    names = {name for said in attributes for name in said}
+    for name in sorted(names, key=lambda name: (name != "mask", name)):
+        words = Counter(said[name] for said in attributes if name in said)
+        if len(words) > _MOST_WORDS:
+            continue
+        labels = sorted(words, key=lambda word: (-words[word], word))
+        bins = [(label, f"with faces whose {name} is {label}") for label in labels]
+        if any(name not in said for said in attributes):
+            bins.append((NOT_STATED, f"with faces like those without a word on {name}"))
+        place = [labels.index(said[name]) if name in said else len(labels) for said in attributes]
+        sorted_by.append(_Sorted(name, "As the annotations say.", bins, np.array(place, np.int64)))
+    return sorted_by
+
+
+def _bin(
+    label: str, good: BoolArray, scores: FloatArray, here: BoolArray, expected: float, advice: str
+) -> Bin:
+    good_here = good & here
+    return Bin(
+        label=label,
+        n=int(here.sum()),
+        n_good=int(good_here.sum()),
+        mean_score=float(scores[good_here].mean()) if good_here.any() else nan,
+        expected=expected,
+        advice=advice,
+    )
+
+
+def _place(values: npt.NDArray[np.generic], edges: Sequence[float]) -> IntArray:
+    """Number of the bin of each value; a value on an edge belongs to the bin above it."""
+    return np.searchsorted(np.array(edges), values, side="right")
+
+
+def _ranges(
+    edges: Sequence[float], unit: str = "", *, lowest: str = "", highest: str = ""
+) -> list[str]:
+    """Labels of the bins between edges and beyond them."""
+    first = f"{lowest}-{edges[0]:g}{unit}" if lowest else f"below {edges[0]:g}{unit}"
+    last = f"{edges[-1]:g}-{highest}{unit}" if highest else f"{edges[-1]:g}{unit} and more"
+    between = [f"{low:g}-{high:g}{unit}" for low, high in pairwise(edges)]
+    return [first, *between, last]

@@ -1,0 +1,202 @@
+"""What is known about a detector's failures, as values and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation.failure_bins import Breakdown, wilson_interval
+from facesmith.faces import Faces
+
+MissReason = Literal["not seen", "badly placed", "below the threshold"]
+FalseKind = Literal["no face", "badly placed", "second box"]
+
+
+@dataclass(frozen=True, eq=False)
+class Miss:
+    """A face that was not found.
+
+    Attributes:
+        photo: Its photo.
+        box: float32 `(4,)`, pixels.
+        height: Its height, pixels.
+        sharpness: As in `FaceConditions`; NaN for a small face.
+        reason: `"below the threshold"` if a box with too low a score lies on it, else `"badly
+            placed"` if a false box overlaps it too little, else `"not seen"`.
+        score: The score of the box that the reason names; NaN if there is none.
+        iou: The overlap of that box with the face, in [0, 1].
+        found: The boxes of its photo that count as faces.
+    """
+
+    photo: AnnotatedPhoto
+    box: npt.NDArray[np.float32]
+    height: float
+    sharpness: float
+    reason: MissReason
+    score: float
+    iou: float
+    found: Faces
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "file": self.photo.name,
+            "box": [round(float(edge), 2) for edge in self.box],
+            "height": self.height,
+            "sharpness": number(self.sharpness),
+            "reason": self.reason,
+            "score": number(self.score),
+            "iou": self.iou,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class FalseBox:
+    """A box that belongs to no face.
+
+    Attributes:
+        photo: Its photo.
+        box: float32 `(4,)`, pixels.
+        score: Its score, in [0, 1].
+        kind: `"second box"` of a face that has a better one, `"badly placed"` if it overlaps a
+            face too little, else `"no face"`.
+        iou: The largest overlap with an annotated face, in [0, 1].
+    """
+
+    photo: AnnotatedPhoto
+    box: npt.NDArray[np.float32]
+    score: float
+    kind: FalseKind
+    iou: float
+
+    @property
+    def height(self) -> float:
+        """Its height, pixels."""
+        return float(self.box[3] - self.box[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "file": self.photo.name,
+            "box": [round(float(edge), 2) for edge in self.box],
+            "height": self.height,
+            "score": self.score,
+            "kind": self.kind,
+            "iou": self.iou,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Failures:
+    """Where a detector fails on some photos.
+
+    Attributes:
+        name: What was scored.
+        min_score: Boxes count from this score on.
+        iou_threshold: A match needs at least this overlap.
+        n_photos: Photos.
+        n_faces: Faces that count.
+        n_boxes: Boxes that count.
+        faces: Recall by condition.
+        boxes: Precision by height and by score, in this order.
+        misses: The faces that were not found, those first that should have been: by the sum of
+            their ranks in height and in sharpness among all faces.
+        false_boxes: The boxes that belong to no face, highest score first.
+    """
+
+    name: str
+    min_score: float
+    iou_threshold: float
+    n_photos: int
+    n_faces: int
+    n_boxes: int
+    faces: tuple[Breakdown, ...]
+    boxes: tuple[Breakdown, ...]
+    misses: tuple[Miss, ...]
+    false_boxes: tuple[FalseBox, ...]
+
+    @property
+    def n_found(self) -> int:
+        """Faces that were found."""
+        return self.n_faces - len(self.misses)
+
+    @property
+    def recall(self) -> float:
+        """Share of the faces that were found; NaN without faces."""
+        return self.n_found / self.n_faces if self.n_faces else nan
+
+    @property
+    def precision(self) -> float:
+        """Share of the boxes that belong to faces; NaN without boxes."""
+        return (self.n_boxes - len(self.false_boxes)) / self.n_boxes if self.n_boxes else nan
+
+    @property
+    def advice(self) -> list[str]:
+        """What to do about the weak bins, those that cost most faces or boxes first.
+
+        One line a bin; that of the scores, where any is weak, is one and comes last.
+        """
+        by_height, by_score = self.boxes
+        weak = [(b, "faces are missed") for part in self.faces for b in part.bins if b.weak]
+        weak += [(b, "boxes are false") for b in by_height.bins if b.weak]
+        weak.sort(key=lambda each: -(each[0].expected - each[0].rate) * each[0].n)
+        lines = [f"{b.advice}: {b.n - b.n_good:,} of {b.n:,} {how}." for b, how in weak]
+        labels = [b.label for b in by_score.bins if b.weak]
+        if labels:
+            lines.append(
+                f"Calibrate on photos like these: scores of {', '.join(labels)} promise too much."
+            )
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; what is undefined becomes `None`."""
+        return {
+            "scored": self.name,
+            "min_score": self.min_score,
+            "iou_threshold": self.iou_threshold,
+            "n_photos": self.n_photos,
+            "n_faces": self.n_faces,
+            "n_found": self.n_found,
+            "recall": number(self.recall),
+            "recall_interval": list(wilson_interval(self.n_found, self.n_faces)),
+            "n_boxes": self.n_boxes,
+            "n_false_boxes": len(self.false_boxes),
+            "precision": number(self.precision),
+            "faces": [_breakdown_dict(part, "recall") for part in self.faces],
+            "boxes": [_breakdown_dict(part, "precision") for part in self.boxes],
+            "advice": self.advice,
+            "misses": [miss.to_dict() for miss in self.misses],
+            "false_boxes": [box.to_dict() for box in self.false_boxes],
+        }
+
+
+def number(value: float) -> float | None:
+    """The value for JSON, which has no NaN."""
+    return None if isnan(value) else value
+
+
+def _breakdown_dict(part: Breakdown, rate: Literal["recall", "precision"]) -> dict[str, Any]:
+    n, n_good = ("n_faces", "n_found") if rate == "recall" else ("n_boxes", "n_right")
+    return {
+        "condition": part.name,
+        "explanation": part.explanation,
+        "bins": [
+            {
+                "label": b.label,
+                n: b.n,
+                n_good: b.n_good,
+                rate: number(b.rate),
+                "interval": list(b.interval),
+                "mean_score": number(b.mean_score),
+                "expected": number(b.expected),
+                "weak": b.weak,
+                **({"advice": b.advice} if b.weak else {}),
+            }
+            for b in part.bins
+        ],
+    }

@@ -1,0 +1,191 @@
+"""Contact sheets of the worst misses and of the false boxes with the highest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.drawing import BOX_COLOUR, draw_faces
+from facesmith.evaluation.failure_report import Failures, FalseBox, Miss
+from facesmith.faces import Faces
+from facesmith.files import replacing
+from facesmith.images import read_image
+from facesmith.patches.contact_sheet import FAINT, HEAD, INK, MARGIN, PAPER, empty_sheet
+
+WRONG_COLOUR = (255, 112, 67)  # an orange that stands out beside the green of right boxes; RGB
+CELL = 168  # side of a cell's picture, pixels
+_GAP = 12
+_COLUMNS = 8
+_TEXT_ROOM = 42  # two lines below the picture
+_CONTEXT = 2.6  # a cell shows so many times the longer side of its box,
+_LEAST_SHOWN = 40.0  # and at least so many pixels of the photo, so that a tiny face has a body
+_FONT_SIZE = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One picture of a sheet.
+
+    Attributes:
+        photo: The photo to cut it from.
+        box: What is wrong, float32 `(4,)`, pixels of the photo; drawn in orange.
+        others: Boxes to draw in green, float32 `(n, 4)`.
+        lines: What to write below it; cut to the width of the cell.
+    """
+
+    photo: AnnotatedPhoto
+    box: npt.NDArray[np.float32]
+    others: npt.NDArray[np.float32]
+    lines: tuple[str, str]
+
+
+def misses_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
+    """Draw the worst misses, see `Failures.misses`; the boxes that were found are green.
+
+    Args:
+        failures: What went wrong.
+        n_most: Show at most so many.
+
+    Returns:
+        The picture, RGB; only a headline if no face was missed.
+    """
+    shown = failures.misses[:n_most]
+    n = len(failures.misses)
+    subtitle = (
+        f"{n:,} of {failures.n_faces:,} faces in {failures.n_photos:,} photos were missed at a "
+        f"score of {failures.min_score:.2f}. Orange: missed, the largest and sharpest first. "
+        "Green: what was found."
+    )
+    if not shown:
+        subtitle = f"None of {failures.n_faces:,} faces was missed."
+    cells = [Cell(m.photo, m.box, m.found.boxes, (m.photo.name, _miss_line(m))) for m in shown]
+    return _sheet(f"Missed faces: {failures.name}", subtitle, cells)
+
+
+def false_boxes_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
+    """Draw the false boxes with the highest scores; annotated faces are green.
+
+    Args:
+        failures: What went wrong.
+        n_most: Show at most so many.
+
+    Returns:
+        The picture, RGB; only a headline if there is no false box.
+    """
+    shown = failures.false_boxes[:n_most]
+    n = len(failures.false_boxes)
+    subtitle = (
+        f"{n:,} of {failures.n_boxes:,} boxes in {failures.n_photos:,} photos belong to no face. "
+        "Orange: false, the highest score first. Green: annotated faces."
+    )
+    if not shown:
+        subtitle = f"None of {failures.n_boxes:,} boxes is false."
+    cells = [Cell(b.photo, b.box, b.photo.boxes, (b.photo.name, _false_line(b))) for b in shown]
+    return _sheet(f"False boxes: {failures.name}", subtitle, cells)
+
+
+def write_sheet(path: str | Path, sheet: Image.Image) -> None:
+    """Write a sheet as PNG; an existing file is replaced."""
+    with replacing(path) as file:
+        sheet.save(file, format="PNG")
+
+
+def cut_cell(
+    image: npt.NDArray[np.uint8],
+    box: npt.NDArray[np.float32],
+    others: npt.NDArray[np.float32],
+) -> Image.Image:
+    """The surroundings of a box, square, with the boxes drawn in.
+
+    The box is in the middle where the photo reaches that far, else the cell begins at the photo's
+    edge; what a photo cannot fill stays the colour of the paper.
+
+    Args:
+        image: The photo, uint8 `(height, width, 3)`, BGR.
+        box: float32 `(4,)`, pixels; drawn in orange.
+        others: float32 `(n, 4)`, drawn in green; those that are the box itself are left out.
+
+    Returns:
+        RGB, `CELL` pixels high and wide.
+    """
+    height, width = image.shape[:2]
+    side = max(_CONTEXT * float(max(box[2:] - box[:2])), _LEAST_SHOWN)
+    side = min(side, float(max(width, height, *(box[2:] - box[:2]))))
+    left = _start((box[0] + box[2]) / 2, side, width)
+    top = _start((box[1] + box[3]) / 2, side, height)
+    corners = (max(left, 0.0), max(top, 0.0), min(left + side, width), min(top + side, height))
+    scale = CELL / side
+    size = [max(round((corners[i + 2] - corners[i]) * scale), 1) for i in (0, 1)]
+    rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
+    part = rgb.resize((size[0], size[1]), Image.Resampling.BICUBIC, box=corners)
+    cell = Image.new("RGB", (CELL, CELL), PAPER)
+    cell.paste(part, (round((corners[0] - left) * scale), round((corners[1] - top) * scale)))
+    drawn = np.ascontiguousarray(np.asarray(cell)[..., ::-1])
+    offset = np.array([left, top, left, top], np.float32)
+    different = others[~np.isclose(others, box, atol=0.5).all(axis=1)]
+    for boxes, colour in ((different, BOX_COLOUR), (box[None], WRONG_COLOUR)):
+        placed = Faces((boxes - offset) * np.float32(scale), np.ones(len(boxes), np.float32))
+        drawn = draw_faces(drawn, placed, scores=False, colour=colour, line_width=2)
+    return Image.fromarray(np.ascontiguousarray(drawn[..., ::-1]))
+
+
+def _start(centre: float, side: float, length: int) -> float:
+    """Where a cell begins along one axis: around the centre, but within the photo if it fits."""
+    if side >= length:
+        return (length - side) / 2
+    return min(max(float(centre) - side / 2, 0.0), length - side)
+
+
+def _sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image:
+    n_rows = -(-len(cells) // _COLUMNS)
+    row = CELL + _TEXT_ROOM + _GAP
+    width = 2 * MARGIN + _COLUMNS * (CELL + _GAP) - _GAP
+    sheet = empty_sheet((width, HEAD + n_rows * row + MARGIN // 2), title, subtitle)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(_FONT_SIZE)
+    for place, cell in enumerate(cells):
+        line, column = divmod(place, _COLUMNS)
+        left, top = MARGIN + column * (CELL + _GAP), HEAD + line * row
+        sheet.paste(cut_cell(read_image(cell.photo.path), cell.box, cell.others), (left, top))
+        for number, (text, colour) in enumerate(zip(cell.lines, (INK, FAINT), strict=True)):
+            at = (left, top + CELL + 5 + number * 16)
+            draw.text(at, fitted(text, CELL, font), colour, font)
+    return sheet
+
+
+def fitted(text: str, width: float, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+    """The text, its middle left out if it is wider than so many pixels: names differ at the end."""
+    if font.getlength(text) <= width:
+        return text
+    for n_kept in range(len(text) - 1, 0, -1):
+        end = -(-n_kept * 2 // 3)
+        short = f"{text[: n_kept - end]}...{text[len(text) - end :]}"
+        if font.getlength(short) <= width:
+            return short
+    return ""
+
+
+def _miss_line(miss: Miss) -> str:
+    sharp = "" if isnan(miss.sharpness) else f", sharpness {miss.sharpness:.1f}"
+    why = {
+        "not seen": sharp,
+        "below the threshold": f", score {miss.score:.2f}",
+        "badly placed": f", a box at IoU {miss.iou:.2f}",
+    }
+    return f"{miss.height:.0f} px{why[miss.reason]}"
+
+
+def _false_line(box: FalseBox) -> str:
+    why = {
+        "no face": "",
+        "badly placed": f", IoU {box.iou:.2f}",
+        "second box": ", second box",
+    }
+    return f"score {box.score:.2f}, {box.height:.0f} px{why[box.kind]}"
