@@ -280,6 +280,12 @@ def test_boxes_by_height_and_score() -> None:
     assert by_height.bins[0].expected == 0.5, "the precision of all"
 
 
+def test_a_score_on_an_edge_belongs_to_the_bin_above() -> None:
+    edges = np.float32([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]).astype(np.float64)
+    _, by_score = box_breakdowns(np.full(9, 50.0), edges, np.ones(9, bool))
+    assert [b.n for b in by_score.bins] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+
+
 def test_the_bins_that_lie_clearly_below_the_whole_are_weak() -> None:
     # 40 large faces all found, 10 of 10-16 px of which 2 are: recall 0.84 over all. The interval of
     # 2 of 10 ends at 0.51. 4 of 5 (its interval ends at 0.96) says nothing.

@@ -314,8 +314,11 @@ def _bin(
 
 
 def _place(values: npt.NDArray[np.generic], edges: Sequence[float]) -> IntArray:
-    """Number of the bin of each value; a value on an edge belongs to the bin above it."""
-    return np.searchsorted(np.array(edges), values, side="right")
+    """Number of the bin of each value; a value on an edge belongs to the bin above it.
+
+    Scores are float32, in which 0.7 is a little less than in float64: edges are taken likewise.
+    """
+    return np.searchsorted(np.array(edges, np.float32), values.astype(np.float32), side="right")
 
 
 def _ranges(

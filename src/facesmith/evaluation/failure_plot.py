@@ -72,8 +72,9 @@ def _draw_part(axes: Any, part: Breakdown, rate: str) -> None:
 def _title(failures: Failures) -> str:
     found = f"{failures.n_found:,} of {failures.n_faces:,} faces found"
     false = f"{len(failures.false_boxes):,} of {failures.n_boxes:,} boxes false"
+    name = failures.name if len(failures.name) <= 50 else f"...{failures.name[-47:]}"
     return (
-        f"{failures.name}: {found}, {false}, at a score of {failures.min_score:.2f}\n"
+        f"{name}: {found}, {false}, at a score of {failures.min_score:.2f}\n"
         "bars: 95 % intervals; dashed: overall; grey ticks: mean score; orange: clearly weaker; "
         "in brackets: how many"
     )

@@ -17,7 +17,7 @@ from facesmith.evaluation.failure_report import Failures, FalseBox, Miss
 from facesmith.faces import Faces
 from facesmith.files import replacing
 from facesmith.images import read_image
-from facesmith.patches.contact_sheet import FAINT, HEAD, INK, MARGIN, PAPER, empty_sheet
+from facesmith.patches.contact_sheet import FAINT, HEAD, INK, MARGIN, PAPER, TITLE_SIZE, empty_sheet
 
 WRONG_COLOUR = (255, 112, 67)  # an orange that stands out beside the green of right boxes; RGB
 CELL = 168  # side of a cell's picture, pixels
@@ -59,7 +59,7 @@ def misses_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
     shown = failures.misses[:n_most]
     n = len(failures.misses)
     subtitle = (
-        f"{n:,} of {failures.n_faces:,} faces in {failures.n_photos:,} photos were missed at a "
+        f"{n:,} of {failures.n_faces:,} faces in {_photos(failures)} were missed at a "
         f"score of {failures.min_score:.2f}. Orange: missed, the largest and sharpest first. "
         "Green: what was found."
     )
@@ -82,7 +82,7 @@ def false_boxes_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
     shown = failures.false_boxes[:n_most]
     n = len(failures.false_boxes)
     subtitle = (
-        f"{n:,} of {failures.n_boxes:,} boxes in {failures.n_photos:,} photos belong to no face. "
+        f"{n:,} of {failures.n_boxes:,} boxes in {_photos(failures)} belong to no face. "
         "Orange: false, the highest score first. Green: annotated faces."
     )
     if not shown:
@@ -147,6 +147,7 @@ def _sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image:
     n_rows = -(-len(cells) // _COLUMNS)
     row = CELL + _TEXT_ROOM + _GAP
     width = 2 * MARGIN + _COLUMNS * (CELL + _GAP) - _GAP
+    title = fitted(title, width - 2 * MARGIN, ImageFont.load_default(TITLE_SIZE))
     sheet = empty_sheet((width, HEAD + n_rows * row + MARGIN // 2), title, subtitle)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_FONT_SIZE)
@@ -170,6 +171,10 @@ def fitted(text: str, width: float, font: ImageFont.ImageFont | ImageFont.FreeTy
         if font.getlength(short) <= width:
             return short
     return ""
+
+
+def _photos(failures: Failures) -> str:
+    return f"{failures.n_photos:,} photo{'s' * (failures.n_photos != 1)}"
 
 
 def _miss_line(miss: Miss) -> str:

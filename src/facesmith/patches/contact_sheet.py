@@ -17,6 +17,7 @@ _COLUMNS = 18
 _GAP = 4  # pixels between patches
 MARGIN = 28
 HEAD = 92  # height of headline and subtitle
+TITLE_SIZE = 26
 _LABEL_WIDTH = 168
 _ROW_ROOM = 14  # extra space between kinds
 PAPER, INK, FAINT = (250, 249, 246), (32, 33, 36), (112, 116, 122)
@@ -65,7 +66,7 @@ def empty_sheet(size_wh: tuple[int, int], title: str, subtitle: str) -> Image.Im
     """A sheet with a headline and a line below it; both fill the upper `HEAD` pixels."""
     sheet = Image.new("RGB", size_wh, PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, 22), title, INK, ImageFont.load_default(26))
+    draw.text((MARGIN, 22), title, INK, ImageFont.load_default(TITLE_SIZE))
     draw.text((MARGIN, 58), subtitle, FAINT, ImageFont.load_default(15))
     return sheet
 
