@@ -146,3 +146,17 @@ def test_wrong_use_ends_with_one_line(options: tuple[str, ...], code: int, messa
     assert result.exit_code == code
     assert message in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_face_may_be_one_of_several_categories() -> None:
+    coco = json.loads(Path("val.json").read_text())
+    coco["categories"] = [{"id": 1, "name": "head"}, {"id": 2, "name": "hat"}]
+    Path("val.json").write_text(json.dumps(coco))
+    entry = {"image_id": 1, "category_id": 1, "bbox": [28, 20, 32, 32], "score": 3}
+    Path("results.json").write_text(json.dumps([entry, entry | {"category_id": 2}]))
+    refused = run("--detections", "results.json")
+    assert refused.exit_code == 1
+    assert "Name it with --category" in refused.stderr
+    values = figures("--detections", "results.json", "--category", "head", "--format", "coco")
+    assert (values["detections"], values["recall"]["0.5"]) == (1, 0.5)

@@ -93,6 +93,14 @@ def test_a_single_category_need_not_be_named(folder: Path) -> None:
     assert [len(faces) for faces in found] == [0, 1, 0]
 
 
+def test_annotations_without_categories_and_faces_take_any_category(folder: Path) -> None:
+    coco = json.loads((folder / "val.json").read_text())
+    (folder / "val.json").write_text(json.dumps({"images": coco["images"], "annotations": []}))
+    path = write(folder, [result(category_id=3)])
+    found = read_detections(path, folder / "val.json", photos_of(folder))
+    assert [len(faces) for faces in found] == [0, 1, 0]
+
+
 def test_lines_are_matched_by_the_file_or_by_its_name_below_the_folder(folder: Path) -> None:
     lines = (
         line("elsewhere/b.png", face(0, 0, 5, 5, score=0.75)),

@@ -17,25 +17,19 @@ Source:
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.annotations.categories import choose_categories
-from facesmith.annotations.files import read_content, read_text
+from facesmith.annotations.files import read_text
 from facesmith.errors import AnnotationError, DetectionsError
+from facesmith.evaluation.detection_entries import coco_results, face_row, json_lines
 from facesmith.faces import Faces
 from facesmith.images import read_image
-
-# Pixels; no photo is so large, and float32 still holds it: what lies beyond is a mistake.
-_FARTHEST = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +159,12 @@ def read_any_scores(
     photos: Sequence[AnnotatedPhoto],
     *,
     allow_others: bool = False,
+    categories: Sequence[str] | None = None,
 ) -> list[Detections]:
-    """Read what a detector found, whatever range its scores are in; see `read_detections`."""
+    """Read what a detector found, whatever range its scores are in; see `read_detections`.
+
+    `categories` are those that `load_annotations` was given.
+    """
     path = Path(path)
     try:
         text = read_text(path)
@@ -174,12 +172,12 @@ def read_any_scores(
         raise DetectionsError(str(error)) from error
     rows: list[list[list[float]]] = [[] for _ in photos]
     if text.lstrip().startswith("["):
-        for index, row in _coco_results(path, text, Path(annotations_path), photos):
+        for index, row in coco_results(path, text, Path(annotations_path), photos, categories):
             rows[index].append(row)
     else:
         finder = _PhotoFinder(photos)
         seen: dict[int, str] = {}
-        for where, file, faces in _json_lines(path, text):
+        for where, file, faces in json_lines(path, text):
             found = finder.find(file)
             if found is None and allow_others:
                 continue
@@ -193,7 +191,7 @@ def read_any_scores(
                     f"{where}: {file} has a line already, {seen[found]}. Keep one of the two."
                 )
             seen[found] = where
-            rows[found] = [_face(f"{where}, faces[{i}]", face) for i, face in enumerate(faces)]
+            rows[found] = [face_row(f"{where}, faces[{i}]", face) for i, face in enumerate(faces)]
         missing = [photo.name for i, photo in enumerate(photos) if i not in seen]
         if missing:
             more = f" and of {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -204,100 +202,6 @@ def read_any_scores(
             )
     tables = [np.array(table, np.float64).reshape(-1, 5) for table in rows]
     return [Detections(table[:, :4], table[:, 4]) for table in tables]
-
-
-def _coco_results(
-    path: Path, text: str, annotations_path: Path, photos: Sequence[AnnotatedPhoto]
-) -> Iterator[tuple[int, list[float]]]:
-    """Photo and row, `x_min, y_min, x_max, y_max, score`, of each detection of a face."""
-    entries = _json(f"{path}", text)
-    photo_of_id, faces = _coco_ids(path, annotations_path, photos)
-    for position, entry in enumerate(entries):
-        where = f"{path.name} entry {position}"
-        if not isinstance(entry, dict):
-            raise DetectionsError(f"{where}: expected an object, got {_short(entry)}.")
-        image_id = entry.get("image_id")
-        if not _is_id(image_id) or image_id not in photo_of_id:
-            raise DetectionsError(
-                f"{where}: its `image_id` {_short(image_id)} stands for no photo of "
-                f"{annotations_path}."
-            )
-        category_id = entry.get("category_id")
-        if category_id is not None or len(faces) != 1:  # one category need not be named
-            if not _is_id(category_id) or category_id not in faces:
-                known = ", ".join(map(repr, faces))
-                raise DetectionsError(
-                    f"{where}: its `category_id` {_short(category_id)} is none of "
-                    f"{annotations_path}, which has {known}."
-                )
-            if not faces[category_id]:
-                continue
-        x, y, width, height = _four(where, "bbox", entry.get("bbox"))
-        if min(width, height) < 0:
-            raise DetectionsError(
-                f"{where}: expected a width and a height of at least 0, got {width:g} and "
-                f"{height:g}."
-            )
-        score = _number(where, "score", entry.get("score"))
-        index = photo_of_id[image_id]
-        if index is not None:  # else the annotations could not be used, which was said
-            yield index, [x, y, x + width, y + height, score]
-
-
-def _coco_ids(
-    path: Path, annotations_path: Path, photos: Sequence[AnnotatedPhoto]
-) -> tuple[dict[Any, int | None], dict[Any, bool]]:
-    """Id of an image -> its photo, `None` if it was left out; id of a category -> is it a face."""
-    try:
-        content = json.loads(read_content(annotations_path))
-        images, categories = content["images"], content.get("categories") or []
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise DetectionsError(
-            f"{path} holds COCO results, whose image ids only COCO annotations explain; "
-            f"{annotations_path} holds none. Pass the JSON lines that `facesmith detect --json` "
-            "writes."
-        ) from None
-    index_of_name = {photo.name: index for index, photo in enumerate(photos)}
-    photo_of_id: dict[Any, int | None] = {}
-    for image in images:
-        if isinstance(image, dict) and _is_id(image.get("id")):
-            name = PurePosixPath(str(image.get("file_name", "")).replace("\\", "/")).as_posix()
-            photo_of_id.setdefault(image["id"], index_of_name.get(name))
-    names = {
-        category["id"]: str(category.get("name", category["id"]))
-        for category in categories
-        if isinstance(category, dict) and _is_id(category.get("id"))
-    } or {
-        annotation["category_id"]: str(annotation["category_id"])
-        for annotation in content.get("annotations") or []
-        if isinstance(annotation, dict) and _is_id(annotation.get("category_id"))
-    }
-    chosen = choose_categories(annotations_path, names, None)
-    return photo_of_id, {key: key in chosen for key in names}
-
-
-def _json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
-    """Place, file and faces of each line."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        where = f"{path.name} line {number}"
-        content = _json(where, line)
-        if not isinstance(content, dict) or not isinstance(content.get("file"), str):
-            raise DetectionsError(
-                f"{where}: expected a line of `facesmith detect --json`, an object with `file` "
-                f"and `faces`, got {_short(content)}."
-            )
-        if "error" in content:
-            raise DetectionsError(
-                f"{where}: {content['file']} could not be looked at: {content['error']} Mend or "
-                "remove the photo, and detect again."
-            )
-        if not isinstance(content.get("faces"), list):
-            raise DetectionsError(
-                f"{where}: expected a list as `faces`, got {_short(content.get('faces'))}."
-            )
-        yield where, content["file"], content["faces"]
 
 
 class _PhotoFinder:
@@ -315,56 +219,3 @@ class _PhotoFinder:
         # The longest name is the surest: a/1.jpg before 1.jpg.
         names = ("/".join(parts[start:]) for start in range(len(parts)))
         return next((self._names[name] for name in names if name in self._names), None)
-
-
-def _face(where: str, face: Any) -> list[float]:
-    if not isinstance(face, dict):
-        raise DetectionsError(f"{where}: expected an object, got {_short(face)}.")
-    box = _four(where, "box", face.get("box"))
-    if box[2] < box[0] or box[3] < box[1]:
-        shown = ", ".join(f"{edge:g}" for edge in box)
-        raise DetectionsError(
-            f"{where}: expected x_min, y_min, x_max, y_max, of which the last two are not below "
-            f"the first two, got {shown}."
-        )
-    return [*box, _number(where, "score", face.get("score"))]
-
-
-def _four(where: str, key: str, value: Any) -> list[float]:
-    if not isinstance(value, list) or len(value) != 4:
-        raise DetectionsError(f"{where}: expected four numbers as `{key}`, got {_short(value)}.")
-    numbers = [_number(where, key, number) for number in value]
-    if max(map(abs, numbers)) > _FARTHEST:
-        raise DetectionsError(f"{where}: expected pixels as `{key}`, got {_short(value)}.")
-    return numbers
-
-
-def _number(where: str, key: str, value: Any) -> float:
-    if type(value) not in (int, float):  # true and false are no numbers
-        raise DetectionsError(f"{where}: expected a number as `{key}`, got {_short(value)}.")
-    try:
-        number = float(value)
-    except OverflowError:  # JSON allows whole numbers of any length
-        number = inf
-    if not isfinite(number):
-        raise DetectionsError(f"{where}: expected a finite number as `{key}`, got {number}.")
-    return number
-
-
-def _is_id(value: Any) -> bool:
-    return type(value) in (int, str)
-
-
-def _json(where: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DetectionsError(f"{where}: not valid JSON: {error}.") from error
-
-
-def _short(value: Any) -> str:
-    """A value as JSON, cut to what fits into a message."""
-    if value is None:
-        return "nothing"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.annotations import FORMATS
 from facesmith.cli.benchmark.photos import load_any_scores, make_folder, photo_options
 
 if TYPE_CHECKING:
@@ -20,6 +21,18 @@ _IOU = click.FloatRange(0, 1, min_open=True)
 
 @click.command()
 @photo_options
+@click.option(
+    "--format",
+    "annotation_format",
+    type=click.Choice(FORMATS),
+    help="Format of the annotations.  [default: told from their content]",
+)
+@click.option(
+    "--category",
+    multiple=True,
+    help="Name or number of a category that is a face; may be repeated.  [default: the only "
+    "one, or the one called face]",
+)
 @click.option(
     "--iou",
     "ious",
@@ -70,6 +83,8 @@ def coco(
     detections: Path | None,
     model: Path | None,
     threads: int,
+    annotation_format: str | None,
+    category: tuple[str, ...],
     ious: tuple[float, ...],
     min_height: float,
     rule: str,
@@ -104,6 +119,8 @@ def coco(
         min_score=min_score,
         threads=threads,
         quiet=quiet,
+        format=annotation_format,
+        categories=category or None,
     )
     report = score_photos(
         photos,

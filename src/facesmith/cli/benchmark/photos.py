@@ -114,19 +114,28 @@ def load_any_scores(
     min_score: float | None,
     threads: int,
     quiet: bool,
+    format: str | None = None,  # noqa: A002  # the word of the option, --format
+    categories: Sequence[str] | None = None,
 ) -> tuple[tuple[AnnotatedPhoto, ...], Sequence[Faces | Detections], str]:
-    """As `load_scored`, but the scores of `detections` may be any numbers."""
+    """As `load_scored`, but the scores of `detections` may be any numbers.
+
+    `format` and `categories` are those of `load_annotations`.
+    """
     from facesmith.evaluation.detections import (  # noqa: PLC0415 - see `cli`
         Detections,
         read_any_scores,
     )
 
     _check_one(detections, model)
-    found = _load(annotations, images, quiet)
+    found = _load(annotations, images, quiet, format, categories)
     if detections is None:
         return found.photos, *_run(found.photos, model, min_score, threads, quiet)
     scored = read_any_scores(
-        detections, annotations, found.photos, allow_others=_left_out_photos(found)
+        detections,
+        annotations,
+        found.photos,
+        allow_others=_left_out_photos(found),
+        categories=categories,
     )
     if min_score is not None:
         kept = [each.scores >= min_score for each in scored]
@@ -144,10 +153,16 @@ def _check_one(detections: Path | None, model: Path | None) -> None:
         )
 
 
-def _load(annotations: Path, images: Path, quiet: bool) -> Annotations:
+def _load(
+    annotations: Path,
+    images: Path,
+    quiet: bool,
+    format: str | None = None,  # noqa: A002
+    categories: Sequence[str] | None = None,
+) -> Annotations:
     from facesmith.annotations import load_annotations  # noqa: PLC0415 - see `cli`
 
-    found = load_annotations(annotations, images)
+    found = load_annotations(annotations, images, format=format, categories=categories)
     for problem in found.problems:
         click.echo(f"Left out: {problem}", err=True)
     if not quiet:

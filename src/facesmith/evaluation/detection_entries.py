@@ -1,0 +1,173 @@
+"""Entries of files of detections: from JSON to checked numbers, or a message with the place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from math import inf, isfinite
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.annotations.categories import choose_categories
+from facesmith.annotations.files import read_content
+from facesmith.errors import DetectionsError
+
+# Pixels; no photo is so large, and float32 still holds it: what lies beyond is a mistake.
+_FARTHEST = 1e9
+
+
+def coco_results(
+    path: Path,
+    text: str,
+    annotations_path: Path,
+    photos: Sequence[AnnotatedPhoto],
+    categories: Sequence[str] | None,
+) -> Iterator[tuple[int, list[float]]]:
+    """Photo and row, `x_min, y_min, x_max, y_max, score`, of each detection of a face."""
+    entries = _json(f"{path}", text)
+    photo_of_id, faces = _coco_ids(path, annotations_path, photos, categories)
+    for position, entry in enumerate(entries):
+        where = f"{path.name} entry {position}"
+        if not isinstance(entry, dict):
+            raise DetectionsError(f"{where}: expected an object, got {_short(entry)}.")
+        image_id = entry.get("image_id")
+        if not _is_id(image_id) or image_id not in photo_of_id:
+            raise DetectionsError(
+                f"{where}: its `image_id` {_short(image_id)} stands for no photo of "
+                f"{annotations_path}."
+            )
+        category_id = entry.get("category_id")
+        # One category need not be named; annotations without a box or a category name none.
+        if faces and (category_id is not None or len(faces) != 1):
+            if not _is_id(category_id) or category_id not in faces:
+                known = ", ".join(map(repr, faces))
+                raise DetectionsError(
+                    f"{where}: its `category_id` {_short(category_id)} is none of "
+                    f"{annotations_path}, which has {known}."
+                )
+            if not faces[category_id]:
+                continue
+        x, y, width, height = _four(where, "bbox", entry.get("bbox"))
+        if min(width, height) < 0:
+            raise DetectionsError(
+                f"{where}: expected a width and a height of at least 0, got {width:g} and "
+                f"{height:g}."
+            )
+        score = _number(where, "score", entry.get("score"))
+        index = photo_of_id[image_id]
+        if index is not None:  # else the annotations could not be used, which was said
+            yield index, [x, y, x + width, y + height, score]
+
+
+def _coco_ids(
+    path: Path,
+    annotations_path: Path,
+    photos: Sequence[AnnotatedPhoto],
+    wanted: Sequence[str] | None,
+) -> tuple[dict[Any, int | None], dict[Any, bool]]:
+    """Id of an image -> its photo, `None` if it was left out; id of a category -> is it a face."""
+    try:
+        content = json.loads(read_content(annotations_path))
+        images, categories = content["images"], content.get("categories") or []
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise DetectionsError(
+            f"{path} holds COCO results, whose image ids only COCO annotations explain; "
+            f"{annotations_path} holds none. Pass the JSON lines that `facesmith detect --json` "
+            "writes."
+        ) from None
+    index_of_name = {photo.name: index for index, photo in enumerate(photos)}
+    photo_of_id: dict[Any, int | None] = {}
+    for image in images:
+        if isinstance(image, dict) and _is_id(image.get("id")):
+            name = PurePosixPath(str(image.get("file_name", "")).replace("\\", "/")).as_posix()
+            photo_of_id.setdefault(image["id"], index_of_name.get(name))
+    names = {
+        category["id"]: str(category.get("name", category["id"]))
+        for category in categories
+        if isinstance(category, dict) and _is_id(category.get("id"))
+    } or {
+        annotation["category_id"]: str(annotation["category_id"])
+        for annotation in content.get("annotations") or []
+        if isinstance(annotation, dict) and _is_id(annotation.get("category_id"))
+    }
+    chosen = choose_categories(annotations_path, names, wanted)
+    return photo_of_id, {key: key in chosen for key in names}
+
+
+def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
+    """Place, file and faces of each line."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        where = f"{path.name} line {number}"
+        content = _json(where, line)
+        if not isinstance(content, dict) or not isinstance(content.get("file"), str):
+            raise DetectionsError(
+                f"{where}: expected a line of `facesmith detect --json`, an object with `file` "
+                f"and `faces`, got {_short(content)}."
+            )
+        if "error" in content:
+            raise DetectionsError(
+                f"{where}: {content['file']} could not be looked at: {content['error']} Mend or "
+                "remove the photo, and detect again."
+            )
+        if not isinstance(content.get("faces"), list):
+            raise DetectionsError(
+                f"{where}: expected a list as `faces`, got {_short(content.get('faces'))}."
+            )
+        yield where, content["file"], content["faces"]
+
+
+def face_row(where: str, face: Any) -> list[float]:
+    """`x_min, y_min, x_max, y_max, score` of one entry of `faces`."""
+    if not isinstance(face, dict):
+        raise DetectionsError(f"{where}: expected an object, got {_short(face)}.")
+    box = _four(where, "box", face.get("box"))
+    if box[2] < box[0] or box[3] < box[1]:
+        shown = ", ".join(f"{edge:g}" for edge in box)
+        raise DetectionsError(
+            f"{where}: expected x_min, y_min, x_max, y_max, of which the last two are not below "
+            f"the first two, got {shown}."
+        )
+    return [*box, _number(where, "score", face.get("score"))]
+
+
+def _four(where: str, key: str, value: Any) -> list[float]:
+    if not isinstance(value, list) or len(value) != 4:
+        raise DetectionsError(f"{where}: expected four numbers as `{key}`, got {_short(value)}.")
+    numbers = [_number(where, key, number) for number in value]
+    if max(map(abs, numbers)) > _FARTHEST:
+        raise DetectionsError(f"{where}: expected pixels as `{key}`, got {_short(value)}.")
+    return numbers
+
+
+def _number(where: str, key: str, value: Any) -> float:
+    if type(value) not in (int, float):  # true and false are no numbers
+        raise DetectionsError(f"{where}: expected a number as `{key}`, got {_short(value)}.")
+    try:
+        number = float(value)
+    except OverflowError:  # JSON allows whole numbers of any length
+        number = inf
+    if not isfinite(number):
+        raise DetectionsError(f"{where}: expected a finite number as `{key}`, got {number}.")
+    return number
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) in (int, str)
+
+
+def _json(where: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DetectionsError(f"{where}: not valid JSON: {error}.") from error
+
+
+def _short(value: Any) -> str:
+    """A value as JSON, cut to what fits into a message."""
+    if value is None:
+        return "nothing"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
