@@ -1,0 +1,333 @@
+"""`facesmith benchmark compare`: face detectors side by side on the same photos."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facesmith.cli.benchmark.photos import make_folder, progress_bar
+
+if TYPE_CHECKING:
+    from facesmith.annotations import AnnotatedPhoto
+    from facesmith.evaluation.compare_report import Comparison
+    from facesmith.evaluation.timing import Timing
+    from facesmith.peers import DetectorName, Peer
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_SHARE = click.FloatRange(0, 1, min_open=True)
+# Detectors that compute with more than this many times the threads asked for are named.
+_TOO_MANY_THREADS = 1.3
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """Width and height, as 640x480."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(value))
+        if match is None or "0" in match.groups():
+            self.fail(f"{value!r}: expected width and height in pixels, e.g. 640x480", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+@click.command()
+@click.option(
+    "--annotations",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="The annotated photos: COCO JSON, VOC XML, YOLO, WIDER FACE or FDDB lists.",
+)
+@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.option(
+    "--face-free",
+    multiple=True,
+    type=_FOLDER,
+    help="Folder of photos without any human face; may be repeated.",
+)
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    metavar="[LABEL=]KIND[:PATH]",
+    help="A detector, may be repeated: facesmith, facesmith:RUN_OR_ONNX, facesmith-proposals, "
+    "yunet:ONNX, opencv-yunet:ONNX, opencv-haar, mtcnn, mediapipe, mediapipe:TFLITE, dlib, or all: "
+    "facesmith and those that are installed and need no file.  [default: all]",
+)
+@click.option(
+    "--iou",
+    "ious",
+    type=_SHARE,
+    multiple=True,
+    default=(0.5, 0.4),
+    show_default="0.5 and 0.4",
+    help="A match needs at least this overlap. Repeat it for several; pictures show the first.",
+)
+@click.option(
+    "--min-height",
+    type=click.FloatRange(0),
+    metavar="PX",
+    default=16,
+    show_default=True,
+    help="Ignore faces lower than this: neither found nor missed.",
+)
+@click.option(
+    "--recall",
+    type=_SHARE,
+    default=0.9,
+    show_default=True,
+    help="Compare false boxes on face-free photos where each detector finds this part of the "
+    "faces, at the lowest --iou.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    type=_Size(),
+    multiple=True,
+    default=("640x480",),
+    show_default="640x480",
+    metavar="WxH",
+    help="Stretch photos to this size for the timing. Repeat it for several.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Rounds of the timing, after one for warming up.",
+)
+@click.option(
+    "--timed",
+    type=click.IntRange(1),
+    default=12,
+    show_default=True,
+    metavar="N",
+    help="Photos of each round.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="CPU threads of each detector.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only N photos of each set, spread evenly, for a try.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for compare.json, precision_recall.png and accuracy_time.png.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--quiet", is_flag=True, help="No tables and no progress bar; errors remain.")
+def compare(
+    annotations: Path,
+    images: Path,
+    face_free: tuple[Path, ...],
+    detectors: tuple[str, ...],
+    ious: tuple[float, ...],
+    min_height: float,
+    recall: float,
+    sizes: tuple[tuple[int, int], ...],
+    rounds: int,
+    timed: int,
+    threads: int,
+    limit: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Face detectors side by side on the same photos.
+
+    For each photo all detectors take turns, in one process. A detector that is named and absent is
+    an error before anything runs, and says what to install.
+
+    \b
+    Example:
+      facesmith benchmark compare --annotations val.json --images val/ --face-free pets/ \\
+        --detector facesmith --detector yunet:yunet_n.onnx --out comparison
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.annotations import load_annotations, load_face_free  # noqa: PLC0415 - see `cli`
+    from facesmith.evaluation.compare import CompareConfig, n_steps  # noqa: PLC0415
+    from facesmith.evaluation.compare import compare as run_compare  # noqa: PLC0415
+    from facesmith.evaluation.compare_report import (  # noqa: PLC0415
+        comparison,
+        with_footprints,
+        write_comparison,
+    )
+
+    if out is not None:
+        import matplotlib  # noqa: F401, ICN001, PLC0415 - missing, it is to be said now
+
+    names, peers, left_out = _open(detectors, threads)
+    # A photo or a box that cannot be used is an error here: left out, it would change the figures.
+    photos = _some(load_annotations(annotations, images, strict=True).photos, limit)
+    without = _some(load_face_free(face_free, strict=True).photos, limit) if face_free else ()
+    config = CompareConfig(
+        iou_thresholds=tuple(dict.fromkeys(ious)),
+        min_height=min_height,
+        common_recall=recall,
+        sizes_wh=tuple(dict.fromkeys(sizes)),
+        rounds=rounds,
+        n_timed=timed,
+        threads=threads,
+    )
+    if out is not None:
+        make_folder(out)
+    with progress_bar(n_steps(len(photos), len(without), config), quiet) as step:
+        measured = run_compare(peers, photos, without, config, progress=step)
+    compared = comparison(
+        names,
+        with_footprints(measured, names, photos, config),
+        config,
+        n_face_free=len(without),
+        left_out=left_out,
+        sources={
+            "annotated": annotations.name,
+            "face_free": [folder.resolve().name for folder in face_free],
+        },
+    )
+    _warn(compared)
+    written = write_comparison(compared, out) if out is not None else ()
+    if as_json:
+        click.echo(json.dumps(compared.to_dict()))
+    elif not quiet:
+        _print(compared)
+        for path in written:
+            click.echo(f"written  {path}")
+
+
+def _open(
+    detectors: tuple[str, ...], threads: int
+) -> tuple[list[DetectorName], dict[str, Peer], dict[str, str]]:
+    """The detectors that run, opened, and why others do not."""
+    from facesmith.peers import PeerError, open_peer, parse_names  # noqa: PLC0415 - see `cli`
+
+    try:
+        names = parse_names(detectors or ("all",))
+    except PeerError as error:
+        raise click.BadParameter(str(error), param_hint="'--detector'") from error
+    peers: dict[str, Peer] = {}
+    left_out: dict[str, str] = {}
+    for name in names:
+        try:
+            peers[name.label] = open_peer(name, threads)
+        except PeerError as error:
+            if not name.optional:
+                raise
+            left_out[name.label] = str(error)
+            click.echo(f"Left out: {name.label}. {error}", err=True)
+    return [name for name in names if name.label in peers], peers, left_out
+
+
+def _some(photos: tuple[AnnotatedPhoto, ...], limit: int | None) -> tuple[AnnotatedPhoto, ...]:
+    """At most so many photos, spread evenly: a folder is often sorted by what photos show."""
+    if limit is None:
+        return photos
+    return photos[:: max(len(photos) // limit, 1)][:limit]
+
+
+def _warn(compared: Comparison) -> None:
+    threads = compared.config.threads
+    for label, each in compared.measured.items():
+        share = max(timing.cpu_share for timing in each.timings.values())
+        if share > _TOO_MANY_THREADS * threads:
+            click.echo(
+                f"Warning: {label} computed with {share:.1f} threads, not {threads}: compare its "
+                "times with care.",
+                err=True,
+            )
+
+
+def _print(compared: Comparison) -> None:
+    free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
+    click.echo(f"{compared.title}{free}; false: boxes a photo\n")
+    for line in _columns(_accuracy_rows(compared)):
+        click.echo(line)
+    click.echo()
+    for line in _columns(_cost_rows(compared)):
+        click.echo(line)
+
+
+def _accuracy_rows(compared: Comparison) -> list[list[str]]:
+    """Recalls are at the first overlap; head in the first two rows."""
+    config = compared.config
+    ious = config.iou_thresholds
+    heads = [["", "detector"]]
+    heads += [["AP at IoU" if i == 0 else "", f"{iou:g}"] for i, iou in enumerate(ious)]
+    heads += [["recall at", "0.1 false"], ["recall at", "1 false"]]
+    heads += [["own", "threshold"], ["precision,", "recall there"]]
+    if compared.n_face_free:
+        heads += [
+            ["false, face-free:", "own threshold"],
+            ["the same at", f"recall {config.common_recall:g}"],
+        ]
+    rows = [[head[i] for head in heads] for i in (0, 1)]
+    for label, each in compared.measured.items():
+        first = each.curves[ious[0]]
+        own = each.at_own_threshold(ious[0])
+        row = [label, *(_three(each.curves[iou].average_precision) for iou in ious)]
+        row += [_three(first.recall_at(0.1)), _three(first.recall_at(1.0))]
+        row += [f"{own.threshold:.2f}", f"{_three(own.precision)}, {_three(own.recall)}"]
+        if each.face_free_own is not None and each.face_free_common is not None:
+            row += [
+                _three(each.face_free_own.false_per_photo),
+                _three(each.face_free_common.false_per_photo),
+            ]
+        rows.append(row)
+    return rows
+
+
+def _cost_rows(compared: Comparison) -> list[list[str]]:
+    threads = compared.config.threads
+    first = next(iter(compared.measured.values()))
+    unit = f"ms, {threads} thread{'s' * (threads != 1)}: median / p95"
+    rows = [["", *("" for _ in first.timings), "peak", "", ""]]
+    rows[0][1] = unit
+    rows.append(["detector", *first.timings, "memory", "install", "weights"])
+    for label, each in compared.measured.items():
+        row = [label, *map(_times, each.timings.values())]
+        sizes = each.footprint
+        row += ["-", "-", "-"] if sizes is None else [
+            _megabytes(sizes.peak_memory), _megabytes(sizes.install), _megabytes(sizes.weights),
+        ]  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+def _columns(rows: list[list[str]]) -> list[str]:
+    """Rows of text in columns, the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _three(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"  # noqa: PLR0124 - NaN, without NumPy
+
+
+def _times(timing: Timing) -> str:
+    return f"{timing.median_ms:.1f} / {timing.p95_ms:.1f}"
+
+
+def _megabytes(n_bytes: int | None) -> str:
+    if n_bytes is None:
+        return "-"
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes < 10e6 else f"{n_bytes / 1e6:,.0f} MB"

@@ -1,0 +1,278 @@
+"""Detectors side by side on the same photos: how much they find, and what they cost.
+
+For each photo all detectors take turns, in one process, so that each meets the same load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation.average_precision import (
+    AnnotatedFaces,
+    PrecisionRecall,
+    precision_recall,
+)
+from facesmith.evaluation.footprint import Footprint
+from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
+from facesmith.faces import Faces
+from facesmith.images import read_image
+from facesmith.peers import Peer
+
+AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of the timings
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """How detectors are compared.
+
+    Attributes:
+        iou_thresholds: A match needs at least this overlap, in (0, 1]; figures for each.
+        min_height: Annotated faces lower than this, pixels, are ignored.
+        common_recall: Recall at which false boxes on face-free photos are compared, in (0, 1].
+        least_score: What the curves begin with, in [0, 1].
+        sizes_wh: Widths and heights, pixels, that photos are stretched to for timing.
+        rounds: Rounds of the timing; one more comes before and does not count.
+        n_timed: Photos of each round, spread evenly over the annotated ones.
+        threads: CPU threads of each detector.
+    """
+
+    iou_thresholds: tuple[float, ...] = (0.5, 0.4)
+    min_height: float = 16.0
+    common_recall: float = 0.9
+    least_score: float = 0.02
+    sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)
+    rounds: int = 5
+    n_timed: int = 12
+    threads: int = 1
+
+    @property
+    def common_recall_iou(self) -> float:
+        """The overlap at which the common recall is taken."""
+        # The loosest: a detector whose boxes were drawn by another hand should reach it too.
+        return min(self.iou_thresholds)
+
+
+@dataclass(frozen=True)
+class AtThreshold:
+    """What a detector does on annotated photos at one threshold.
+
+    Attributes:
+        threshold: Scores from this on count.
+        precision: Of the boxes that count; NaN if there are none.
+        recall: Of the faces that count; NaN if there are none.
+        false_per_photo: False boxes a photo.
+    """
+
+    threshold: float
+    precision: float
+    recall: float
+    false_per_photo: float
+
+
+@dataclass(frozen=True)
+class FaceFreeFigures:
+    """What a detector does on face-free photos at one threshold.
+
+    Attributes:
+        threshold: Scores from this on count; NaN where the common recall is not reached.
+        false_per_photo: Boxes a photo, all of them false; NaN likewise.
+        photos_with_one: Part of the photos with a box, in [0, 1]; NaN likewise.
+    """
+
+    threshold: float
+    false_per_photo: float
+    photos_with_one: float
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured of one detector.
+
+    Attributes:
+        peer: The detector.
+        curves: Curve for each overlap.
+        face_free: What was found on each face-free photo, from the least score on.
+        face_free_own: False boxes on face-free photos at the detector's own threshold; `None`
+            without such photos.
+        face_free_common: The same at the threshold of the common recall.
+        timings: Size, as `640x480` or `AS_THEY_ARE`, -> times. As they are, each photo is looked at
+            once, with the least score.
+        footprint: Memory and sizes; `None` where not measured.
+    """
+
+    peer: Peer
+    curves: dict[float, PrecisionRecall]
+    face_free: tuple[Faces, ...]
+    face_free_own: FaceFreeFigures | None
+    face_free_common: FaceFreeFigures | None
+    timings: dict[str, Timing]
+    footprint: Footprint | None = None
+
+    def at_own_threshold(self, iou: float) -> AtThreshold:
+        """Precision, recall and false boxes on the annotated photos."""
+        return at_threshold(self.curves[iou], self.peer.min_score)
+
+
+@dataclass
+class _Run:
+    """What one detector has found so far, and how long it took."""
+
+    found: list[Faces] = field(default_factory=list)
+    face_free: list[Faces] = field(default_factory=list)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+
+def compare(
+    peers: Mapping[str, Peer],
+    photos: Sequence[AnnotatedPhoto],
+    face_free: Sequence[AnnotatedPhoto] = (),
+    config: CompareConfig | None = None,
+    *,
+    progress: Callable[[], object] | None = None,
+) -> dict[str, Measured]:
+    """Run detectors over the same photos, in turns, and take their figures.
+
+    Args:
+        peers: Label -> detector, see `facesmith.peers`.
+        photos: Annotated photos, at least one.
+        face_free: Photos without any human face.
+        config: How; `None`: the defaults.
+        progress: Called `n_steps` times.
+
+    Returns:
+        Label -> figures, in the order of `peers`; without footprints, which need a process each.
+
+    Raises:
+        ValueError: If there are no detectors or no photos.
+        ImageError: If a photo cannot be read.
+    """
+    config = config or CompareConfig()
+    if not peers or not photos:
+        raise ValueError(
+            "`peers` and `photos` must not be empty; "
+            f"got {len(peers)} detectors and {len(photos)} photos."
+        )
+    step = progress or (lambda: None)
+    runs = {label: _Run() for label in peers}
+    first = read_image(photos[0].path)
+    for peer in peers.values():
+        peer(first, min_score=config.least_score)  # loads what is loaded lazily, untimed
+    for photo in photos:
+        image = read_image(photo.path)
+        for label, peer in peers.items():
+            run = runs[label]
+            run.found.append(run.watch(partial(peer, image, min_score=config.least_score)))
+        step()
+    for photo in face_free:
+        image = read_image(photo.path)
+        for label, peer in peers.items():
+            runs[label].face_free.append(peer(image, min_score=config.least_score))
+        step()
+    timings = _timings(peers, photos, config, step)
+    truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
+    return {
+        label: _figures(
+            peers[label], run, truths, {**timings[label], AS_THEY_ARE: run.watch.timing()}, config
+        )
+        for label, run in runs.items()
+    }
+
+
+def n_steps(n_photos: int, n_face_free: int, config: CompareConfig) -> int:
+    """How often `compare` calls its `progress`."""
+    n_timed = min(n_photos, config.n_timed)
+    return n_photos + n_face_free + len(config.sizes_wh) * (config.rounds + 1) * n_timed
+
+
+def timed_photos(photos: Sequence[AnnotatedPhoto], n: int) -> Sequence[AnnotatedPhoto]:
+    """At most `n` of the photos, spread evenly."""
+    return photos[:: max(len(photos) // n, 1)][:n]
+
+
+def size_name(size_wh: tuple[int, int]) -> str:
+    """A size in words, such as `640x480`."""
+    return f"{size_wh[0]}x{size_wh[1]}"
+
+
+def at_threshold(curve: PrecisionRecall, threshold: float) -> AtThreshold:
+    """The point of a curve where scores from the threshold on count."""
+    # Scores are float32: compared as such, or 0.9 would lose the boxes of exactly that score.
+    n_kept = int((curve.scores >= np.float32(threshold)).sum())
+    if n_kept == 0:
+        return AtThreshold(threshold, nan, 0.0 if curve.n_faces else nan, 0.0)
+    at = n_kept - 1
+    return AtThreshold(
+        threshold,
+        float(curve.precision[at]),
+        float(curve.recall[at]),
+        float(curve.false_per_photo[at]),
+    )
+
+
+def threshold_at_recall(curve: PrecisionRecall, recall: float) -> float:
+    """The highest threshold with at least that recall; NaN if none has."""
+    reached = curve.scores[curve.recall >= recall - 1e-12]
+    return float(reached[0]) if len(reached) else nan
+
+
+def face_free_figures(found: Sequence[Faces], threshold: float) -> FaceFreeFigures:
+    """Count the boxes on face-free photos from a threshold on.
+
+    Args:
+        found: The detections of each face-free photo, at least one photo.
+        threshold: The threshold; NaN gives NaN.
+    """
+    if np.isnan(threshold):
+        return FaceFreeFigures(nan, nan, nan)
+    counts = np.array([(faces.scores >= np.float32(threshold)).sum() for faces in found])
+    return FaceFreeFigures(threshold, float(counts.mean()), float((counts > 0).mean()))
+
+
+def read_resized(path: Path, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A photo stretched to a size, uint8 `(height, width, 3)`, BGR."""
+    resized: npt.NDArray[np.uint8] = np.asarray(Image.fromarray(read_image(path)).resize(size_wh))
+    return resized
+
+
+def _timings(
+    peers: Mapping[str, Peer],
+    photos: Sequence[AnnotatedPhoto],
+    config: CompareConfig,
+    step: Callable[[], object],
+) -> dict[str, dict[str, Timing]]:
+    """Label -> size -> times, each detector at its own threshold."""
+    timings: dict[str, dict[str, Timing]] = {label: {} for label in peers}
+    for size_wh in config.sizes_wh:
+        images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
+        timed = time_in_turns(peers, images, rounds=config.rounds, progress=step)
+        for label, timing in timed.items():
+            timings[label][size_name(size_wh)] = timing
+    return timings
+
+
+def _figures(
+    peer: Peer,
+    run: _Run,
+    truths: Sequence[AnnotatedFaces],
+    timings: dict[str, Timing],
+    config: CompareConfig,
+) -> Measured:
+    curves = {
+        iou: precision_recall(truths, run.found, iou_threshold=iou, min_height=config.min_height)
+        for iou in config.iou_thresholds
+    }
+    own = common = None
+    if run.face_free:
+        own = face_free_figures(run.face_free, peer.min_score)
+        reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
+        common = face_free_figures(run.face_free, reached)
+    return Measured(peer, curves, tuple(run.face_free), own, common, timings)

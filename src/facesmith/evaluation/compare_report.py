@@ -1,0 +1,233 @@
+"""A comparison as JSON, and its files: `compare.json` and two pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation.compare import (
+    AS_THEY_ARE,
+    CompareConfig,
+    Measured,
+    size_name,
+    timed_photos,
+)
+from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_precision_recall
+from facesmith.evaluation.footprint import measure_footprint
+from facesmith.evaluation.machine import describe_machine
+from facesmith.files import checksum, write_json
+from facesmith.peers import DetectorName
+
+RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Detectors compared on the same photos.
+
+    Attributes:
+        config: How.
+        names: The detectors as they were named, in order.
+        measured: Label -> what was measured.
+        left_out: Label -> why the detector is absent.
+        n_photos: Annotated photos.
+        n_faces: Faces that count on them.
+        n_face_free: Face-free photos.
+        sources: Where the photos come from, in words, for the results.
+        about: Machine, versions and date.
+    """
+
+    config: CompareConfig
+    names: tuple[DetectorName, ...]
+    measured: dict[str, Measured]
+    left_out: dict[str, str]
+    n_photos: int
+    n_faces: int
+    n_face_free: int
+    sources: dict[str, Any]
+    about: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What was measured on, in words."""
+        config = self.config
+        ignored = f" of {config.min_height:g} px and more" if config.min_height else ""
+        return f"{self.n_photos:,} photos with {self.n_faces:,} faces{ignored}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; figures that are undefined are `None`."""
+        config = self.config
+        values = {
+            "about": self.about,
+            "sets": {
+                "annotated": {
+                    "source": self.sources.get("annotated"),
+                    "photos": self.n_photos,
+                    "faces": self.n_faces,
+                },
+                "face_free": {
+                    "source": self.sources.get("face_free"),
+                    "photos": self.n_face_free,
+                },
+            },
+            "protocol": {
+                **asdict(config),
+                "sizes_wh": [size_name(size) for size in config.sizes_wh],
+                "common_recall_iou": config.common_recall_iou,
+                "timing": "milliseconds from the array to the faces at the own threshold, one "
+                "photo after the other, the detectors taking turns; photos stretched to the size; "
+                f"'{AS_THEY_ARE}': in their own size, each once, with the least score",
+                "memory": "peak resident memory of a process of its own that opens the detector "
+                "and looks at the timed photos in the first size",
+                "install": "distributions needed beyond Python itself, without bytecode",
+            },
+            "detectors": [
+                _detector_dict(name, self.measured[name.label], config) for name in self.names
+            ],
+            "left_out": self.left_out,
+        }
+        plain: dict[str, Any] = _finite_or_none(values)
+        return plain
+
+
+def with_footprints(
+    measured: Mapping[str, Measured],
+    names: Iterable[DetectorName],
+    photos: Sequence[AnnotatedPhoto],
+    config: CompareConfig,
+) -> dict[str, Measured]:
+    """The same, with memory and sizes, for which each detector runs in a process of its own.
+
+    Raises:
+        PeerError: If such a process fails.
+    """
+    paths = [photo.path for photo in timed_photos(photos, config.n_timed)]
+    return {
+        name.label: replace(
+            measured[name.label],
+            footprint=measure_footprint(
+                name,
+                measured[name.label].peer,
+                paths,
+                size_wh=config.sizes_wh[0] if config.sizes_wh else None,
+                threads=config.threads,
+            ),
+        )
+        for name in names
+    }
+
+
+def comparison(
+    names: Sequence[DetectorName],
+    measured: Mapping[str, Measured],
+    config: CompareConfig,
+    *,
+    n_face_free: int = 0,
+    left_out: Mapping[str, str] | None = None,
+    sources: Mapping[str, Any] | None = None,
+) -> Comparison:
+    """Put what was measured together with what a reader must know of it."""
+    first = next(iter(measured.values())).curves[config.iou_thresholds[0]]
+    versions = {
+        distribution
+        for each in measured.values()
+        if each.footprint is not None
+        for distribution in each.footprint.distributions
+    }
+    return Comparison(
+        config=config,
+        names=tuple(names),
+        measured=dict(measured),
+        left_out=dict(left_out or {}),
+        n_photos=first.n_photos,
+        n_faces=first.n_faces,
+        n_face_free=n_face_free,
+        sources=dict(sources or {}),
+        about=describe_machine(versions - {"facesmith"}, config.threads),
+    )
+
+
+def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Path, Path]:
+    """Write `compare.json`, `precision_recall.png` and `accuracy_time.png` into a folder.
+
+    The curves are at the first of the overlaps, and so is the accuracy; the time is that of the
+    first size, or of the photos as they are where no size was asked for.
+
+    Returns:
+        The three paths.
+
+    Raises:
+        TrainingError: If a file cannot be written.
+    """
+    folder = Path(folder)
+    json_path, curves_path, time_path = (
+        folder / name for name in ("compare.json", "precision_recall.png", "accuracy_time.png")
+    )
+    write_json(json_path, compared.to_dict())
+    iou = compared.config.iou_thresholds[0]
+    sizes = compared.config.sizes_wh
+    size = size_name(sizes[0]) if sizes else AS_THEY_ARE
+    curves = {label: each.curves[iou] for label, each in compared.measured.items()}
+    title = f"{compared.title}; match: IoU of at least {iou:g}"
+    draw_precision_recall(
+        curves,
+        curves_path,
+        title=title,
+        own_thresholds={label: each.peer.min_score for label, each in compared.measured.items()},
+    )
+    threads = compared.config.threads
+    draw_accuracy_time(
+        {
+            label: (each.timings[size].median_ms, curves[label].average_precision)
+            for label, each in compared.measured.items()
+        },
+        time_path,
+        title=f"{title}\n{compared.about['machine']}; {threads} thread{'s' * (threads != 1)}",
+        size=f"photo of {size} pixels" if sizes else "photo in its own size",
+    )
+    return json_path, curves_path, time_path
+
+
+def _detector_dict(name: DetectorName, each: Measured, config: CompareConfig) -> dict[str, Any]:
+    accuracy = {}
+    for iou, curve in each.curves.items():
+        accuracy[f"{iou:g}"] = {
+            "average_precision": curve.average_precision,
+            **{f"recall_at_{rate:g}_false_a_photo": curve.recall_at(rate) for rate in RECALLS_AT},
+            "at_own_threshold": asdict(each.at_own_threshold(iou)),
+        }
+    face_free = None
+    if each.face_free_own is not None and each.face_free_common is not None:
+        face_free = {
+            "at_own_threshold": asdict(each.face_free_own),
+            f"at_recall_{config.common_recall:g}": asdict(each.face_free_common),
+        }
+    return {
+        "detector": name.label,
+        "kind": name.kind,
+        "own_threshold": each.peer.min_score,
+        "weights": {
+            path.name: {"bytes": path.stat().st_size, "sha256": checksum(path)}
+            for path in each.peer.weights_paths
+        },
+        "accuracy": accuracy,
+        "face_free": face_free,
+        "milliseconds": {size: asdict(timing) for size, timing in each.timings.items()},
+        "bytes": None if each.footprint is None else asdict(each.footprint),
+    }
+
+
+def _finite_or_none(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity, nor NumPy's numbers, nor keys but text."""
+    if isinstance(value, dict):
+        return {str(k): _finite_or_none(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite_or_none(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value

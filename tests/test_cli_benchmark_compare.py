@@ -1,0 +1,145 @@
+"""`facesmith benchmark compare`: table, JSON, files, and the word on what is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from facesmith.cli import main
+from facesmith.images import write_image
+from spot_detector import spots
+
+PACKAGES = ("cv2", "facenet_pytorch", "mediapipe", "dlib")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photos with one spot each, of which one is annotated as a face; one face-free photo."""
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "photos").mkdir()
+    (folder / "face_free").mkdir()
+    write_image(folder / "photos" / "a.png", spots(160, 120, (40, 32)))
+    write_image(folder / "photos" / "b.png", spots(160, 120, (80, 64)))
+    write_image(folder / "face_free" / "c.png", spots(160, 120, (24, 24), (96, 64)))
+    images = [
+        {"id": i, "file_name": f"{name}.png", "width": 160, "height": 120}
+        for i, name in enumerate("ab")
+    ]
+    boxes = {0: [28, 20, 32, 32], 1: [0, 0, 32, 32]}
+    annotations = [
+        {"id": i, "image_id": i, "category_id": 1, "bbox": box, "area": 1024, "iscrowd": 0}
+        for i, box in boxes.items()
+    ]
+    content = {
+        "images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}],
+    }  # fmt: skip
+    (folder / "photos.json").write_text(json.dumps(content))
+    return folder
+
+
+def compare(data: Path, *words: object, rounds: int = 1) -> Result:
+    where = ["--annotations", data / "photos.json", "--images", data / "photos"]
+    given = ["benchmark", "compare", *where, "--size", "64x48", "--rounds", rounds, *words]
+    return CliRunner().invoke(main, [str(word) for word in given])
+
+
+def test_json_and_files_hold_the_figures(data, spot_weights, tmp_path):
+    out = tmp_path / "deep" / "out"
+    result = compare(
+        data, "--detector", f"spots=facesmith:{spot_weights}", "--face-free", data / "face_free",
+        "--recall", 0.5, "--size", "80x60", "--json", "--out", out,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert found == json.loads((out / "compare.json").read_text())
+    assert sorted(path.name for path in out.iterdir()) == [
+        "accuracy_time.png", "compare.json", "precision_recall.png",
+    ]  # fmt: skip
+    assert found["sets"] == {
+        "annotated": {"source": "photos.json", "photos": 2, "faces": 2},
+        "face_free": {"source": ["face_free"], "photos": 1},
+    }
+    (row,) = found["detectors"]
+    assert (row["detector"], row["kind"]) == ("spots", "facesmith")
+    # One right and one wrong box of equal score: precision 1/2 at recall 1/2.
+    assert row["accuracy"]["0.5"]["average_precision"] == 1 / 4
+    assert row["accuracy"]["0.4"]["recall_at_0.1_false_a_photo"] == 0
+    assert row["accuracy"]["0.4"]["recall_at_1_false_a_photo"] == 1 / 2
+    assert row["face_free"]["at_own_threshold"]["false_per_photo"] == 2
+    assert row["face_free"]["at_recall_0.5"]["false_per_photo"] == 2
+    assert row["milliseconds"]["64x48"]["n_calls"] == 2
+    assert set(row["milliseconds"]) == {"64x48", "80x60", "as they are"}
+    assert row["bytes"]["peak_memory"] is None or row["bytes"]["peak_memory"] > 20e6
+
+
+def test_all_names_what_is_absent_and_compares_the_rest(data, monkeypatch):
+    for package in PACKAGES:
+        monkeypatch.setitem(sys.modules, package, None)
+    result = compare(data, "--iou", 0.5)
+    assert result.exit_code == 0, result.output
+    for kind, package in zip(("opencv-haar", "mtcnn", "mediapipe", "dlib"), PACKAGES, strict=True):
+        assert f"Left out: {kind}. The package '{package}' is not installed" in result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("2 photos with 2 faces of 16 px and more")
+    assert [line.split()[0] for line in lines if line].count("facesmith") == 2
+    assert "AP at IoU" in lines[2]
+    assert "install" in result.stdout
+    assert "face-free" not in result.stdout
+
+
+def test_quiet_prints_nothing(data, spot_weights):
+    result = compare(data, "--detector", f"facesmith:{spot_weights}", "--limit", 1, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_a_detector_that_is_named_and_absent_is_an_error_before_anything_runs(data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    result = compare(data / "nowhere", "--detector", "dlib")
+    assert result.exit_code == 2, "the paths come first"
+    result = compare(data, "--detector", "facesmith", "--detector", "dlib")
+    assert result.exit_code == 1
+    assert "Error: The package 'dlib' is not installed. Install it with: pip" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_photo_that_is_missing_is_an_error_that_names_it(data, tmp_path, spot_weights):
+    content = json.loads((data / "photos.json").read_text())
+    content["images"][1]["file_name"] = "gone.png"
+    path = tmp_path / "photos.json"
+    path.write_text(json.dumps(content))
+    result = compare(data, "--annotations", path, "--detector", f"facesmith:{spot_weights}")
+    assert result.exit_code == 1
+    assert "gone.png" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--detector", "retina"], "expected a detector as [LABEL=]KIND[:PATH]"),
+        (["--detector", "yunet"], "yunet needs its weights file"),
+        (["--detector", "facesmith", "--detector", "facesmith"], "Two detectors are called"),
+        (["--size", "640"], "expected width and height in pixels, e.g. 640x480"),
+        (["--size", "0x480"], "expected width and height in pixels"),
+        (["--iou", "0"], "--iou"),
+        (["--recall", "90"], "--recall"),
+        (["--rounds", "0"], "--rounds"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(data, words, message):
+    result = compare(data, *words)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+
+
+def test_more_threads_than_asked_for_are_named(data, spot_weights, monkeypatch):
+    ticks = iter(range(10**9))
+    monkeypatch.setattr("time.process_time", lambda: 1e6 * next(ticks))
+    result = compare(data, "--detector", f"many=facesmith:{spot_weights}", "--limit", 1)
+    assert result.exit_code == 0, result.output
+    assert "Warning: many computed with" in result.stderr
+    assert "threads, not 1: compare its times with care." in result.stderr
