@@ -71,6 +71,19 @@ def test_without_faces_or_detections_no_point_is_best():
             id="a box on an ignored face is neither right nor wrong",
         ),
         pytest.param(
+            # The first box overlaps the faces by 7/13 and 9/11; the second one only the former.
+            [truth((0, 0, 10, 10), (0, 4, 10, 14))],
+            [found((0, 3, 10, 13, 0.9), (0, 0, 10, 9, 0.8))],
+            1.0,
+            id="of two faces the better overlap is taken, not the first",
+        ),
+        pytest.param(
+            [truth((0, 0, 10, 10), (0, 0, 10, 9), ignored=(0,))],
+            [found((0, 0, 10, 10, 0.9), (0, 0, 10, 10, 0.8))],
+            1.0,
+            id="a face that counts comes before an ignored one that overlaps more",
+        ),
+        pytest.param(
             [truth((0, 0, 9, 9)), truth((0, 0, 9, 9))],
             [found((0, 0, 9, 9, 0.5)), found((40, 0, 49, 9, 0.5))],
             0.25,  # equal scores enter together: precision 1/2 at recall 1/2

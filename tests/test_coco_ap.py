@@ -190,6 +190,15 @@ def test_101_recalls_worked_by_hand() -> None:
             id="a small box inside a large ignored region",
         ),
         pytest.param(
+            # Both faces overlap the first box by 10/12, and the second by 7/10 and 5/12. VOC gives
+            # the first box the upper face, and the second is false; COCO gives it the lower one.
+            photo_with((0, 0, 10, 10), (0, 2, 10, 12)),
+            ((0, 0, 10, 12, 0.9), (0, 0, 10, 7, 0.8)),
+            0.5,
+            1.0,
+            id="equal overlaps, first and last face",
+        ),
+        pytest.param(
             photo_with((0, 0, 10, 10)),
             ((50, 50, 60, 60, 0.9),),
             0.0,

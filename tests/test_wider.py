@@ -190,6 +190,14 @@ def test_the_official_files_give_images_faces_and_lists(tmp_path: Path) -> None:
             id="1,000 thresholds, quirk 6",
         ),
         pytest.param(
+            # 0.5 is the 500th threshold: it enters before the false box of 0.4995.
+            [image([[0, 0, 10, 10]], 0)],
+            [table((50, 50, 5, 5, 1), (0, 0, 10, 10, 0.5), (9, 50, 5, 5, 0.4995), (9, 9, 5, 5, 0))],
+            0.5,
+            0.5,
+            id="a score at a threshold reaches it",
+        ),
+        pytest.param(
             [image([], name="b"), image([[0, 0, 10, 10]], 0)],
             [table((0, 0, 10, 10, 0.9)), table((0, 0, 10, 10, 0.5), (60, 60, 5, 5, 0))],
             1.0,
