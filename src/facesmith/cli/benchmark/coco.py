@@ -39,8 +39,7 @@ _IOU = click.FloatRange(0, 1, min_open=True)
     type=_IOU,
     multiple=True,
     default=(0.5, 0.4),
-    show_default="0.5 and 0.4",
-    help="A match needs at least this overlap. Repeat it for several.",
+    help="A match needs at least this overlap. Repeat it for several.  [default: 0.5 and 0.4]",
 )
 @click.option(
     "--min-height",
