@@ -1,0 +1,149 @@
+"""The FDDB evaluation as the official C++ tool does it, for the output of any detector.
+
+Overlaps are counted in pixels on the image's own grid, a detection and a face at a time. For every
+score of an image, detections and faces are matched one to one with the largest total overlap. In
+the discrete curve a pair counts 1 if its overlap, intersection over union, is above one half; in
+the continuous one it counts its overlap. Both have the discrete curve's false positives.
+
+Source:
+    V. Jain, E. Learned-Miller, "FDDB: A Benchmark for Face Detection in Unconstrained Settings",
+    2010, section 5, and the behaviour of its evaluation program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesmith.errors import AnnotationError
+from facesmith.evaluation.fddb.curves import (
+    FALSE_POSITIVES,
+    FOLD_FALSE_POSITIVES,
+    CurvePoint,
+    FddbCurves,
+    pool,
+    score_images,
+)
+from facesmith.evaluation.fddb.ellipses import fit_ellipses
+from facesmith.evaluation.fddb.files import (
+    SHAPES,
+    Detections,
+    Fold,
+    Shape,
+    read_detections,
+    read_folds,
+    write_detections,
+)
+from facesmith.evaluation.fddb.sizes import find_image, read_sizes
+
+__all__ = [
+    "FALSE_POSITIVES",
+    "FOLD_FALSE_POSITIVES",
+    "SHAPES",
+    "CurvePoint",
+    "Detections",
+    "FddbCurves",
+    "FddbResult",
+    "Fold",
+    "Shape",
+    "choose_folds",
+    "evaluate",
+    "evaluate_fddb",
+    "find_image",
+    "fit_ellipses",
+    "read_detections",
+    "read_folds",
+    "read_sizes",
+    "write_detections",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class FddbResult:
+    """The curves of a detector.
+
+    Attributes:
+        curves: Over all images of the chosen folds together.
+        by_fold: Of each chosen fold alone, by its number.
+        shape: What the detections were evaluated as.
+    """
+
+    curves: FddbCurves
+    by_fold: dict[int, FddbCurves]
+    shape: Shape
+
+
+def evaluate_fddb(
+    folds_dir: str | Path,
+    detections: Sequence[str | Path] | str | Path,
+    *,
+    image_sizes: str | Path | None = None,
+    images_dir: str | Path | None = None,
+    folds: Sequence[int] = (),
+    shape: Shape | None = None,
+    ellipses: bool = False,
+    any_order: bool = False,
+) -> FddbResult:
+    """Evaluate files of detections.
+
+    Args:
+        folds_dir: Folder of `FDDB-fold-01-ellipseList.txt`, `FDDB-fold-01.txt` and so on.
+        detections: One file for all folds, or several, in the order of the folds.
+        image_sizes: CSV file `image,width,height`; needed for images that are not in `images_dir`.
+        images_dir: Folder that the images' names start from.
+        folds: Numbers of the folds to evaluate; none: all.
+        shape: What the detections are; `None`: told from the columns.
+        ellipses: Fit an ellipse to each box before, see `fit_ellipses`.
+        any_order: Whether the images may come in another order than in the folds.
+
+    Raises:
+        AnnotationError: If a file cannot be used; the message has file and line.
+        ImageError: If an image cannot be read.
+    """
+    every_fold = read_folds(folds_dir)
+    chosen = choose_folds(every_fold, folds)
+    paths = [detections] if isinstance(detections, str | Path) else detections
+    found = read_detections(paths, every_fold, shape=shape, wanted=chosen, any_order=any_order)
+    if ellipses:
+        found = fit_ellipses(found)
+    return evaluate(chosen, found, image_sizes=image_sizes, images_dir=images_dir)
+
+
+def evaluate(
+    folds: Sequence[Fold],
+    detections: Detections,
+    *,
+    image_sizes: str | Path | None = None,
+    images_dir: str | Path | None = None,
+) -> FddbResult:
+    """Evaluate detections that are in memory; arguments as for `evaluate_fddb`.
+
+    Raises:
+        AnnotationError: If a size is unknown, or the folds have no face.
+        ImageError: If an image cannot be read.
+    """
+    if not any(fold.n_faces for fold in folds):
+        numbers = ", ".join(str(fold.number) for fold in folds)
+        raise AnnotationError(f"The folds {numbers} have no face: no rate is defined.")
+    names = [name for fold in folds for name in fold.names]
+    sizes = read_sizes(names, image_sizes, images_dir)
+    scored = score_images(folds, detections, sizes)
+    by_fold = {fold.number: pool(scored, [fold], detections) for fold in folds if fold.n_faces}
+    return FddbResult(pool(scored, folds, detections), by_fold, detections.shape)
+
+
+def choose_folds(folds: Sequence[Fold], numbers: Sequence[int]) -> list[Fold]:
+    """The folds with these numbers, in their own order; all of them for no numbers.
+
+    Raises:
+        AnnotationError: If there is no such fold.
+    """
+    existing = [fold.number for fold in folds]
+    unknown = sorted(set(numbers) - set(existing))
+    if unknown:
+        raise AnnotationError(
+            f"There is no fold {', '.join(map(str, unknown))}; the folder has "
+            f"{', '.join(map(str, existing))}."
+        )
+    return [fold for fold in folds if not numbers or fold.number in numbers]

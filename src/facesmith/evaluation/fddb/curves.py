@@ -1,0 +1,268 @@
+"""FDDB's two ROC curves: pooling over images, points of them, official files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.evaluation.fddb.files import Detections, Fold
+from facesmith.evaluation.fddb.matching import Matching
+from facesmith.evaluation.fddb.polygons import ellipse_spans
+from facesmith.evaluation.fddb.spans import Spans, rectangle_spans, shared_pixels
+from facesmith.files import write_bytes
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# False positives at which the figures are usually quoted, over all ten folds.
+FALSE_POSITIVES = (100, 250, 500, 1000, 2000)
+# The same for a single fold, a tenth of the images.
+FOLD_FALSE_POSITIVES = (10, 25, 50, 100, 200)
+DISCRETE_NAME = "DiscROC.txt"
+CONTINUOUS_NAME = "ContROC.txt"
+# The threshold that the official tool gives to an image without detections: above every score.
+NO_DETECTION = sys.float_info.max
+_CHUNK = 4096  # detections drawn at once
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The curves at a number of false positives.
+
+    Attributes:
+        false_positives: The number that was asked for.
+        reached: The false positives at this point, at most as many as asked for.
+        n_found: Faces found, with an overlap above one half.
+        discrete_tpr: These by all faces.
+        continuous_tpr: The highest continuous TPR within so many false positives.
+        threshold: The score that gives this point of the discrete curve; `None` above every score,
+            where nothing is found.
+        beyond_end: Whether the curve ends before: more false positives would need more detections.
+    """
+
+    false_positives: int
+    reached: int
+    n_found: int
+    discrete_tpr: float
+    continuous_tpr: float
+    threshold: float | None
+    beyond_end: bool
+
+
+@dataclass(frozen=True, eq=False)
+class FddbCurves:
+    """Both curves, one point a distinct score, thresholds rising as in the official files.
+
+    Attributes:
+        thresholds: float64 `(n,)`. Where an image has no detection at all, the official tool adds a
+            last point above every score, with nothing found; so it stands here.
+        n_found: Faces found at each, with an overlap above one half, int64 `(n,)`.
+        overlaps: Sum of the overlaps of all matched pairs, float64 `(n,)`.
+        false_positives: Detections that found no face, for both curves, int64 `(n,)`.
+        n_faces: All annotated faces.
+        n_images: All images.
+        n_detections: All detections.
+    """
+
+    thresholds: FloatArray
+    n_found: IntArray
+    overlaps: FloatArray
+    false_positives: IntArray
+    n_faces: int
+    n_images: int
+    n_detections: int
+
+    @property
+    def discrete_tpr(self) -> FloatArray:
+        """Faces found by all faces, float64 `(n,)`."""
+        return self.n_found / self.n_faces
+
+    @property
+    def continuous_tpr(self) -> FloatArray:
+        """Sum of the overlaps by all faces, float64 `(n,)`."""
+        return self.overlaps / self.n_faces
+
+    def at(self, false_positives: int) -> CurvePoint:
+        """The best within a number of false positives."""
+        within = np.flatnonzero(self.false_positives <= false_positives)
+        beyond_end = int(self.false_positives.max(initial=0)) < false_positives
+        if not len(within):
+            return CurvePoint(false_positives, 0, 0, 0.0, 0.0, None, beyond_end)
+        # Of equally many found, the fewest false positives, then the highest threshold.
+        best = max(within, key=lambda i: (self.n_found[i], -self.false_positives[i], i))
+        threshold = float(self.thresholds[best])
+        return CurvePoint(
+            false_positives=false_positives,
+            reached=int(self.false_positives[best]),
+            n_found=int(self.n_found[best]),
+            discrete_tpr=float(self.discrete_tpr[best]),
+            continuous_tpr=float(self.continuous_tpr[within].max()),
+            threshold=None if threshold == NO_DETECTION else threshold,
+            beyond_end=beyond_end,
+        )
+
+    def to_dict(self, false_positives: Sequence[int] = FALSE_POSITIVES) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "n_images": self.n_images,
+            "n_faces": self.n_faces,
+            "n_detections": self.n_detections,
+            "points": [vars(self.at(number)).copy() for number in false_positives],
+        }
+
+    def write(self, folder: str | Path, prefix: str = "") -> tuple[Path, Path]:
+        """Write `DiscROC.txt` and `ContROC.txt` as the official tool does.
+
+        Six significant digits, thresholds rising. Lines end in carriage return and line feed, as in
+        the curves that the tool wrote on Windows and others compare with; programs that read
+        numbers do not mind.
+
+        Args:
+            folder: Made where it does not exist.
+            prefix: Put before both names.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        false = self.false_positives.tolist()
+        discrete = [
+            f"{tpr:.6g} {count} {threshold:.6g}\r\n"
+            for tpr, count, threshold in zip(
+                self.discrete_tpr.tolist(), false, self.thresholds.tolist(), strict=True
+            )
+        ]
+        continuous = [
+            f"{tpr:.6g} {count}\r\n"
+            for tpr, count in zip(self.continuous_tpr.tolist(), false, strict=True)
+        ]
+        paths = folder / f"{prefix}{DISCRETE_NAME}", folder / f"{prefix}{CONTINUOUS_NAME}"
+        for path, lines in zip(paths, (discrete, continuous), strict=True):
+            write_bytes(path, "".join(lines).encode())
+        return paths
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredImages:
+    """What each detection changes, of all images in the order of the folds.
+
+    Attributes:
+        fold: Number of the fold, int64 `(n,)` for n detections.
+        scores: float64 `(n,)`; falling within an image.
+        found: Faces found more, or fewer, with this detection than without, int64 `(n,)`.
+        overlaps: The change of the sum of overlaps, float64 `(n,)`.
+    """
+
+    fold: IntArray
+    scores: FloatArray
+    found: IntArray
+    overlaps: FloatArray
+
+
+def score_images(folds: Sequence[Fold], detections: Detections, sizes_wh: IntArray) -> ScoredImages:
+    """Match the detections of every image with its faces.
+
+    Args:
+        folds: The annotations.
+        detections: Of every image of the folds.
+        sizes_wh: Width and height of the images in the order of the folds, `(n, 2)`.
+    """
+    names = [name for fold in folds for name in fold.names]
+    faces = [ellipses for fold in folds for ellipses in fold.ellipses]
+    face_image = np.repeat(np.arange(len(names)), [len(each) for each in faces])
+    face_spans = ellipse_spans(
+        np.concatenate([*faces, np.zeros((0, 5))]), sizes_wh[face_image].reshape(-1, 2)
+    )
+    n_columns = 5 if detections.shape == "ellipse" else 4
+    regions = np.concatenate(
+        [*(detections.regions[name] for name in names), np.zeros((0, n_columns))]
+    )
+    counts = np.array([len(detections.scores[name]) for name in names], np.int64)
+    image = np.repeat(np.arange(len(names)), counts)
+    touched = _overlaps(face_spans, face_image, regions, image, sizes_wh)
+    scores = np.concatenate([*(detections.scores[name] for name in names), np.zeros(0)])
+    order = np.lexsort((np.arange(len(scores)), -scores, image))
+    found, overlaps = np.zeros(len(scores), np.int64), np.zeros(len(scores))
+    matching, matched_image = Matching(), -1
+    images = image.tolist()
+    for place, detection in enumerate(order.tolist()):
+        if images[detection] != matched_image:
+            matching, matched_image = Matching(), images[detection]
+        faces_touched = touched.get(detection)
+        if faces_touched:
+            n_before, total_before = matching.n_matched, matching.total
+            matching.add(detection, faces_touched)
+            found[place] = matching.n_matched - n_before
+            overlaps[place] = matching.total - total_before
+    fold_of_image = np.array([fold.number for fold in folds for _ in fold.names], np.int64)
+    return ScoredImages(fold_of_image[image[order]], scores[order], found, overlaps)
+
+
+def pool(scored: ScoredImages, folds: Sequence[Fold], detections: Detections) -> FddbCurves:
+    """The curves over the images of some folds together.
+
+    Args:
+        scored: Of these folds, and maybe of others.
+        folds: The folds that count.
+        detections: Where images without any are found.
+    """
+    counts = np.isin(scored.fold, [fold.number for fold in folds])
+    scores, found, overlaps = scored.scores[counts], scored.found[counts], scored.overlaps[counts]
+    order = np.argsort(-scores, kind="stable")
+    scores = scores[order]
+    # Detections of equal score enter together: the last of each run of equals has them all.
+    last = np.append(np.diff(scores) != 0, True)[: len(scores)]
+    n_found = np.cumsum(found[order])[last]
+    totals = np.cumsum(overlaps[order])[last]
+    n_detections = np.flatnonzero(last) + 1
+    thresholds = scores[last]
+    names = [name for fold in folds for name in fold.names]
+    no_detection = any(not len(detections.scores[name]) for name in names)
+    if no_detection and (not len(thresholds) or thresholds[0] < NO_DETECTION):
+        thresholds = np.append(NO_DETECTION, thresholds)
+        n_found, n_detections = np.append(0, n_found), np.append(0, n_detections)
+        totals = np.append(0.0, totals)
+    return FddbCurves(
+        thresholds=thresholds[::-1],
+        n_found=n_found[::-1].astype(np.int64),
+        overlaps=totals[::-1],
+        false_positives=(n_detections - n_found)[::-1].astype(np.int64),
+        n_faces=sum(fold.n_faces for fold in folds),
+        n_images=len(names),
+        n_detections=int(counts.sum()),
+    )
+
+
+def _overlaps(
+    faces: Spans, face_image: IntArray, regions: FloatArray, image: IntArray, sizes_wh: IntArray
+) -> dict[int, dict[int, float]]:
+    """Intersection over union of every detection with the faces that it touches."""
+    n_faces = np.bincount(face_image, minlength=len(sizes_wh))
+    first_face = np.cumsum(n_faces) - n_faces
+    face_areas, face_bounds = faces.areas, faces.bounds()
+    draw = ellipse_spans if regions.shape[1] == 5 else rectangle_spans
+    touched: dict[int, dict[int, float]] = {}
+    for start in range(0, len(regions), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        spans = draw(regions[part], sizes_wh[image[part]])
+        areas, bounds = spans.areas, spans.bounds()
+        per_detection = n_faces[image[part]]
+        mine = np.repeat(np.arange(len(spans)), per_detection)
+        within = np.arange(len(mine)) - np.repeat(
+            np.cumsum(per_detection) - per_detection, per_detection
+        )
+        face = first_face[image[part]][mine] + within
+        low = np.maximum(bounds[mine, :2], face_bounds[face, :2])
+        high = np.minimum(bounds[mine, 2:], face_bounds[face, 2:])
+        near = (low <= high).all(axis=1)
+        pairs = np.stack([face[near], mine[near]], axis=1)
+        shared = shared_pixels(faces, spans, pairs)
+        pairs, shared = pairs[shared > 0], shared[shared > 0]
+        union = face_areas[pairs[:, 0]] + areas[pairs[:, 1]] - shared
+        for (which, detection), iou in zip(pairs.tolist(), (shared / union).tolist(), strict=True):
+            touched.setdefault(start + detection, {})[which] = iou
+    return touched

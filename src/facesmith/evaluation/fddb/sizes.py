@@ -1,0 +1,89 @@
+"""Width and height of FDDB's images, from the images themselves or from a table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.errors import AnnotationError, ImageError
+from facesmith.evaluation.fddb.files import bare_name, text_lines
+from facesmith.evaluation.fddb.spans import MAX_PX
+from facesmith.images import IMAGE_SUFFIXES, read_size
+
+
+def read_sizes(
+    names: Iterable[str], table: str | Path | None, images_dir: str | Path | None = None
+) -> npt.NDArray[np.int64]:
+    """Width and height of images, from the image files where they are, else from a table.
+
+    Args:
+        names: The images.
+        table: A CSV file with the columns `image`, `width`, `height`, or `None`.
+        images_dir: Folder that the names start from, or `None`.
+
+    Returns:
+        `(n, 2)`, pixels.
+
+    Raises:
+        AnnotationError: If the table cannot be used or an image's size stands nowhere.
+        ImageError: If an image cannot be read.
+    """
+    listed = {} if table is None else _read_size_table(Path(table))
+    sizes = []
+    for name in names:
+        path = None if images_dir is None else find_image(name, images_dir)
+        size = listed.get(name) if path is None else read_size(path)
+        if size is None:
+            places = [
+                *([f"no file {Path(images_dir) / name}.jpg"] if images_dir is not None else []),
+                *([f"no line in {table}"] if table is not None else []),
+            ]
+            raise AnnotationError(
+                f"The size of the image {name} is unknown: there is "
+                f"{' and '.join(places) or 'neither a table of sizes nor a folder of images'}."
+            )
+        if max(size) > MAX_PX:
+            raise ImageError(f"{path}: expected at most {MAX_PX} pixels a side, got {max(size)}.")
+        sizes.append(size)
+    return np.array(sizes, np.int64).reshape(-1, 2)
+
+
+def find_image(name: str, images_dir: str | Path) -> Path | None:
+    """The file of an image, `.jpg` before other suffixes, or `None`."""
+    for suffix in (".jpg", *IMAGE_SUFFIXES):
+        path = Path(images_dir) / f"{name}{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
+    sizes: dict[str, tuple[int, int]] = {}
+    lines: dict[str, int] = {}
+    rows = csv.reader(line for _, line in text_lines(path))
+    header = [cell.strip().lower() for cell in next(rows, [])]
+    if header != ["image", "width", "height"]:
+        raise AnnotationError(
+            f"{path} line 1: expected the header image,width,height, got {','.join(header)[:60]!r}."
+        )
+    numbered = (number for number, _ in text_lines(path)[1:])
+    for number, row in zip(numbered, rows, strict=False):
+        where = f"{path} line {number}"
+        values = [cell.strip() for cell in row]
+        if len(values) != 3 or not all(v.isascii() and v.isdigit() for v in values[1:]):
+            raise AnnotationError(
+                f"{where}: expected a name, a width and a height, got {','.join(row)[:60]!r}."
+            )
+        name, width, height = bare_name(values[0]), int(values[1]), int(values[2])
+        if not (1 <= width <= MAX_PX and 1 <= height <= MAX_PX):
+            raise AnnotationError(
+                f"{where}: expected a width and a height from 1 to {MAX_PX}, got {width}x{height}."
+            )
+        if name in sizes:
+            raise AnnotationError(f"{where}: {name} stands already in line {lines[name]}.")
+        sizes[name], lines[name] = (width, height), number
+    return sizes
