@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from facesmith.cli import COMMANDS, main
+from facesmith.cli import main
 
 PAGE = Path(__file__).with_name("cli.md")
 WIDTH = 96  # columns of the help texts
@@ -31,12 +31,21 @@ def reference() -> str:
         **main.context_settings,
     )
     parts = [INTRODUCTION, _section("facesmith", main.get_help(group))]
-    for name in COMMANDS:
-        command = main.get_command(group, name)
-        assert command is not None
-        context = click.Context(command, info_name=name, parent=group, terminal_width=WIDTH)
-        parts.append(_section(f"facesmith {name}", command.get_help(context)))
+    parts += _commands(main, group)
     return "\n".join(parts)
+
+
+def _commands(group: click.Group, parent: click.Context) -> list[str]:
+    """A section for each command of a group, those of the groups in it included."""
+    parts = []
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH)
+        parts.append(_section(context.command_path, command.get_help(context)))
+        if isinstance(command, click.Group):
+            parts += _commands(command, context)
+    return parts
 
 
 def _section(title: str, text: str) -> str:

@@ -177,3 +177,39 @@ def test_a_wrong_command_line_is_exit_code_2(run, words, message):
     result = roc(run, *words)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_target_chooses_on_validation_rows_and_is_stored(run):
+    found = figures(roc(run, "--target-fpr", "0.25", "--json"))
+    rows = drawn_patches(64)
+    chosen_on = rows.rows_of("validation")
+    classifier = load_classifier(run / "classifier.onnx")
+    point = found["operating_point"]
+    assert classifier.threshold == point["threshold"]
+    assert classifier.metadata["operating_point"] == point
+    scores, labels = classifier(rows.images[chosen_on]), rows.labels[chosen_on, 0]
+    others = scores[labels == 0]
+    assert (others >= point["threshold"]).mean() == pytest.approx(point["reached"])
+    assert point["reached"] <= 0.25
+    # One other more would break the promise.
+    lower = np.sort(scores[scores < point["threshold"]])[::-1]
+    assert (others >= lower[0]).mean() > 0.25 or not len(lower)
+    test = rows.rows_of("test")
+    tests, truth = classifier(rows.images[test]), rows.labels[test, 0] == 1
+    assert found["at_threshold"]["tpr"] == (tests[truth] >= point["threshold"]).mean()
+    assert found["at_threshold"]["fpr"] == (tests[~truth] >= point["threshold"]).mean()
+    assert "stored" in roc(run, "--target-precision", "0.5").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--target-fpr", "0.1", "--target-precision", "0.9"), 2, "either --target-fpr or"),
+        (("--target-fpr", "1.5"), 2, "a rate is from 0 to 1"),
+        (("--images", "."), 2, "pass --annotations and --images"),
+    ],
+)
+def test_targets_that_make_no_sense(run, words, code, message):
+    result = roc(run, *words)
+    assert result.exit_code == code
+    assert message in result.output

@@ -1,4 +1,4 @@
-"""The second look: how boxes are corrected, labelled, trained on, and how scores are calibrated."""
+"""The second look: how boxes are corrected, labelled and trained on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from facesmith.boxes import box_iou  # noqa: E402
-from facesmith.detector import Calibration  # noqa: E402
 from facesmith.second_look import apply_shifts, shifts_between  # noqa: E402
-from facesmith.training.calibration import fit_calibration, held_out_logits  # noqa: E402
 from facesmith.training.second_look import (  # noqa: E402
     LookedAt,
     SecondLookConfig,
@@ -20,34 +18,9 @@ from facesmith.training.second_look import (  # noqa: E402
     collect_patches,
     second_look_loss,
 )
+from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 
 STILL = replace(SecondLookConfig(), copies=1, move=0.0, scale=0.0)  # boxes exactly as proposed
-
-
-class Proposer:
-    """Stands for a detector that proposes the same boxes in every photo."""
-
-    def __init__(self, *boxes: tuple[float, ...]) -> None:
-        self.boxes = np.float32(boxes).reshape(-1, 4)
-
-    def candidates(self, image, min_raw_score):
-        del image, min_raw_score
-        return self.boxes, np.full(len(self.boxes), 0.5, np.float32)
-
-
-class OnePhoto:
-    """One photo, 200 x 200, with these faces."""
-
-    def __init__(self, *faces: tuple[float, ...], ignored: tuple[int, ...] = ()) -> None:
-        self.faces = np.float32(faces).reshape(-1, 4)
-        self.ignored = np.isin(np.arange(len(self.faces)), ignored)
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int):
-        assert index == 0
-        return np.zeros((200, 200, 3), np.uint8), self.faces, self.ignored
 
 
 def test_shifts_worked_by_hand():
@@ -146,67 +119,3 @@ def test_mirrored_patches_mirror_their_shifts():
     assert seen == {True, False}
     again = task.batch(3, 0)
     assert all(torch.equal(a, b) for a, b in zip(again, task.batch(3, 0), strict=True))
-
-
-def test_each_face_is_found_once():
-    """Two boxes far enough apart to stay, both on one face: the second is as wrong as a third."""
-    detector = Proposer((50, 50, 100, 100), (74, 50, 124, 100), (150, 150, 180, 180))
-    photos = OnePhoto((58, 50, 112, 100), (0, 0, 30, 30))
-    overlap = box_iou(detector.boxes, photos.faces)
-    assert (overlap[:2, 0] >= 0.4).all()
-    logits, labels = held_out_logits(detector, None, photos, 0.03)
-    assert labels.tolist() == [True, False, False]
-    assert np.array_equal(logits, np.zeros((3, 2), np.float32))  # the odds of 0.5
-
-
-def test_boxes_that_the_second_look_moves_together_count_once():
-    def look(image, boxes):
-        del image
-        moved = np.repeat(np.float32([[50, 50, 100, 100]]), len(boxes), axis=0)
-        return np.float32([1, 3, -2]), moved
-
-    detector = Proposer((50, 50, 100, 100), (74, 50, 124, 100), (150, 150, 180, 180))
-    logits, labels = held_out_logits(detector, look, OnePhoto((50, 50, 100, 100)), 0.03)
-    assert labels.tolist() == [True]
-    assert logits.tolist() == [[0, 3]]
-
-
-def test_ignored_faces_do_not_calibrate():
-    detector = Proposer((50, 50, 100, 100), (150, 150, 180, 180))
-    photos = OnePhoto((50, 50, 100, 100), ignored=(0,))
-    logits, labels = held_out_logits(detector, None, photos, 0.03)
-    assert labels.tolist() == [False]
-    assert len(logits) == 1
-
-
-def test_calibration_finds_the_true_odds():
-    """Labels drawn from a known probability: the fitted one agrees with it."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (20_000, 2)).astype(np.float32)
-    truth = 0.5 * logits[:, 0] + 1.5 * logits[:, 1] - 1
-    labels = rng.random(len(logits)) < 1 / (1 + np.exp(-truth))
-    fitted = fit_calibration(logits, labels, use_second=True, candidate_score=0.03)
-    assert fitted.first == pytest.approx(0.5, abs=0.05)
-    assert fitted.second == pytest.approx(1.5, abs=0.1)
-    assert fitted.offset == pytest.approx(-1, abs=0.1)
-    expected = 1 / (1 + np.exp(-truth))
-    assert np.abs(fitted.scores(logits[:, 0], logits[:, 1]) - expected).max() < 0.03
-
-
-def test_calibration_without_the_second_look_ignores_it():
-    rng = np.random.default_rng(1)
-    logits = rng.normal(0, 2, (500, 2)).astype(np.float32)
-    fitted = fit_calibration(logits, logits[:, 0] > 0.3, use_second=False, candidate_score=0.03)
-    assert fitted.second == 0
-    assert np.array_equal(
-        fitted.scores(logits[:, 0], logits[:, 1]), fitted.scores(logits[:, 0], -logits[:, 1])
-    )
-
-
-@pytest.mark.parametrize("label", [True, False])
-def test_calibration_of_one_label_only_keeps_the_raw_scores(label):
-    logits = np.float32([[-1, 0], [2, 0]])
-    fitted = fit_calibration(logits, np.full(2, label), use_second=False, candidate_score=0.03)
-    assert fitted == Calibration(candidate_score=0.03)
-    expected = 1 / (1 + np.exp(-logits[:, 0]))
-    np.testing.assert_allclose(fitted.scores(logits[:, 0], logits[:, 1]), expected, rtol=1e-6)

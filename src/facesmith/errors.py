@@ -25,6 +25,10 @@ class TrainingError(FacesmithError):
     """A training ended early; the message says why and where its last checkpoint lies."""
 
 
+class EvaluationError(FacesmithError):
+    """A figure or a threshold that was asked for cannot be had from these photos or patches."""
+
+
 class TableError(FacesmithError):
     """A table of points, or one value in it, cannot be used."""
 

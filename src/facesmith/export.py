@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +17,8 @@ from torch import nn
 
 from facesmith._version import __version__
 from facesmith.errors import WeightsError
-from facesmith.files import write_bytes
 from facesmith.networks.classifiers import PATCH_SIZE, PatchClassifier
-from facesmith.sessions import METADATA_KEY
+from facesmith.weights_file import write_model
 
 OPSET = 17  # everything these nets need; ONNX Runtime reads it since 1.12 (2022)
 BATCH_SIZES = (1, 2, 7, 33)  # at which an exported classifier is compared with PyTorch
@@ -74,9 +72,7 @@ def export_onnx(
         )
     model = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(model)
-    description = {**metadata, "facesmith": __version__}
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(description, sort_keys=True)})
-    write_bytes(Path(path), model.SerializeToString(deterministic=True))
+    write_model(model, path, {**metadata, "facesmith": __version__})
 
 
 def largest_difference(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,17 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_json(path: str | Path, content: Any) -> None:
     """Write indented JSON, see `replacing`."""
     write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def finite_or_none(value: Any) -> Any:
+    """Nested plain values with `None` for NaN and infinity, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: finite_or_none(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_none(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def write_error(path: str | Path, error: OSError) -> TrainingError:

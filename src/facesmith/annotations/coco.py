@@ -63,7 +63,10 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
             entries[image["id"]].complete = False
             continue
         entries[image["id"]] = PhotoEntry(
-            where, image["file_name"], size_wh=_size(image.get("width"), image.get("height"))
+            where,
+            image["file_name"],
+            size_wh=_size(image.get("width"), image.get("height")),
+            source=str(image.get("source") or ""),
         )
     for position, annotation in enumerate(content["annotations"]):
         where = f"{path.name} annotations[{position}]"
@@ -90,6 +93,7 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
                 "file_name": photo.name,
                 "width": photo.width,
                 "height": photo.height,
+                **({"source": photo.source} if photo.source else {}),
             }
         )
         for box, ignored, attributes in zip(

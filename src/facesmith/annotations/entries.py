@@ -43,6 +43,7 @@ class PhotoEntry:
         size_wh: Width and height if the file states them, pixels.
         complete: `False` once the reader had to leave out a box of it.
         other_sizes: What further entries of the same photo state.
+        source: Where the photo comes from, if the file says so.
     """
 
     where: str
@@ -51,6 +52,7 @@ class PhotoEntry:
     size_wh: tuple[int, int] | None = None
     complete: bool = True
     other_sizes: list[tuple[int, int]] = field(default_factory=list)
+    source: str = ""
 
 
 class ProblemLog:
@@ -159,6 +161,7 @@ def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> Annota
         complete=complete,
         where=entry.where,
         attributes=tuple(attributes),
+        source=entry.source,
     )
 
 

@@ -47,6 +47,8 @@ class AnnotatedPhoto:
         where: File and entry that it was read from, for messages.
         attributes: What the annotations say further of each box, one mapping of names to words a
             box, e.g. `{"mask": "with_mask"}`; empty mappings where they say nothing.
+        source: Where the photo comes from, as COCO JSON may say with an image's `source`: a
+            camera, an archive, a photographer. Photos of one source resemble each other.
 
     Raises:
         ValueError: If the arrays disagree, or a box is not finite, has no area, or leaves the
@@ -62,6 +64,7 @@ class AnnotatedPhoto:
     complete: bool = True
     where: str = ""
     attributes: tuple[Mapping[str, str], ...] = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float32)

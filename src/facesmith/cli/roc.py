@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
@@ -49,6 +50,23 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
     is_flag=True,
     help="Evaluate at 0.00, 0.01 ... 1.00 only, as the exercise's figure may have been drawn.",
 )
+@target_options
+@click.option(
+    "--annotations",
+    type=click.Path(exists=True, path_type=Path),
+    help="Annotated photos to judge a detector on, in any format that `train` reads.",
+)
+@click.option(
+    "--images",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of these photos.",
+)
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of photos without any human face to judge a detector on; may be repeated.",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -68,6 +86,11 @@ def roc(
     split: str | None,
     thresholds: list[float] | None,
     exercise_thresholds: bool,
+    target_fpr: float | None,
+    target_precision: float | None,
+    annotations: Path | None,
+    images: Path | None,
+    negatives: tuple[Path, ...],
     out: Path | None,
     seed: int,
     threads: int,
@@ -80,25 +103,71 @@ def roc(
     roc.png and roc.json: the curve, the area under it, the point nearest to (0, 1), the accuracy
     at a score of 0.5 and at that point, with 95 % bootstrap intervals over photos.
 
+    With a target, a threshold is chosen on the validation rows of the run's own patches, or on
+    --patches, and stored with the weights. For a detector, whose score counts boxes in photos,
+    RUN goes with --annotations and --images, and the curve is recall over false boxes a photo.
+
     \b
-    Example:
+    Examples:
       facesmith roc runs/compact --patches other_patches.npz
+      facesmith roc runs/compact --target-fpr 0.01
+      facesmith roc runs/detector --annotations val.json --images val/ --target-precision 0.95
     """  # noqa: D301 - click wants the control character itself
+    from facesmith.evaluation.classifier_rows import (  # noqa: PLC0415 - heavy
+        choose_classifier_threshold,
+    )
     from facesmith.evaluation.roc_report import evaluate_run, write_report  # noqa: PLC0415 - heavy
     from facesmith.roc import EXERCISE_THRESHOLDS  # noqa: PLC0415
 
     if thresholds and exercise_thresholds:
         raise click.UsageError("Pass either --thresholds or --exercise-thresholds.")
+    target_folder = out or (run.parent if run.is_file() else run)
+    if annotations is not None or images is not None or negatives or _holds_detector(run):
+        if annotations is None or images is None:
+            raise click.UsageError(
+                f"{run} holds a detector: pass --annotations and --images, photos that it was not "
+                "trained on."
+            )
+        for name, given in (
+            ("patches", patches),
+            ("split", split),
+            ("thresholds", thresholds),
+            ("exercise-thresholds", exercise_thresholds),
+        ):
+            if given:
+                raise click.UsageError(f"--{name} goes with a classifier, not with --annotations.")
+        from facesmith.cli.roc_detector import roc_detector_command  # noqa: PLC0415 - heavy
+
+        roc_detector_command(
+            run,
+            annotations,
+            images,
+            negatives,
+            target=read_target(target_fpr, target_precision, detector=True),
+            out=target_folder,
+            seed=seed,
+            threads=threads,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
+    target = read_target(target_fpr, target_precision, detector=False)
     with warnings_in_words():
+        point = (
+            choose_classifier_threshold(run, target, patches, threads=threads, seed=seed)
+            if target
+            else None
+        )
         reported = evaluate_run(
             run,
             patches,
             split=split,
             thresholds=EXERCISE_THRESHOLDS if exercise_thresholds else thresholds,
+            operating_point=point,
             threads=threads,
             seed=seed,
         )
-    picture, _ = write_report(reported, out or (run.parent if run.is_file() else run))
+    picture, _ = write_report(reported, target_folder)
     if as_json:
         import json  # noqa: PLC0415
 
@@ -106,6 +175,10 @@ def roc(
     elif not quiet:
         _print(reported)
         click.echo(f"picture       {picture}")
+
+
+def _holds_detector(run: Path) -> bool:
+    return (run / "detector.onnx").is_file() or run.name == "detector.onnx"
 
 
 def _print(reported: RocReport) -> None:
@@ -121,6 +194,13 @@ def _print(reported: RocReport) -> None:
     )
     click.echo(f"  TPR         {_figure(best.tpr, intervals.tpr)}")
     click.echo(f"  FPR         {_figure(best.fpr, intervals.fpr)}")
+    if reported.operating_point is not None and reported.at_threshold is not None:
+        rates = reported.at_threshold
+        click.echo(f"stored        {reported.operating_point}")
+        click.echo(
+            f"              on these rows: TPR {rates.tpr:.4f}, FPR {rates.fpr:.4f}, precision "
+            f"{rates.precision:.4f}"
+        )
 
 
 def _figure(value: float, interval: Interval) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 
 
@@ -63,6 +64,7 @@ from facesmith.cli.warned import warnings_in_words
     type=click.FloatRange(0),
     help="Stop after so many seconds; --resume goes on from there.  [default: none]",
 )
+@target_options
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
     "--config",
@@ -100,9 +102,16 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
+    target = read_target(options.pop("target_fpr"), options.pop("target_precision"), detector=False)
     with warnings_in_words():
         metrics = train_classifier(
-            data, out, _classifier_config(**options), resume=resume, force=force, quiet=quiet
+            data,
+            out,
+            _classifier_config(**options),
+            target=target,
+            resume=resume,
+            force=force,
+            quiet=quiet,
         )
     if as_json:
         import json  # noqa: PLC0415
@@ -141,5 +150,12 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
                 f"  {name:<10}  accuracy {part['accuracy']:.4f}   AUC {part['auc']:.5f}   "
                 f"({part['rows']:,} rows)"
             )
+    if "operating_point" in metrics:
+        point = metrics["operating_point"]
+        low, high = point["threshold_interval"]
+        click.echo(
+            f"  threshold   {point['threshold']:.3f} (95 %: {low:.3f} to {high:.3f}) stored for "
+            f"{point['target']} {point['value']:g}, chosen on the validation rows"
+        )
     click.echo(f"  weights     {out / 'classifier.onnx'}")
     click.echo(f"Next: facesmith roc {out}")

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
+from facesmith.cli.targets import read_target
 from facesmith.training.detector import DetectorConfig, train_detector
 
 
@@ -30,21 +31,25 @@ def train_detector_command(
         raise click.UsageError(
             f"Annotated photos need --images, the folder of the photos of {data}."
         )
+    target = read_target(options.pop("target_fpr"), options.pop("target_precision"), detector=True)
     for name in ("network", "config", "augment"):
         if options.pop(name) is not None:
             raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")
-    photos = _read_photos(data, images, negatives, quiet)
+    photos = read_photos(data, images, negatives, quiet)
     config = _config(**{name: value for name, value in options.items() if value is not None})
-    metrics = train_detector(photos, out, config, resume=resume, force=force, quiet=quiet)
+    metrics = train_detector(
+        photos, out, config, target=target, resume=resume, force=force, quiet=quiet
+    )
     if as_json:
         click.echo(json.dumps(metrics))
     elif not quiet:
         _print(metrics, out)
 
 
-def _read_photos(
+def read_photos(
     data: Path, images: Path, negatives: tuple[Path, ...], quiet: bool
 ) -> list[AnnotatedPhoto]:
+    """Annotated photos and face-free ones; what cannot be used is named on standard error."""
     annotations = load_annotations(data, images)
     photos, problems = list(annotations.photos), list(annotations.problems)
     if negatives:
@@ -87,9 +92,17 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
             f"at 0.1 false boxes a photo {figures['recall_at_0.1']:.3f}{mark}"
         )
     figures = metrics["held_out"][metrics["kept"]]
+    chosen = "where F1 is highest" if "operating_point" not in metrics else "as asked for"
     click.echo(
-        f"From a score of {figures['threshold']:.2f} on, where F1 is highest: precision "
+        f"From a score of {figures['threshold']:.3f} on, {chosen}: precision "
         f"{figures['precision']:.3f}, recall {figures['recall']:.3f}, "
-        f"{figures['false_per_photo']:.2f} false boxes a photo."
+        f"{figures['false_per_photo']:.3f} false boxes a photo."
+    )
+    losses = ", ".join(
+        f"{name} {loss:.4f}" for name, loss in metrics["calibration"]["log_losses"].items()
+    )
+    click.echo(
+        f"Scores calibrated by the {metrics['calibration']['method']} method (cross-validated log "
+        f"loss: {losses}); expected calibration error {metrics['calibration_error']:.4f}."
     )
     click.echo(f"Next: facesmith detect PHOTO --model {out}")

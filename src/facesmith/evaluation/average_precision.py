@@ -81,6 +81,21 @@ class PrecisionRecall:
         allowed = self.recall[self.false_per_photo <= false_per_photo]
         return float(allowed.max()) if len(allowed) else 0.0
 
+    def at_score(self, threshold: float) -> dict[str, float]:
+        """`precision`, `recall` and `false_per_photo` of what scores at least the threshold.
+
+        Where that is nothing, precision is NaN and the others are 0; recall is NaN without faces.
+        """
+        n_kept = int((self.scores >= threshold).sum())
+        if not n_kept:
+            recall = 0.0 if self.n_faces else float("nan")
+            return {"precision": float("nan"), "recall": recall, "false_per_photo": 0.0}
+        return {
+            "precision": float(self.precision[n_kept - 1]),
+            "recall": float(self.recall[n_kept - 1]),
+            "false_per_photo": float(self.false_per_photo[n_kept - 1]),
+        }
+
     @property
     def best_f1(self) -> int:
         """Index of the point with the highest F1, the harmonic mean of precision and recall.

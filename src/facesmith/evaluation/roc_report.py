@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.classifier import load_classifier
-from facesmith.errors import FacesmithError, PatchesError, TrainingError
-from facesmith.files import checksum, replacing, write_json
-from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.evaluation.classifier_rows import rate_rows
+from facesmith.evaluation.operating_point import OperatingPoint
+from facesmith.files import finite_or_none, replacing, write_json
 from facesmith.roc import (
     RocCurve,
     RocIntervals,
@@ -23,7 +22,16 @@ from facesmith.roc import (
 )
 
 THRESHOLD = 0.5  # at which `accuracy` is taken, as the exercise's binary accuracy is
-WEIGHTS_NAME = "classifier.onnx"
+
+
+@dataclass(frozen=True)
+class RatesAtThreshold:
+    """What one threshold does on the rows of a report; NaN where undefined."""
+
+    threshold: float
+    tpr: float
+    fpr: float
+    precision: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,8 @@ class RocReport:
         accuracy: Share of rows on the right side of the score 0.5.
         accuracy_at_best: The same at the threshold of the point nearest to (0, 1).
         intervals: 95 % bootstrap intervals, by photo where photos are known, else by row.
+        operating_point: A threshold chosen for a target, on the rows that it was chosen on.
+        at_threshold: What that threshold does on these rows.
     """
 
     network: str
@@ -51,6 +61,8 @@ class RocReport:
     accuracy: float
     accuracy_at_best: float
     intervals: RocIntervals
+    operating_point: OperatingPoint | None = None
+    at_threshold: RatesAtThreshold | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; undefined figures and an infinite threshold become `None`."""
@@ -65,6 +77,7 @@ class RocReport:
             "accuracy_threshold": THRESHOLD,
             "accuracy_at_best": self.accuracy_at_best,
             "best": asdict(self.curve.best),
+            **self._chosen(),
             "intervals": {
                 "level": 0.95,
                 "resampled": "rows" if self.n_photos is None else "photos",
@@ -76,8 +89,16 @@ class RocReport:
                 "fpr": self.curve.fpr.tolist(),
             },
         }
-        plain: dict[str, Any] = _finite_or_none(values)
+        plain: dict[str, Any] = finite_or_none(values)
         return plain
+
+    def _chosen(self) -> dict[str, Any]:
+        if self.operating_point is None or self.at_threshold is None:
+            return {}
+        return {
+            "operating_point": self.operating_point.to_dict(),
+            "at_threshold": asdict(self.at_threshold),
+        }
 
 
 def evaluate_run(
@@ -86,6 +107,7 @@ def evaluate_run(
     *,
     split: str | None = None,
     thresholds: Sequence[float] | npt.NDArray[np.float64] | None = None,
+    operating_point: OperatingPoint | None = None,
     threads: int = 1,
     seed: int = 0,
 ) -> RocReport:
@@ -97,46 +119,41 @@ def evaluate_run(
         split: `"train"`, `"validation"`, `"test"` or `"all"`; by default the test split of the
             run's own file, and all rows of another file.
         thresholds: Where to evaluate the curve; by default everywhere.
+        operating_point: A threshold whose rates on these rows are to be reported, too.
         threads: CPU threads for scoring.
         seed: Of the resampling.
 
     Raises:
-        TrainingError: If the run is not finished, or its patches file has moved or changed.
-        PatchesError: If the patches file cannot be used or has no rows in that split.
-        WeightsError: If the weights file cannot be used.
+        FacesmithError: As `rate_rows`.
     """
-    run = Path(run)
-    weights_path = run if run.is_file() else run / WEIGHTS_NAME
-    if not weights_path.exists():
-        raise TrainingError(
-            f"{run} has no {WEIGHTS_NAME}: not a classifier's run folder, or its training is not "
-            "finished. Go on with `facesmith train ... --resume`."
-        )
-    patches = load_patches(_own_patches(run) if patches_path is None else patches_path)
-    chosen = split or ("test" if patches_path is None else "all")
-    source = "the run's patches" if patches_path is None else Path(patches_path).name
-    rows = f"all rows of {source}" if chosen == "all" else f"{chosen} split of {source}"
-    mask = np.ones(len(patches.images), dtype=bool)
-    if chosen != "all":
-        mask = patches.splits == SPLITS.index(chosen)
-    if not mask.any():
-        raise PatchesError(f"No rows in the {rows}. Pass another --split, or another --patches.")
-    classifier = load_classifier(weights_path, threads=threads)
-    scores = classifier(patches.images[mask])
-    if not np.isfinite(scores).all():
-        raise FacesmithError(
-            f"{weights_path} scores {np.sum(~np.isfinite(scores))} of {len(scores)} rows as NaN "
-            "or infinite. The weights are damaged: train again."
-        )
-    return report(
-        patches.labels[mask, 0],
-        scores,
-        photos=patches.photo_indices[mask] if _photos_known(patches) else None,
-        network=str(classifier.metadata["network"]),
-        rows=rows,
+    rated = rate_rows(run, patches_path, split=split, threads=threads)
+    reported = report(
+        rated.labels,
+        rated.scores,
+        photos=rated.photos,
+        network=rated.network,
+        rows=rated.rows,
         thresholds=thresholds,
         seed=seed,
     )
+    if operating_point is None:
+        return reported
+    rates = _rates_at(rated.labels, rated.scores, operating_point.threshold)
+    return replace(reported, operating_point=operating_point, at_threshold=rates)
+
+
+def _rates_at(
+    labels: npt.NDArray[np.integer], scores: npt.NDArray[np.float32], threshold: float
+) -> RatesAtThreshold:
+    accepted = scores >= threshold
+    faces = labels == 1
+    with np.errstate(invalid="ignore"):
+        return RatesAtThreshold(
+            threshold,
+            tpr=float((accepted & faces).sum() / np.float64(faces.sum())),
+            fpr=float((accepted & ~faces).sum() / np.float64((~faces).sum())),
+            precision=float((accepted & faces).sum() / np.float64(accepted.sum())),
+        )
 
 
 def report(
@@ -266,36 +283,3 @@ def _tpr_at(curve: RocCurve, fpr: float) -> float:
     """The highest TPR within an FPR; 0 where the curve is undefined."""
     within = curve.tpr[curve.fpr <= fpr]
     return float(within.max()) if len(within) and np.isfinite(within).any() else 0.0
-
-
-def _own_patches(run: Path) -> Path:
-    """The patches file that a run was trained on, unchanged since."""
-    from facesmith.training.runs import RunFolder  # noqa: PLC0415 - no cost where not needed
-
-    folder = RunFolder(run.parent if run.is_file() else run)
-    config = folder.read_config()
-    path = Path(str(config.get("data_path", "")))
-    if not path.is_file():
-        raise TrainingError(f"{run} was trained on {path}, which is gone. Pass --patches FILE.")
-    if checksum(path) != config["data"]:
-        raise TrainingError(
-            f"{path} has changed since {run} was trained on it: its test split may hold rows that "
-            "were trained on. Pass --patches FILE to evaluate on it all the same."
-        )
-    return path
-
-
-def _photos_known(patches: Patches) -> bool:
-    """Whether rows say which photo they come from; else every row counts as its own."""
-    return len(np.unique(patches.photo_indices)) < len(patches.photo_indices)
-
-
-def _finite_or_none(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity."""
-    if isinstance(value, dict):
-        return {k: _finite_or_none(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite_or_none(v) for v in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -3,26 +3,80 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.detector import NMS_IOU, Calibration, Detector, logit, sigmoid
 from facesmith.evaluation.average_precision import AnnotatedFaces, match_faces, precision_recall
+from facesmith.evaluation.detector_report import (
+    JUDGED_HEIGHT,
+    LEAST_SCORE,
+    MATCH_IOU,
+    rows_of_boxes,
+)
+from facesmith.evaluation.operating_point import OperatingPoint, Target, choose_threshold
+from facesmith.evaluation.reliability import match_scores, reliability
 from facesmith.faces import Faces
 from facesmith.second_look import SecondLook
 from facesmith.training.proposals import Photos
 
-JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor calibrate, pixels
-MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
-LEAST_SCORE = 0.02  # detectors are judged from this score on
+# From the simplest to the freest; `Fitted` says what each is.
+METHODS = ("temperature", "logistic", "isotonic")
+N_FOLDS = 5  # of the cross-validation that chooses one, by photo
 
 
-def held_out_logits(
-    detector: Detector, second_look: SecondLook | None, photos: Photos, candidate_score: float
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+@dataclass(frozen=True, eq=False)
+class HeldOutBoxes:
+    """Everything that would be found in photos held out from both trainings.
+
+    Attributes:
+        logits: float32 `(n, 2)`, of the proposal and of the second look, 0 without one.
+        labels: bool `(n,)`, whether the box is a face.
+        photos: int64 `(n,)`, the number of its photo.
+        weights: float64 `(n,)`: such that each source of photos with faces counts the same, see
+            `AnnotatedPhoto.source`. Detectors are surer of the kind of photos that they know best,
+            and what they will be shown is none of these.
+    """
+
+    logits: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.bool_]
+    photos: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A calibration and how it was chosen.
+
+    Attributes:
+        calibration: What to store with the weights.
+        method: `temperature`: one factor for all logits; `logistic`: a factor a logit, and an
+            offset; `isotonic`: any rising curve over what `logistic` gives.
+        log_losses: Weighted log loss of each method, cross-validated by photo; the lowest is taken.
+        calibration_error: Expected calibration error of the method taken, cross-validated likewise,
+            each box counted once; NaN where nothing was fitted.
+    """
+
+    calibration: Calibration
+    method: str
+    log_losses: dict[str, float]
+    calibration_error: float
+
+
+def held_out_boxes(
+    detector: Detector,
+    second_look: SecondLook | None,
+    photos: Photos,
+    sources: Sequence[str],
+    candidate_score: float,
+) -> HeldOutBoxes:
     """Both logits of everything that would be found, and whether it is a face.
 
     Each face is found once, by the box with the highest logit that overlaps it enough: a second box
@@ -32,13 +86,12 @@ def held_out_logits(
         detector: Proposes.
         second_look: Judges and corrects; `None` for the proposals alone.
         photos: Held out from both trainings.
+        sources: Where each photo comes from.
         candidate_score: Raw score from which on a proposal is a candidate.
-
-    Returns:
-        Logits float32 `(n, 2)`, the second 0 without a second look, and labels bool `(n,)`.
     """
     logits = [np.zeros((0, 2), np.float32)]
     labels = [np.zeros(0, bool)]
+    numbers = [np.zeros(0, np.int64)]
     for i in range(len(photos)):
         image, faces, ignored = photos[i]
         boxes, raw = detector.candidates(image, candidate_score)
@@ -54,46 +107,140 @@ def held_out_logits(
         counts, hit = match_faces(faces, ignored, Faces(boxes[kept], ranking[kept]), MATCH_IOU)
         logits.append(np.stack([first, second], axis=1)[kept][counts])
         labels.append(hit[counts])
-    return np.concatenate(logits), np.concatenate(labels)
+        numbers.append(np.full(int(counts.sum()), i))
+    photo = np.concatenate(numbers)
+    return HeldOutBoxes(
+        np.concatenate(logits), np.concatenate(labels), photo, _weights(photo, sources)
+    )
 
 
-def fit_calibration(
-    logits: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.bool_],
-    use_second: bool,
-    candidate_score: float,
-) -> Calibration:
-    """Fit the probability of a face to one logit or both.
+def held_out_sources(photos: Sequence[AnnotatedPhoto]) -> list[str]:
+    """The source of each photo; all face-free ones of unnamed sources are one."""
+    return [photo.source or ("" if len(photo.boxes) else "face-free") for photo in photos]
+
+
+def _weights(photo: npt.NDArray[np.int64], sources: Sequence[str]) -> npt.NDArray[np.float64]:
+    """One weight a box: those of face-free photos 1, of the others so that sources weigh alike."""
+    source = np.array(sources, dtype=object)[photo]
+    weights = np.ones(len(photo))
+    named = [name for name in dict.fromkeys(source.tolist()) if name != "face-free"]
+    total = sum(int((source == name).sum()) for name in named)
+    for name in named:
+        weights[source == name] = total / len(named) / (source == name).sum()
+    return weights
+
+
+def fit_calibration(boxes: HeldOutBoxes, use_second: bool, candidate_score: float) -> Fitted:
+    """Fit the probability of a face to one logit or both, by the best of three methods.
 
     Args:
-        logits: float32 `(n, 2)`, of the proposal and of the second look.
-        labels: bool `(n,)`.
+        boxes: What was found in held-out photos.
         use_second: Whether the second look has a say.
         candidate_score: Stored with the calibration.
 
+    Returns:
+        The calibration. Where all boxes are faces, or none is, there is nothing to fit: logits are
+        taken as they are, and the method is `none`.
+
     Source:
-        Platt, "Probabilistic outputs for support vector machines", 1999.
+        Guo et al., "On calibration of modern neural networks", 2017 (temperature); Platt,
+        "Probabilistic outputs for support vector machines", 1999 (logistic); Zadrozny and Elkan,
+        "Transforming classifier scores into accurate multiclass probability estimates", 2002
+        (isotonic).
     """
+    if boxes.labels.all() or not boxes.labels.any():
+        plain = Calibration(second=float(use_second), candidate_score=candidate_score)
+        return Fitted(plain, "none", {}, math.nan)
+    every = np.ones(len(boxes.labels), bool)
+    folds = np.random.default_rng(0).integers(0, N_FOLDS, int(boxes.photos.max()) + 1)
+    fold = folds[boxes.photos]
+    losses, errors = {}, {}
+    for method in METHODS:
+        scores = np.zeros(len(boxes.labels), np.float32)
+        for k in range(N_FOLDS):
+            judged, learned = fold == k, fold != k
+            if not judged.any():
+                continue
+            model = _fit(boxes, learned, method, use_second, candidate_score)
+            scores[judged] = model.scores(*boxes.logits[judged].T)
+        losses[method] = _log_loss(scores, boxes.labels, boxes.weights)
+        errors[method] = reliability(scores, boxes.labels).expected_error
+    method = min(METHODS, key=lambda name: losses[name])
+    calibration = _fit(boxes, every, method, use_second, candidate_score)
+    return Fitted(calibration, method, losses, errors[method])
+
+
+def _fit(
+    boxes: HeldOutBoxes,
+    rows: npt.NDArray[np.bool_],
+    method: str,
+    use_second: bool,
+    candidate_score: float,
+) -> Calibration:
+    """One method on some of the boxes; logits as they are where they show one label only."""
+    labels, weights = boxes.labels[rows], boxes.weights[rows]
     if labels.all() or not labels.any():
         return Calibration(second=float(use_second), candidate_score=candidate_score)
+    logits = boxes.logits[rows].astype(np.float64)
+    if method == "temperature":
+        combined = logits.sum(axis=1, keepdims=True) if use_second else logits[:, :1]
+        model = LogisticRegression(C=1e4, fit_intercept=False).fit(combined, labels, weights)
+        factor = float(model.coef_[0, 0])
+        return Calibration(factor, factor if use_second else 0.0, 0.0, candidate_score)
     features = logits if use_second else logits[:, :1]
-    model = LogisticRegression(C=1e4).fit(features, labels)
+    model = LogisticRegression(C=1e4).fit(features, labels, weights)
+    knots: tuple[tuple[float, float], ...] = ()
+    if method == "isotonic":
+        knots = _knots(model.decision_function(features), labels, weights)
     return Calibration(
         first=float(model.coef_[0, 0]),
         second=float(model.coef_[0, 1]) if use_second else 0.0,
         offset=float(model.intercept_[0]),
         candidate_score=candidate_score,
+        knots=knots,
     )
 
 
-def judge(detector: Detector, photos: Photos) -> dict[str, float]:
+def _knots(
+    logits: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float64],
+) -> tuple[tuple[float, float], ...]:
+    """A point for each step of the isotonic fit, at its mean logit; straight lines between."""
+    steps = IsotonicRegression(y_min=0, y_max=1).fit(logits, labels, weights).predict(logits)
+    heights, step = np.unique(steps, return_inverse=True)
+    at = np.bincount(step, weights * logits) / np.bincount(step, weights)
+    return tuple(zip(at.tolist(), heights.tolist(), strict=True))
+
+
+def _log_loss(
+    scores: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float64],
+) -> float:
+    given = np.clip(np.where(labels, scores, 1 - scores).astype(np.float64), 1e-4, 1)
+    return float(-(weights * np.log(given)).sum() / weights.sum())
+
+
+def judge(
+    detector: Detector, photos: Photos, target: Target | None = None
+) -> tuple[dict[str, float], OperatingPoint | None]:
     """How good a whole detector is on held-out photos, and the threshold to use it with.
 
+    Args:
+        detector: With its calibration.
+        photos: Held out from training.
+        target: What the threshold is to keep; `None`: the one with the highest F1.
+
     Returns:
-        `ap` and `ap_iou40`, average precision at an IoU of 0.5 and 0.4; `recall_at_0.1`, recall
-        at 0.1 false boxes a photo (IoU 0.4); `threshold`, the score with the highest F1 (IoU 0.4,
-        two decimals), or 0.5 where nothing is found; and `precision`, `recall` and
-        `false_per_photo` from that score on.
+        Figures: `ap` and `ap_iou40`, average precision at an IoU of 0.5 and 0.4; `recall_at_0.1`,
+        recall at 0.1 false boxes a photo (IoU 0.4); `threshold`, the one for the target, or the
+        score with the highest F1 (IoU 0.4, two decimals), or 0.5 where nothing is found; and
+        `precision`, `recall` and `false_per_photo` from that score on. And how a threshold for a
+        target was chosen.
+
+    Raises:
+        EvaluationError: If no threshold keeps the target.
     """
     truths, found = [], []
     for i in range(len(photos)):
@@ -102,21 +249,18 @@ def judge(detector: Detector, photos: Photos) -> dict[str, float]:
         found.append(detector(image, min_score=LEAST_SCORE))
     strict = precision_recall(truths, found, min_height=JUDGED_HEIGHT)
     loose = precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
+    threshold, point = 0.5, None
+    if target is not None:
+        boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
+        point = choose_threshold(rows_of_boxes(boxes), target)
+        threshold = point.threshold
+    elif len(loose.scores) and loose.n_faces:
+        threshold = math.floor(float(loose.scores[loose.best_f1]) * 100) / 100
     figures = {
         "ap": strict.average_precision,
         "ap_iou40": loose.average_precision,
         "recall_at_0.1": loose.recall_at(0.1),
-        "threshold": 0.5,
-        "precision": 1.0,
-        "recall": 0.0,
-        "false_per_photo": 0.0,
+        "threshold": threshold,
+        **loose.at_score(threshold),
     }
-    if len(loose.scores) and loose.n_faces:
-        best = loose.best_f1
-        figures |= {
-            "threshold": math.floor(float(loose.scores[best]) * 100) / 100,
-            "precision": float(loose.precision[best]),
-            "recall": float(loose.recall[best]),
-            "false_per_photo": float(loose.false_per_photo[best]),
-        }
-    return figures
+    return figures, point

@@ -17,6 +17,8 @@ from torch.nn import functional
 
 from facesmith.classifier import load_classifier
 from facesmith.errors import TrainingError
+from facesmith.evaluation.classifier_rows import choose_classifier_threshold
+from facesmith.evaluation.operating_point import Target
 from facesmith.export import export_classifier
 from facesmith.files import checksum, write_json
 from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_classifier
@@ -225,6 +227,7 @@ def train_classifier(
     out: str | Path,
     config: ClassifierConfig | None = None,
     *,
+    target: Target | None = None,
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -235,6 +238,7 @@ def train_classifier(
         patches_path: The `.npz` that `facesmith prepare` wrote.
         out: The run folder.
         config: Settings; by default those of `compact`.
+        target: Store the threshold that keeps this on the validation rows; `None`: 0.5.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
         quiet: No progress bar.
@@ -245,6 +249,7 @@ def train_classifier(
     Raises:
         PatchesError: If the patches file cannot be used.
         TrainingError: If the training cannot start, or ends early.
+        EvaluationError: If no threshold keeps the target; the weights are there all the same.
     """
     config = config or ClassifierConfig()
     # The number of threads decides the order of summation, and so the last bits of the weights.
@@ -287,6 +292,10 @@ def train_classifier(
         **_figures(weights_path, patches, threads),
     }
     write_json(run.metrics_path, metrics)
+    if target is not None:
+        point = choose_classifier_threshold(run.path, target, threads=threads)
+        metrics["operating_point"] = point.to_dict()
+        write_json(run.metrics_path, metrics)
     return metrics
 
 

@@ -21,11 +21,18 @@ from torch import Tensor, nn
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Calibration, Detector
+from facesmith.evaluation.operating_point import OperatingPoint, Target
 from facesmith.export import export_onnx, largest_difference
-from facesmith.files import write_json
+from facesmith.files import finite_or_none, write_json
 from facesmith.networks.detector import BOX_UNIT, STRIDES
 from facesmith.second_look import SecondLook
-from facesmith.training.calibration import fit_calibration, held_out_logits, judge
+from facesmith.training.calibration import (
+    Fitted,
+    fit_calibration,
+    held_out_boxes,
+    held_out_sources,
+    judge,
+)
 from facesmith.training.loop import LoopConfig, LoopResult, available_cores, run_loop
 from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, hold_out
 from facesmith.training.runs import RunFolder
@@ -47,6 +54,7 @@ def train_detector(
     out: str | Path,
     config: DetectorConfig | None = None,
     *,
+    target: Target | None = None,
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -57,6 +65,8 @@ def train_detector(
         photos: Annotated photos and face-free ones (no boxes).
         out: The run folder; `proposals/` and `second-look/` in it are run folders of their own.
         config: Settings; the defaults are those of the shipped weights.
+        target: Store the threshold that keeps this on the photos held out; `None`: the one with
+            the highest F1. A finished run can be resumed with another target.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
         quiet: No progress bar.
@@ -66,6 +76,7 @@ def train_detector(
 
     Raises:
         TrainingError: If there are too few photos, or the training ends early.
+        EvaluationError: If no threshold keeps the target.
     """
     config = with_threads(config or DetectorConfig())
     described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}
@@ -93,21 +104,29 @@ def train_detector(
 
     # The second look stays only where it pays: both ways are calibrated and judged.
     candidate_score = config.second_look.candidate_score
-    ways: dict[str, tuple[Calibration, dict[str, float]]] = {}
+    sources = held_out_sources(held_out)
+    fits: dict[str, Fitted] = {}
+    figures: dict[str, dict[str, float]] = {}
+    points: dict[str, OperatingPoint | None] = {}
     for way, second_look in (
         ("proposals alone", None),
         ("with second look", SecondLook(run.path / SECOND_LOOK_FILE)),
     ):
-        logits = held_out_logits(detector, second_look, judged, candidate_score)
-        calibration = fit_calibration(*logits, second_look is not None, candidate_score)
-        export_proposals(proposals.network, detector_path, calibration)
-        ways[way] = calibration, judge(Detector(detector_path, threads=1), judged)
+        boxes = held_out_boxes(detector, second_look, judged, sources, candidate_score)
+        fits[way] = fit_calibration(boxes, second_look is not None, candidate_score)
+        export_proposals(proposals.network, detector_path, fits[way].calibration)
+        figures[way], points[way] = judge(Detector(detector_path, threads=1), judged, target)
     # At the looser overlap: where exactly a box ends, annotators disagree among themselves.
-    best = max(ways, key=lambda way: ways[way][1]["ap_iou40"])
+    best = max(figures, key=lambda way: figures[way]["ap_iou40"])
+    fitted, point = fits[best], points[best]
     export_proposals(
-        proposals.network, detector_path, ways[best][0], threshold=ways[best][1]["threshold"]
+        proposals.network,
+        detector_path,
+        fitted.calibration,
+        threshold=figures[best]["threshold"],
+        operating_point=point,
     )
-    if not ways[best][0].second:
+    if not fitted.calibration.second:
         (run.path / SECOND_LOOK_FILE).unlink()
     metrics = {
         "photos": len(photos),
@@ -115,10 +134,12 @@ def train_detector(
         "proposals": _summary(first),
         "second_look": _summary(second),
         "kept": best,
-        "calibration": asdict(ways[best][0]),
-        "held_out": {way: figures for way, (_, figures) in ways.items()},
+        "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
+        "calibration_error": fitted.calibration_error,
+        **({"operating_point": point.to_dict()} if point else {}),
+        "held_out": figures,
     }
-    write_json(run.metrics_path, metrics)
+    write_json(run.metrics_path, finite_or_none(metrics))
     return metrics
 
 
@@ -209,7 +230,11 @@ class _SecondLookGraph(nn.Module):
 
 
 def export_proposals(
-    network: nn.Module, path: Path, calibration: Calibration, threshold: float = 0.5
+    network: nn.Module,
+    path: Path,
+    calibration: Calibration,
+    threshold: float = 0.5,
+    operating_point: OperatingPoint | None = None,
 ) -> float:
     """Write the proposal network as a weights file; returns its distance from PyTorch."""
     graph = _ProposalGraph(network)
@@ -230,6 +255,7 @@ def export_proposals(
             "smallest_face": SMALLEST_FACE,
             "threshold": threshold,
             "calibration": asdict(calibration),
+            **({"operating_point": operating_point.to_dict()} if operating_point else {}),
         },
     )
     generator = torch.Generator().manual_seed(0)

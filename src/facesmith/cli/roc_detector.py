@@ -1,0 +1,75 @@
+"""The detector's half of `facesmith roc`: recall over false boxes a photo, and its threshold."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import click
+
+from facesmith.cli.benchmark.photos import progress_bar
+from facesmith.cli.train_detector import read_photos
+from facesmith.evaluation.detector_report import (
+    JUDGED_HEIGHT,
+    MATCH_IOU,
+    DetectorReport,
+    evaluate_detector,
+    write_detector_report,
+)
+from facesmith.evaluation.operating_point import Target
+
+
+def roc_detector_command(
+    run: Path,
+    annotations: Path,
+    images: Path,
+    negatives: tuple[Path, ...],
+    *,
+    target: Target | None,
+    out: Path,
+    seed: int,
+    threads: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Judge a detector on photos, choose and store its threshold, and print how good it is."""
+    photos = read_photos(annotations, images, negatives, quiet)
+    with progress_bar(len(photos), quiet) as step:
+        reported = evaluate_detector(
+            run, photos, target=target, threads=threads, seed=seed, progress=step
+        )
+    picture, _ = write_detector_report(reported, out)
+    if as_json:
+        click.echo(json.dumps(reported.to_dict()))
+    elif not quiet:
+        _print(reported)
+        click.echo(f"picture      {picture}")
+
+
+def _print(reported: DetectorReport) -> None:
+    curve, at = reported.curve, reported.at_threshold()
+    low, high = reported.expected_error_interval
+    click.echo(
+        f"{reported.detector}: {curve.n_faces:,} faces in {reported.n_photos:,} photos, IoU "
+        f"{MATCH_IOU:g}, faces below {JUDGED_HEIGHT:g} px ignored"
+    )
+    click.echo(f"AP           {_figure(curve.average_precision)}")
+    click.echo(
+        f"recall       {_figure(curve.recall_at(0.1))} at 0.1 false boxes a photo, "
+        f"{_figure(curve.recall_at(1.0))} at 1"
+    )
+    click.echo(
+        f"scores       expected calibration error {_figure(reported.compared.expected_error)}  "
+        f"(95 %: {_figure(low)} to {_figure(high)})"
+    )
+    if reported.operating_point is not None:
+        click.echo(f"stored       {reported.operating_point}")
+    click.echo(
+        f"threshold    {reported.threshold:.3f}: precision {_figure(at['precision'])}, recall "
+        f"{_figure(at['recall'])}, {at['false_per_photo']:.4f} false boxes a photo"
+    )
+
+
+def _figure(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.4f}"

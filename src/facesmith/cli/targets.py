@@ -1,0 +1,61 @@
+"""The options `--target-fpr` and `--target-precision`, alike in `roc` and `train`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from facesmith.evaluation.operating_point import Target
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--target-fpr",
+        type=click.FloatRange(0),
+        metavar="RATE",
+        help="Store the lowest threshold with at most this false positive rate; of a detector, "
+        "with at most so many false boxes a photo.",
+    ),
+    click.option(
+        "--target-precision",
+        type=click.FloatRange(0, 1),
+        metavar="SHARE",
+        help="Store the lowest threshold from which on this share of what is found are faces.",
+    ),
+)
+
+
+def target_options(command: Command) -> Command:
+    """Both options of a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_target(
+    target_fpr: float | None, target_precision: float | None, *, detector: bool
+) -> Target | None:
+    """What the options ask for; `None` where they were not given.
+
+    Raises:
+        click.UsageError: If both were given, or a classifier's FPR is above 1.
+    """
+    from facesmith.evaluation.operating_point import Target  # noqa: PLC0415 - see `cli`
+
+    if target_fpr is not None and target_precision is not None:
+        raise click.UsageError("Pass either --target-fpr or --target-precision.")
+    if target_precision is not None:
+        return Target("precision", target_precision)
+    if target_fpr is None:
+        return None
+    if detector:
+        return Target("false_per_photo", target_fpr)
+    if target_fpr > 1:
+        raise click.UsageError(
+            f"--target-fpr {target_fpr:g}: a rate is from 0 to 1, e.g. 0.01 for one in a hundred."
+        )
+    return Target("fpr", target_fpr)

@@ -1,0 +1,160 @@
+"""Scores of a trained classifier on rows of patches, and the threshold chosen on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.classifier import load_classifier
+from facesmith.errors import FacesmithError, PatchesError, TrainingError
+from facesmith.evaluation.operating_point import (
+    OperatingPoint,
+    Target,
+    choose_threshold,
+    patch_rows,
+    store_threshold,
+)
+from facesmith.files import checksum
+from facesmith.patches import SPLITS, Patches, load_patches
+
+WEIGHTS_NAME = "classifier.onnx"
+
+
+@dataclass(frozen=True, eq=False)
+class RatedRows:
+    """Rows of a patches file with the scores of a classifier.
+
+    Attributes:
+        labels: `(n,)`, 1 for a face, 0 for anything else.
+        scores: float32 `(n,)`.
+        photos: int64 `(n,)`, the photo of each; `None` where unknown.
+        network: Name of the network.
+        rows: Which rows they are, in words.
+    """
+
+    labels: npt.NDArray[np.integer]
+    scores: npt.NDArray[np.float32]
+    photos: npt.NDArray[np.integer] | None
+    network: str
+    rows: str
+
+
+def rate_rows(
+    run: str | Path,
+    patches_path: str | Path | None = None,
+    *,
+    split: str | None = None,
+    own_split: str = "test",
+    threads: int = 1,
+) -> RatedRows:
+    """Score rows that the run was not trained on.
+
+    Args:
+        run: The run folder of a classifier training, or its weights file.
+        patches_path: The rows; by default the patches file that the run was trained on.
+        split: `"train"`, `"validation"`, `"test"` or `"all"`; by default `own_split` of the run's
+            own file, and all rows of another file.
+        own_split: See `split`.
+        threads: CPU threads for scoring.
+
+    Raises:
+        TrainingError: If the run is not finished, or its patches file has moved or changed.
+        PatchesError: If the patches file cannot be used or has no rows in that split.
+        WeightsError: If the weights file cannot be used.
+    """
+    weights_path = classifier_weights(run)
+    patches = load_patches(_own_patches(Path(run)) if patches_path is None else patches_path)
+    chosen = split or (own_split if patches_path is None else "all")
+    source = "the run's patches" if patches_path is None else Path(patches_path).name
+    rows = f"all rows of {source}" if chosen == "all" else f"{chosen} split of {source}"
+    mask = np.ones(len(patches.images), dtype=bool)
+    if chosen != "all":
+        mask = patches.splits == SPLITS.index(chosen)
+    if not mask.any():
+        raise PatchesError(f"No rows in the {rows}. Pass another --split, or another --patches.")
+    classifier = load_classifier(weights_path, threads=threads)
+    scores = classifier(patches.images[mask])
+    if not np.isfinite(scores).all():
+        raise FacesmithError(
+            f"{weights_path} scores {np.sum(~np.isfinite(scores))} of {len(scores)} rows as NaN "
+            "or infinite. The weights are damaged: train again."
+        )
+    return RatedRows(
+        labels=patches.labels[mask, 0],
+        scores=scores,
+        photos=patches.photo_indices[mask] if _photos_known(patches) else None,
+        network=str(classifier.metadata["network"]),
+        rows=rows,
+    )
+
+
+def classifier_weights(run: str | Path) -> Path:
+    """The weights file of a classifier's run folder, or the file itself.
+
+    Raises:
+        TrainingError: If there is none.
+    """
+    run = Path(run)
+    path = run if run.is_file() else run / WEIGHTS_NAME
+    if not path.exists():
+        raise TrainingError(
+            f"{run} has no {WEIGHTS_NAME}: not a classifier's run folder, or its training is not "
+            "finished. Go on with `facesmith train ... --resume`."
+        )
+    return path
+
+
+def choose_classifier_threshold(
+    run: str | Path,
+    target: Target,
+    patches_path: str | Path | None = None,
+    *,
+    threads: int = 1,
+    seed: int = 0,
+) -> OperatingPoint:
+    """Choose a threshold and store it with the weights.
+
+    It is chosen on the validation rows of the run's own patches, which the ROC curve is not drawn
+    on, or on all rows of another file.
+
+    Args:
+        run: The run folder of a classifier training, or its weights file.
+        target: What the threshold is to keep.
+        patches_path: Other rows to choose on.
+        threads: CPU threads for scoring.
+        seed: Of the bootstrap.
+
+    Raises:
+        EvaluationError: If no threshold keeps the target.
+        FacesmithError: As `rate_rows`.
+    """
+    rated = rate_rows(run, patches_path, own_split="validation", threads=threads)
+    photos = np.arange(len(rated.labels)) if rated.photos is None else rated.photos
+    point = choose_threshold(patch_rows(rated.labels, rated.scores, photos), target, seed=seed)
+    store_threshold(classifier_weights(run), point)
+    return point
+
+
+def _own_patches(run: Path) -> Path:
+    """The patches file that a run was trained on, unchanged since."""
+    from facesmith.training.runs import RunFolder  # noqa: PLC0415 - no cost where not needed
+
+    folder = RunFolder(run.parent if run.is_file() else run)
+    config = folder.read_config()
+    path = Path(str(config.get("data_path", "")))
+    if not path.is_file():
+        raise TrainingError(f"{run} was trained on {path}, which is gone. Pass --patches FILE.")
+    if checksum(path) != config["data"]:
+        raise TrainingError(
+            f"{path} has changed since {run} was trained on it: its test split may hold rows that "
+            "were trained on. Pass --patches FILE to evaluate on it all the same."
+        )
+    return path
+
+
+def _photos_known(patches: Patches) -> bool:
+    """Whether rows say which photo they come from; else every row counts as its own."""
+    return len(np.unique(patches.photo_indices)) < len(patches.photo_indices)

@@ -1,0 +1,245 @@
+"""How good a detector is on annotated photos: recall over false boxes, and what its scores mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.detector import PROPOSALS_FILE, load_detector
+from facesmith.errors import WeightsError
+from facesmith.evaluation.average_precision import (
+    AnnotatedFaces,
+    PrecisionRecall,
+    precision_recall,
+)
+from facesmith.evaluation.detections import find_faces
+from facesmith.evaluation.operating_point import (
+    OperatingPoint,
+    ScoredRows,
+    Target,
+    choose_threshold,
+    store_threshold,
+)
+from facesmith.evaluation.reliability import (
+    JudgedBoxes,
+    Reliability,
+    expected_error_interval,
+    match_scores,
+    reliability,
+)
+from facesmith.faces import Faces
+from facesmith.files import finite_or_none, replacing, write_json
+from facesmith.roc import Interval
+
+MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
+JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor miss, pixels
+LEAST_SCORE = 0.02  # detectors are judged from this score on
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorReport:
+    """What a detector does on some photos; a match needs an IoU of 0.4, faces below 16 px ignored.
+
+    Attributes:
+        detector: Which detector, in words.
+        n_photos: Photos, face-free ones among them.
+        curve: Recall and false boxes a photo over all thresholds.
+        compared: Scores against the share of right boxes.
+        expected_error_interval: 95 % bootstrap interval of its expected error.
+        threshold: The threshold that is stored with the weights.
+        operating_point: How it was chosen, if it was chosen now.
+    """
+
+    detector: str
+    n_photos: int
+    curve: PrecisionRecall
+    compared: Reliability
+    expected_error_interval: Interval
+    threshold: float
+    operating_point: OperatingPoint | None
+
+    def at_threshold(self) -> dict[str, float]:
+        """Precision, recall and false boxes a photo from the stored threshold on."""
+        return self.curve.at_score(self.threshold)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; an undefined figure is `None`."""
+        point = self.operating_point
+        values = {
+            "detector": self.detector,
+            "n_photos": self.n_photos,
+            "n_faces": self.curve.n_faces,
+            "iou": MATCH_IOU,
+            "min_height": JUDGED_HEIGHT,
+            "ap": self.curve.average_precision,
+            "recall_at_0.1": self.curve.recall_at(0.1),
+            "recall_at_1": self.curve.recall_at(1.0),
+            "expected_calibration_error": self.compared.expected_error,
+            "expected_calibration_error_interval": list(self.expected_error_interval),
+            "threshold": self.threshold,
+            "at_threshold": self.at_threshold(),
+            **({"operating_point": point.to_dict()} if point else {}),
+            "curve": {
+                "threshold": self.curve.scores.astype(float).tolist(),
+                "recall": self.curve.recall.tolist(),
+                "precision": self.curve.precision.tolist(),
+                "false_per_photo": self.curve.false_per_photo.tolist(),
+            },
+        }
+        plain: dict[str, Any] = finite_or_none(values)
+        return plain
+
+
+def rows_of_boxes(boxes: JudgedBoxes) -> ScoredRows:
+    """Boxes of photos as rows to choose a threshold on; faces without a box count as missed."""
+    return ScoredRows(boxes.scores, boxes.right, boxes.photos, boxes.faces_per_photo)
+
+
+def report_on(
+    photos: Sequence[AnnotatedPhoto],
+    found: Sequence[Faces],
+    *,
+    detector: str,
+    threshold: float,
+    target: Target | None = None,
+    seed: int = 0,
+) -> DetectorReport:
+    """The report on photos that the detector has been run over from `LEAST_SCORE` on.
+
+    Args:
+        photos: The photos.
+        found: What was found in each, same order.
+        detector: What to call the detector.
+        threshold: The one that is stored with its weights.
+        target: Choose another threshold that keeps this.
+        seed: Of the bootstrap.
+
+    Raises:
+        EvaluationError: If no threshold keeps the target.
+    """
+    truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
+    boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
+    point = choose_threshold(rows_of_boxes(boxes), target, seed=seed) if target else None
+    return DetectorReport(
+        detector,
+        len(photos),
+        precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT),
+        reliability(boxes.scores, boxes.right),
+        expected_error_interval(boxes, seed=seed),
+        point.threshold if point else threshold,
+        point,
+    )
+
+
+def evaluate_detector(
+    run: str | Path,
+    photos: Sequence[AnnotatedPhoto],
+    *,
+    target: Target | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    progress: Callable[[], object] | None = None,
+) -> DetectorReport:
+    """Run a detector over photos, and draw the conclusions.
+
+    Args:
+        run: The run folder of a detector training, or its `detector.onnx`.
+        photos: Annotated photos and face-free ones that it was not trained on.
+        target: Choose the threshold on these photos, and store it with the weights.
+        threads: CPU threads of the detector.
+        seed: Of the bootstrap.
+        progress: Called once for every photo.
+
+    Raises:
+        EvaluationError: If no threshold keeps the target.
+        WeightsError: If the weights cannot be used.
+        ImageError: If a photo cannot be read.
+    """
+    weights = detector_weights(run)
+    detector = load_detector(weights, threads)
+    found = find_faces(detector, photos, min_score=LEAST_SCORE, progress=progress)
+    reported = report_on(
+        photos,
+        found,
+        detector=Path(run).as_posix(),
+        threshold=detector.min_score,
+        target=target,
+        seed=seed,
+    )
+    if reported.operating_point is not None:
+        store_threshold(weights, reported.operating_point)
+    return reported
+
+
+def detector_weights(run: str | Path) -> Path:
+    """The weights file of a detector's run folder, or the file itself.
+
+    Raises:
+        WeightsError: If there is none.
+    """
+    run = Path(run)
+    path = run / PROPOSALS_FILE if run.is_dir() else run
+    if not path.is_file():
+        raise WeightsError(
+            f"{run} has no {PROPOSALS_FILE}: not a detector's run folder, or its training is not "
+            "finished. Go on with `facesmith train ... --resume`."
+        )
+    return path
+
+
+def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple[Path, Path]:
+    """Write `roc.png` and `roc.json`.
+
+    Returns:
+        Both paths.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    png_path, json_path = folder / "roc.png", folder / "roc.json"
+    draw_detector_report(reported, png_path)
+    write_json(json_path, reported.to_dict())
+    return png_path, json_path
+
+
+def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
+    """Draw recall over false boxes a photo, and beside it the scores against the share right."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    from facesmith.evaluation.reliability_plot import draw_diagram  # noqa: PLC0415
+
+    curve = reported.curve
+    figure = Figure(figsize=(11.5, 5.2), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    lowest = 0.5 / max(reported.n_photos, 1)
+    left.plot(np.maximum(curve.false_per_photo, lowest), curve.recall, color="#0072B2", linewidth=2)
+    at = reported.at_threshold()
+    left.plot(
+        max(at["false_per_photo"], lowest),
+        at["recall"],
+        marker="o",
+        color="#D55E00",
+        markersize=8,
+        linestyle="none",
+        label=f"threshold {reported.threshold:.2f}: recall {at['recall']:.3f}, "
+        f"{at['false_per_photo']:.3f} false boxes a photo",
+    )
+    left.set_xscale("log")
+    left.set_xlabel("False boxes a photo")
+    left.set_ylabel(f"Recall (IoU {MATCH_IOU:g}, faces of {JUDGED_HEIGHT:g} px and more)")
+    left.set_title(
+        f"{curve.n_faces:,} faces in {reported.n_photos:,} photos", loc="left", fontsize=11
+    )
+    left.grid(color="0.92", linewidth=0.8)
+    left.set_axisbelow(True)
+    left.spines[["top", "right"]].set_visible(False)
+    left.legend(loc="lower right", fontsize=9, frameon=False)
+    draw_diagram(right, reported.compared)
+    with replacing(path) as file:
+        figure.savefig(file, format="png")
