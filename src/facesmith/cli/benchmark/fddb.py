@@ -167,9 +167,8 @@ def _detect(
     if quiet or not sys.stderr.isatty():
         found = detect_fddb(detector, folds, images_dir)
     else:
-        with click.progressbar(names, label="Images", file=sys.stderr) as bar:
-            steps = iter(bar)
-            found = detect_fddb(detector, folds, images_dir, progress=lambda: next(steps, None))
+        with click.progressbar(length=len(names), label="Images", file=sys.stderr) as bar:
+            found = detect_fddb(detector, folds, images_dir, progress=lambda: bar.update(1))
     out.mkdir(parents=True, exist_ok=True)
     write_detections(found, names, out / _DETECTIONS_NAME)
     return found

@@ -39,7 +39,7 @@ _DETECTION: dict[Shape, str] = {
 _N_NUMBERS: dict[Shape, int] = {shape: len(_DETECTION[shape].split()) for shape in SHAPES}
 _MOST_COUNTED = 10_000_000
 _MOST_RADIANS = 1e6
-_END_OF_FILE = "\x1a"  # some tools on Windows write it, and the official one stops there
+_BLANK = " \t\r\f\v\x1a"  # the last: old end of a file on Windows, in the middle of joined files
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,9 +352,9 @@ def bare_name(name: str) -> str:
 
 def text_lines(path: Path) -> list[tuple[int, str]]:
     """The lines that are not empty, stripped, with their numbers from 1."""
-    text = read_text(path).removesuffix("\n").removesuffix("\r").removesuffix(_END_OF_FILE)
+    text = read_text(path)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise AnnotationError(f"{path} line {line}: expected text, got bytes of another file type.")
-    stripped = ((n, line.strip()) for n, line in enumerate(text.split("\n"), start=1))
+    stripped = ((n, line.strip(_BLANK)) for n, line in enumerate(text.split("\n"), start=1))
     return [(n, line) for n, line in stripped if line]
