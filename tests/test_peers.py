@@ -24,7 +24,7 @@ from facesmith.peers import (
 from facesmith.peers.dlib_hog import DlibHog
 from facesmith.peers.mediapipe_faces import MediaPipeFaces
 from facesmith.peers.mtcnn import MTCNN
-from facesmith.peers.opencv import OpenCVHaar, OpenCVYuNet, cascade_scores
+from facesmith.peers.opencv import OpenCVHaar, OpenCVYuNet, scores_of_sums
 from facesmith.peers.yunet import YuNet
 from spot_detector import SPOT_SCORE, spots
 
@@ -144,33 +144,29 @@ def test_mediapipe_without_a_model_says_how_to_name_one(monkeypatch):
 
 def test_haar_boxes_become_faces(monkeypatch, tmp_path):
     threads = []
-    answer = (np.int32([[10, 20, 30, 40], [5, 5, 20, 20]]), np.int32([25, 23]), [1.0, 3.0])
+    answer = (np.int32([[10, 20, 30, 40], [5, 5, 20, 20]]), np.int32([25, 25]), [1.0, 3.0])
     cascade = SimpleNamespace(detectMultiScale3=lambda _, **__: answer)
-    node = SimpleNamespace(getNode=lambda _: SimpleNamespace(real=lambda: 25.0))
     (tmp_path / "haarcascade_frontalface_default.xml").touch()
     put(
         monkeypatch, "cv2", __version__="4.14.0", setNumThreads=threads.append,
         CascadeClassifier=lambda _: cascade, data=SimpleNamespace(haarcascades=str(tmp_path)),
-        FileStorage=lambda *_: SimpleNamespace(getNode=lambda _: node, release=lambda: None),
-        FILE_STORAGE_READ=0, COLOR_BGR2GRAY=6, cvtColor=lambda image, _: image[..., 0],
+        COLOR_BGR2GRAY=6, cvtColor=lambda image, _: image[..., 0],
     )  # fmt: skip
     haar = OpenCVHaar(threads=2)
     assert threads == [2]
-    # A sum of 1 is worth (1 + 1/2) / 2 = 3/4, one of 3 (1 + 3/4) / 2 = 7/8. All 25 stages:
-    # (3 + 3/4) / 4; two stages short: (1 + 7/8) / 4.
-    found = haar(IMAGE, min_score=0.0)
-    assert found.boxes.tolist() == [[10, 20, 40, 60], [5, 5, 25, 25]]
-    assert found.scores == pytest.approx([0.9375, 0.46875])
-    assert len(haar(IMAGE)) == 1, "its own threshold asks for all stages"
+    # A sum of 1 is worth (1 + 1/2) / 2 = 3/4, one of 3 (1 + 3/4) / 2 = 7/8.
+    found = haar(IMAGE)
+    assert found.boxes.tolist() == [[5, 5, 25, 25], [10, 20, 40, 60]], "best first"
+    assert found.scores == pytest.approx([7 / 8, 3 / 4])
+    assert len(haar(IMAGE, min_score=0.8)) == 1
 
 
-def test_cascade_scores_order_by_stage_and_then_by_sum():
-    r = np.random.default_rng(2)
-    stages, sums = r.integers(22, 26, 300), r.normal(0, 4, 300)
-    scores = cascade_scores(stages, sums, 25)
-    assert np.argsort(scores, kind="stable").tolist() == np.lexsort((sums, stages)).tolist()
-    assert ((scores >= 0) & (scores < 1)).all()
-    assert ((scores >= OpenCVHaar.min_score) == (stages == 25)).all()
+def test_scores_of_a_cascade_order_as_its_sums():
+    sums = np.random.default_rng(2).normal(0, 20, 300)
+    scores = scores_of_sums(sums)
+    assert np.argsort(scores).tolist() == np.argsort(sums).tolist()
+    assert len(np.unique(np.float32(scores))) == 300
+    assert ((scores > 0) & (scores < 1)).all()
 
 
 def test_opencv_yunet_rows_become_faces(monkeypatch, tmp_path):

@@ -54,7 +54,8 @@ def draw_precision_recall(
             precision,
             color=colour,
             linestyle=stroke,
-            linewidth=1.8,
+            # Each a little thinner, or a curve would hide one that it covers.
+            linewidth=3.0 - 1.6 * i / max(len(curves) - 1, 1),
             label=f"{label}: AP {_figure_text(curve.average_precision)}",
         )
         point = _own_point(curve, (own_thresholds or {}).get(label))

@@ -17,7 +17,6 @@ INSTALL_WITH_HAAR = "pip install 'opencv-python-headless<5'"
 _NMS_IOU = 0.3  # what FaceDetectorYN.create takes where nothing is said
 _TOP_K = 5000  # likewise
 _CASCADE = "haarcascade_frontalface_default.xml"
-_FEWEST_STAGES_MISSED = 3  # OpenCV reports windows that fail in one of the last three stages
 
 
 class OpenCVYuNet:
@@ -71,11 +70,8 @@ class OpenCVYuNet:
 class OpenCVHaar:
     """`cv2.CascadeClassifier` with the frontal face cascade, steps of 1.1, three neighbours.
 
-    A cascade has no score. Ours ranks boxes by the stages they pass, and within one stage by the
-    sum that it compares with its limit: boxes that pass all have 0.75 and more, which is the own
-    threshold; those that fail in the last, last but one or last but two stage lie in a quarter
-    each below. As OpenCV counts the latter as neighbours too, it groups a few more boxes than
-    without scores.
+    A cascade has no score, and reports only what passes all of its stages: its own threshold is 0.
+    Ours ranks the boxes by the sum of the last stage, any real number, brought into (0, 1).
 
     Source:
         Viola and Jones, "Robust real-time face detection", 2004.
@@ -84,7 +80,7 @@ class OpenCVHaar:
         PeerError: If OpenCV is not installed or its release has no cascades.
     """
 
-    min_score = 0.75
+    min_score = 0.0
     modules: tuple[str, ...] = ("cv2",)
 
     def __init__(self, threads: int = 1) -> None:
@@ -99,16 +95,13 @@ class OpenCVHaar:
         )
         self.weights_paths: tuple[Path, ...] = (path,)
         self._cascade: Any = cv2.CascadeClassifier(str(path))
-        stored = cv2.FileStorage(str(path), cv2.FILE_STORAGE_READ)
-        self._n_stages = int(stored.getNode("cascade").getNode("stageNum").real())
-        stored.release()
         self._to_grey: Any = lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Peer`. Not safe to call from several threads."""
         if min_score is None:
             min_score = self.min_score
-        boxes, stages, sums = self._cascade.detectMultiScale3(
+        boxes, _, sums = self._cascade.detectMultiScale3(
             self._to_grey(np.ascontiguousarray(image)),
             scaleFactor=1.1,
             minNeighbors=3,
@@ -118,30 +111,18 @@ class OpenCVHaar:
             return Faces.empty()
         corners = np.array(boxes, np.float32)
         corners[:, 2:] += corners[:, :2]
-        scores = cascade_scores(np.ravel(stages), np.ravel(sums), self._n_stages)
-        return faces_in(corners, scores, image, min_score)
+        return faces_in(corners, scores_of_sums(np.ravel(sums)), image, min_score)
 
 
-def cascade_scores(
-    stages: npt.NDArray[np.integer], sums: npt.NDArray[np.floating], n_stages: int
-) -> npt.NDArray[np.float64]:
-    """One number in [0, 1] that orders as (stages passed, sum of the last one) does.
-
-    Args:
-        stages: Stages passed by each box, `(n,)`.
-        sums: Sum of the stage that decided, `(n,)`; any real number.
-        n_stages: Stages of the cascade.
+def scores_of_sums(sums: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Numbers in [0, 1] that order as the sums `(n,)` do.
 
     Example:
-        >>> cascade_scores(np.array([25, 25, 24]), np.array([0.0, 2.0, 9.0]), 25).round(3)
-        array([0.875, 0.958, 0.738])
+        >>> scores_of_sums(np.array([-1.0, 0.0, 3.0]))
+        array([0.25 , 0.5  , 0.875])
     """
-    missed = np.clip(n_stages - stages, 0, _FEWEST_STAGES_MISSED)
     # Not the sigmoid, which float32 rounds to 1 from sums of 17 on.
-    within = (1 + sums / (1 + np.abs(sums))) / 2
-    scores: npt.NDArray[np.float64] = (_FEWEST_STAGES_MISSED - missed + within) / (
-        _FEWEST_STAGES_MISSED + 1
-    )
+    scores: npt.NDArray[np.float64] = (1 + sums / (1 + np.abs(sums))) / 2
     return scores
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.annotations.formats import FORMATS
 from facesmith.cli.benchmark.photos import make_folder, progress_bar
 
 if TYPE_CHECKING:
@@ -47,6 +48,18 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
     help="The annotated photos: COCO JSON, VOC XML, YOLO, WIDER FACE or FDDB lists.",
 )
 @click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.option(
+    "--format",
+    "annotation_format",
+    type=click.Choice(FORMATS),
+    help="Format of the annotations.  [default: told from their content]",
+)
+@click.option(
+    "--category",
+    multiple=True,
+    help="Name or number of a category that is a face; may be repeated.  [default: the only "
+    "one, or the one called face]",
+)
 @click.option(
     "--face-free",
     multiple=True,
@@ -135,6 +148,8 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 def compare(
     annotations: Path,
     images: Path,
+    annotation_format: str | None,
+    category: tuple[str, ...],
     face_free: tuple[Path, ...],
     detectors: tuple[str, ...],
     ious: tuple[float, ...],
@@ -173,7 +188,10 @@ def compare(
 
     names, peers, left_out = _open(detectors, threads)
     # A photo or a box that cannot be used is an error here: left out, it would change the figures.
-    photos = _some(load_annotations(annotations, images, strict=True).photos, limit)
+    loaded = load_annotations(
+        annotations, images, format=annotation_format, strict=True, categories=category or None
+    )
+    photos = _some(loaded.photos, limit)
     without = _some(load_face_free(face_free, strict=True).photos, limit) if face_free else ()
     config = CompareConfig(
         iou_thresholds=tuple(dict.fromkeys(ious)),
