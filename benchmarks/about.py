@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import subprocess
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from facesmith.evaluation.machine import describe_machine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,15 +18,7 @@ def about(packages: tuple[str, ...], threads: int) -> dict[str, Any]:
         packages: Distributions whose versions matter here, beside facesmith.
         threads: CPU threads that were used.
     """
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": _commit(),
-        "machine": f"{_processor()}, {os.cpu_count()} logical cores",
-        "system": platform.platform(terse=True),
-        "threads": threads,
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in ("facesmith", *packages)},
-    }
+    return {"commit": _commit(), **describe_machine(packages, threads)}
 
 
 def _commit() -> str:
@@ -43,20 +33,3 @@ def _commit() -> str:
         return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

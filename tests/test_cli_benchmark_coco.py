@@ -160,3 +160,12 @@ def test_the_face_may_be_one_of_several_categories() -> None:
     assert "Name it with --category" in refused.stderr
     values = figures("--detections", "results.json", "--category", "head", "--format", "coco")
     assert (values["detections"], values["recall"]["0.5"]) == (1, 0.5)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("option", ["--iou", "--min-height"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_options_take_finite_numbers_only(option: str, value: str) -> None:
+    result = run(option, value)
+    assert result.exit_code == 2
+    assert option in result.stderr

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from facesmith.cli.numbers import FiniteRange
+
 if TYPE_CHECKING:
     from facesmith.evaluation.operating_point import Target
 
@@ -15,14 +17,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option(
         "--target-fpr",
-        type=click.FloatRange(0),
+        type=FiniteRange(0),
         metavar="RATE",
         help="Store the lowest threshold with at most this false positive rate; of a detector, "
         "with at most so many false boxes a photo.",
     ),
     click.option(
         "--target-precision",
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         metavar="SHARE",
         help="Store the lowest threshold from which on this share of what is found are faces.",
     ),

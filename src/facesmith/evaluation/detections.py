@@ -108,6 +108,7 @@ def read_detections(
     photos: Sequence[AnnotatedPhoto],
     *,
     allow_others: bool = False,
+    categories: Sequence[str] | None = None,
 ) -> list[Faces]:
     """Read what a detector found, where its scores are probabilities.
 
@@ -117,6 +118,7 @@ def read_detections(
         photos: The photos, as `load_annotations` gives them.
         allow_others: Pass over the lines of files that are none of the photos, rather than
             raise; for photos that had to be left out. COCO ids must be in the annotations anyway.
+        categories: Names or numbers of the categories that are faces, as in `load_annotations`.
 
     Returns:
         One `Faces` a photo, in the order of `photos`, boxes in the order of the file.
@@ -125,7 +127,9 @@ def read_detections(
         DetectionsError: If the file or an entry of it cannot be used, or a score lies outside
             [0, 1].
     """
-    found = read_any_scores(path, annotations_path, photos, allow_others=allow_others)
+    found = read_any_scores(
+        path, annotations_path, photos, allow_others=allow_others, categories=categories
+    )
     return as_faces(found, photos, path)
 
 

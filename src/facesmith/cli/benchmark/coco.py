@@ -8,42 +8,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.annotations import FORMATS
 from facesmith.cli.benchmark.photos import load_any_scores, make_folder, photo_options
+from facesmith.cli.numbers import IOU, FiniteRange
 
 if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores
 
 # What the curve of our own detector begins with: far below any threshold that one would use.
 LEAST_SCORE = 0.02
-_IOU = click.FloatRange(0, 1, min_open=True)
 
 
 @click.command()
 @photo_options
 @click.option(
-    "--format",
-    "annotation_format",
-    type=click.Choice(FORMATS),
-    help="Format of the annotations.  [default: told from their content]",
-)
-@click.option(
-    "--category",
-    multiple=True,
-    help="Name or number of a category that is a face; may be repeated.  [default: the only "
-    "one, or the one called face]",
-)
-@click.option(
     "--iou",
     "ious",
-    type=_IOU,
+    type=IOU,
     multiple=True,
     default=(0.5, 0.4),
     help="A match needs at least this overlap. Repeat it for several.  [default: 0.5 and 0.4]",
 )
 @click.option(
     "--min-height",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     metavar="PX",
     default=0,
     show_default=True,
@@ -113,13 +100,13 @@ def coco(
     photos, found, scored = load_any_scores(
         annotations,
         images,
+        annotation_format=annotation_format,
+        category=category,
         detections=detections,
         model=model,
         min_score=min_score,
         threads=threads,
         quiet=quiet,
-        format=annotation_format,
-        categories=category or None,
     )
     report = score_photos(
         photos,

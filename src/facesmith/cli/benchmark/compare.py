@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.annotations.formats import FORMATS
-from facesmith.cli.benchmark.photos import make_folder, progress_bar
+from facesmith.cli.benchmark.photos import annotation_options, make_folder, progress_bar
+from facesmith.cli.numbers import IOU, FiniteRange
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from facesmith.peers import DetectorName, Peer
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_SHARE = click.FloatRange(0, 1, min_open=True)
 # Detectors that compute with more than this many times the threads asked for are named.
 _TOO_MANY_THREADS = 1.3
 
@@ -41,25 +40,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 
 
 @click.command()
-@click.option(
-    "--annotations",
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="The annotated photos: COCO JSON, VOC XML, YOLO, WIDER FACE or FDDB lists.",
-)
-@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
-@click.option(
-    "--format",
-    "annotation_format",
-    type=click.Choice(FORMATS),
-    help="Format of the annotations.  [default: told from their content]",
-)
-@click.option(
-    "--category",
-    multiple=True,
-    help="Name or number of a category that is a face; may be repeated.  [default: the only "
-    "one, or the one called face]",
-)
+@annotation_options
 @click.option(
     "--face-free",
     multiple=True,
@@ -78,7 +59,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 @click.option(
     "--iou",
     "ious",
-    type=_SHARE,
+    type=IOU,
     multiple=True,
     default=(0.5, 0.4),
     show_default="0.5 and 0.4",
@@ -86,7 +67,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 )
 @click.option(
     "--min-height",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     metavar="PX",
     default=16,
     show_default=True,
@@ -94,7 +75,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 )
 @click.option(
     "--recall",
-    type=_SHARE,
+    type=IOU,
     default=0.9,
     show_default=True,
     help="Compare false boxes on face-free photos where each detector finds this part of the "

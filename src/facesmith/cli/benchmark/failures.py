@@ -15,6 +15,7 @@ from facesmith.cli.benchmark.photos import (
     photo_options,
     progress_bar,
 )
+from facesmith.cli.numbers import IOU, FiniteRange
 
 if TYPE_CHECKING:
     from facesmith.evaluation.failure_bins import Breakdown
@@ -31,20 +32,20 @@ _LABEL_WIDTH = 24
 @photo_options
 @click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Boxes count from this score on.  [default: the detector's threshold; with --detections "
     "all of them]",
 )
 @click.option(
     "--iou",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=IOU,
     default=0.4,
     show_default=True,
     help="A face is found by a box that overlaps it at least so much.",
 )
 @click.option(
     "--min-height",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=0,
     metavar="PX",
     help="Ignore lower faces.  [default: 0, none]",
@@ -67,6 +68,8 @@ _LABEL_WIDTH = 24
 def failures(
     annotations: Path,
     images: Path,
+    annotation_format: str | None,
+    category: tuple[str, ...],
     detections: Path | None,
     model: Path | None,
     threads: int,
@@ -104,6 +107,8 @@ def failures(
     photos, found, name = load_scored(
         annotations,
         images,
+        annotation_format=annotation_format,
+        category=category,
         detections=detections,
         model=model,
         min_score=lowest,

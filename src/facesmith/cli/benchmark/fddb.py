@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from facesmith.evaluation.fddb import Detections, FddbCurves, FddbResult, Fold
+    from facesmith.evaluation.fddb import Detections, FddbResult, Fold
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _DETECTIONS_NAME = "detections.txt"
+_CURVE_NAMES = ("DiscROC.txt", "ContROC.txt")
 _PICTURE_NAME = "roc.png"
 
 
@@ -152,7 +153,12 @@ def fddb(
 
         click.echo(json.dumps(_as_dict(result, folds, each_fold)))
     elif not quiet:
-        _print(result, out, each_fold)
+        written = [
+            *_CURVE_NAMES,
+            *([] if detections else [_DETECTIONS_NAME]),
+            *([_PICTURE_NAME] if plot else []),
+        ]
+        _print(result, out, written, each_fold)
 
 
 def _detect(
@@ -203,7 +209,7 @@ def _as_dict(result: FddbResult, folds: list[Fold], each_fold: bool) -> dict[str
     return values
 
 
-def _print(result: FddbResult, out: Path, each_fold: bool) -> None:
+def _print(result: FddbResult, out: Path, written: list[str], each_fold: bool) -> None:
     from facesmith.evaluation.fddb import (  # noqa: PLC0415 - see `fddb`
         FALSE_POSITIVES,
         FOLD_FALSE_POSITIVES,
@@ -234,9 +240,5 @@ def _print(result: FddbResult, out: Path, each_fold: bool) -> None:
         for number, alone in result.by_fold.items():
             rates = "".join(f"{alone.at(n).discrete_tpr:9.4f}" for n in FOLD_FALSE_POSITIVES)
             click.echo(f"fold {number:>2}        {rates}")
-    _print_paths(out, curves)
-
-
-def _print_paths(out: Path, curves: FddbCurves) -> None:
     points = len(curves.thresholds)
-    click.echo(f"curves written to {out}: DiscROC.txt, ContROC.txt, {points:,} points")
+    click.echo(f"written to {out}: {', '.join(written)}; {points:,} points")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from facesmith.annotations.formats import FORMATS
+
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations
     from facesmith.evaluation.detections import Detections
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_OPTIONS = (
+_ANNOTATION_OPTIONS = (
     click.option(
         "--annotations",
         required=True,
@@ -30,6 +32,21 @@ _OPTIONS = (
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Folder of the photos.",
     ),
+    click.option(
+        "--format",
+        "annotation_format",
+        type=click.Choice(FORMATS),
+        help="Format of the annotations.  [default: told from their content]",
+    ),
+    click.option(
+        "--category",
+        multiple=True,
+        help="Name or number of a category that is a face; may be repeated.  [default: the only "
+        "one, or the one called face]",
+    ),
+)
+
+_DETECTION_OPTIONS = (
     click.option(
         "--detections",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -53,17 +70,26 @@ _OPTIONS = (
 )
 
 
-def photo_options(command: Command) -> Command:
-    """The options `--annotations --images --detections --model --threads` of a command."""
-    for option in reversed(_OPTIONS):
+def annotation_options(command: Command) -> Command:
+    """The options `--annotations --images --format --category` of a command."""
+    for option in reversed(_ANNOTATION_OPTIONS):
         command = option(command)
     return command
+
+
+def photo_options(command: Command) -> Command:
+    """Those of `annotation_options`, and `--detections --model --threads`."""
+    for option in reversed(_DETECTION_OPTIONS):
+        command = option(command)
+    return annotation_options(command)
 
 
 def load_scored(
     annotations: Path,
     images: Path,
     *,
+    annotation_format: str | None,
+    category: tuple[str, ...],
     detections: Path | None,
     model: Path | None,
     min_score: float | None,
@@ -77,6 +103,8 @@ def load_scored(
     Args:
         annotations: The annotations.
         images: Folder of the photos.
+        annotation_format: Format of the annotations; `None`: told from their content.
+        category: Categories that are faces; empty: the only one, or the one called face.
         detections: What a detector found; `None`: run one.
         model: Weights of the detector to run; `None`: those that come along.
         min_score: Leave out faces with a lower score. `None`: none of `detections`, and those of
@@ -94,11 +122,15 @@ def load_scored(
     from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - see `cli`
 
     _check_one(detections, model)
-    found = _load(annotations, images, quiet)
+    found = _load(annotations, images, annotation_format, category, quiet)
     if detections is None:
         return found.photos, *_run(found.photos, model, min_score, threads, quiet)
     faces = read_detections(
-        detections, annotations, found.photos, allow_others=_left_out_photos(found)
+        detections,
+        annotations,
+        found.photos,
+        allow_others=_left_out_photos(found),
+        categories=category or None,
     )
     if min_score is not None:
         faces = [each[each.scores >= min_score] for each in faces]
@@ -109,25 +141,22 @@ def load_any_scores(
     annotations: Path,
     images: Path,
     *,
+    annotation_format: str | None,
+    category: tuple[str, ...],
     detections: Path | None,
     model: Path | None,
     min_score: float | None,
     threads: int,
     quiet: bool,
-    format: str | None = None,  # noqa: A002  # the word of the option, --format
-    categories: Sequence[str] | None = None,
 ) -> tuple[tuple[AnnotatedPhoto, ...], Sequence[Faces | Detections], str]:
-    """As `load_scored`, but the scores of `detections` may be any numbers.
-
-    `format` and `categories` are those of `load_annotations`.
-    """
+    """As `load_scored`, but the scores of `detections` may be any numbers."""
     from facesmith.evaluation.detections import (  # noqa: PLC0415 - see `cli`
         Detections,
         read_any_scores,
     )
 
     _check_one(detections, model)
-    found = _load(annotations, images, quiet, format, categories)
+    found = _load(annotations, images, annotation_format, category, quiet)
     if detections is None:
         return found.photos, *_run(found.photos, model, min_score, threads, quiet)
     scored = read_any_scores(
@@ -135,7 +164,7 @@ def load_any_scores(
         annotations,
         found.photos,
         allow_others=_left_out_photos(found),
-        categories=categories,
+        categories=category or None,
     )
     if min_score is not None:
         kept = [each.scores >= min_score for each in scored]
@@ -156,13 +185,15 @@ def _check_one(detections: Path | None, model: Path | None) -> None:
 def _load(
     annotations: Path,
     images: Path,
+    annotation_format: str | None,
+    category: tuple[str, ...],
     quiet: bool,
-    format: str | None = None,  # noqa: A002
-    categories: Sequence[str] | None = None,
 ) -> Annotations:
     from facesmith.annotations import load_annotations  # noqa: PLC0415 - see `cli`
 
-    found = load_annotations(annotations, images, format=format, categories=categories)
+    found = load_annotations(
+        annotations, images, format=annotation_format, categories=category or None
+    )
     for problem in found.problems:
         click.echo(f"Left out: {problem}", err=True)
     if not quiet:

@@ -8,20 +8,21 @@ from pathlib import Path
 import click
 
 from facesmith.cli.benchmark.photos import load_scored, make_folder, photo_options
+from facesmith.cli.numbers import IOU, FiniteRange
 
 
 @click.command()
 @photo_options
 @click.option(
     "--iou",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=IOU,
     default=0.4,
     show_default=True,
     help="A box is right when it overlaps a face at least this much.",
 )
 @click.option(
     "--min-height",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     metavar="PX",
     default=16,
     show_default=True,
@@ -29,7 +30,7 @@ from facesmith.cli.benchmark.photos import load_scored, make_folder, photo_optio
 )
 @click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0,
     show_default=True,
     help="Leave out boxes with a lower score.",
@@ -47,6 +48,8 @@ from facesmith.cli.benchmark.photos import load_scored, make_folder, photo_optio
 def reliability(
     annotations: Path,
     images: Path,
+    annotation_format: str | None,
+    category: tuple[str, ...],
     detections: Path | None,
     model: Path | None,
     threads: int,
@@ -80,6 +83,8 @@ def reliability(
     photos, found, scored = load_scored(
         annotations,
         images,
+        annotation_format=annotation_format,
+        category=category,
         detections=detections,
         model=model,
         min_score=min_score,

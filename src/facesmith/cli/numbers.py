@@ -1,0 +1,23 @@
+"""Numbers on the command line."""
+
+from __future__ import annotations
+
+import math
+
+import click
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; unlike click's own type it takes neither NaN nor infinity."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or a usage error."""
+        number = float(super().convert(value, param, ctx))  # type: ignore[arg-type]
+        if not math.isfinite(number):
+            self.fail(f"{value!r}: expected a finite number.", param, ctx)
+        return number
+
+
+IOU = FiniteRange(0, 1, min_open=True)
