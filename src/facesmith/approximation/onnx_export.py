@@ -1,0 +1,111 @@
+"""A fitted function as an ONNX file in float64, for any runtime that reads ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from facesmith._version import __version__
+from facesmith.approximation.fitted import FittedFunction
+from facesmith.weights_file import write_model
+
+# Everything used here is as old as that, in float64 too.
+_OPSET = 13
+# The version of the file's own form; ONNX Runtime 1.12 (2022) reads it.
+_IR_VERSION = 8
+
+
+def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
+    """Write a function as an ONNX file; it scales inputs and outputs itself.
+
+    Input `inputs`, float64 `(n, n_inputs)`, and output `targets`, float64 `(n, n_outputs)`, both
+    in their own units; n is free. The names of the columns and the ranges of the training inputs
+    are in the metadata, as JSON under the key `facesmith`. ONNX Runtime agrees with
+    `FittedFunction.predict` up to rounding. Standard deviations are not exported.
+
+    Args:
+        function: What to write.
+        path: The file; its folder exists.
+
+    Raises:
+        TrainingError: If the file cannot be written.
+    """
+    graph = _Graph()
+    scaled = graph.add(
+        "Div",
+        graph.add("Sub", "inputs", graph.constant("input_offset", function.input_offset)),
+        graph.constant("input_scale", function.input_scale),
+    )
+    sums: list[str] = [""] * function.n_outputs
+    for number, member in enumerate(function.members):
+        values = scaled
+        last = len(member.weights) - 1
+        for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True)):
+            name = f"member_{number}_weights_{layer}"
+            product = graph.add("MatMul", values, graph.constant(name, weights))
+            name = f"member_{number}_biases_{layer}"
+            values = graph.add("Add", product, graph.constant(name, biases))
+            if layer < last:
+                values = graph.add("Tanh", values)
+        part = graph.constant(f"member_{number}_weight", [member.weight])
+        values = graph.add("Mul", values, part)
+        so_far = sums[member.output]
+        sums[member.output] = graph.add("Add", so_far, values) if so_far else values
+    outputs = graph.add("Concat", *sums, axis=1) if len(sums) > 1 else sums[0]
+    outputs = graph.add("Mul", outputs, graph.constant("output_scale", function.output_scale))
+    offset = graph.constant("output_offset", function.output_offset)
+    graph.nodes.append(helper.make_node("Add", [outputs, offset], ["targets"]))
+
+    def shape(width: int) -> list[str | int]:
+        return ["n", width]
+
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "facesmith_function",
+            [helper.make_tensor_value_info("inputs", TensorProto.DOUBLE, shape(function.n_inputs))],
+            [
+                helper.make_tensor_value_info(
+                    "targets", TensorProto.DOUBLE, shape(function.n_outputs)
+                )
+            ],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="facesmith",
+    )
+    onnx.checker.check_model(model, full_check=True)
+    about = {
+        "kind": "function",
+        "facesmith": __version__,
+        "input_names": list(function.input_names),
+        "output_names": list(function.output_names),
+        "input_min": function.input_min.tolist(),
+        "input_max": function.input_max.tolist(),
+    }
+    write_model(model, path, about)
+
+
+class _Graph:
+    """Nodes and constants as they are added, every value under a name of its own."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """A node; returns the name of what it gives."""
+        name = f"value_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, name: str, values: Any) -> str:
+        """An array of the function; returns its name."""
+        array = np.ascontiguousarray(values, dtype=np.float64)
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
