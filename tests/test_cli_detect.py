@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from facesmith.cli import main
-from facesmith.cli.detect import unique_stems
+from facesmith.cli.detect_outputs import unique_stems
 from facesmith.detection import PhotoSource, detect_photos
 from facesmith.detector import Detector
 from facesmith.errors import ImageError

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -27,8 +28,10 @@ from facesmith.images import Photo, read_image, read_photo
 _AHEAD = 4
 _DECODERS = 2
 # Large photos are decoded at a reduced size that leaves at least this many times what the network
-# looks at: the second look cuts its patches from the same image.
-_SPARE_SIZE = 2.0
+# looks at. The second look cuts its patches from the same image: with fewer pixels average
+# precision falls by up to 3 points, see docs/decisions/0010-big-folders.md.
+_SPARE_SIZE = 1.0
+_SPARE_SIZE_SECOND_LOOK = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,11 @@ class PhotoFaces:
     error: str | None = None
     decoded: npt.NDArray[np.uint8] | None = None
 
+    @classmethod
+    def failed(cls, source: PhotoSource, error: str) -> PhotoFaces:
+        """No result, and why."""
+        return cls(source, 0, 0, Faces.empty(), error=error)
+
     def image(self) -> npt.NDArray[np.uint8]:
         """The photo in full size, BGR; read again if a smaller one was looked at.
 
@@ -83,38 +91,90 @@ class PhotoFaces:
         return read_image(self.source.open())
 
 
+Finish = Callable[[PhotoFaces], None]
+
+
+@dataclass(frozen=True)
+class DetectionConfig:
+    """How photos are looked at.
+
+    Attributes:
+        min_score: Leave out faces with a lower score, in [0, 1]; `None`: as the weights say.
+        min_face: Height of the smallest face to look for, pixels of the photo; `None`: see
+            `Detector`.
+        finish: Called with each result while the photo's image is in memory, for example to draw
+            it. An `ImageError` that it raises becomes the error of that photo.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    min_score: float | None = None
+    min_face: float | None = None
+    finish: Finish | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
+            raise ValueError(
+                f"`min_score` must be between 0 and 1; got min_score={self.min_score}."
+            )
+        if self.min_face is not None and not self.min_face > 0:
+            raise ValueError(
+                f"`min_face` must be positive, in pixels; got min_face={self.min_face}."
+            )
+
+
 def detect_photos(
     detector: Detector,
     sources: Iterable[PhotoSource],
     *,
     min_score: float | None = None,
     min_face: float | None = None,
+    finish: Finish | None = None,
 ) -> Iterator[PhotoFaces]:
-    """Find the faces in photos.
+    """Find the faces in photos, in this process; `facesmith.workers` does it in several.
 
     Args:
         detector: The detector.
         sources: The photos.
-        min_score: Leave out faces with a lower score; `None`: as the weights say.
-        min_face: Height of the smallest face to look for, pixels of the photo; `None`: see
-            `Detector`.
+        min_score: See `DetectionConfig`, as for the others.
+        min_face: Height of the smallest face to look for, pixels of the photo.
+        finish: Called with each result, in the order of the photos.
 
     Yields:
         One result a photo, in the order of `sources`. A photo that cannot be read has an error in
         its result and does not end the work.
+
+    Raises:
+        ValueError: If a value is out of range.
     """
+    config = DetectionConfig(min_score, min_face, finish)
+    for source, decoding in _decoded_ahead(sources, partial(decode, detector, config=config)):
+        yield look_at(detector, source, decoding, config)
 
-    def decode(source: PhotoSource) -> Photo:
-        return read_photo(source.open(), max_side=lambda side: _side(detector, side, min_face))
 
-    for source, decoding in _decoded_ahead(sources, decode):
-        try:
-            photo = decoding.result()
-        except ImageError as error:
-            yield PhotoFaces(source, 0, 0, Faces.empty(), error=str(error))
-        else:
-            faces = _detect(detector, photo, min_score, min_face)
-            yield PhotoFaces(source, photo.width, photo.height, faces, decoded=photo.image)
+def decode(detector: Detector, source: PhotoSource, config: DetectionConfig) -> Photo:
+    """The photo at full size, or as much smaller as `detector` does not mind.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    return read_photo(source.open(), max_side=lambda side: _side(detector, side, config.min_face))
+
+
+def look_at(
+    detector: Detector, source: PhotoSource, decoding: Future[Photo], config: DetectionConfig
+) -> PhotoFaces:
+    """The faces in a photo that another thread decodes, or its error."""
+    try:
+        photo = decoding.result()
+        faces = _detect(detector, photo, config.min_score, config.min_face)
+        found = PhotoFaces(source, photo.width, photo.height, faces, decoded=photo.image)
+        if config.finish is not None:
+            config.finish(found)
+    except ImageError as error:
+        return PhotoFaces.failed(source, str(error))
+    return found
 
 
 def _decoded_ahead(
@@ -135,7 +195,9 @@ def _decoded_ahead(
 
 def _side(detector: Detector, longer: int, min_face: float | None) -> int | None:
     """Longer side at which to decode a photo: a half, a quarter, an eighth, or `None` for all."""
-    needed = _SPARE_SIZE * detector.input_scale(longer, longer, min_face)
+    second_look = detector.metadata["calibration"]["second"] != 0
+    spare = _SPARE_SIZE_SECOND_LOOK if second_look else _SPARE_SIZE
+    needed = spare * detector.input_scale(longer, longer, min_face)
     for factor in (8, 4, 2):
         if needed <= 1 / factor:
             return -(-longer // factor)

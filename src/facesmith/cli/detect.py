@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.detect_outputs import STDIN, Pictures, Table
 from facesmith.errors import ImageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from facesmith.detection import PhotoFaces, PhotoSource
 
-_STDIN = "-"
-_CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -61,7 +56,14 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="CPU threads of the detector; decoding has two of its own.",
+    help="CPU threads of each process's detector; decoding has its own.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
+    "for many]",
 )
 @click.option(
     "--model",
@@ -82,6 +84,7 @@ def detect(
     min_score: float | None,
     min_face: float | None,
     threads: int,
+    workers: int | None,
     model: Path | None,
     quiet: bool,
 ) -> None:
@@ -98,26 +101,36 @@ def detect(
     """  # noqa: D301 - click wants the control character itself
     from facesmith.detection import detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detector import load_detector  # noqa: PLC0415
+    from facesmith.workers import default_workers, detect_in_workers  # noqa: PLC0415
 
-    detector = load_detector(model, threads)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
+    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin)
+    finish = pictures if draw_dir or crops_dir else None
+    n_workers = min(workers or default_workers(len(sources)), len(sources))
     n_faces = n_failed = 0
     with ExitStack() as stack:
-        outputs = _Outputs(sources, csv_path, draw_dir, crops_dir, crop_margin, stack)
-        results = detect_photos(detector, sources, min_score=min_score, min_face=min_face)
+        table = Table(csv_path, stack)
+        if n_workers == 1:
+            detector = load_detector(model, threads)
+            results = detect_photos(
+                detector, sources, min_score=min_score, min_face=min_face, finish=finish
+            )
+        else:
+            results = detect_in_workers(
+                model, sources, workers=n_workers, threads=threads, min_score=min_score,
+                min_face=min_face, finish=finish,
+            )  # fmt: skip
+        stack.callback(results.close)  # type: ignore[attr-defined]  # both are generators
         for found in _with_progress(results, len(sources), quiet):
-            name = found.source.name
-            try:
-                if found.error is not None:
-                    raise ImageError(found.error)
-                outputs.write(found)
-            except ImageError as error:
+            if found.error is not None:
                 n_failed += 1
-                _report(name, str(error), as_json)
+                _report(found.source.name, found.error, as_json)
                 continue
             n_faces += len(found.faces)
+            photo = _as_dict(found)
+            table.write(photo)
             if as_json:
-                click.echo(json.dumps(_as_dict(found)))
+                click.echo(json.dumps(photo))
             elif not quiet:
                 click.echo(_as_line(found))
     if len(sources) > 1 and not quiet:
@@ -132,9 +145,9 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
 
     sources: dict[str, PhotoSource] = {}
     for given in inputs:
-        if given == _STDIN:
-            if _STDIN not in sources:
-                sources[_STDIN] = PhotoSource(_STDIN, sys.stdin.buffer.read())
+        if given == STDIN:
+            if STDIN not in sources:
+                sources[STDIN] = PhotoSource(STDIN, sys.stdin.buffer.read())
             continue
         try:
             paths = find_images([given])
@@ -151,117 +164,6 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
 
 def _is_inside(path: Path, folder: Path) -> bool:
     return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100
-
-
-class _Outputs:
-    """The files that a run writes beside its lines."""
-
-    def __init__(
-        self,
-        sources: Sequence[PhotoSource],
-        csv_path: Path | None,
-        draw_dir: Path | None,
-        crops_dir: Path | None,
-        crop_margin: float,
-        stack: ExitStack,
-    ) -> None:
-        self._draw_dir, self._crops_dir, self._margin = draw_dir, crops_dir, crop_margin
-        # Photos are never written over, even where a folder of drawings is looked at again.
-        self._photos = {os.path.abspath(source.name) for source in sources}  # noqa: PTH100
-        self._stems = dict(zip(sources, unique_stems([s.name for s in sources]), strict=True))
-        try:
-            for folder in (draw_dir, crops_dir):
-                if folder is not None:
-                    folder.mkdir(parents=True, exist_ok=True)
-            self._rows = None
-            if csv_path is not None:
-                file: TextIO = stack.enter_context(
-                    csv_path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-                )
-                self._rows = csv.writer(file)
-                self._rows.writerow(_CSV_HEADER)
-        except OSError as error:
-            raise ImageError(f"Cannot write {error.filename}: {error.strerror}.") from error
-
-    def write(self, found: PhotoFaces) -> None:
-        from facesmith.drawing import crop_faces, draw_faces  # noqa: PLC0415 - see `detect`
-
-        stem = self._stems[found.source]
-        if self._draw_dir is not None:
-            drawing = draw_faces(found.image(), found.faces)
-            self._write_image(self._draw_dir / f"{stem}_faces.jpg", drawing)
-        if self._crops_dir is not None and len(found.faces):
-            crops = crop_faces(found.image(), found.faces, margin=self._margin)
-            for number, crop in enumerate(crops, start=1):
-                self._write_image(self._crops_dir / f"{stem}_face_{number}.jpg", crop)
-        if self._rows is not None:
-            photo = _as_dict(found)
-            self._rows.writerows(
-                (
-                    photo["file"],
-                    photo["width"],
-                    photo["height"],
-                    number,
-                    *face["box"],
-                    face["score"],
-                )
-                for number, face in enumerate(photo["faces"], start=1)
-            )
-
-    def _write_image(self, path: Path, image: npt.NDArray[np.uint8]) -> None:
-        from facesmith.images import write_image  # noqa: PLC0415 - see `detect`
-
-        if os.path.abspath(path) in self._photos:  # noqa: PTH100
-            raise ImageError(
-                f"Cannot write {path}: it is one of the photos to look at. Choose another folder."
-            )
-        write_image(path, image)
-
-
-def unique_stems(names: Sequence[str]) -> list[str]:
-    """Names for what is written about each photo, no two the same even where case is ignored.
-
-    A photo's own name without suffix; where others have it too, folders are put before it until it
-    is unique, then the suffix is added, and last a number.
-
-    Example:
-        >>> unique_stems(["2023/a.jpg", "2024/a.jpg", "2024/b.jpg", "2024/b.png"])
-        ['2023_a', '2024_a', '2024_b_jpg', '2024_b_png']
-    """
-    choices = [_stems(name) for name in names]
-    depths = [0] * len(names)
-    while True:
-        stems = [c[min(depth, len(c) - 1)] for c, depth in zip(choices, depths, strict=True)]
-        count: dict[str, int] = {}
-        for stem in stems:
-            count[stem.casefold()] = count.get(stem.casefold(), 0) + 1
-        clash = [
-            i
-            for i, stem in enumerate(stems)
-            if count[stem.casefold()] > 1 and depths[i] < len(choices[i]) - 1
-        ]
-        if not clash:
-            break
-        for i in clash:
-            depths[i] += 1
-    taken: set[str] = set()
-    for i, stem in enumerate(stems):
-        number = 1
-        while stems[i].casefold() in taken:
-            number += 1
-            stems[i] = f"{stem}-{number}"
-        taken.add(stems[i].casefold())
-    return stems
-
-
-def _stems(name: str) -> list[str]:
-    """From the shortest name of a photo to the longest."""
-    if name == _STDIN:
-        return ["stdin"]
-    path = Path(name)
-    folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
-    stems = ["_".join([*folders[len(folders) - n :], path.stem]) for n in range(len(folders) + 1)]
-    return [*stems, f"{stems[-1]}_{path.suffix.lstrip('.')}"]
 
 
 def _as_dict(found: PhotoFaces) -> dict[str, Any]:

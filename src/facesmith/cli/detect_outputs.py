@@ -1,0 +1,153 @@
+"""What `facesmith detect` writes beside its lines: drawings, crops and a table."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from facesmith.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from facesmith.detection import PhotoFaces, PhotoSource
+
+STDIN = "-"
+_CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
+
+
+class Pictures:
+    """Writes drawings and crops; where there are several processes, in the one with the image."""
+
+    def __init__(
+        self,
+        sources: Sequence[PhotoSource],
+        draw_dir: Path | None,
+        crops_dir: Path | None,
+        crop_margin: float,
+    ) -> None:
+        self._draw_dir, self._crops_dir, self._margin = draw_dir, crops_dir, crop_margin
+        # Photos are never written over, even where a folder of drawings is looked at again.
+        self._photos = {os.path.abspath(source.name) for source in sources}  # noqa: PTH100
+        stems = unique_stems([source.name for source in sources])
+        self._stems = dict(zip(map(_key, sources), stems, strict=True))
+        for folder in (draw_dir, crops_dir):
+            if folder is not None:
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except OSError as error:
+                    raise cannot_write(error) from error
+
+    def __call__(self, found: PhotoFaces) -> None:
+        """Write the drawing and the crops of one photo."""
+        from facesmith.drawing import crop_faces, draw_faces  # noqa: PLC0415 - see `detect`
+
+        stem = self._stems[_key(found.source)]
+        if self._draw_dir is not None:
+            drawing = draw_faces(found.image(), found.faces)
+            self._write_image(self._draw_dir / f"{stem}_faces.jpg", drawing)
+        if self._crops_dir is not None and len(found.faces):
+            crops = crop_faces(found.image(), found.faces, margin=self._margin)
+            for number, crop in enumerate(crops, start=1):
+                self._write_image(self._crops_dir / f"{stem}_face_{number}.jpg", crop)
+
+    def _write_image(self, path: Path, image: npt.NDArray[np.uint8]) -> None:
+        from facesmith.images import write_image  # noqa: PLC0415 - see `detect`
+
+        if os.path.abspath(path) in self._photos:  # noqa: PTH100
+            raise ImageError(
+                f"Cannot write {path}: it is one of the photos to look at. Choose another folder."
+            )
+        write_image(path, image)
+
+
+def _key(source: PhotoSource) -> tuple[str, bool]:
+    """What tells a photo from all others: a file may have the name of standard input."""
+    return source.name, isinstance(source.content, bytes)
+
+
+class Table:
+    """The CSV file with a row a face, if one is asked for."""
+
+    def __init__(self, path: Path | None, stack: ExitStack) -> None:
+        self._rows = None
+        if path is not None:
+            try:
+                file: TextIO = stack.enter_context(
+                    path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+                )
+            except OSError as error:
+                raise cannot_write(error) from error
+            self._rows = csv.writer(file)
+            self._rows.writerow(_CSV_HEADER)
+
+    def write(self, photo: dict[str, Any]) -> None:
+        """Add the faces of one photo, as `--json` has them."""
+        if self._rows is not None:
+            self._rows.writerows(
+                (
+                    photo["file"],
+                    photo["width"],
+                    photo["height"],
+                    number,
+                    *face["box"],
+                    face["score"],
+                )
+                for number, face in enumerate(photo["faces"], start=1)
+            )
+
+
+def cannot_write(error: OSError) -> ImageError:
+    """What to tell of a file or folder that cannot be made."""
+    return ImageError(f"Cannot write {error.filename}: {error.strerror}.")
+
+
+def unique_stems(names: Sequence[str]) -> list[str]:
+    """Names for what is written about each photo, no two the same even where case is ignored.
+
+    A photo's own name without suffix; where others have it too, folders are put before it until it
+    is unique, then the suffix is added, and last a number.
+
+    Example:
+        >>> unique_stems(["2023/a.jpg", "2024/a.jpg", "2024/b.jpg", "2024/b.png"])
+        ['2023_a', '2024_a', '2024_b_jpg', '2024_b_png']
+    """
+    choices = [_stems(name) for name in names]
+    depths = [0] * len(names)
+    while True:
+        stems = [c[min(depth, len(c) - 1)] for c, depth in zip(choices, depths, strict=True)]
+        count: dict[str, int] = {}
+        for stem in stems:
+            count[stem.casefold()] = count.get(stem.casefold(), 0) + 1
+        clash = [
+            i
+            for i, stem in enumerate(stems)
+            if count[stem.casefold()] > 1 and depths[i] < len(choices[i]) - 1
+        ]
+        if not clash:
+            break
+        for i in clash:
+            depths[i] += 1
+    taken: set[str] = set()
+    for i, stem in enumerate(stems):
+        number = 1
+        while stems[i].casefold() in taken:
+            number += 1
+            stems[i] = f"{stem}-{number}"
+        taken.add(stems[i].casefold())
+    return stems
+
+
+def _stems(name: str) -> list[str]:
+    """From the shortest name of a photo to the longest."""
+    if name == STDIN:
+        return ["stdin"]
+    path = Path(name)
+    folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
+    stems = ["_".join([*folders[len(folders) - n :], path.stem]) for n in range(len(folders) + 1)]
+    return [*stems, f"{stems[-1]}_{path.suffix.lstrip('.')}"]
