@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from facesmith.approximation import adam_nets, load_net, run_folder
+from facesmith.approximation import load_function, run_folder
 from facesmith.approximation.points import monkey_saddle_split
 from facesmith.cli import main
 
@@ -35,20 +36,10 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def shorten_adam(patch: pytest.MonkeyPatch) -> None:
-    """The exercise's nets in a hundredth of their time."""
-    train = adam_nets.train_adam_net
-
-    def train_briefly(*arguments: Any, **options: Any) -> Any:
-        return train(*arguments, epochs=5, **options)
-
-    patch.setattr(adam_nets, "train_adam_net", train_briefly)
-
-
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all the rest; where pictures are not looked at, it is left out."""
-    monkeypatch.setattr(run_folder, "_write_plots", lambda *_: None)
+    monkeypatch.setattr(run_folder, "_write_plots", lambda *_: [])
 
 
 def run(*arguments: object) -> Result:
@@ -99,9 +90,8 @@ def test_monkey_saddle_reaches_the_exercise_figures() -> None:
 def saddle_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     """The exercise's task with all methods, Adam's nets after a hundredth of their epochs."""
     out = tmp_path_factory.mktemp("saddle") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        shorten_adam(patch)
-        return run("--monkey-saddle", "--out", out), out
+    exports = ("--onnx", "--code", "python", "--code", "c")
+    return run("--monkey-saddle", "--epochs", 5, "--out", out, *exports), out
 
 
 def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
@@ -114,8 +104,17 @@ def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
     assert " ".join(lines[2].split()) == "method L2 error mean abs. error RMSE seconds"
     assert [line.split()[0] for line in lines[3:6]] == ["linear", "tanh-adam", "default"]
     assert float(lines[5].split()[1]) < 1.0
-    verdicts = [line.split(":")[0] for line in lines[7:] if not line.startswith(" ")]
-    assert verdicts == ["linear", "tanh-adam", "default"]
+    said = [line.split(":")[0] for line in lines[7:] if ": " in line and line[0] != " "]
+    assert said == ["linear", "tanh-adam", "default", "Chosen"]
+    # The learning curves in numbers: the first epoch and the last, of train and validation.
+    assert lines[7].split() == ["epoch", "1", "2", "3", "4", "5"]
+    assert [line.split()[0] for line in lines[8:12]] == [
+        *("linear", "validation", "tanh-adam", "validation"),
+    ]
+    assert "Chosen: default, for the smallest mean abs. error on the validation rows" in (
+        result.stdout
+    )
+    assert "5 epochs, 64 units a layer, 1 tanh layer" in " ".join(result.stdout.split())
     assert result.stderr == f"Wrote {out}/\n"
 
 
@@ -129,12 +128,28 @@ def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:
     # The nets of the folder make the predictions that were measured.
     test = monkey_saddle_split().test
     for row in rows:
-        net = load_net(out / "models" / f"{row['method']}.npz")
-        assert net.input_names == ("x", "y")
-        assert net.target_name == "z"
-        errors = net(test.inputs) - test.targets
+        function = load_function(out / "models" / f"{row['method']}.npz")
+        assert function.input_names == ("x", "y")
+        assert function.output_names == ("z",)
+        predictions = function.predict(test.inputs)[:, 0]
+        errors = predictions - test.targets
         assert row["mean_abs_error"] == pytest.approx(np.abs(errors).mean())
         assert row["l2_error"] == pytest.approx(math.sqrt((errors**2).sum()) / 240)
+        model = out / "models" / row["method"]
+        session = onnxruntime.InferenceSession(f"{model}.onnx", providers=["CPUExecutionProvider"])
+        (targets,) = session.run(None, {"inputs": test.inputs})
+        np.testing.assert_allclose(targets[:, 0], predictions, rtol=1e-9)
+        code: dict[str, Any] = {}
+        exec(Path(f"{model}.py").read_text(encoding="utf-8"), code)  # noqa: S102 - our own code
+        found = [code["predict"](inputs) for inputs in test.inputs[:20].tolist()]
+        np.testing.assert_allclose(found, predictions[:20], rtol=1e-9)
+        assert "double predict(const double *inputs)" in Path(f"{model}.c").read_text()
+
+    page = (out / "report.md").read_text(encoding="utf-8")
+    for row in rows:
+        assert row["verdict_text"] in page
+    for name in (path.name for path in out.glob("*.png")):
+        assert f"![{name}]({name})" in page
 
     with (out / "log.csv").open(newline="") as file:
         log = list(csv.DictReader(file))
@@ -152,6 +167,8 @@ def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:
                 [float(entry[f"{part}_mean_abs_error"]) for entry in entries],
                 rtol=1e-5,
             )
+            curve = [float(entry[f"{part}_mean_abs_error"]) for entry in entries]
+            assert row[f"{part}_curve"] == pytest.approx(curve, rel=1e-5)
 
     surfaces = tuple(f"surface-{row['method']}.png" for row in rows)
     assert {path.name for path in out.glob("*.png")} == {*PNG_NAMES, *surfaces}
@@ -175,11 +192,8 @@ def test_one_input_is_drawn_as_a_curve_three_as_predictions_alone(tmp_path: Path
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_same_seed_same_figures_and_the_table_s_checksum_is_kept(
-    table: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shorten_adam(monkeypatch)
-    options = ("--target", "z", "--inputs", "a,b", "--method", "tanh-adam", "--json", "--seed", 5)
+def test_same_seed_same_figures_and_the_table_s_checksum_is_kept(table: Path) -> None:
+    options = ("--target", "z", "--inputs", "a,b", "--epochs", 5, "--json", "--seed", 5)
     rows = [json.loads(run(table, *options, "--out", f"run{i}").stdout)["rows"] for i in (0, 1)]
     for row in rows:
         row[0].pop("seconds")
@@ -204,7 +218,7 @@ def test_a_run_is_replaced_only_by_force(table: Path) -> None:
     Path("run/stale.txt").touch()
     refused = run(*options)
     assert refused.exit_code == 1
-    assert "run is not empty. Pass --force to replace it, or another --out." in refused.stderr
+    assert "run is not empty. Pass --force to replace it, --resume to go on with" in refused.stderr
     assert Path("run/metrics.json").read_bytes() == old
     assert run(*options, "--force").exit_code == 0
     assert not Path("run/stale.txt").exists()
@@ -255,6 +269,26 @@ def test_a_diverged_net_is_told_and_its_json_is_valid(tmp_path: Path) -> None:
         (["points.csv", "--target", "z", "--method", "magic"], "'magic' is not one of"),
         (["points.csv", "--target", "z", "--test-fraction", "1.5"], "1.5 is not in the range"),
         (["points.csv", "--target", "z", "--seed", "-1"], "-1 is not in the range"),
+        (["--monkey-saddle", "--resume"], "--resume needs --out RUN"),
+        (["--monkey-saddle", "--onnx"], "--onnx needs --out RUN"),
+        (["--resume", "--force", "--out", "run"], "--resume goes on with a run, --force replaces"),
+        (["--monkey-saddle", "--code", "c"], "Several functions do not fit into one output"),
+        (["points.csv", "--target", "z", "--code", "c", "--json"], "Only one thing can be printed"),
+        (["--monkey-saddle", "--compare", "batch-size"], "'batch-size': expected NAME=VALUE,VALUE"),
+        (["--monkey-saddle", "--compare", "colour=1,2"], "among batch-size, learning-rate, depth"),
+        (["--monkey-saddle", "--compare", "batch-size=1,x"], "'x' is not a valid integer"),
+        (["--monkey-saddle", "--compare", "batch-size=0"], "0 is not in the range x>=1"),
+        (["--monkey-saddle", "--compare", "learning-rate=nan"], "expected a finite number"),
+        (
+            ["--monkey-saddle", "--compare", "depth=0,1,2,3,4", "--compare", "units=1,2,3,4,5"],
+            "25 combinations are too many to compare; at most 24",
+        ),
+        (
+            ["--monkey-saddle", "--compare", "depth=1,2", "--depth", "3"],
+            "--depth and --compare depth exclude each other",
+        ),
+        (["--monkey-saddle", "--method", "default", "--epochs", "9"], "add --method tanh-adam"),
+        (["--monkey-saddle", "--method", "linear", "--depth", "2"], "--depth belongs to tanh-adam"),
     ],
 )
 @pytest.mark.usefixtures("table")
@@ -282,6 +316,135 @@ def test_bad_tables_end_with_1_and_one_line(arguments: list[str], message: str) 
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_settings_are_compared_in_one_table_one_picture_and_tensorboard(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--epochs", 4, "--quiet", "--out", "run")
+    compared = ("--compare", "batch-size=1,100", "--compare", "depth=0,2", "--compare", "depth=2")
+    result = run(*options, *compared)
+    assert result.exit_code == 0, result.output
+    labels = [f"batch-size={b} depth={d}" for b in (1, 100) for d in (0, 2)]
+    lines = result.stdout.splitlines()
+    head = ["method", "validation", "L2", "error", "mean", "abs.", "error", "RMSE", "seconds"]
+    assert lines[2].split() == [*head, "verdict"]
+    for line, label in zip(lines[3:7], labels, strict=True):
+        assert line.startswith(f"tanh-adam {label} ")
+    rows = json.loads(Path("run/metrics.json").read_text())["rows"]
+    assert [row["label"] for row in rows] == [f"tanh-adam {label}" for label in labels]
+    assert rows[3]["settings"] == {
+        "batch_size": 100,
+        "learning_rate": 0.01,
+        "depth": 2,
+        "units": 64,
+        "epochs": 4,
+    }
+    best = min(rows, key=lambda row: row["validation_mean_abs_error"])
+    assert f"Chosen: {best['label']}, for" in " ".join(lines)
+    # 43 training rows: 43 steps an epoch, or one.
+    names = [row["label"].replace(" ", "_") for row in rows]
+    assert {path.stem for path in Path("run/models").iterdir()} == set(names)
+    assert {path.name for path in Path("run/tensorboard").iterdir()} == set(names)
+    for name in names:
+        steps = [step for _, step, _ in scalars(Path(f"run/tensorboard/{name}/validation"))]
+        assert steps == [1, 2, 3, 4]
+    chosen = best["label"].replace(" ", "_")
+    pictures = {path.name for path in Path("run").glob("*.png")}
+    assert pictures == {*PNG_NAMES, "comparison.png", f"surface-{chosen}.png"}
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_run_that_goes_on_ends_as_the_longer_run(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--seed", 3, "--quiet")
+    options += ("--compare", "learning-rate=0.001,0.02")
+    assert run(*options, "--epochs", 6, "--out", "whole").exit_code == 0
+    assert run(*options, "--epochs", 2, "--out", "part").exit_code == 0
+    # Without saying it all again, and then with it.
+    assert run("--resume", "--out", "part", "--epochs", 5, "--quiet").exit_code == 0
+    result = run(*options, "--resume", "--out", "part", "--epochs", 6)
+    assert result.exit_code == 0, result.output
+    for name in ("learning-rate=0.001", "learning-rate=0.02"):
+        model = f"models/tanh-adam_{name}.npz"
+        assert Path("part", model).read_bytes() == Path("whole", model).read_bytes()
+    assert Path("part/log.csv").read_bytes() == Path("whole/log.csv").read_bytes()
+    assert json.loads(Path("part/config.json").read_text())["config"]["adam"]["epochs"] == 6
+    assert not list(Path().glob("*.unfinished"))
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_the_default_method_goes_on_to_the_same_bits(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--quiet")
+    assert run(*options, "--max-iter", 60, "--out", "whole").exit_code == 0
+    assert run(*options, "--max-iter", 5, "--out", "part").exit_code == 0
+    assert run("--resume", "--out", "part", "--max-iter", 60, "--quiet").exit_code == 0
+    models = [Path(name, "models/default.npz").read_bytes() for name in ("whole", "part")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_run_goes_on_with_its_own_table_and_settings_only(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--epochs", 2, "--out", "run")
+    assert run(*options, "--quiet").exit_code == 0
+    before = Path("run/metrics.json").read_bytes()
+    resume = ("--resume", "--out", "run")
+    for more, code, message in (
+        (("--seed", 9), 2, "it had another --seed"),
+        (("--batch-size", 1), 2, "it had another --batch-size"),
+        (("--method", "linear"), 2, "it had another --method"),
+        (("--compare", "depth=1,2"), 2, "it had another --compare"),
+        (("--epochs", 1), 1, "has done 2 epochs; got epochs 1"),
+    ):
+        result = run(*resume, *more)
+        assert result.exit_code == code, more
+        assert message in result.stderr
+    table.write_text(table.read_text() + "0,0,lab,0\n")
+    result = run(*resume, "--epochs", 3)
+    assert result.exit_code == 1
+    assert "points.csv is not the table that the run was fitted to" in result.stderr
+    table.unlink()
+    assert "points.csv is gone; pass the table" in run(*resume, "--epochs", 3).stderr
+    Path("empty").mkdir()
+    result = run("--resume", "--out", "empty")
+    assert result.exit_code == 1
+    assert "empty is no run folder of `facesmith approximate` to go on with" in result.stderr
+    assert Path("run/metrics.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_going_on_without_more_epochs_adds_what_is_asked_for(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--epochs", 2, "--out", "run")
+    assert run(*options, "--quiet").exit_code == 0
+    model = Path("run/models/tanh-adam.npz").read_bytes()
+    assert run("--resume", "--out", "run", "--code", "python", "--onnx").exit_code == 0
+    assert Path("run/models/tanh-adam.npz").read_bytes() == model
+    assert Path("run/models/tanh-adam.py").is_file()
+    assert Path("run/models/tanh-adam.onnx").is_file()
+
+
+def test_code_goes_to_standard_output_and_the_table_beside_it(table: Path) -> None:
+    result = run(table, "--target", "z", "--inputs", "a,b", "--code", "python", "--quiet")
+    assert result.exit_code == 0
+    code: dict[str, Any] = {}
+    exec(result.stdout, code)  # noqa: S102 - our own code
+    assert code["predict"]([0.3, -0.4]) == pytest.approx(math.sin(0.6) - 0.12, abs=0.01)
+    assert "mean abs. error" in result.stderr
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_bad_lines_and_contradictions_are_noted(table: Path) -> None:
+    text = table.read_text()
+    table.write_text(f"{text}oops,1,lab,2\n0.5,0.5,lab,1\n0.5,0.5,lab,1.5\n")
+    options = (table, "--target", "z", "--inputs", "a,b", "--quiet", "--out", "run")
+    refused = run(*options)
+    assert refused.exit_code == 1
+    assert "line 62, column 'a': expected a finite number; got 'oops'" in refused.stderr
+    assert not Path("run").exists()
+    result = run(*options, "--skip-bad-lines", "--json")
+    assert result.exit_code == 0
+    left_out, contradicting = json.loads(result.stdout)["notes"]
+    assert left_out.startswith("Left out 1 of 63 lines")
+    assert "lines 63 and 64 (z 1 and 1.5)" in contradicting
+    assert result.stderr.count("Note: ") == 2
+    assert left_out in Path("run/report.md").read_text()
 
 
 def test_help_shows_an_example() -> None:

@@ -10,26 +10,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from facesmith.approximation.dense_net import DenseNet as DenseNet
-    from facesmith.approximation.dense_net import load_net as load_net
+    from facesmith.approximation.code_export import function_code as function_code
     from facesmith.approximation.experiment import approximate_table as approximate_table
     from facesmith.approximation.experiment import run_monkey_saddle as run_monkey_saddle
+    from facesmith.approximation.fitted import FittedFunction as FittedFunction
+    from facesmith.approximation.onnx_export import export_function_onnx as export_function_onnx
     from facesmith.approximation.regressor import FunctionApproximator as FunctionApproximator
+    from facesmith.approximation.saving import load_function as load_function
+    from facesmith.approximation.saving import save_function as save_function
 
 _HOMES = {
-    "DenseNet": "facesmith.approximation.dense_net",
+    "FittedFunction": "facesmith.approximation.fitted",
     "FunctionApproximator": "facesmith.approximation.regressor",
     "approximate_table": "facesmith.approximation.experiment",
-    "load_net": "facesmith.approximation.dense_net",
+    "export_function_onnx": "facesmith.approximation.onnx_export",
+    "function_code": "facesmith.approximation.code_export",
+    "load_function": "facesmith.approximation.saving",
     "run_monkey_saddle": "facesmith.approximation.experiment",
+    "save_function": "facesmith.approximation.saving",
 }
 
 __all__ = [
-    "DenseNet",
+    "FittedFunction",
     "FunctionApproximator",
     "approximate_table",
-    "load_net",
+    "export_function_onnx",
+    "function_code",
+    "load_function",
     "run_monkey_saddle",
+    "save_function",
 ]
 
 

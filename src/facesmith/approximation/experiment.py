@@ -4,34 +4,91 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.approximation.dense_net import DenseNet
+from facesmith.approximation.adam_checkpoint import AdamCheckpoint
+from facesmith.approximation.adam_settings import AdamSettings, combinations
+from facesmith.approximation.fitted import FittedFunction
 from facesmith.approximation.points import Split, monkey_saddle_split, split_points
 from facesmith.approximation.tables import read_table
-from facesmith.approximation.verdict import History, Verdict, judge
+from facesmith.approximation.verdict import History, Verdict, judge, smooth_curve
 
 Float64Array = npt.NDArray[np.float64]
 
 MONKEY_SADDLE_TITLE = "Monkey saddle"
 METHODS = ("linear", "tanh-adam", "default")
+ADAM_METHODS = ("linear", "tanh-adam")
 
-# Called with the method and the part of it that is done, in [0, 1].
+# Called with the label of a fit and the part of it that is done, in [0, 1].
 Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One fit that is to be done.
+
+    Attributes:
+        method: "linear", "tanh-adam" or "default".
+        compared: What tells it from the other fits of this method, as "batch-size=1 depth=2";
+            empty where nothing is compared.
+        adam: How it is trained; None for the default method.
+    """
+
+    method: str
+    compared: str = ""
+    adam: AdamSettings | None = None
+
+    @property
+    def label(self) -> str:
+        """What the fit is called in tables."""
+        return f"{self.method} {self.compared}".rstrip()
+
+
+def plan_fits(
+    methods: Sequence[str],
+    adam: AdamSettings | None = None,
+    compare: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[Plan, ...]:
+    """The fits that methods and settings to compare ask for, in this order.
+
+    Args:
+        methods: Among "linear", "tanh-adam" and "default".
+        adam: How the first two are trained; the exercise's way if left out.
+        compare: For names among "batch-size", "learning-rate", "depth" and "units" the values to
+            compare; each of the first two methods is trained with every combination.
+
+    Raises:
+        ValueError: If a method, a name or a value is out of its bounds, there are more than 24
+            combinations, or what is compared changes nothing in a method.
+    """
+    plans = []
+    for method in methods:
+        if method not in METHODS:
+            raise ValueError(f"`methods` must be among {', '.join(METHODS)}; got {method!r}.")
+        if method == "default":
+            plans.append(Plan(method))
+            continue
+        if method == "linear" and "depth" in (compare or {}):
+            raise ValueError("The linear net has no tanh layers: its depth cannot be compared.")
+        for compared, settings in combinations(adam or AdamSettings(), compare or {}):
+            plans.append(Plan(method, compared, settings))
+    return tuple(plans)
 
 
 @dataclass(frozen=True, eq=False)
 class Approximation:
-    """One method's net and how well it does.
+    """One fit and how well it does.
 
     Attributes:
-        method: "linear", "tanh-adam" or "default".
-        net: The trained net.
+        plan: What was fitted.
+        function: The fitted function.
+        n_parameters: Number of trained numbers of the net, or nets.
         predictions: On the test rows, float64 `(n_test,)`.
         l2_error: `norm(prediction - target) / n_test`, the exercise's measure.
         mean_abs_error: Mean of `|prediction - target|` over the test rows.
@@ -39,10 +96,13 @@ class Approximation:
         seconds: Time of the fit, without imports.
         history: Errors of train and validation while it learned.
         verdict: Whether it overfits.
+        story: What was tried and what was chosen, in words.
+        checkpoint: From where the training can go on; None for the default method.
     """
 
-    method: str
-    net: DenseNet
+    plan: Plan
+    function: FittedFunction
+    n_parameters: int
     predictions: Float64Array
     l2_error: float
     mean_abs_error: float
@@ -50,49 +110,96 @@ class Approximation:
     seconds: float
     history: History
     verdict: Verdict
+    story: str
+    checkpoint: AdamCheckpoint | None = None
 
-    def row(self) -> dict[str, str | int | float | None]:
-        """What `--json` prints of this method; errors of a diverged net are None, for null."""
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return self.plan.method
+
+    @property
+    def label(self) -> str:
+        """What the fit is called in tables."""
+        return self.plan.label
+
+    @property
+    def file_name(self) -> str:
+        """The label as a part of file names."""
+        return self.label.replace(" ", "_")
+
+    @property
+    def validation_error(self) -> float:
+        """Mean absolute error on the validation rows at the end, smoothed as for the verdict."""
+        return float(smooth_curve(self.history.validation)[1][-1])
+
+    def row(self) -> dict[str, Any]:
+        """What `--json` prints of this fit; errors of a diverged net are None, for null."""
         return {
             "method": self.method,
+            "label": self.label,
+            "settings": None if self.plan.adam is None else self.plan.adam.to_dict(),
             "l2_error": _finite(self.l2_error),
             "mean_abs_error": _finite(self.mean_abs_error),
             "rmse": _finite(self.rmse),
+            "validation_mean_abs_error": _finite(self.validation_error),
             "seconds": round(self.seconds, 3),
-            "parameters": self.net.n_parameters,
+            "parameters": self.n_parameters,
             "steps": len(self.history.train),
             "step_name": self.history.step_name,
             "verdict": self.verdict.kind,
             "verdict_step": self.verdict.best_step,
             "verdict_rise": self.verdict.rise,
             "verdict_text": self.verdict.text,
+            "story": self.story,
+            "train_curve": [_finite(value) for value in self.history.train.tolist()],
+            "validation_curve": [_finite(value) for value in self.history.validation.tolist()],
         }
 
 
 @dataclass(frozen=True, eq=False)
 class ApproximationReport:
-    """Several methods on the same points.
+    """Several fits to the same points.
 
     Attributes:
         title: What was approximated.
         split: The points.
-        approximations: One per method, in the order they were asked for.
+        approximations: One per fit, in the order they were asked for.
+        notes: What the user should know of the points, a sentence or two each.
     """
 
     title: str
     split: Split
     approximations: tuple[Approximation, ...]
+    notes: tuple[str, ...] = field(default=())
 
-    def __getitem__(self, method: str) -> Approximation:
-        """The approximation of this method."""
+    def __getitem__(self, label: str) -> Approximation:
+        """The approximation of this label: the method's name, and what was compared."""
         for approximation in self.approximations:
-            if approximation.method == method:
+            if approximation.label == label:
                 return approximation
-        known = ", ".join(a.method for a in self.approximations)
-        raise KeyError(f"no method {method!r} in this report; it has {known}")
+        known = ", ".join(a.label for a in self.approximations)
+        raise KeyError(f"no method {label!r} in this report; it has {known}")
 
-    def rows(self) -> list[dict[str, str | int | float | None]]:
-        """The table, one dictionary per method."""
+    @property
+    def chosen(self) -> Approximation:
+        """The fit of the smallest error on the validation rows; the test rows have no say."""
+        return min(
+            self.approximations,
+            key=lambda a: a.validation_error if math.isfinite(a.validation_error) else math.inf,
+        )
+
+    @property
+    def compares(self) -> bool:
+        """Whether settings were compared."""
+        return any(approximation.plan.compared for approximation in self.approximations)
+
+    def only(self, fit: Approximation) -> ApproximationReport:
+        """The same report of one fit alone."""
+        return replace(self, approximations=(fit,))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table, one dictionary per fit."""
         return [approximation.row() for approximation in self.approximations]
 
 
@@ -111,7 +218,14 @@ def format_error(value: float) -> str:
 
 
 def run_monkey_saddle(
-    methods: Sequence[str] = METHODS, *, seed: int = 0, on_progress: Progress | None = None
+    methods: Sequence[str] = METHODS,
+    *,
+    seed: int = 0,
+    adam: AdamSettings | None = None,
+    compare: Mapping[str, Sequence[float]] | None = None,
+    max_iter: int | None = None,
+    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
+    on_progress: Progress | None = None,
 ) -> ApproximationReport:
     """The exercise's first task, on exactly its points and split.
 
@@ -119,13 +233,30 @@ def run_monkey_saddle(
         methods: Which of "linear", "tanh-adam" (the exercise's nets, its training) and "default"
             (`FunctionApproximator`).
         seed: Of weights and row order; the points do not depend on it.
-        on_progress: Called with the method and the part of it that is done.
+        adam: How the exercise's nets are trained; its way if left out.
+        compare: Settings of that to compare, see `plan_fits`.
+        max_iter: Most iterations of the default method; its own default if left out.
+        checkpoints: For labels of fits by Adam, where to go on from.
+        on_progress: Called with the label of the fit and the part of it that is done.
 
     Returns:
         The report.
+
+    Raises:
+        ValueError: If an argument is out of its bounds.
+        TrainingError: If a checkpoint belongs to something else.
     """
+    plans = plan_fits(methods, adam, compare)
     split = monkey_saddle_split()
-    return approximate(MONKEY_SADDLE_TITLE, split, methods, seed, on_progress)
+    return approximate(
+        MONKEY_SADDLE_TITLE,
+        split,
+        plans,
+        seed,
+        max_iter=max_iter,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
 
 
 def approximate_table(
@@ -136,7 +267,12 @@ def approximate_table(
     methods: Sequence[str] = ("default",),
     test_fraction: float = 0.2,
     validation_fraction: float = 0.1,
+    skip_bad_lines: bool = False,
     seed: int = 0,
+    adam: AdamSettings | None = None,
+    compare: Mapping[str, Sequence[float]] | None = None,
+    max_iter: int | None = None,
+    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
     on_progress: Progress | None = None,
 ) -> ApproximationReport:
     """Fit a user's own table of points.
@@ -148,16 +284,24 @@ def approximate_table(
         methods: See `run_monkey_saddle`.
         test_fraction: Part of all rows that only the final figures are measured on.
         validation_fraction: Part of the other rows that the learning curves are measured on.
+        skip_bad_lines: Leave out lines that cannot be used instead of raising an error.
         seed: Of the split, weights and row order.
-        on_progress: Called with the method and the part of it that is done.
+        adam: See `run_monkey_saddle`.
+        compare: See `run_monkey_saddle`.
+        max_iter: See `run_monkey_saddle`.
+        checkpoints: See `run_monkey_saddle`.
+        on_progress: Called with the label of the fit and the part of it that is done.
 
     Returns:
         The report.
 
     Raises:
         TableError: If the file or a value in it cannot be used.
+        ValueError: If another argument is out of its bounds.
+        TrainingError: If a checkpoint belongs to something else.
     """
-    table = read_table(path, target, inputs)
+    plans = plan_fits(methods, adam, compare)
+    table = read_table(path, target, inputs, skip_bad_lines=skip_bad_lines)
     split = split_points(
         table.points,
         table.input_names,
@@ -166,47 +310,60 @@ def approximate_table(
         validation_fraction=validation_fraction,
         seed=seed,
     )
-    return approximate(Path(path).name, split, methods, seed, on_progress)
+    report = approximate(
+        Path(path).name,
+        split,
+        plans,
+        seed,
+        max_iter=max_iter,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
+    return replace(report, notes=table.notes)
 
 
 def approximate(
     title: str,
     split: Split,
-    methods: Sequence[str],
+    plans: Sequence[Plan],
     seed: int,
+    *,
+    max_iter: int | None = None,
+    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
     on_progress: Progress | None = None,
 ) -> ApproximationReport:
-    """Fit each method to the training rows and measure it on the test rows."""
-    for method in methods:
-        if method not in METHODS:
-            raise ValueError(f"`methods` must be among {', '.join(METHODS)}; got {method!r}.")
-    approximations = []
-    for method in methods:
-        progress = None if on_progress is None else _for_method(on_progress, method)
-        if method == "default":
-            net, history, seconds = _fit_default(split, seed, progress)
+    """Fit everything that is planned to the training rows and measure it on the test rows."""
+    fits = []
+    for plan in plans:
+        progress = None if on_progress is None else _for_label(on_progress, plan.label)
+        if plan.adam is None:
+            fit = _fit_default(plan, split, seed, max_iter, progress)
         else:
-            # Imported here: PyTorch takes seconds to load, and the default method needs none.
-            from facesmith.approximation.adam_nets import train_adam_net  # noqa: PLC0415
-
-            net, history, seconds = train_adam_net(method, split, seed=seed, on_progress=progress)
-        approximations.append(_measure(method, split, net, history, seconds))
-    return ApproximationReport(title, split, tuple(approximations))
+            fit = _train_adam(plan, split, seed, (checkpoints or {}).get(plan.label), progress)
+        fits.append(fit)
+    return ApproximationReport(title, split, tuple(fits))
 
 
-def _for_method(on_progress: Progress, method: str) -> Callable[[float], None]:
-    return lambda done: on_progress(method, done)
+def _for_label(on_progress: Progress, label: str) -> Callable[[float], None]:
+    return lambda done: on_progress(label, done)
 
 
 def _fit_default(
-    split: Split, seed: int, on_progress: Callable[[float], None] | None
-) -> tuple[DenseNet, History, float]:
+    plan: Plan,
+    split: Split,
+    seed: int,
+    max_iter: int | None,
+    on_progress: Callable[[float], None] | None,
+) -> Approximation:
     # Imported here, so that `--help` and bad tables do not wait for scikit-learn.
     from facesmith.approximation.regressor import FunctionApproximator  # noqa: PLC0415
 
     train, validation = split.train, split.validation
+    approximator = FunctionApproximator(random_state=seed)
+    if max_iter is not None:
+        approximator.set_params(max_iter=max_iter)
     started = time.perf_counter()
-    approximator = FunctionApproximator(random_state=seed).fit(
+    approximator.fit(
         train.inputs,
         train.targets,
         validation.inputs,
@@ -214,25 +371,96 @@ def _fit_default(
         on_progress=on_progress,
     )
     seconds = time.perf_counter() - started
-    net = replace(approximator.net_, input_names=split.input_names, target_name=split.target_name)
+    function = replace(
+        _function_of(approximator),
+        input_names=split.input_names,
+        output_names=(split.target_name,) if split.target_name else (),
+    )
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
-    return net, history, seconds
+    story = _story_of_default(approximator)
+    return _measure(plan, split, function, function.n_parameters, history, seconds, story)
+
+
+def _train_adam(
+    plan: Plan,
+    split: Split,
+    seed: int,
+    checkpoint: AdamCheckpoint | None,
+    on_progress: Callable[[float], None] | None,
+) -> Approximation:
+    # Imported here: PyTorch takes seconds to load, and the default method needs none.
+    from facesmith.approximation.adam_nets import adam_function, train_adam_net  # noqa: PLC0415
+
+    end = train_adam_net(
+        plan.method, split, plan.adam, seed=seed, checkpoint=checkpoint, on_progress=on_progress
+    )
+    n_parameters = sum(array.size for array in end.parameters)
+    function = adam_function(end, split)
+    history = end.history
+    story = _story_of_adam(end, n_parameters, len(split.train))
+    fit = _measure(plan, split, function, n_parameters, history, end.seconds, story)
+    return replace(fit, checkpoint=end)
+
+
+def _story_of_default(approximator: Any) -> str:  # noqa: ARG001
+    return ""
+
+
+def _function_of(approximator: Any) -> FittedFunction:
+    from facesmith.approximation.fitted import Member  # noqa: PLC0415
+
+    net = approximator.net_
+    count = sum(a.size for a in (*net.weights, *net.biases))
+    member = Member(net.weights, net.biases, 0, 1.0, np.zeros((count, 0)), 1.0)
+    low = np.zeros(net.n_inputs)
+    return FittedFunction(
+        (member,),
+        net.input_mean,
+        net.input_scale,
+        np.array([net.target_mean]),
+        np.array([net.target_scale]),
+        low,
+        low,
+    )
+
+
+def _story_of_adam(end: AdamCheckpoint, n_parameters: int, n_rows: int) -> str:
+    settings = end.settings
+    layers = "no tanh" if end.method == "linear" else f"{settings.depth} tanh layer"
+    layers += "s" if end.method != "linear" and settings.depth != 1 else ""
+    story = (
+        f"Tried one training: Adam {settings.learning_rate:g}, batches of {settings.batch_size}, "
+        f"{settings.epochs:,} epochs, {settings.units} units a layer, {layers}; kept the weights "
+        "of the last epoch, as the exercise does."
+    )
+    if n_parameters > n_rows:
+        story += f" {n_parameters:,} parameters for {n_rows:,} training rows: it can follow noise."
+    return story
 
 
 def _measure(
-    method: str, split: Split, net: DenseNet, history: History, seconds: float
+    plan: Plan,
+    split: Split,
+    function: FittedFunction,
+    n_parameters: int,
+    history: History,
+    seconds: float,
+    story: str,
 ) -> Approximation:
-    predictions = net(split.test.inputs)
-    errors = predictions - split.test.targets
-    spread = np.abs(split.train.targets - np.median(split.train.targets)).mean()
-    return Approximation(
-        method=method,
-        net=net,
-        predictions=predictions,
-        l2_error=float(np.linalg.norm(errors) / len(errors)),
-        mean_abs_error=float(np.abs(errors).mean()),
-        rmse=float(np.sqrt(np.mean(errors**2))),
-        seconds=seconds,
-        history=history,
-        verdict=judge(history, float(spread)),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictions = function.predict(split.test.inputs)[:, 0]
+        errors = predictions - split.test.targets
+        spread = np.abs(split.train.targets - np.median(split.train.targets)).mean()
+        return Approximation(
+            plan=plan,
+            function=function,
+            n_parameters=n_parameters,
+            predictions=predictions,
+            l2_error=float(np.linalg.norm(errors) / len(errors)),
+            mean_abs_error=float(np.abs(errors).mean()),
+            rmse=float(np.sqrt(np.mean(errors**2))),
+            seconds=seconds,
+            history=history,
+            verdict=judge(history, float(spread)),
+            story=story,
+        )

@@ -6,14 +6,16 @@ Each function returns a Matplotlib figure and touches no global state; save it w
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import ticker
+from matplotlib import colormaps, ticker
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
@@ -29,11 +31,13 @@ _TRUTH = "#1b1b1b"
 _PREDICTION = "#d55e00"
 _TRAIN = "#0072b2"
 _VALIDATION = "#d55e00"
+# Okabe and Ito's colours, the yellow left out: too pale for a line.
+_DISTINCT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#1b1b1b")
 _GRID_POINTS = 41
 _CURVE_POINTS = 400
 
 
-def plot_surface(report: ApproximationReport, method: str) -> Figure:
+def plot_surface(report: ApproximationReport, label: str) -> Figure:
     """The fitted function of two inputs with the test points, and both projections.
 
     Left: the net's surface in 3-D with the true test points and the predicted ones, joined where
@@ -41,7 +45,7 @@ def plot_surface(report: ApproximationReport, method: str) -> Figure:
 
     Args:
         report: What was fitted; its points have two inputs.
-        method: Which method to draw.
+        label: Which fit to draw: the method's name, and what was compared.
 
     Returns:
         The figure.
@@ -54,7 +58,7 @@ def plot_surface(report: ApproximationReport, method: str) -> Figure:
             "A surface needs two inputs; these points have "
             f"{report.split.test.inputs.shape[1]}. Use `plot_predictions`."
         )
-    approximation = report[method]
+    approximation = report[label]
     test = report.split.test
     names = (*report.split.input_names, report.split.target_name)
     figure = _figure(13.0, 4.9, f"{report.title}: {_headline(approximation)}")
@@ -71,12 +75,12 @@ def plot_surface(report: ApproximationReport, method: str) -> Figure:
     return figure
 
 
-def plot_curve(report: ApproximationReport, method: str) -> Figure:
+def plot_curve(report: ApproximationReport, label: str) -> Figure:
     """The fitted function of one input as a line, over the rows it was fitted to and the test rows.
 
     Args:
         report: What was fitted; its points have one input.
-        method: Which method to draw.
+        label: Which fit to draw: the method's name, and what was compared.
 
     Returns:
         The figure.
@@ -90,7 +94,7 @@ def plot_curve(report: ApproximationReport, method: str) -> Figure:
             f"A curve needs one input; these points have {split.test.inputs.shape[1]}. "
             "Use `plot_surface` for two, `plot_predictions` for any number."
         )
-    approximation = report[method]
+    approximation = report[label]
     every_input = np.concatenate([split.train.inputs, split.test.inputs])
     along = np.linspace(every_input.min(), every_input.max(), _CURVE_POINTS)
     figure = _figure(7.5, 4.8, f"{report.title}: {_headline(approximation)}")
@@ -107,7 +111,7 @@ def plot_curve(report: ApproximationReport, method: str) -> Figure:
         linewidths=0.8,
         label="test",
     )
-    axes.plot(along, approximation.net(along[:, None]), color=_PREDICTION, label="prediction")
+    axes.plot(along, _heights(approximation, along[:, None]), color=_PREDICTION, label="prediction")
     axes.set(xlabel=split.input_names[0], ylabel=split.target_name)
     axes.grid(alpha=0.25)
     _few_ticks(axes.xaxis, axes.yaxis)
@@ -170,11 +174,61 @@ def plot_learning_curves(report: ApproximationReport) -> Figure:
             xlim=(0, steps[-1]),
         )
         axes.set_title(
-            f"{approximation.method}\n" + textwrap.fill(verdict.text, 62), fontsize=8, loc="left"
+            f"{approximation.label}\n" + textwrap.fill(verdict.text, 62), fontsize=8, loc="left"
         )
         axes.grid(alpha=0.25)
         axes.legend(loc="upper right", fontsize=8)
     return figure
+
+
+def plot_comparison(report: ApproximationReport) -> Figure:
+    """The learning curves of all fits in one picture, the chosen one thicker.
+
+    Validation errors, smoothed as for the verdict, are drawn through, training errors dashed.
+    """
+    fits = report.approximations
+    columns = 1 + (len(fits) > 3) + (len(fits) > 12)
+    rows = math.ceil(len(fits) / columns)
+    figure = _figure(
+        9.5, 5.0 + 0.19 * rows, f"{report.title}: validation error (lines), training error (dashes)"
+    )
+    axes = figure.subplots()
+    colors = colormaps["viridis"](np.linspace(0, 0.92, len(fits)))
+    if len(fits) <= len(_DISTINCT):
+        colors = np.array([to_rgba(color) for color in _DISTINCT[: len(fits)]])
+    chosen = report.chosen
+    for fit, color in zip(fits, colors, strict=True):
+        first, smooth = smooth_curve(fit.history.validation)
+        label = f"{fit.label}: {format_error(fit.validation_error)}"
+        axes.plot(
+            np.arange(len(smooth)) + first,
+            smooth,
+            color=color,
+            linewidth=3.0 if fit is chosen else 1.4,
+            label=f"{label} (chosen)" if fit is chosen else label,
+        )
+        first, smooth = smooth_curve(fit.history.train)
+        steps = np.arange(len(smooth)) + first
+        axes.plot(steps, smooth, color=color, linewidth=0.9, linestyle=(0, (4, 2)), alpha=0.8)
+    every_error = [curve for fit in fits for curve in (fit.history.train, fit.history.validation)]
+    _scale_errors(axes, np.concatenate(every_error))
+    step_names = " or ".join(dict.fromkeys(fit.history.step_name for fit in fits))
+    axes.set(xlabel=step_names, ylabel=f"mean abs. error of {report.split.target_name}")
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.25)
+    figure.legend(
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=8,
+        title="validation error at the end",
+        title_fontsize=8,
+    )
+    return figure
+
+
+def _heights(approximation: Approximation, inputs: npt.NDArray[np.float64]) -> Any:
+    """What the function predicts there, `(n,)`."""
+    return approximation.function.predict(inputs)[:, 0]
 
 
 def _draw_surface(
@@ -187,7 +241,7 @@ def _draw_surface(
     axes = subfigure.add_subplot(projection="3d")
     sides = [np.linspace(column.min(), column.max(), _GRID_POINTS) for column in inputs.T]
     first, second = np.meshgrid(*sides)
-    heights = approximation.net(np.column_stack([first.ravel(), second.ravel()]))
+    heights = _heights(approximation, np.column_stack([first.ravel(), second.ravel()]))
     axes.plot_surface(
         first,
         second,
@@ -228,7 +282,7 @@ def _scatter_pair(
 
 def _headline(approximation: Approximation) -> str:
     return (
-        f"{approximation.method}, L2 error {format_error(approximation.l2_error)}, "
+        f"{approximation.label}, L2 error {format_error(approximation.l2_error)}, "
         f"mean abs. error {format_error(approximation.mean_abs_error)}"
     )
 

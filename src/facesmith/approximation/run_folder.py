@@ -1,20 +1,25 @@
-"""What `facesmith approximate --out` leaves on disk."""
+"""What `facesmith approximate --out` leaves on disk, and reading it to go on."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from facesmith._version import __version__
+from facesmith.approximation.adam_checkpoint import AdamCheckpoint, load_checkpoint, save_checkpoint
+from facesmith.approximation.code_export import LANGUAGES, SUFFIXES, function_code
 from facesmith.approximation.experiment import Approximation, ApproximationReport
+from facesmith.approximation.report_text import report_page
+from facesmith.approximation.saving import save_function
 from facesmith.errors import TrainingError
 from facesmith.event_file import EventFile
-from facesmith.files import write_bytes, write_json
+from facesmith.files import finite_or_none, write_bytes, write_json
 
 _CONFIG = "config.json"
 
@@ -37,7 +42,8 @@ def check_run_folder(path: str | Path, *, force: bool) -> None:
         return
     if not force:
         raise TrainingError(
-            f"The run folder {path} is not empty. Pass --force to replace it, or another --out."
+            f"The run folder {path} is not empty. Pass --force to replace it, --resume to go on "
+            "with it, or another --out."
         )
     if not (path / _CONFIG).exists():
         raise TrainingError(
@@ -46,51 +52,124 @@ def check_run_folder(path: str | Path, *, force: bool) -> None:
         )
 
 
+def read_run_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, AdamCheckpoint]]:
+    """Read what an earlier run left, to go on with it.
+
+    Args:
+        path: The run folder.
+
+    Returns:
+        Its settings, as `write_run_folder` got them, and the checkpoints of its trainings by Adam
+        by their labels.
+
+    Raises:
+        TrainingError: If it is no run folder of `facesmith approximate`.
+        WeightsError: If a checkpoint is damaged.
+    """
+    path = Path(path)
+    try:
+        config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))["config"]
+        rows = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["rows"]
+        labels = [row["label"] for row in rows if row["settings"] is not None]
+        if not isinstance(config["adam"], dict):
+            raise TypeError("its settings are another command's")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path} is no run folder of `facesmith approximate` to go on with ({error}). Pass "
+            "the --out of an earlier run, or leave out --resume."
+        ) from error
+    folder = path / "checkpoints"
+    return config, {
+        label: load_checkpoint(folder / f"{label.replace(' ', '_')}.npz") for label in labels
+    }
+
+
 def write_run_folder(
     report: ApproximationReport,
     path: str | Path,
     config: dict[str, Any] | None = None,
     *,
     force: bool = False,
+    exports: Sequence[str] = (),
 ) -> None:
     """Write everything of a report.
 
     ```
     run/
       config.json       settings, version, checksum of the table, command line
+      report.md         figures, learning curves, verdicts, choice and pictures on one page
       metrics.json      rows as `--json` prints them
       log.csv           errors of train and validation after each epoch or iteration
-      models/*.npz      one net per method, for `facesmith.approximation.load_net`
+      models/*.npz      one function per fit, for `facesmith.approximation.load_function`
+      models/*.onnx     with the export "onnx"; *.py with "python", *.c with "c"
+      checkpoints/*.npz where each training by Adam stands, to go on from
       *.png             curve or surface (one or two inputs), predictions, learning curves
       tensorboard/      the log, for TensorBoard
     ```
+
+    A run that is there is replaced once the new one is complete.
 
     Args:
         report: What to write.
         path: The folder.
         config: The settings, as `config.json` shows them.
         force: Whether an earlier run in it may be replaced.
+        exports: Among "onnx", "python" and "c".
 
     Raises:
         TrainingError: If a file cannot be written, or the folder holds something, see
             `check_run_folder`.
+        WeightsError: If a net that diverged is to be written as code.
     """
-    path = Path(path)
     check_run_folder(path, force=force)
+    # Resolved: "." has no name that another one could be made from.
+    folder = Path(path).resolve()
     about = {"facesmith": __version__, "command": sys.argv, "config": config or {}}
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
     try:
-        if path.exists():
-            shutil.rmtree(path)
-        (path / "models").mkdir(parents=True)
-        write_json(path / _CONFIG, about)
-        write_json(path / "metrics.json", {"rows": report.rows()})
-        write_bytes(path / "log.csv", _log(report).encode())
-        for approximation in report.approximations:
-            approximation.net.save(path / "models" / f"{approximation.method}.npz")
-            _write_tensorboard(approximation, path / "tensorboard" / approximation.method)
-        _write_plots(report, path)
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        (unfinished / "models").mkdir(parents=True)
+        write_json(unfinished / _CONFIG, about)
+        write_json(unfinished / "metrics.json", {"rows": finite_or_none(report.rows())})
+        write_bytes(unfinished / "log.csv", _log(report).encode())
+        for fit in report.approximations:
+            save_function(fit.function, unfinished / "models" / f"{fit.file_name}.npz")
+            write_exports(fit, unfinished / "models", exports)
+            if fit.checkpoint is not None:
+                (unfinished / "checkpoints").mkdir(exist_ok=True)
+                save_checkpoint(fit.checkpoint, unfinished / "checkpoints" / f"{fit.file_name}.npz")
+            _write_tensorboard(fit, unfinished / "tensorboard" / fit.file_name)
+        pictures = _write_plots(report, unfinished)
+        write_bytes(unfinished / "report.md", report_page(report, pictures).encode())
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
     except OSError as error:
         raise TrainingError(f"Cannot write the run folder {path}: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def write_exports(fit: Approximation, folder: Path, exports: Sequence[str]) -> None:
+    """Write a function for the world outside, beside its `.npz`.
+
+    Args:
+        fit: Whose function.
+        folder: An existing folder.
+        exports: Among "onnx", "python" and "c".
+    """
+    for export in exports:
+        if export in LANGUAGES:
+            code = function_code(fit.function, export)
+            write_bytes(folder / f"{fit.file_name}{SUFFIXES[export]}", code.encode())
+        else:
+            # Imported here: ONNX belongs to an extra and takes its time to load.
+            from facesmith.approximation.onnx_export import (  # noqa: PLC0415
+                export_function_onnx,
+            )
+
+            export_function_onnx(fit.function, folder / f"{fit.file_name}.onnx")
 
 
 def _log(report: ApproximationReport) -> str:
@@ -99,7 +178,7 @@ def _log(report: ApproximationReport) -> str:
     writer.writerow(["method", "step", "train_mean_abs_error", "validation_mean_abs_error"])
     for approximation in report.approximations:
         for step, train, validation in _steps(approximation):
-            writer.writerow([approximation.method, step, f"{train:.6g}", f"{validation:.6g}"])
+            writer.writerow([approximation.label, step, f"{train:.6g}", f"{validation:.6g}"])
     return text.getvalue()
 
 
@@ -112,27 +191,35 @@ def _steps(approximation: Approximation) -> Iterator[tuple[int, float, float]]:
         yield index + 1, train, validation
 
 
-def _write_plots(report: ApproximationReport, path: Path) -> None:
+def _write_plots(report: ApproximationReport, path: Path) -> list[str]:
+    """Draw everything; returns the file names in the order in which they are worth a look."""
     # Imported here: drawing takes longer to load than the default method to fit.
     from facesmith.approximation.plots import (  # noqa: PLC0415
+        plot_comparison,
         plot_curve,
         plot_learning_curves,
         plot_predictions,
         plot_surface,
     )
 
-    figures = {
-        "learning-curves": plot_learning_curves(report),
-        "predictions": plot_predictions(report),
-    }
+    figures = {}
+    shown = report
+    if report.compares:
+        figures["comparison"] = plot_comparison(report)
+        shown = report.only(report.chosen)
+    figures["learning-curves"] = plot_learning_curves(shown)
+    figures["predictions"] = plot_predictions(shown)
     n_inputs = report.split.test.inputs.shape[1]
-    for method in (approximation.method for approximation in report.approximations):
+    for fit in shown.approximations:
         if n_inputs == 1:
-            figures[f"curve-{method}"] = plot_curve(report, method)
+            figures[f"curve-{fit.file_name}"] = plot_curve(report, fit.label)
         elif n_inputs == 2:
-            figures[f"surface-{method}"] = plot_surface(report, method)
+            figures[f"surface-{fit.file_name}"] = plot_surface(report, fit.label)
+    names = []
     for name, figure in figures.items():
-        figure.savefig(path / f"{name}.png", dpi=110)
+        names.append(f"{name}.png")
+        figure.savefig(path / names[-1], dpi=110)
+    return names
 
 
 def _write_tensorboard(approximation: Approximation, path: Path) -> None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+
+from facesmith.cli.approximate_config import (
+    METHODS,
+    config_of_options,
+    config_to_resume,
+    training_options,
+)
+from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
+    from facesmith.approximation.adam_checkpoint import AdamCheckpoint
     from facesmith.approximation.experiment import ApproximationReport
 
-_METHODS = ("linear", "tanh-adam", "default")
 _PROGRESS_PARTS = 1000
-_LINE_WIDTH = 100  # characters
-# Validation rows; of fewer, a single odd one bends the curve.
-_FEW_ROWS = 10
+_FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command()
@@ -32,25 +38,46 @@ _FEW_ROWS = 10
     help="Columns to predict it from, parted by commas.  [default: all others]",
 )
 @click.option(
+    "--skip-bad-lines",
+    is_flag=True,
+    help="Leave out lines of POINTS that cannot be used, and say so, instead of ending.",
+)
+@click.option(
     "--method",
     "methods",
     multiple=True,
-    type=click.Choice(_METHODS),
+    type=click.Choice(METHODS),
     help="May be repeated. linear, tanh-adam: the exercise's nets, trained by Adam; default: a "
-    "tanh net, fitted to second order.  [default: default; with --monkey-saddle all three]",
+    "tanh net, fitted to second order.  [default: default; with --monkey-saddle all three; where "
+    "something is set for Adam, tanh-adam]",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder for net, log and plots.")
+@training_options
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder for nets, log and plots.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 @click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --out, up to --epochs or --max-iter in all.",
+)
+@click.option("--onnx", is_flag=True, help="Write each function as models/*.onnx in --out, too.")
+@click.option(
+    "--code",
+    "codes",
+    multiple=True,
+    type=click.Choice(["python", "c"]),
+    help="Write each function as source code that needs nothing, in models/ of --out; without "
+    "--out to standard output, the table then to standard error.",
+)
+@click.option(
     "--test-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=_FRACTION,
     default=0.2,
     show_default=True,
     help="Part of the rows of POINTS kept aside to measure the errors on.",
 )
 @click.option(
     "--validation-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=_FRACTION,
     default=0.1,
     show_default=True,
     help="Part of the other rows kept aside to watch for overfitting.",
@@ -64,127 +91,147 @@ _FEW_ROWS = 10
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no hints.")
+@click.pass_context
 def approximate(
-    points: Path | None,
+    context: click.Context,
+    /,
     *,
-    monkey_saddle: bool,
-    target: str | None,
-    inputs: str | None,
-    methods: tuple[str, ...],
     out: Path | None,
     force: bool,
-    test_fraction: float,
-    validation_fraction: float,
-    seed: int,
+    resume: bool,
+    onnx: bool,
+    codes: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Fit a small neural net to the table POINTS and say how far to trust it.
 
     POINTS is a CSV file with a header line and numeric columns. Some rows are kept aside: the
-    errors are measured on them, and the command says in words whether a net overfits.
+    errors are measured on them, and the command says in words whether a net overfits, what was
+    tried and what was chosen.
 
     \b
-    Example:
+    Examples:
       facesmith approximate --monkey-saddle --out runs/monkey-saddle
-      facesmith approximate points.csv --target z --out runs/points
+      facesmith approximate points.csv --target z --out runs/points --onnx --code c
+      facesmith approximate --monkey-saddle --compare batch-size=1,100 --out runs/batches
+      facesmith approximate --resume --out runs/batches --epochs 1000
     """  # noqa: D301 - click wants the control character itself
-    _check_usage(points, target, inputs, monkey_saddle=monkey_saddle)
+    _check_usage(out, force=force, resume=resume, onnx=onnx, codes=codes, as_json=as_json)
+    checkpoints: dict[str, AdamCheckpoint] = {}
+    if resume:
+        from facesmith.approximation.run_folder import read_run_folder  # noqa: PLC0415 - heavy
+
+        saved, checkpoints = read_run_folder(str(out))
+        given = {
+            name: value
+            for name, value in options.items()
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        }
+        config = config_to_resume(saved, given)
+    else:
+        config = config_of_options(options)
+        if codes and out is None and (len(config["methods"]) > 1 or config["compare"]):
+            raise click.UsageError(
+                "Several functions do not fit into one output; pass --out, or one --method."
+            )
     # Imported here, so that --help and wrong usage are answered at once.
-    from facesmith.approximation.experiment import (  # noqa: PLC0415
-        approximate_table,
-        run_monkey_saddle,
-    )
+    from facesmith.approximation.report_text import report_text  # noqa: PLC0415
     from facesmith.approximation.run_folder import (  # noqa: PLC0415
         check_run_folder,
         write_run_folder,
     )
-    from facesmith.files import checksum  # noqa: PLC0415
+    from facesmith.files import finite_or_none  # noqa: PLC0415
 
-    chosen = tuple(dict.fromkeys(methods)) or (_METHODS if monkey_saddle else ("default",))
-    names = tuple(dict.fromkeys(name.strip() for name in inputs.split(","))) if inputs else ()
-    config: dict[str, Any] = {"methods": list(chosen), "seed": seed}
-    if points is not None:
-        config |= {
-            "points": points.as_posix(),
-            "points_sha256": checksum(points),
-            "target": target,
-            "inputs": list(names),
-            "test_fraction": test_fraction,
-            "validation_fraction": validation_fraction,
+    if out is not None:
+        check_run_folder(out, force=force or resume)
+    with warnings_in_words():
+        report = _fit(config, checkpoints, quiet=quiet)
+    for note in report.notes:
+        click.echo(f"Note: {note}", err=True)
+    if out is not None:
+        exports = (*(("onnx",) if onnx else ()), *codes)
+        write_run_folder(report, out, config, force=force or resume, exports=exports)
+    if as_json:
+        content = {
+            "rows": report.rows(),
+            "chosen": report.chosen.label,
+            "notes": list(report.notes),
         }
-    if out is not None:
-        check_run_folder(out, force=force)
-    with _Progress(chosen, hidden=quiet) as progress:
-        if points is None:
-            report = run_monkey_saddle(chosen, seed=seed, on_progress=progress.update)
-        else:
-            report = approximate_table(
-                points,
-                str(target),
-                names,
-                methods=chosen,
-                test_fraction=test_fraction,
-                validation_fraction=validation_fraction,
-                seed=seed,
-                on_progress=progress.update,
-            )
-    if out is not None:
-        write_run_folder(report, out, config, force=force)
-    click.echo(json.dumps({"rows": report.rows()}) if as_json else _table(report))
-    if not quiet:
+        click.echo(json.dumps(finite_or_none(content)))
+    else:
+        click.echo(report_text(report), err=bool(codes) and out is None)
+    if codes and out is None:
+        from facesmith.approximation.code_export import function_code  # noqa: PLC0415
+
+        click.echo(function_code(report.chosen.function, codes[0]), nl=False)
+    elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
         click.echo(hint, err=True)
 
 
 def _check_usage(
-    points: Path | None, target: str | None, inputs: str | None, *, monkey_saddle: bool
+    out: Path | None,
+    *,
+    force: bool,
+    resume: bool,
+    onnx: bool,
+    codes: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    if monkey_saddle == (points is not None):
-        raise click.UsageError("Pass either a file of POINTS or --monkey-saddle.")
-    if points is not None and target is None:
-        raise click.UsageError("Pass --target COLUMN: the column of POINTS to predict.")
-    if monkey_saddle and (target is not None or inputs is not None):
-        raise click.UsageError("--target and --inputs belong to a file of POINTS.")
+    """What the options for the output ask of each other."""
+    if out is None and (resume or onnx):
+        raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
+    if resume and force:
+        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
+    if out is None and (len(codes) > 1 or (codes and as_json)):
+        raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
 
 
-def _table(report: ApproximationReport) -> str:
-    """The figures, and below them each verdict in words."""
-    from facesmith.approximation.experiment import format_error  # noqa: PLC0415
-
-    split = report.split
-    counts = (
-        f"{len(split.train)} training, {len(split.validation)} validation, {len(split.test)} test"
+def _fit(
+    config: dict[str, Any], checkpoints: dict[str, AdamCheckpoint], *, quiet: bool
+) -> ApproximationReport:
+    """Do what the settings of a run say."""
+    from facesmith.approximation.adam_settings import AdamSettings  # noqa: PLC0415
+    from facesmith.approximation.experiment import (  # noqa: PLC0415
+        approximate_table,
+        plan_fits,
+        run_monkey_saddle,
     )
-    lines = [
-        f"{report.title}: {counts} rows",
-        "",
-        f"{'method':<10} {'L2 error':>10} {'mean abs. error':>16} {'RMSE':>10} {'seconds':>8}",
-    ]
-    for row in report.approximations:
-        errors = [format_error(e) for e in (row.l2_error, row.mean_abs_error, row.rmse)]
-        lines.append(
-            f"{row.method:<10} {errors[0]:>10} {errors[1]:>16} {errors[2]:>10} {row.seconds:>8.1f}"
+
+    adam = AdamSettings(**config["adam"])
+    labels = tuple(p.label for p in plan_fits(config["methods"], adam, config["compare"]))
+    with _Progress(labels, hidden=quiet) as progress:
+        how: dict[str, Any] = {
+            "methods": config["methods"],
+            "seed": config["seed"],
+            "adam": adam,
+            "compare": config["compare"],
+            "max_iter": config["max_iter"],
+            "checkpoints": checkpoints,
+            "on_progress": progress.update,
+        }
+        if "points" not in config:
+            return run_monkey_saddle(**how)
+        return approximate_table(
+            config["points"],
+            config["target"],
+            config["inputs"],
+            test_fraction=config["test_fraction"],
+            validation_fraction=config["validation_fraction"],
+            skip_bad_lines=config["skip_bad_lines"],
+            **how,
         )
-    lines.append("")
-    for row in report.approximations:
-        verdict = f"{row.method}: {row.verdict.text}"
-        lines += textwrap.wrap(verdict, _LINE_WIDTH, subsequent_indent="    ")
-    if len(split.validation) < _FEW_ROWS:
-        lines.append(
-            f"With {len(split.validation)} validation rows these verdicts are hints at best; a "
-            "larger\n--validation-fraction, or more rows, would make them surer."
-        )
-    return "\n".join(lines)
 
 
 class _Progress:
-    """One bar over all methods, on standard error where that is a terminal."""
+    """One bar over all fits, on standard error where that is a terminal."""
 
-    def __init__(self, methods: tuple[str, ...], *, hidden: bool) -> None:
-        self._done: dict[str, int] = dict.fromkeys(methods, 0)
+    def __init__(self, labels: tuple[str, ...], *, hidden: bool) -> None:
+        self._done: dict[str, int] = dict.fromkeys(labels, 0)
         self._bar: Any = click.progressbar(
-            length=_PROGRESS_PARTS * len(methods),
+            length=_PROGRESS_PARTS * len(labels),
             label="Fitting",
             file=sys.stderr,
             hidden=hidden or not sys.stderr.isatty(),
@@ -197,8 +244,8 @@ class _Progress:
     def __exit__(self, *error: object) -> None:
         self._bar.__exit__(*error)
 
-    def update(self, method: str, done: float) -> None:
-        """Move the bar to where this method is, `done` in [0, 1]."""
+    def update(self, label: str, done: float) -> None:
+        """Move the bar to where this fit is, `done` in [0, 1]."""
         parts = int(_PROGRESS_PARTS * done)
-        self._bar.update(parts - self._done[method])
-        self._done[method] = parts
+        self._bar.update(parts - self._done[label])
+        self._done[label] = parts
