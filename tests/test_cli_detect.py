@@ -270,7 +270,7 @@ def test_help_has_an_example() -> None:
 def test_large_photos_are_decoded_smaller_and_boxes_come_back(
     weights: Path, tmp_path: Path, kind: str
 ) -> None:
-    """5120 wide: smallest face 5120 / 128 = 40, scale 1/4; decoded at 1/2, twice what is needed.
+    """5120 wide: smallest face 5120 / 128 = 40, scale 1/4; decoded at 1/4, just what is needed.
 
     A spot of 32 is one white cell, its box 4 * 32 wide, around the middle of the spot.
     """
@@ -279,25 +279,33 @@ def test_large_photos_are_decoded_smaller_and_boxes_come_back(
     save(path, image, quality=100)
     (found,) = detect_photos(Detector(weights), [PhotoSource("a", path)])
     assert found.decoded is not None
-    assert found.decoded.shape == (128, 2560, 3)
+    assert found.decoded.shape == (64, 1280, 3)
     assert found.faces.boxes == pytest.approx(np.float32([[976, 80, 1104, 208]]), abs=0.01)
     assert (found.width, found.height) == (5120, 256)
     assert np.abs(found.image().astype(int) - image).max() <= 3
 
 
 @pytest.mark.parametrize(
-    ("longer", "min_face", "expected"),
-    # Scale 1 up to 1280, then 1280 / longer; twice that is kept.
-    [(500, None, None), (5119, None, None), (5120, None, 2560), (5121, None, 2561),
-     (10240, None, 2560), (16384, None, 4096), (20480, None, 2560),
-     (1000, 39, None), (1000, 40, 500), (1001, 160, 126), (10240, 10, None)],
+    ("second_look", "longer", "min_face", "expected"),
+    # The network sees 1280 / longer from 1280 on, or 10 / min_face: at least that is kept,
+    [(False, 500, None, None), (False, 2559, None, None), (False, 2560, None, 1280),
+     (False, 2561, None, 1281), (False, 4000, None, 2000), (False, 5119, None, 2560),
+     (False, 5120, None, 1280), (False, 10240, None, 1280), (False, 20480, None, 2560),
+     (False, 1000, 19, None), (False, 1000, 20, 500), (False, 1001, 80, 126),
+     (False, 10240, 10, None),
+     # and twice as much for a second look.
+     (True, 5119, None, None), (True, 5120, None, 2560), (True, 5121, None, 2561),
+     (True, 10240, None, 2560), (True, 16384, None, 4096), (True, 20480, None, 2560),
+     (True, 1000, 39, None), (True, 1000, 40, 500), (True, 1001, 160, 126)],
 )  # fmt: skip
 def test_decoded_size(
-    weights: Path, longer: int, min_face: float | None, expected: int | None
+    weights: Path, second_look: bool, longer: int, min_face: float | None, expected: int | None
 ) -> None:
     from facesmith.detection import _side  # noqa: PLC0415
 
-    assert _side(Detector(weights), longer, min_face) == expected
+    detector = Detector(weights)
+    detector.metadata["calibration"]["second"] = 0.5 if second_look else 0
+    assert _side(detector, longer, min_face) == expected
 
 
 def test_small_photos_give_what_the_python_call_gives(weights: Path, photos: Path) -> None:

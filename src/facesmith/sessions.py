@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: warnings concern who exported, not who runs
+    # A plan of the memory would be kept for every size that photos come in; it saves no time.
+    options.enable_mem_pattern = False
+    if _pool_is_shared():
+        options.add_session_config_entry("session.use_env_allocators", "1")
     try:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
@@ -61,3 +66,25 @@ def open_session(
             f"{path} holds weights of kind '{metadata.get('kind')}'; expected '{kind}'."
         )
     return session, metadata
+
+
+@cache
+def _pool_is_shared() -> bool:
+    """Whether the sessions of this process share a pool of working memory that grows as needed.
+
+    By default each has its own, which grows in powers of two: a fifth more for the whole process.
+    """
+    try:
+        cpu = onnxruntime.OrtMemoryInfo(
+            "Cpu",
+            onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+            0,
+            onnxruntime.OrtMemType.DEFAULT,
+        )
+        # No limit, grow by what is asked for, begin with 1 MB, leave at most 1 MB of a piece idle.
+        onnxruntime.create_and_register_allocator(
+            cpu, onnxruntime.OrtArenaCfg(0, 1, 1 << 20, 1 << 20)
+        )
+    except Exception:  # noqa: BLE001 - the runtime's exceptions have no common base
+        return False  # another user of the runtime in this process has one already
+    return True

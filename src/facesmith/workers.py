@@ -30,8 +30,9 @@ from facesmith.detector import load_detector
 from facesmith.errors import FacesmithError
 from facesmith.images import Photo
 
-# Photos that a worker holds: one in the network, one decoded, one on its way.
-_HELD = 3
+# Photos that a worker holds: one in the network, one that is decoded meanwhile. More would take
+# memory and save no time: its two threads together keep a core busy.
+_HELD = 2
 # How far, for each worker, results may run ahead of the slowest photo before it.
 _WINDOW = 16
 # A process takes about as long to start as it needs for this many large photos.
