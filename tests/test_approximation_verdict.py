@@ -40,6 +40,15 @@ def test_overfitting_is_told_with_its_beginning_and_its_size() -> None:
     [
         # Both errors high: a third of what is left after a constant is not half.
         ("underfit", np.full(200, 0.8), np.full(200, 0.85), "80% of what a constant"),
+        ("underfit", np.full(200, 0.8), np.full(200, 0.85), "The net is too stiff"),
+        # A learning rate so small that little has happened yet, in a straight line: the smoothed
+        # curve has 192 values, its middle is that of epoch 101.
+        (
+            "underfit",
+            1 - STEPS / 1e3,
+            np.full(200, 1.0),
+            "still lowered it from 0.899: more epochs",
+        ),
         # Validation wavers upwards, but so does train.
         ("unsteady", v_shape(100, 0.2, 0.4), v_shape(100, 0.2, 0.4), "Unsteady, not overfitting"),
         ("still-learning", 0.99**STEPS, 1.1 * 0.99**STEPS, "fell by 18%"),
@@ -77,6 +86,21 @@ def test_noise_alone_is_no_overfitting() -> None:
         for _ in range(200)
     ]
     assert kinds.count("overfit") < 10
+
+
+def test_noise_alone_is_no_overfitting_in_a_short_history_either() -> None:
+    # Of 30 steps each is a window of its own: nothing is smoothed.
+    rng = np.random.default_rng(1)
+    steps = np.arange(1, 31)
+    kinds = [
+        judge(history(0.3 / steps**0.3, 0.3 + 0.03 * rng.normal(size=30)), constant_error=1.0).kind
+        for _ in range(200)
+    ]
+    assert kinds.count("overfit") < 10
+    valley = np.interp(steps, [1, 10, 30], [0.6, 0.3, 0.5]) + 0.003 * rng.normal(size=30)
+    verdict = judge(history(0.3 / steps, valley), constant_error=1.0)
+    assert verdict.kind == "overfit"
+    assert abs(verdict.best_step - 10) <= 2
 
 
 def test_overfitting_is_found_under_noise() -> None:

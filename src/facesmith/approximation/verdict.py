@@ -15,11 +15,15 @@ _SMALLEST_RISE = 0.05
 # ... and, as a ratio, so many standard errors of the smoothed curve. A curve of pure noise ends 4
 # above its own minimum in one case of eight, 6 in one of a hundred.
 _NOISE_FACTOR = 6.0
+# A window of fewer steps smooths too little to measure the noise by what it leaves.
+_SMALLEST_WINDOW = 5
 # Meanwhile the smoothed training error must have fallen by this part of it, and by as many of its
 # own standard errors.
 _SMALLEST_FALL = 0.02
 # A net whose training error stays above this part of a constant's error underfits.
 _UNDERFIT_FRACTION = 0.5
+# Half of the training that lowered its error by more than this has not reached the bottom.
+_SMALLEST_PROGRESS = 0.002
 # A validation error that fell by more than this over the last tenth is still falling.
 _STILL_FALLING = 0.05
 # Changes below this part of a constant's error are too small to speak of.
@@ -77,7 +81,8 @@ def judge(history: History, constant_error: float) -> Verdict:
       or more since that minimum. It overfits from the step of the minimum on, by the rise since
       then. Where the training error ends above half of the best constant's, the text says that it
       underfits as well: the net is too stiff, and what it still learns does not carry over.
-    - **underfit**: the training error ends above half of the error of the best constant.
+    - **underfit**: the training error ends above half of the error of the best constant. The text
+      says whether it was still falling in the second half of the steps.
     - **unsteady**: the validation error ends above its minimum, as for overfit, but the training
       error did not fall since.
     - **still-learning**: the validation error fell by more than 5 % over the last tenth.
@@ -138,15 +143,24 @@ def judge(history: History, constant_error: float) -> Verdict:
         text = (
             f"Underfits: even on its training rows the mean abs. error stays at "
             f"{_figure(train_end)}, {train_end / constant_error:.0%} of what a constant would "
-            "miss by. The net is too stiff for these points, or they are mostly noise."
+            "miss by. "
         )
+        middle = float(train[len(train) // 2])
+        if _rises(train_end, middle, _SMALLEST_PROGRESS, history.train):
+            text += (
+                f"The second half of the {step}s still lowered it from {_figure(middle)}: more "
+                f"{step}s or larger steps (a higher learning rate, smaller batches) come before a "
+                "larger net."
+            )
+        else:
+            text += "The net is too stiff for these points, or they are mostly noise."
     elif rose:
         kind = "unsteady"
         text = (
             f"Unsteady, not overfitting: the validation error ended {rise:.0%} above its lowest "
             f"(about {step} {best_step}, {_figure(lowest)} to {_figure(end)}), but the training "
             f"error did not fall meanwhile ({_figure(train_then)} to {_figure(train_end)}). "
-            "Smaller steps would help."
+            "Smaller steps would help: a lower learning rate, or larger batches."
         )
     elif end < (1 - _STILL_FALLING) * earlier:
         kind = "still-learning"
@@ -169,8 +183,8 @@ def _diverged(step: str, number: int) -> Verdict:
         "diverged",
         number,
         0.0,
-        f"Diverged: from {step} {number} on the error is no finite number. The targets are too "
-        "large for this training; give them in another unit.",
+        f"Diverged: from {step} {number} on the error is no finite number. The steps are too long "
+        "for these targets: lower the learning rate, or give the targets in another unit.",
     )
 
 
@@ -210,14 +224,23 @@ def _noise(values: npt.NDArray[np.float64]) -> float:
 
     From the median deviation of a step from it (1.4826 times that is the standard deviation of a
     normal distribution), so that a steep start of the curve does not count; 1.25 is the standard
-    error of a median over that of a mean.
+    error of a median over that of a mean. A window of three steps or one follows the noise itself:
+    there the bends of the curve, its second differences, tell more. Their variance is six times
+    that of independent noise.
     """
     first, smooth = smooth_curve(values)
-    deviations = np.abs(values[first - 1 : first - 1 + len(smooth)] - smooth)
-    deviations = deviations[smooth > 0] / smooth[smooth > 0]
-    if not len(deviations):
-        return 0.0
-    return 1.25 * 1.4826 * float(np.median(deviations)) / float(np.sqrt(_window(len(values))))
+    window = _window(len(values))
+    noise = 1.25 * _deviation(values[first - 1 : first - 1 + len(smooth)] - smooth, smooth)
+    if window < _SMALLEST_WINDOW:
+        bends = np.diff(values, 2)
+        noise = max(noise, _deviation(bends, values[1 : 1 + len(bends)]) / float(np.sqrt(6)))
+    return noise / float(np.sqrt(window))
+
+
+def _deviation(deviations: npt.NDArray[np.float64], level: npt.NDArray[np.float64]) -> float:
+    """Standard deviation as a part of the level, by the median; 0 without any."""
+    parts = np.abs(deviations[level > 0]) / level[level > 0]
+    return 1.4826 * float(np.median(parts)) if len(parts) else 0.0
 
 
 def _figure(value: float) -> str:
