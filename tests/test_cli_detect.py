@@ -16,7 +16,7 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.cli.detect_outputs import unique_stems
 from facesmith.detection import PhotoSource, detect_photos
-from facesmith.detector import Detector
+from facesmith.detector import FACES_ALONG_SIDE, Detector
 from facesmith.errors import ImageError
 from facesmith.images import read_image
 from spot_detector import SPOT_SCORE, spots
@@ -270,14 +270,14 @@ def test_help_has_an_example() -> None:
 def test_large_photos_are_decoded_smaller_and_boxes_come_back(
     weights: Path, tmp_path: Path, kind: str
 ) -> None:
-    """5120 wide: smallest face 5120 / 128 = 40, scale 1/4; decoded at 1/4, just what is needed.
+    """Smallest face 40, scale 1/4; decoded at 1/4, just what is needed.
 
     A spot of 32 is one white cell, its box 4 * 32 wide, around the middle of the spot.
     """
     path = tmp_path / f"a.{kind}"
     image = spots(5120, 256, (1024, 128), side=32)
     save(path, image, quality=100)
-    (found,) = detect_photos(Detector(weights), [PhotoSource("a", path)])
+    (found,) = detect_photos(Detector(weights), [PhotoSource("a", path)], min_face=40)
     assert found.decoded is not None
     assert found.decoded.shape == (64, 1280, 3)
     assert found.faces.boxes == pytest.approx(np.float32([[976, 80, 1104, 208]]), abs=0.01)
@@ -287,25 +287,32 @@ def test_large_photos_are_decoded_smaller_and_boxes_come_back(
 
 @pytest.mark.parametrize(
     ("second_look", "longer", "min_face", "expected"),
-    # The network sees 1280 / longer from 1280 on, or 10 / min_face: at least that is kept,
-    [(False, 500, None, None), (False, 2559, None, None), (False, 2560, None, 1280),
-     (False, 2561, None, 1281), (False, 4000, None, 2000), (False, 5119, None, 2560),
-     (False, 5120, None, 1280), (False, 10240, None, 1280), (False, 20480, None, 2560),
-     (False, 1000, 19, None), (False, 1000, 20, 500), (False, 1001, 80, 126),
-     (False, 10240, 10, None),
+    # The network sees 10 / min_face of the photo: at least that is kept,
+    [(False, 500, 10, None), (False, 1000, 19, None), (False, 1000, 20, 500),
+     (False, 1001, 20, 501), (False, 1000, 39, 500), (False, 1000, 40, 250),
+     (False, 1001, 80, 126), (False, 20480, 160, 2560), (False, 10240, 10, None),
      # and twice as much for a second look.
-     (True, 5119, None, None), (True, 5120, None, 2560), (True, 5121, None, 2561),
-     (True, 10240, None, 2560), (True, 16384, None, 4096), (True, 20480, None, 2560),
-     (True, 1000, 39, None), (True, 1000, 40, 500), (True, 1001, 160, 126)],
+     (True, 1000, 39, None), (True, 1000, 40, 500), (True, 1001, 40, 501),
+     (True, 1000, 80, 250), (True, 1001, 160, 126), (True, 20480, 320, 2560)],
 )  # fmt: skip
 def test_decoded_size(
-    weights: Path, second_look: bool, longer: int, min_face: float | None, expected: int | None
+    weights: Path, second_look: bool, longer: int, min_face: float, expected: int | None
 ) -> None:
     from facesmith.detection import _side  # noqa: PLC0415
 
     detector = Detector(weights)
     detector.metadata["calibration"]["second"] = 0.5 if second_look else 0
     assert _side(detector, longer, min_face) == expected
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.9, None), (2.0, 1), (4.0, 1), (8.0, 1)])
+def test_decoded_size_by_default(weights: Path, factor: float, expected: int | None) -> None:
+    """Photos of more than FACES_ALONG_SIDE smallest faces a side are looked at in that size."""
+    from facesmith.detection import _side  # noqa: PLC0415
+
+    detector = Detector(weights)
+    seen = int(FACES_ALONG_SIDE * detector.smallest_face)
+    assert _side(detector, int(factor * seen), None) == (expected and expected * seen)
 
 
 def test_small_photos_give_what_the_python_call_gives(weights: Path, photos: Path) -> None:
