@@ -21,6 +21,8 @@ from facesmith.errors import TableError
 
 # Fewer rows leave nothing to judge by after the split.
 _MIN_ROWS = 10
+# Targets that differ by less than this part of their deviation were rounded, not contradictory.
+_ROUNDING = 1e-5
 # Squares of larger numbers and their sums come near the end of float64.
 _LARGEST = 1e150
 
@@ -281,17 +283,23 @@ def _contradictions(points: Points, lines: npt.NDArray[np.int64], target: str) -
         same &= ordered[1:] == ordered[:-1]
     if not same.any():
         return ()
-    group = np.concatenate([[0], np.cumsum(~same)])  # equal inputs, equal number
+    # Only rows with an equal neighbour; those with equal inputs get the same number.
+    repeated = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    order = order[repeated]
+    begins = ~np.append(False, same)[repeated]
+    group = np.cumsum(begins) - 1
     targets = points.targets[order]
     counts = np.bincount(group)
-    means = np.bincount(group, targets) / counts
-    differing = np.zeros(len(counts), dtype=bool)
-    differing[group[1:][same & (targets[1:] != targets[:-1])]] = True
+    squares = np.square(targets - (np.bincount(group, targets) / counts)[group])
+    starts = np.flatnonzero(begins)
+    # Not by the squares: a mean of equal numbers may be off by a rounding error.
+    differing = np.maximum.reduceat(targets, starts) > np.minimum.reduceat(targets, starts)
     if not differing.any():
         return ()
-    inside = differing[group]
     freedom = int((counts[differing] - 1).sum())
-    deviation = np.sqrt(np.square(targets - means[group])[inside].sum() / freedom)
+    deviation = float(np.sqrt(squares[differing[group]].sum() / freedom))
+    if deviation < _ROUNDING * points.targets.std():
+        return ()
     places = np.flatnonzero(group == int(np.argmax(differing)))
     one, other = sorted(
         (int(lines[order[p]]), float(targets[p]))
