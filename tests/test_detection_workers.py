@@ -198,8 +198,11 @@ def test_bad_weights_are_named_as_in_one_process(tmp_path: Path) -> None:
         list(detect_in_workers(tmp_path / "a.onnx", [], workers=1))
 
 
-def test_no_photos(spot_weights: Path) -> None:
-    assert list(detect_in_workers(spot_weights, [], workers=1)) == []
+def test_without_photos_processes_end_quietly_even_while_they_start(
+    spot_weights: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert list(detect_in_workers(spot_weights, [], workers=2)) == []
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
