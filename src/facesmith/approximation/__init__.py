@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from facesmith.approximation.cautions import ExtrapolationWarning as ExtrapolationWarning
+    from facesmith.approximation.cautions import LargeTableWarning as LargeTableWarning
     from facesmith.approximation.code_export import function_code as function_code
     from facesmith.approximation.experiment import approximate_table as approximate_table
     from facesmith.approximation.experiment import run_monkey_saddle as run_monkey_saddle
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from facesmith.approximation.saving import save_function as save_function
 
 _HOMES = {
+    "ExtrapolationWarning": "facesmith.approximation.cautions",
     "FittedFunction": "facesmith.approximation.fitted",
     "FunctionApproximator": "facesmith.approximation.regressor",
+    "LargeTableWarning": "facesmith.approximation.cautions",
     "approximate_table": "facesmith.approximation.experiment",
     "export_function_onnx": "facesmith.approximation.onnx_export",
     "function_code": "facesmith.approximation.code_export",
@@ -31,8 +35,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "ExtrapolationWarning",
     "FittedFunction",
     "FunctionApproximator",
+    "LargeTableWarning",
     "approximate_table",
     "export_function_onnx",
     "function_code",

@@ -2,77 +2,89 @@
 
 from __future__ import annotations
 
-import itertools
+import warnings
 from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from facesmith.approximation.cautions import ExtrapolationWarning, LargeTableWarning
 from facesmith.approximation.dense_net import DenseNet
+from facesmith.approximation.fitted import FittedFunction, Member
+from facesmith.approximation.large_tables import (
+    LARGE_TABLE_ROWS,
+    SAMPLE_ROWS,
+    refine,
+    sample_rows,
+)
+from facesmith.approximation.search import Rows, Search, SearchSettings, Tried
 from facesmith.approximation.second_order import SecondOrderFit
 from facesmith.approximation.tanh_network import TanhNetwork
 
 Float64Array = npt.NDArray[np.float64]
 
-# What starts differ in, besides their random numbers. Evidence chooses between the outcomes, so a
-# start that does not suit the data costs time but no accuracy.
-_SIZES_TO_TRY = ((20,), (8,), (4,))
-# Steepness of the first layer and initial ratio of the precisions: 1e-3 follows the targets at
-# first and suits noise-free ones; from 1 the fit starts out smooth and suits noisy ones.
-_VARIATIONS = ((1.0, 1e-3), (1.0, 1.0), (4.0, 1e-3), (4.0, 1.0))
-# Hidden layers, steepness, ratio and seed of the one start without hidden layers: where it begins
-# does not matter. Beside it no net is chosen that only follows noise.
-_PLANE: tuple[tuple[int, ...], float, float, int] = ((), 1.0, 1.0, 0)
-# Every start gets so many iterations, the best few so many in all, and the best one the rest.
-_TRIAL_ITERATIONS = 40
-_N_FINALISTS = 4
-_FINALIST_ITERATIONS = 150
-# With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
-# on a busy machine.
-_PARAMETERS_FOR_THREADS = 500
+# A net of more parameters is refused: one step would take minutes and gigabytes.
+_MOST_PARAMETERS = 5000
 
 
-class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
-    """A small tanh net, fitted by Levenberg-Marquardt with Bayesian regularisation.
+class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Small tanh nets, fitted by Levenberg-Marquardt with Bayesian regularisation.
 
     For smooth functions of a few inputs. Inputs and targets are scaled inside. How smooth the
-    function is and how noisy the targets are is estimated from the data (evidence, MacKay 1992),
-    so no validation rows are needed and nothing has to be tuned. Time grows with the square of
-    the number of parameters and linearly with the rows.
+    function is, which inputs it depends on and how noisy the targets are is estimated from the data
+    (evidence, MacKay 1992), so no validation rows are needed and nothing has to be tuned. Nets of
+    several sizes race, and up to four of them are averaged, the more probable ones weighing more.
+
+    Time grows with the square of the number of parameters and linearly with the rows. Of tables
+    with more than 50,000 different rows the nets are chosen on 20,000 of them and fitted to all
+    afterwards; a `LargeTableWarning` says so.
 
     Args:
-        hidden_layer_sizes: Units of each hidden tanh layer. None tries one layer of 20, of 8 and
-            of 4 units and a plane (no hidden layer) and keeps what has the greatest evidence.
-        n_starts: Random starts of the nets with hidden layers, which also differ in size,
-            steepness and smoothness. All are fitted for 40 iterations, the four of greatest
-            evidence for 150, the best to the end.
-        max_iter: Most iterations of the chosen start.
+        hidden_layer_sizes: Units of each hidden tanh layer. None tries one and two layers of
+            several sizes and a plane (no hidden layer), larger ones as long as they pay, within
+            about a second for 300 rows and half a minute for 1,000 and more.
+        alpha: Strength of the weights' penalty, as `MLPRegressor`'s. None estimates one for each
+            input and each layer.
+        max_iter: Most iterations of each net.
         tol: Converged when 50 iterations raised the log evidence by less than this, in nats per
             row: 1e-3 is roughly an estimated noise that fell by less than 0.1 %.
+        early_stopping: Whether to hold out rows, and to judge and to stop the nets by their error
+            on these instead of by the evidence. Less exact as a rule: the held-out rows are
+            missing.
+        validation_fraction: Part of the rows to hold out, in (0, 1); used with early stopping.
+        n_iter_no_change: Iterations without a lower error on the rows held out after which a net
+            stops; used with early stopping.
+        n_starts: Random starts, which also differ in size (if that is open), steepness and
+            smoothness. All are fitted for 25 iterations, the five best for 60, and four to the end.
         random_state: Seed of the starts, or a `numpy.random.RandomState`; the same integer gives
-            the same net. None draws new starts each time.
+            the same function. None draws new starts each time.
 
     Attributes:
-        net_: The fitted net, a `DenseNet`; `net_.save(path)` writes it.
-        n_iter_: Iterations of the chosen start.
-        converged_: Whether they ended before `max_iter`.
-        log_evidence_: Log evidence of the chosen start, nats, targets scaled to unit variance.
-        n_effective_parameters_: Number of parameters that the data determine.
-        noise_std_: Estimated standard deviation of the targets about the function, target units.
-        train_curve_: Mean absolute error on the training rows after each iteration, target units.
-        validation_curve_: The same on the validation rows; empty if `fit` got none.
+        function_: The fitted function as plain arrays, a `FittedFunction`.
+        tried_: What took part in the search, a tuple of `Tried`.
+        n_iter_: Iterations of the net that weighs most; of several outputs, of the first.
+        converged_: Whether each net of the function ended before `max_iter` and before the work
+            that the search may take was done.
+        log_evidence_: Log evidence of the net that weighs most, nats, targets scaled to unit
+            variance; summed over the outputs.
+        n_effective_parameters_: Number of parameters that the data determine, of that net; a list
+            with one number an output if `y` has columns.
+        noise_std_: Estimated standard deviation of the targets about the function, target units;
+            likewise.
+        train_curve_: Mean absolute error of that net on the training rows after each iteration,
+            target units; of several outputs, of the first.
+        validation_curve_: The same on the validation rows; empty if there are none.
         n_features_in_: Number of inputs.
         feature_names_in_: Their names, if `X` was a table with column names.
 
     Example:
         >>> x = np.linspace(-3, 3, 60)[:, None]
-        >>> approximator = FunctionApproximator((8,)).fit(x, np.sin(x[:, 0]))
+        >>> approximator = FunctionApproximator().fit(x, np.sin(x[:, 0]))
         >>> bool(abs(approximator.predict([[1.0]])[0] - np.sin(1.0)) < 1e-4)
         True
     """
@@ -81,32 +93,46 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         hidden_layer_sizes: Iterable[int] | int | None = None,
         *,
-        n_starts: int = 12,
-        max_iter: int = 1500,
+        alpha: float | None = None,
+        max_iter: int = 600,
         tol: float = 1e-3,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        n_starts: int = 12,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.n_starts = n_starts
+        self.alpha = alpha
         self.max_iter = max_iter
         self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_starts = n_starts
         self.random_state = random_state
 
     def fit(
         self,
         X: npt.ArrayLike,  # noqa: N803 - scikit-learn's name
         y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
         X_val: npt.ArrayLike | None = None,  # noqa: N803
         y_val: npt.ArrayLike | None = None,
-        *,
         on_progress: Callable[[float], None] | None = None,
     ) -> Self:
-        """Fit the net.
+        """Fit the function.
+
+        The order of the rows does not matter, and a row of weight 2 counts as the same row twice.
 
         Args:
             X: Inputs, `(n, n_inputs)`, finite, n >= 2.
-            y: Targets, `(n,)`, finite.
-            X_val: Rows whose error is logged in `validation_curve_`; they do not change the fit.
+            y: Targets, `(n,)` or `(n, n_outputs)`, finite. Each output gets nets of its own.
+            sample_weight: How many rows each row stands for, `(n,)`, at least 0; rows of weight 0
+                are left out. Weights that are less than 1 on average are scaled up to that.
+            X_val: Rows whose error is logged in `validation_curve_`; without early stopping they
+                do not change the fit, with it they are the rows held out.
             y_val: Their targets.
             on_progress: Called after each iteration with the part of the most work that is
                 done, in [0, 1]; a fit that converges early jumps to 1.
@@ -115,133 +141,286 @@ class FunctionApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self
 
         Raises:
-            ValueError: If a parameter, `X` or `y` is out of its bounds.
+            ValueError: If a parameter, `X`, `y` or a weight is out of its bounds.
+
+        Warns:
+            LargeTableWarning: If the nets were chosen on a part of the rows.
         """
         sizes = self._check_parameters()
         inputs, targets = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2
+            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, ensure_min_samples=2
         )
         targets = targets.astype(np.float64)
-        input_mean, input_scale = _mean_and_scale(inputs)
-        target_mean, target_scale = _mean_and_scale(targets)
-        scaled_inputs = (inputs - input_mean) / input_scale
-        scaled_targets = (targets - target_mean) / target_scale
-        watched = None
+        self._one_dimensional = targets.ndim == 1
+        targets = targets.reshape(len(targets), -1)
+        weights = _check_sample_weight(
+            sample_weight, inputs, dtype=np.float64, ensure_non_negative=True
+        )
+        validation = None
         if X_val is not None:
             val_inputs, val_targets = validate_data(
-                self, X_val, y_val, dtype=np.float64, y_numeric=True, reset=False
+                self, X_val, y_val, dtype=np.float64, y_numeric=True, multi_output=True, reset=False
             )
-            watched = (
-                (val_inputs - input_mean) / input_scale,
-                (val_targets - target_mean) / target_scale,
-            )
+            validation = (val_inputs, val_targets.astype(np.float64).reshape(len(val_inputs), -1))
+        random = check_random_state(self.random_state)
+        inputs, targets, weights = _merged(inputs, targets, weights)
+        if self.early_stopping and validation is None:
+            inputs, targets, weights, validation = self._hold_out(inputs, targets, weights, random)
+        self._check_size(sizes, inputs.shape[1])
 
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_starts)
-        plans = [(*_plan(number, sizes), int(seed)) for number, seed in enumerate(seeds)]
-        if self.hidden_layer_sizes is None:
-            plans.append(_PLANE)
-        starts = []
-        for hidden, steepness, ratio, seed in plans:
-            network = TanhNetwork((inputs.shape[1], *hidden, 1))
-            parameters = network.initial_parameters(np.random.default_rng(seed), steepness)
-            starts.append(
-                SecondOrderFit(network, scaled_inputs, scaled_targets, parameters, ratio, watched)
-            )
-        best = self._choose(starts, on_progress)
-
-        layers = best.network.layers(best.parameters)
-        self.net_ = DenseNet(
-            weights=tuple(weights.copy() for weights, _ in layers),
-            biases=tuple(bias.copy() for _, bias in layers),
-            tanh_layers=(True,) * (len(layers) - 1) + (False,),
-            input_mean=input_mean,
-            input_scale=input_scale,
-            target_mean=float(target_mean),
-            target_scale=float(target_scale),
-            input_names=tuple(getattr(self, "feature_names_in_", ())),
+        input_offset, input_scale = _mean_and_scale(inputs, weights)
+        output_offset, output_scale = _mean_and_scale(targets, weights)
+        scaled_inputs = (inputs - input_offset) / input_scale
+        scaled_targets = (targets - output_offset) / output_scale
+        settings = SearchSettings(
+            sizes=sizes,
+            n_starts=self.n_starts,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            alpha=self.alpha,
+            patience=self.n_iter_no_change if self.early_stopping else None,
         )
-        self.n_iter_ = max(best.n_iterations, 1)
-        self.converged_ = best.converged
-        self.log_evidence_ = best.final_log_evidence
-        self.n_effective_parameters_ = best.n_effective_parameters
-        self.noise_std_ = float(target_scale) * best.noise_variance**0.5
-        self.train_curve_ = float(target_scale) * np.array(best.train_errors)
-        self.validation_curve_ = float(target_scale) * np.array(best.watched_errors)
+        if len(inputs) > LARGE_TABLE_ROWS:
+            warnings.warn(
+                f"{len(inputs):,} different rows: the nets are chosen on {SAMPLE_ROWS:,} of them "
+                "and fitted to all afterwards.",
+                LargeTableWarning,
+                stacklevel=2,
+            )
+        chosen = []
+        tried: list[Tried] = []
+        n_outputs = targets.shape[1]
+        for output in range(n_outputs):
+            watched = None
+            if validation is not None:
+                watched = (
+                    (validation[0] - input_offset) / input_scale,
+                    (validation[1][:, output] - output_offset[output]) / output_scale[output],
+                )
+            rows = Rows(
+                scaled_inputs, np.ascontiguousarray(scaled_targets[:, output]), weights, watched
+            )
+            rng = np.random.default_rng(int(random.randint(2**31 - 1)))
+            progress = _part(on_progress, output, n_outputs)
+            search = Search(sample_rows(rows, rng), settings, rng, progress)
+            found = search.run()
+            if search.rows is not rows:
+                found = refine(found, rows, settings)
+            chosen.append(found)
+            tried += search.tried(output, found)
+
+        self.function_ = FittedFunction(
+            members=tuple(
+                _member(fit, output, weight)
+                for output, found in enumerate(chosen)
+                for fit, weight in found
+            ),
+            input_offset=input_offset,
+            input_scale=input_scale,
+            output_offset=output_offset,
+            output_scale=output_scale,
+            input_min=inputs.min(axis=0),
+            input_max=inputs.max(axis=0),
+            input_names=tuple(str(name) for name in getattr(self, "feature_names_in_", ())),
+        )
+        self.tried_ = tuple(tried)
+        self._describe([found[0][0] for found in chosen], chosen, output_scale)
         return self
 
-    def predict(self, X: npt.ArrayLike) -> Float64Array:  # noqa: N803
-        """Predicted targets, float64 `(n,)`, for inputs `(n, n_inputs)`."""
+    def predict(
+        self,
+        X: npt.ArrayLike,  # noqa: N803
+        return_std: bool = False,
+    ) -> Float64Array | tuple[Float64Array, Float64Array]:
+        """Predicted targets, and how far new targets may lie from them.
+
+        Args:
+            X: Inputs, `(n, n_inputs)`, finite.
+            return_std: Whether to return standard deviations too. They are those of a new target
+                about its prediction: the uncertainty of the nets' parameters, the disagreement of
+                the nets, and the estimated noise. 95 % of new targets are expected within 1.96 of
+                them.
+
+        Returns:
+            Predictions, float64 `(n,)`, or `(n, n_outputs)` if the fit's `y` had columns; with
+            `return_std` a pair of those and the deviations, of the same shape.
+
+        Warns:
+            ExtrapolationWarning: If an input lies beyond the training inputs by more than 5 % of
+                their range. The deviations do not tell how wrong a prediction is there.
+        """
         check_is_fitted(self)
         inputs = validate_data(self, X, dtype=np.float64, reset=False)
-        return self.net_(inputs)
+        self._warn_outside(inputs)
+        if not return_std:
+            return self._shaped(self.function_.predict(inputs))
+        means, deviations = self.function_.predict_with_std(inputs)
+        return self._shaped(means), self._shaped(deviations)
 
-    def _choose(
-        self, starts: list[SecondOrderFit], on_progress: Callable[[float], None] | None
-    ) -> SecondOrderFit:
-        """Fit all starts a little, the more promising ones more, and the best to the end."""
-        n_trial = min(_TRIAL_ITERATIONS, self.max_iter)
-        n_final = min(_FINALIST_ITERATIONS, self.max_iter)
-        n_finalists = min(_N_FINALISTS, len(starts))
-        on_iteration = _count_up(
-            on_progress,
-            len(starts) * n_trial + n_finalists * (n_final - n_trial) + self.max_iter - n_final,
+    @property
+    def net_(self) -> DenseNet:
+        """The net that weighs most, of the first output, alone."""
+        function = self.function_
+        member = function.members[0]
+        return DenseNet(
+            weights=member.weights,
+            biases=member.biases,
+            tanh_layers=(True,) * (len(member.weights) - 1) + (False,),
+            input_mean=function.input_offset,
+            input_scale=function.input_scale,
+            target_mean=float(function.output_offset[0]),
+            target_scale=float(function.output_scale[0]),
+            input_names=function.input_names,
         )
-        rounds = ((len(starts), n_trial), (n_finalists, n_final), (1, self.max_iter))
-        largest = max(start.network.n_parameters for start in starts)
-        n_threads = 1 if largest < _PARAMETERS_FOR_THREADS else None
-        with threadpool_limits(limits=n_threads, user_api="blas"):
-            for n_kept, n_iter in rounds:
-                starts = sorted(starts, key=lambda start: -start.final_log_evidence)[:n_kept]
-                for start in starts:
-                    start.advance(n_iter, self.tol, on_iteration)
-        if on_progress is not None:
-            on_progress(1.0)
-        return starts[0]
 
-    def _check_parameters(self) -> tuple[tuple[int, ...], ...]:
-        """The hidden layer sizes to try; ValueError for a parameter out of bounds."""
-        for name in ("n_starts", "max_iter"):
+    def _shaped(self, values: Float64Array) -> Float64Array:
+        return values[:, 0] if self._one_dimensional else values
+
+    def _describe(
+        self,
+        leaders: list[SecondOrderFit],
+        chosen: list[list[tuple[SecondOrderFit, float]]],
+        output_scale: Float64Array,
+    ) -> None:
+        """Set what is known of the nets that weigh most, and of all."""
+        first = leaders[0]
+        noise = output_scale * np.sqrt([fit.noise_variance for fit in leaders])
+        effective = np.array([fit.n_effective_parameters for fit in leaders])
+        self.n_iter_ = max(first.n_iterations, 1)
+        self.converged_ = all(fit.converged for found in chosen for fit, _ in found)
+        self.log_evidence_ = sum(fit.final_log_evidence for fit in leaders)
+        self.noise_std_ = float(noise[0]) if self._one_dimensional else noise
+        self.n_effective_parameters_ = float(effective[0]) if self._one_dimensional else effective
+        self.train_curve_ = float(output_scale[0]) * np.array(first.train_errors)
+        self.validation_curve_ = float(output_scale[0]) * np.array(first.watched_errors)
+
+    def _warn_outside(self, inputs: Float64Array) -> None:
+        outside = self.function_.outside(inputs)
+        if not outside.any():
+            return
+        column = int(outside.sum(axis=0).argmax())
+        names = self.function_.input_names
+        values = inputs[outside[:, column], column]
+        low, high = self.function_.input_min[column], self.function_.input_max[column]
+        farthest = values[np.argmax(np.maximum(low - values, values - high))]
+        name = repr(names[column]) if names else f"number {column}"
+        warnings.warn(
+            f"{int(outside.any(axis=1).sum()):,} of {len(inputs):,} rows lie outside the range of "
+            f"the training inputs: input {name} was {low:.6g} to {high:.6g}, and is "
+            f"{farthest:.6g}. Nothing vouches for predictions there.",
+            ExtrapolationWarning,
+            stacklevel=3,
+        )
+
+    def _hold_out(
+        self,
+        inputs: Float64Array,
+        targets: Float64Array,
+        weights: Float64Array,
+        random: np.random.RandomState,
+    ) -> tuple[Float64Array, Float64Array, Float64Array, tuple[Float64Array, Float64Array]]:
+        n_held_out = max(1, round(self.validation_fraction * len(inputs)))
+        if len(inputs) - n_held_out < 2:
+            raise ValueError(
+                f"early stopping needs at least 3 different rows; got {len(inputs)}. "
+                "Pass early_stopping=False."
+            )
+        order = random.permutation(len(inputs))
+        held_out, kept = order[:n_held_out], np.sort(order[n_held_out:])
+        return inputs[kept], targets[kept], weights[kept], (inputs[held_out], targets[held_out])
+
+    def _check_size(self, sizes: tuple[int, ...] | None, n_inputs: int) -> None:
+        n_parameters = TanhNetwork((n_inputs, *(sizes or ()), 1)).n_parameters
+        if n_parameters > _MOST_PARAMETERS:
+            raise ValueError(
+                f"a net of {n_inputs} inputs and hidden layers {sizes or ()} has "
+                f"{n_parameters:,} parameters, more than the {_MOST_PARAMETERS:,} that a "
+                "second-order fit can take. Use smaller layers or fewer inputs (select them, or "
+                "put a PCA before)."
+            )
+
+    def _check_parameters(self) -> tuple[int, ...] | None:
+        """The hidden layer sizes to use; ValueError for a parameter out of bounds."""
+        for name in ("n_starts", "max_iter", "n_iter_no_change"):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < 1:
                 raise ValueError(
                     f"`{name}` must be an integer of at least 1; got {name}={value!r}."
                 )
-        if not isinstance(self.tol, Real) or not self.tol >= 0:
+        for name, optional, advice in (("tol", False, "1e-3"), ("alpha", True, "1e-3")):
+            value = getattr(self, name)
+            if (value is None and optional) or (isinstance(value, Real) and float(value) >= 0):
+                continue
             raise ValueError(
-                f"`tol` must be a number of at least 0; got tol={self.tol!r}. Pass e.g. 1e-3."
+                f"`{name}` must be a number of at least 0; got {name}={value!r}. "
+                f"Pass e.g. {advice}."
+            )
+        fraction = self.validation_fraction
+        if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
+            raise ValueError(
+                "`validation_fraction` must be between 0 and 1; "
+                f"got validation_fraction={fraction!r}."
             )
         sizes = self.hidden_layer_sizes
         if sizes is None:
-            return _SIZES_TO_TRY
-        hidden = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
+            return None
+        hidden: tuple[Any, ...] = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
         if not hidden or not all(isinstance(h, int | np.integer) and h >= 1 for h in hidden):
             raise ValueError(
                 "`hidden_layer_sizes` must be one or more positive integers; "
                 f"got hidden_layer_sizes={sizes!r}. Pass e.g. (20,)."
             )
-        return (tuple(int(h) for h in hidden),)
+        return tuple(int(h) for h in hidden)
 
 
-def _plan(number: int, sizes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], float, float]:
-    """Hidden layers, steepness and initial ratio of a start."""
-    steepness, ratio = _VARIATIONS[number // len(sizes) % len(_VARIATIONS)]
-    return sizes[number % len(sizes)], steepness, ratio
+def _member(fit: SecondOrderFit, output: int, weight: float) -> Member:
+    layers = fit.network.layers(fit.parameters)
+    return Member(
+        weights=tuple(weights.copy() for weights, _ in layers),
+        biases=tuple(bias.copy() for _, bias in layers),
+        output=output,
+        weight=weight,
+        covariance_root=fit.covariance_root(),
+        noise_variance=fit.noise_variance,
+    )
 
 
-def _count_up(
-    on_progress: Callable[[float], None] | None, n_calls: int
-) -> Callable[[], None] | None:
-    """A function that reports one more of `n_calls` done each time it is called."""
+def _part(
+    on_progress: Callable[[float], None] | None, number: int, n_parts: int
+) -> Callable[[float], None] | None:
+    """Progress of one of several equal parts."""
     if on_progress is None:
         return None
-    numbers = itertools.count(1)
-    return lambda: on_progress(next(numbers) / n_calls)
+    return lambda done: on_progress((number + done) / n_parts)
 
 
-def _mean_and_scale(values: Float64Array) -> tuple[Float64Array, Float64Array]:
+def _merged(
+    inputs: Float64Array, targets: Float64Array, weights: Float64Array
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Rows in a fixed order, equal ones merged and their weights added up.
+
+    So that neither the order nor the way to say "twice" changes the last bit of a fit.
+    """
+    kept = weights > 0
+    if not kept.any():
+        raise ValueError("`sample_weight` must be positive for at least one row; got only zeros.")
+    inputs, targets, weights = inputs[kept], targets[kept], weights[kept]
+    order = np.lexsort(np.concatenate([targets, inputs], axis=1).T[::-1])
+    inputs, targets, weights = inputs[order], targets[order], weights[order]
+    differs = (inputs[1:] != inputs[:-1]).any(axis=1) | (targets[1:] != targets[:-1]).any(axis=1)
+    firsts = np.flatnonzero(np.concatenate([[True], differs]))
+    weights = np.add.reduceat(weights, firsts)
+    # Weights that sum up to 1, as some give them, would say that there is one row.
+    weights = weights / min(1.0, float(weights.sum()) / len(order))
+    return inputs[firsts], targets[firsts], weights
+
+
+def _mean_and_scale(
+    values: Float64Array, weights: Float64Array
+) -> tuple[Float64Array, Float64Array]:
     """Mean and standard deviation of each column; 1 in place of the deviation of a constant."""
-    mean = values.mean(axis=0)
-    scale = values.std(axis=0)
+    mean = np.average(values, axis=0, weights=weights)
+    scale = np.sqrt(np.average(np.square(values - mean), axis=0, weights=weights))
     # A constant column's deviation is 0 but for the rounding of its mean.
     constant = scale <= 1e-14 * np.abs(mean)
     return mean, np.where(constant, 1.0, scale)

@@ -28,6 +28,20 @@ class TanhNetwork:
         """Length of the flat vector."""
         return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
 
+    @property
+    def groups(self) -> npt.NDArray[np.intp]:
+        """Which parameters share a prior: int `(n_parameters,)`, numbered from 0.
+
+        The weights that leave one input are a group each, so that an input that says nothing can
+        be switched off alone; so are the biases of the first layer, and each later layer with its
+        biases. A plane's bias is a group of its own.
+        """
+        n_in, n_out = self.layer_sizes[0], self.layer_sizes[1]
+        parts = [np.repeat(np.arange(n_in), n_out), np.full(n_out, n_in)]
+        for number, (n_below, n_above) in enumerate(pairwise(self.layer_sizes[1:]), n_in + 1):
+            parts.append(np.full((n_below + 1) * n_above, number))
+        return np.concatenate(parts)
+
     def initial_parameters(self, rng: np.random.Generator, steepness: float = 1.0) -> Float64Array:
         """Random parameters for inputs of mean 0 and standard deviation 1.
 
@@ -101,6 +115,30 @@ class TanhNetwork:
             if number:
                 delta = (delta @ weights.T) * (1.0 - below * below)  # (n, n_in)
         return outputs, jacobian
+
+    def gradient(
+        self, parameters: Float64Array, inputs: Float64Array, rows: Float64Array
+    ) -> Float64Array:
+        """The Jacobian's transpose times a vector, without the Jacobian.
+
+        Args:
+            parameters: The flat vector, float64 `(n_parameters,)`.
+            inputs: float64 `(n, n_inputs)`, scaled.
+            rows: One factor a row, float64 `(n,)`.
+
+        Returns:
+            float64 `(n_parameters,)`.
+        """
+        layers = self.layers(parameters)
+        activations, _ = self._activations(parameters, inputs)
+        parts: list[Float64Array] = []
+        delta = rows[:, None]
+        for number in range(len(layers) - 1, -1, -1):
+            below = activations[number]
+            parts += [delta.sum(axis=0), (below.T @ delta).ravel()]
+            if number:
+                delta = (delta @ layers[number][0].T) * (1.0 - below * below)
+        return np.concatenate(parts[::-1])
 
     def _activations(
         self, parameters: Float64Array, inputs: Float64Array

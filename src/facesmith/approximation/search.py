@@ -1,0 +1,285 @@
+"""The race between nets of several sizes, and how much each of the winners counts.
+
+All starts are fitted a little, the more promising ones more, and a few to the end. Where larger
+nets win, still larger ones are tried. The evidence judges; it needs no rows of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from facesmith.approximation.second_order import SecondOrderFit
+from facesmith.approximation.tanh_network import TanhNetwork
+
+Float64Array = npt.NDArray[np.float64]
+
+# One and two hidden layers, each ladder climbed as long as the evidence rises. Two layers follow a
+# function without noise further with as many parameters; one layer is safer with noise.
+_LADDERS = (((5,), (10,), (20,), (40,), (80,), (120,)), ((8, 8), (12, 12), (16, 16), (24, 24)))
+_FIRST_SIZES = ((8, 8), (20,), (10,), (5,))
+# Initial ratio of the precisions and steepness of the first layer, besides the random numbers:
+# 1e-3 follows the targets at first and suits noise-free ones; from 1 the fit starts out smooth and
+# suits noisy ones; a steep first layer suits functions that wiggle.
+_VARIATIONS = ((1e-3, 1.0), (1.0, 1.0), (1e-3, 3.0))
+_TRIAL_ITERATIONS = 25
+_SEMIFINAL_ITERATIONS = 60
+_N_SEMIFINALISTS = 5
+_N_FINALISTS = 4
+# A net whose log evidence a row is less than the best one's by this counts 1 / e as much. The
+# evidence itself would let a difference of 1 nat over all rows decide, and it is not that exact.
+_TEMPERATURE = 0.07
+_SMALLEST_WEIGHT = 0.02  # lighter members are left out
+# A larger net must bring at least this, in nats a row, for the next larger one to be tried.
+_WORTH_GROWING = 0.05
+# Nets of more parameters are not tried unless asked for: their time grows with the cube.
+_MOST_PARAMETERS = 1200
+# Work of a search without given sizes, in multiplications: below a second for 300 rows on one core,
+# at most half a minute for 1,000 and more. It is done only where targets without noise go on to
+# teach larger nets more; few rows cannot, so that the work grows steeply with them.
+_WORK_AT_300_ROWS = 4.5e9
+_WORK_EXPONENT = 3.5
+_LEAST_WORK, _MOST_WORK = 2e9, 3e11
+# With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
+# on a busy machine.
+_PARAMETERS_FOR_THREADS = 500
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One net that took part in the search.
+
+    Attributes:
+        output: Which output it was fitted to, 0 for the first.
+        hidden_layer_sizes: Units of each hidden layer; empty for a plane.
+        n_iter: Iterations it got.
+        converged: Whether they were enough.
+        log_evidence: Its log evidence, nats.
+        score: By what it was judged: log evidence a row; with early stopping, minus half the
+            logarithm of its mean squared validation error, targets scaled.
+        weight: Its part in the function; 0 if it was left out.
+    """
+
+    output: int
+    hidden_layer_sizes: tuple[int, ...]
+    n_iter: int
+    converged: bool
+    log_evidence: float
+    score: float
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a search fits its nets to, scaled.
+
+    Attributes:
+        inputs: float64 `(n, n_inputs)`.
+        targets: float64 `(n,)`.
+        weights: How many rows each row stands for, float64 `(n,)`.
+        watched: Inputs and targets whose error is logged; None for none.
+    """
+
+    inputs: Float64Array
+    targets: Float64Array
+    weights: Float64Array
+    watched: tuple[Float64Array, Float64Array] | None = None
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How nets are looked for.
+
+    Attributes:
+        sizes: Hidden layers to use; None tries several.
+        n_starts: Random starts of the first round.
+        max_iter: Most iterations of each net.
+        tol: See `SecondOrderFit.advance`.
+        alpha: The ratio of all weights, fixed; None has it estimated.
+        patience: Iterations without a lower watched error after which a net stops, and goes back
+            to where it was lowest; None for stopping by the evidence alone.
+    """
+
+    sizes: tuple[int, ...] | None
+    n_starts: int
+    max_iter: int
+    tol: float
+    alpha: float | None = None
+    patience: int | None = None
+
+
+@dataclass(eq=False)
+class Search:
+    """One search for the nets of one output; `run` does it.
+
+    Attributes:
+        rows: What the nets are fitted to.
+        settings: How they are looked for.
+        rng: Source of the starts.
+        on_progress: Called after each iteration with the part of the most work that is done.
+        fits: Every net that was fitted, in the order they were started.
+    """
+
+    rows: Rows
+    settings: SearchSettings
+    rng: np.random.Generator
+    on_progress: Callable[[float], None] | None = None
+    fits: list[SecondOrderFit] = field(default_factory=list)
+
+    def run(self) -> list[tuple[SecondOrderFit, float]]:
+        """The chosen nets, best first, with their parts in the function, which sum to 1."""
+        self._done = 0.0
+        self._budget = self._work()
+        settings = self.settings
+        for number in range(settings.n_starts):
+            self._start(number)
+        if settings.sizes is None and self._fits_in(()):
+            self._start_plane()
+        self._advance(self.fits, _TRIAL_ITERATIONS)
+        best = self._best(self.fits, _N_SEMIFINALISTS)
+        self._advance(best, _SEMIFINAL_ITERATIONS)
+        if settings.sizes is None:
+            best = self._best([*best, *self._grow(best[0])], _N_SEMIFINALISTS)
+        best = self._best(best, _N_FINALISTS)
+        # The best first: where the work is bounded, it is the one that should not be cut short.
+        for fit in best:
+            self._advance([fit], settings.max_iter)
+        best = self._best(best, _N_FINALISTS)
+        if settings.patience is not None:
+            for fit in best:
+                fit.return_to_lowest()
+        if self.on_progress is not None:
+            self.on_progress(1.0)
+        return _weighted(best)
+
+    def tried(self, output: int, chosen: Sequence[tuple[SecondOrderFit, float]]) -> list[Tried]:
+        """What took part, in the order it was started."""
+        weights = {id(fit): weight for fit, weight in chosen}
+        return [
+            Tried(
+                output=output,
+                hidden_layer_sizes=fit.network.layer_sizes[1:-1],
+                n_iter=fit.n_iterations,
+                converged=fit.converged,
+                log_evidence=fit.final_log_evidence,
+                score=fit.score_per_row,
+                weight=weights.get(id(fit), 0.0),
+            )
+            for fit in self.fits
+        ]
+
+    def _start(self, number: int) -> None:
+        sizes = self.settings.sizes
+        if sizes is None:
+            possible: list[tuple[int, ...]] = [h for h in _FIRST_SIZES if self._fits_in(h)]
+            possible = possible or [()]
+            sizes = possible[number % len(possible)]
+            number //= len(possible)
+        ratio, steepness = _VARIATIONS[number % len(_VARIATIONS)]
+        self._add(sizes, ratio, steepness)
+
+    def _start_plane(self) -> None:
+        """Beside it no net is chosen that only follows noise."""
+        self._add((), 1.0, 1.0)
+
+    def _add(self, hidden: tuple[int, ...], ratio: float, steepness: float) -> SecondOrderFit:
+        network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
+        alpha = self.settings.alpha
+        fit = SecondOrderFit(
+            network,
+            self.rows.inputs,
+            self.rows.targets,
+            network.initial_parameters(self.rng, steepness),
+            ratio if alpha is None else alpha,
+            row_weights=self.rows.weights,
+            fixed=alpha is not None,
+            watched=self.rows.watched,
+            patience=self.settings.patience,
+        )
+        self.fits.append(fit)
+        return fit
+
+    def _grow(self, best: SecondOrderFit) -> list[SecondOrderFit]:
+        """Larger and larger nets, as long as each is better than all before."""
+        grown = []
+        hidden = best.network.layer_sizes[1:-1]
+        score = best.score_per_row
+        for ladder in _LADDERS:
+            # Both ladders: which of the two serves a function better shows only further up.
+            if len(ladder[0]) == len(hidden) or len(hidden) == 2:
+                start = ladder.index(hidden) + 1 if hidden in ladder else 3
+            else:
+                start = 1
+            for larger in ladder[start:]:
+                if not self._fits_in(larger) or self._left() < self._cost(larger, 3):
+                    break
+                fit = self._add(larger, float(best.initial_ratio), 1.0)
+                grown.append(fit)
+                self._advance([fit], _SEMIFINAL_ITERATIONS)
+                if fit.score_per_row < score + _WORTH_GROWING:
+                    break
+                score = fit.score_per_row
+        return grown
+
+    def _advance(self, fits: Sequence[SecondOrderFit], max_iter: int) -> None:
+        for fit in fits:
+            cost = self._iteration_work(fit.network.n_parameters)
+            n_iter = min(max_iter, self.settings.max_iter)
+            if self.settings.sizes is None:
+                # However little is left, a net is not given up half way to its semifinal.
+                affordable = fit.n_iterations + int(self._left() / cost)
+                n_iter = min(n_iter, max(affordable, _SEMIFINAL_ITERATIONS))
+            threads = 1 if fit.network.n_parameters < _PARAMETERS_FOR_THREADS else None
+            with threadpool_limits(limits=threads, user_api="blas"):
+                fit.advance(n_iter, self.settings.tol, partial(self._count, cost))
+
+    def _best(self, fits: Sequence[SecondOrderFit], n_most: int) -> list[SecondOrderFit]:
+        return sorted(fits, key=lambda fit: -fit.score_per_row)[:n_most]
+
+    def _count(self, cost: float) -> None:
+        self._done += cost
+        if self.on_progress is not None:
+            # The last percent is for what the estimate of the work leaves out.
+            self.on_progress(min(0.99, self._done / self._budget))
+
+    def _left(self) -> float:
+        return max(0.0, self._budget - self._done)
+
+    def _fits_in(self, hidden: tuple[int, ...]) -> bool:
+        network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
+        return network.n_parameters <= _MOST_PARAMETERS
+
+    def _cost(self, hidden: tuple[int, ...], n_rounds: int) -> float:
+        network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
+        return n_rounds * _SEMIFINAL_ITERATIONS * self._iteration_work(network.n_parameters)
+
+    def _iteration_work(self, n_parameters: int) -> float:
+        """Multiplications of one iteration, with what the calls cost that they come in."""
+        n = len(self.rows.targets)
+        return 4e5 + n * n_parameters * (n_parameters + 30.0) + float(n_parameters) ** 3
+
+    def _work(self) -> float:
+        """The most work that is to be done."""
+        n = len(self.rows.targets)
+        sizes = self.settings.sizes
+        if sizes is None:
+            return float(
+                np.clip(_WORK_AT_300_ROWS * (n / 300) ** _WORK_EXPONENT, _LEAST_WORK, _MOST_WORK)
+            )
+        n_parameters = TanhNetwork((self.rows.inputs.shape[1], *sizes, 1)).n_parameters
+        most = self.settings.max_iter
+        iterations = self.settings.n_starts * min(_TRIAL_ITERATIONS, most) + _N_FINALISTS * most
+        return iterations * self._iteration_work(n_parameters)
+
+
+def _weighted(best: Sequence[SecondOrderFit]) -> list[tuple[SecondOrderFit, float]]:
+    scores = np.array([fit.score_per_row for fit in best])
+    weights = np.exp((scores - scores[0]) / _TEMPERATURE)
+    weights = np.where(weights / weights.sum() >= _SMALLEST_WEIGHT, weights, 0.0)
+    weights /= weights.sum()
+    return [(fit, float(w)) for fit, w in zip(best, weights, strict=True) if w > 0]
