@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -366,18 +368,18 @@ def _fit_default(
     approximator.fit(
         train.inputs,
         train.targets,
-        validation.inputs,
-        validation.targets,
+        X_val=validation.inputs,
+        y_val=validation.targets,
         on_progress=on_progress,
     )
     seconds = time.perf_counter() - started
     function = replace(
-        _function_of(approximator),
+        approximator.function_,
         input_names=split.input_names,
         output_names=(split.target_name,) if split.target_name else (),
     )
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
-    story = _story_of_default(approximator)
+    story = _story_of_default(approximator, split)
     return _measure(plan, split, function, function.n_parameters, history, seconds, story)
 
 
@@ -402,26 +404,50 @@ def _train_adam(
     return replace(fit, checkpoint=end)
 
 
-def _story_of_default(approximator: Any) -> str:  # noqa: ARG001
-    return ""
-
-
-def _function_of(approximator: Any) -> FittedFunction:
-    from facesmith.approximation.fitted import Member  # noqa: PLC0415
-
-    net = approximator.net_
-    count = sum(a.size for a in (*net.weights, *net.biases))
-    member = Member(net.weights, net.biases, 0, 1.0, np.zeros((count, 0)), 1.0)
-    low = np.zeros(net.n_inputs)
-    return FittedFunction(
-        (member,),
-        net.input_mean,
-        net.input_scale,
-        np.array([net.target_mean]),
-        np.array([net.target_scale]),
-        low,
-        low,
+def _story_of_default(approximator: Any, split: Split) -> str:
+    """What the search tried, what it kept, why, and how surely."""
+    tried = approximator.tried_
+    counts = sorted(Counter(each.hidden_layer_sizes for each in tried).items())
+    listing = ", ".join(
+        f"{_net_name(hidden)} ({count} starts)" if count > 1 else _net_name(hidden)
+        for hidden, count in counts
     )
+    kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
+    story = f"Tried {len(tried)} fits: {listing}."
+    if len(kept) == 1:
+        story += f" Kept {_net_name(kept[0].hidden_layer_sizes)}"
+    elif kept:
+        parts = ", ".join(
+            f"{_net_name(each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
+        )
+        story += f" Kept {len(kept)} and averages them: {parts}"
+    if kept:
+        story += f", for the greatest log evidence, {kept[0].score:.4g} a row"
+        others = [each.score for each in tried if each.weight == 0]
+        story += f"; the best of the others has {max(others):.4g}." if others else "."
+    leader = max(kept or tried, key=lambda each: each.weight)
+    sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
+    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    story += (
+        f" The {len(split.train):,} training rows determine "
+        f"{approximator.n_effective_parameters_:.0f} of the {n_parameters:,} parameters of the net "
+        f"that weighs most; estimated noise of {split.target_name or 'the target'}: "
+        f"{format_error(approximator.noise_std_)}."
+    )
+    predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
+    inside = np.abs(predictions - split.test.targets[:, None]) <= 1.96 * deviations
+    story += f" Its 95 % intervals hold {int(inside.sum()):,} of {inside.size:,} test rows."
+    return story
+
+
+def _net_name(hidden: tuple[int, ...]) -> str:
+    """A net by its hidden layers.
+
+    Example:
+        >>> _net_name(()), _net_name((20,)), _net_name((8, 8))
+        ('a plane', '20 units', '8-8 units')
+    """
+    return f"{'-'.join(map(str, hidden))} units" if hidden else "a plane"
 
 
 def _story_of_adam(end: AdamCheckpoint, n_parameters: int, n_rows: int) -> str:

@@ -148,9 +148,11 @@ def choice(report: ApproximationReport) -> str:
 
 def few_rows(report: ApproximationReport) -> str:
     """What too few validation rows mean for the verdicts."""
+    count = len(report.split.validation)
+    rows = "row" if count == 1 else "rows"
     return (
-        f"With {len(report.split.validation)} validation rows these verdicts are hints at best; a "
-        "larger --validation-fraction, or more rows, would make them surer."
+        f"With {count} validation {rows} such a verdict is a hint at best; a larger "
+        "--validation-fraction, or more rows, would make it surer."
     )
 
 
