@@ -264,6 +264,7 @@ def _draw_surface(
     axes.tick_params(axis="z", pad=7)
     axes.zaxis.labelpad = 12
     axes.view_init(elev=24, azim=-58)
+    axes.set_box_aspect(None, zoom=0.92)  # room for the labels beside the next panel's
 
 
 def _scatter_pair(
@@ -297,7 +298,8 @@ def _scale_errors(axes: Axes, errors: npt.NDArray[np.float64]) -> None:
     axes.set_yscale("log")
     if span < 100:
         # One decade has too few powers of ten to read a value from.
-        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+        subs = (1.0, 2.0, 3.0, 5.0, 7.0) if span < 20 else (1.0, 2.0, 5.0)
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=subs))
         axes.yaxis.set_minor_formatter(ticker.NullFormatter())
         axes.yaxis.set_major_formatter(ticker.FuncFormatter(_tick_label))
 
