@@ -31,6 +31,9 @@ _TRIAL_ITERATIONS = 25
 _SEMIFINAL_ITERATIONS = 60
 _N_SEMIFINALISTS = 5
 _N_FINALISTS = 4
+_FINAL_ITERATIONS = 80
+# Nats a row behind the best after the semifinal, from which on a net will not catch up any more.
+_HOPELESS = 2.0
 # A net whose log evidence a row is less than the best one's by this counts 1 / e as much. The
 # evidence itself would let a difference of 1 nat over all rows decide, and it is not that exact.
 _TEMPERATURE = 0.07
@@ -39,12 +42,13 @@ _SMALLEST_WEIGHT = 0.02  # lighter members are left out
 _WORTH_GROWING = 0.05
 # Nets of more parameters are not tried unless asked for: their time grows with the cube.
 _MOST_PARAMETERS = 1200
-# Work of a search without given sizes, in multiplications: below a second for 300 rows on one core,
-# at most half a minute for 1,000 and more. It is done only where targets without noise go on to
-# teach larger nets more; few rows cannot, so that the work grows steeply with them.
-_WORK_AT_300_ROWS = 4.5e9
+# Work of a search without given sizes, in multiplications: below a second for 300 rows of two
+# inputs on one core, at most half a minute for 1,000 rows and more. It is done only where targets
+# without noise go on to teach larger nets more; few rows cannot, so that the work grows steeply
+# with them.
+_WORK_AT_300_ROWS = 5e9  # times half the number of inputs
 _WORK_EXPONENT = 3.5
-_LEAST_WORK, _MOST_WORK = 2e9, 3e11
+_MOST_WORK = 3e11
 # With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
 # on a busy machine.
 _PARAMETERS_FOR_THREADS = 500
@@ -141,13 +145,14 @@ class Search:
         if settings.sizes is None and self._fits_in(()):
             self._start_plane()
         self._advance(self.fits, _TRIAL_ITERATIONS)
-        best = self._best(self.fits, _N_SEMIFINALISTS)
-        self._advance(best, _SEMIFINAL_ITERATIONS)
+        semifinalists = self._best(self.fits, _N_SEMIFINALISTS)
+        self._advance(semifinalists, _SEMIFINAL_ITERATIONS)
         if settings.sizes is None:
-            best = self._best([*best, *self._grow(best[0])], _N_SEMIFINALISTS)
-        best = self._best(best, _N_FINALISTS)
-        # The best first: where the work is bounded, it is the one that should not be cut short.
-        for fit in best:
+            self._grow(self._best(semifinalists, 1)[0])
+        best = self._finalists()
+        self._advance(best, _FINAL_ITERATIONS)
+        self._share(best)
+        for fit in self._best(best, len(best)):
             self._advance([fit], settings.max_iter)
         best = self._best(best, _N_FINALISTS)
         if settings.patience is not None:
@@ -204,9 +209,37 @@ class Search:
         self.fits.append(fit)
         return fit
 
-    def _grow(self, best: SecondOrderFit) -> list[SecondOrderFit]:
+    def _finalists(self) -> list[SecondOrderFit]:
+        """The best few, and the best of as many hidden layers as none of them has."""
+        best = self._best(self.fits, _N_FINALISTS)
+        depths = {len(fit.network.layer_sizes) for fit in best}
+        others = [fit for fit in self.fits if len(fit.network.layer_sizes) not in depths]
+        return [
+            *best,
+            *(
+                fit
+                for fit in self._best(others, 1)
+                if fit.score_per_row > best[0].score_per_row - _HOPELESS
+            ),
+        ]
+
+    def _share(self, fits: Sequence[SecondOrderFit]) -> None:
+        """Give the best of each depth as much work, where work is bounded.
+
+        One hidden layer learns more slowly than two and may yet end higher.
+        """
+        if self.settings.sizes is not None:
+            return
+        leaders: dict[int, SecondOrderFit] = {}
+        for fit in self._best(fits, len(fits)):
+            leaders.setdefault(len(fit.network.layer_sizes), fit)
+        for number, fit in enumerate(leaders.values()):
+            share = self._left() / (len(leaders) - number)
+            more = int(share / self._iteration_work(fit.network.n_parameters))
+            self._advance([fit], min(fit.n_iterations + more, self.settings.max_iter))
+
+    def _grow(self, best: SecondOrderFit) -> None:
         """Larger and larger nets, as long as each is better than all before."""
-        grown = []
         hidden = best.network.layer_sizes[1:-1]
         score = best.score_per_row
         for ladder in _LADDERS:
@@ -219,12 +252,10 @@ class Search:
                 if not self._fits_in(larger) or self._left() < self._cost(larger, 3):
                     break
                 fit = self._add(larger, float(best.initial_ratio), 1.0)
-                grown.append(fit)
                 self._advance([fit], _SEMIFINAL_ITERATIONS)
                 if fit.score_per_row < score + _WORTH_GROWING:
                     break
                 score = fit.score_per_row
-        return grown
 
     def _advance(self, fits: Sequence[SecondOrderFit], max_iter: int) -> None:
         for fit in fits:
@@ -268,13 +299,12 @@ class Search:
         n = len(self.rows.targets)
         sizes = self.settings.sizes
         if sizes is None:
-            return float(
-                np.clip(_WORK_AT_300_ROWS * (n / 300) ** _WORK_EXPONENT, _LEAST_WORK, _MOST_WORK)
-            )
+            work = _WORK_AT_300_ROWS * max(1.0, n / 300) ** _WORK_EXPONENT
+            return float(min(work * max(1.0, self.rows.inputs.shape[1] / 2), _MOST_WORK))
         n_parameters = TanhNetwork((self.rows.inputs.shape[1], *sizes, 1)).n_parameters
         most = self.settings.max_iter
         iterations = self.settings.n_starts * min(_TRIAL_ITERATIONS, most) + _N_FINALISTS * most
-        return iterations * self._iteration_work(n_parameters)
+        return float(iterations * self._iteration_work(n_parameters))
 
 
 def _weighted(best: Sequence[SecondOrderFit]) -> list[tuple[SecondOrderFit, float]]:

@@ -1,0 +1,290 @@
+"""`FunctionApproximator` beside scikit-learn's regressors, on twelve test functions with noise.
+
+    python benchmarks/approximation_functions.py
+
+`results/README.md` says what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+from threadpoolctl import threadpool_limits
+
+from about import ROOT, about
+from approximation_tasks import FUNCTIONS, N_TEST, Table, draw
+from facesmith import FunctionApproximator
+from facesmith.approximation.adam_nets import train_adam_net
+from facesmith.approximation.points import Points, Split
+
+THREADS = 1  # of every method
+NOISES = (0.0, 0.01, 0.1)
+# The promise: at most this many times the error of the best other method.
+BARS = {0.0: 2.0, 0.1: 1.15}
+OURS = "facesmith"
+FOLDS = KFold(3, shuffle=True, random_state=0)
+TWO_SIDED_95 = 1.959964
+
+# A fit from a table and a seed: predictions on its test rows, and their deviation where there is.
+Fit = Callable[[Table, int], tuple[np.ndarray, np.ndarray | None]]
+
+
+def main() -> None:
+    arguments = _arguments()
+    runs = []
+    with threadpool_limits(limits=THREADS):
+        _warm_up()
+        for task in FUNCTIONS:
+            if arguments.functions and task.name not in arguments.functions:
+                continue
+            for noise in arguments.noise:
+                for repetition in range(arguments.repetitions):
+                    table = draw(task, noise, repetition)
+                    for method in arguments.methods:
+                        run = {
+                            "function": task.name,
+                            "rows": task.rows,
+                            "inputs": len(task.low),
+                            "noise": noise,
+                            "repetition": repetition,
+                            "method": method,
+                        } | _measure(METHODS[method], table, repetition)
+                        runs.append(run)
+                        print(
+                            f"{task.name:16} {noise:5} {repetition} {method:18} "
+                            f"{run['rmse']:10.3g} {run['seconds']:8.2f} s",
+                            file=sys.stderr,
+                            flush=True,
+                        )
+            _write(arguments, runs)  # after each function: it is a long way to the end
+    _print(_write(arguments, runs)["summary"])
+
+
+def _write(arguments: argparse.Namespace, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    result = {
+        "about": about(("numpy", "scipy", "scikit-learn", "torch"), threads=THREADS),
+        "protocol": {
+            "rmse": f"against the function without noise on {N_TEST} other rows, in standard "
+            "deviations of the function",
+            "rmse_of_targets": "the same against targets with noise as that of the training rows",
+            "coverage": "part of those targets within 1.96 predicted standard deviations",
+            "repetitions": arguments.repetitions,
+            "seconds": "of fit and prediction, without imports, the search for settings included",
+        },
+        "summary": _summary(runs, arguments.methods),
+        "runs": runs,
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--functions", nargs="*", choices=[task.name for task in FUNCTIONS])
+    parser.add_argument("--noise", nargs="*", type=float, default=NOISES)
+    parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "benchmarks/results/approximation_functions.json"
+    )
+    return parser.parse_args()
+
+
+def _ours(table: Table, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    model = FunctionApproximator(random_state=seed).fit(table.x, table.y)
+    return model.predict(table.x_test, return_std=True)
+
+
+def _scaled(model: Any) -> Any:
+    """Standardised inputs and targets around a scikit-learn regressor."""
+    return TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), model), transformer=StandardScaler()
+    )
+
+
+def _gaussian_process(table: Table, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """One length scale an input, noise estimated; the more probable of two kernels."""
+    scaler = StandardScaler().fit(table.x)
+    x = scaler.transform(table.x)
+    best = None
+    for shape in (RBF, partial(Matern, nu=2.5)):
+        kernel = ConstantKernel(1.0, (1e-3, 1e6)) * shape(
+            length_scale=np.ones(x.shape[1]), length_scale_bounds=(1e-2, 1e4)
+        ) + WhiteKernel(1e-2, (1e-10, 1e1))
+        model = GaussianProcessRegressor(
+            kernel, alpha=1e-12, normalize_y=True, n_restarts_optimizer=1, random_state=seed
+        ).fit(x, table.y)
+        if (
+            best is None
+            or model.log_marginal_likelihood_value_ > best.log_marginal_likelihood_value_
+        ):
+            best = model
+    return best.predict(scaler.transform(table.x_test), return_std=True)
+
+
+def _searched(make: Callable[[int], Any], grid: Callable[[int], dict[str, list[Any]]]) -> Fit:
+    """A regressor with the settings of a grid that do best in three-fold cross-validation."""
+
+    def fit(table: Table, seed: int) -> tuple[np.ndarray, None]:
+        prefix = "regressor__" + type(make(seed)).__name__.lower() + "__"
+        settings = {prefix + key: values for key, values in grid(table.x.shape[1]).items()}
+        search = GridSearchCV(
+            _scaled(make(seed)), settings, scoring="neg_mean_squared_error", cv=FOLDS
+        )
+        return search.fit(table.x, table.y).predict(table.x_test), None
+
+    return fit
+
+
+def _gammas(n_inputs: int) -> list[float]:
+    return [gamma / n_inputs for gamma in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)]
+
+
+def _exercise_recipe(table: Table, seed: int) -> tuple[np.ndarray, None]:
+    """The exercise's tanh net: 500 epochs of Adam, a fifth of the rows kept for validation."""
+    order = np.random.default_rng(seed).permutation(len(table.y))
+    n_train = int(0.8 * len(order))
+    points = Points(table.x, table.y)
+    split = Split(
+        train=points.rows(order[:n_train]),
+        validation=points.rows(order[n_train:]),
+        test=Points(table.x_test, table.y_test),
+        input_names=tuple(f"x{number}" for number in range(table.x.shape[1])),
+        target_name="y",
+    )
+    net, _, _ = train_adam_net("tanh-adam", split, seed=seed)
+    return net(table.x_test), None
+
+
+METHODS: dict[str, Fit] = {
+    OURS: _ours,
+    "gaussian-process": _gaussian_process,
+    "mlp": _searched(
+        lambda seed: MLPRegressor(
+            (64, 64), activation="tanh", solver="lbfgs", max_iter=500, random_state=seed
+        ),
+        lambda _: {"alpha": [1e-6, 1e-3, 1e-1]},
+    ),
+    "hist-gradient-boosting": _searched(
+        lambda seed: HistGradientBoostingRegressor(max_iter=300, random_state=seed),
+        lambda _: {"max_leaf_nodes": [7, 31], "min_samples_leaf": [5, 20]},
+    ),
+    "svr": _searched(
+        lambda _: SVR(max_iter=2_000_000),
+        lambda n: {"C": [1, 30, 1e3], "gamma": _gammas(n), "epsilon": [1e-3, 3e-2]},
+    ),
+    "kernel-ridge": _searched(
+        lambda _: KernelRidge(kernel="rbf"),
+        lambda n: {"alpha": [1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1e-1, 1], "gamma": _gammas(n)},
+    ),
+    "tanh-adam": _exercise_recipe,
+}
+
+
+def _warm_up() -> None:
+    x = np.linspace(-1, 1, 30)[:, None]
+    FunctionApproximator(max_iter=20).fit(x, x[:, 0])
+
+
+def _measure(fit: Fit, table: Table, seed: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        # Of peers that end at a bound of their settings or at their most iterations, and of test
+        # rows at the edge of the box.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        predictions, deviations = fit(table, seed)
+    seconds = time.perf_counter() - started
+    unit = float(table.f_test.std())
+
+    def rmse(targets: np.ndarray) -> float:
+        return float(f"{math.sqrt(np.mean((predictions - targets) ** 2)) / unit:.4g}")
+
+    measured: dict[str, Any] = {
+        "rmse": rmse(table.f_test),
+        "rmse_of_targets": rmse(table.y_test),
+        "seconds": round(seconds, 2),
+    }
+    if deviations is not None:
+        inside = np.abs(table.y_test - predictions) <= TWO_SIDED_95 * deviations
+        measured["coverage"] = round(float(inside.mean()), 4)
+    return measured
+
+
+def _summary(runs: list[dict[str, Any]], methods: list[str]) -> dict[str, Any]:
+    """Ranks over the cases, and our error over the best other one."""
+    cases: dict[tuple[str, float], dict[str, dict[str, float]]] = {}
+    for run in runs:
+        by_method = cases.setdefault((run["function"], run["noise"]), {})
+        by_method.setdefault(run["method"], []).append(run)
+    rows = []
+    ranks: dict[str, list[int]] = {method: [] for method in methods}
+    for (function, noise), by_method in cases.items():
+        errors, target_errors, seconds = (
+            {m: float(np.median([r[key] for r in found])) for m, found in by_method.items()}
+            for key in ("rmse", "rmse_of_targets", "seconds")
+        )
+        order = sorted(errors, key=errors.get)
+        for method in methods:
+            ranks[method].append(1 + order.index(method))
+        row = {"function": function, "noise": noise, "rmse": errors, "seconds": seconds}
+        others = [method for method in methods if method != OURS]
+        if OURS in errors and others:
+            best = min(others, key=errors.get)
+            row |= {
+                "rank": 1 + order.index(OURS),
+                "best_other": best,
+                "ratio": round(errors[OURS] / errors[best], 3),
+                "ratio_of_targets": round(
+                    target_errors[OURS] / min(target_errors[m] for m in others), 3
+                ),
+            }
+            row["coverage"] = round(float(np.mean([r["coverage"] for r in by_method[OURS]])), 4)
+        rows.append(row)
+    return {
+        "median_rank": {method: float(np.median(found)) for method, found in ranks.items()},
+        "mean_rank": {method: round(float(np.mean(found)), 2) for method, found in ranks.items()},
+        "cases": rows,
+    }
+
+
+def _print(summary: dict[str, Any]) -> None:
+    methods = list(summary["median_rank"])
+    print(f"{'':24}" + "".join(f"{method[:12]:>13}" for method in methods) + "  ratio  cover")
+    for row in summary["cases"]:
+        line = f"{row['function']:16}{row['noise']:7.0%} "
+        line += "".join(f"{row['rmse'][method]:13.3g}" for method in methods)
+        if "ratio" in row:
+            bar = BARS.get(row["noise"], math.inf)
+            measure = "ratio" if row["noise"] == 0 else "ratio_of_targets"
+            line += f"{row['ratio']:7.2f}{row['coverage']:7.3f}"
+            line += f"  misses {bar}" if row[measure] > bar else ""
+        print(line)
+    for name in ("median_rank", "mean_rank"):
+        print(f"{name:24}" + "".join(f"{summary[name][method]:13.2f}" for method in methods))
+
+
+if __name__ == "__main__":
+    main()
