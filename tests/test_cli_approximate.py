@@ -246,8 +246,10 @@ def test_a_diverged_net_is_told_and_its_json_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "points.csv"
     path.write_text("x,z\n" + "".join(f"{i},{i}e37\n" for i in range(20)))
     options = ("--target", "z", "--method", "linear", "--json", "--out", tmp_path / "run")
-    result = run(path, *options)
+    result = run(path, *options, "--code", "python")
     assert result.exit_code == 0
+    assert "Warning: linear diverged and is not exported." in result.stderr
+    assert not (tmp_path / "run" / "models" / "linear.py").exists()
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")

@@ -46,16 +46,21 @@ def function_code(function: FittedFunction, language: str) -> str:
     """
     if language not in LANGUAGES:
         raise ValueError(f"`language` must be among {', '.join(LANGUAGES)}; got {language!r}.")
+    if not all_finite(function):
+        raise WeightsError(
+            "A function whose numbers are not finite cannot be written as code: its net diverged. "
+            "Lower the learning rate, or give the targets in another unit."
+        )
+    return _python(function) if language == "python" else _c(function)
+
+
+def all_finite(function: FittedFunction) -> bool:
+    """Whether all numbers of a function are finite: those of a net that diverged are not."""
     arrays = [function.input_offset, function.input_scale]
     arrays += [function.output_offset, function.output_scale]
     for member in function.members:
         arrays += [*member.weights, *member.biases]
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise WeightsError(
-            "A function whose numbers are not finite cannot be written as code: its net diverged. "
-            "Give the targets in another unit."
-        )
-    return _python(function) if language == "python" else _c(function)
+    return all(np.isfinite(array).all() for array in arrays)
 
 
 def _python(function: FittedFunction) -> str:

@@ -139,7 +139,7 @@ def choice(report: ApproximationReport) -> str:
     )
     said = ", ".join(f"{format_error(fit.validation_error)} ({fit.label})" for fit in others[:3])
     if len(others) > 3:
-        said += f" and {len(others) - 3} larger"
+        said += f" and {len(others) - 3} more"
     return (
         f"Chosen: {chosen.label}, for the smallest mean abs. error on the validation rows, "
         f"{format_error(chosen.validation_error)}, against {said}. The test rows had no say."

@@ -7,13 +7,14 @@ import io
 import json
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from facesmith._version import __version__
 from facesmith.approximation.adam_checkpoint import AdamCheckpoint, load_checkpoint, save_checkpoint
-from facesmith.approximation.code_export import LANGUAGES, SUFFIXES, function_code
+from facesmith.approximation.code_export import LANGUAGES, SUFFIXES, all_finite, function_code
 from facesmith.approximation.experiment import Approximation, ApproximationReport
 from facesmith.approximation.report_text import report_page
 from facesmith.approximation.saving import save_function
@@ -114,12 +115,14 @@ def write_run_folder(
         path: The folder.
         config: The settings, as `config.json` shows them.
         force: Whether an earlier run in it may be replaced.
-        exports: Among "onnx", "python" and "c".
+        exports: Among "onnx", "python" and "c"; a net that diverged is not exported.
 
     Raises:
         TrainingError: If a file cannot be written, or the folder holds something, see
             `check_run_folder`.
-        WeightsError: If a net that diverged is to be written as code.
+
+    Warns:
+        UserWarning: If a net that diverged was to be exported.
     """
     check_run_folder(path, force=force)
     # Resolved: "." has no name that another one could be made from.
@@ -158,7 +161,13 @@ def write_exports(fit: Approximation, folder: Path, exports: Sequence[str]) -> N
         fit: Whose function.
         folder: An existing folder.
         exports: Among "onnx", "python" and "c".
+
+    Warns:
+        UserWarning: If the net diverged; nothing is written then.
     """
+    if exports and not all_finite(fit.function):
+        warnings.warn(f"{fit.label} diverged and is not exported.", UserWarning, stacklevel=2)
+        return
     for export in exports:
         if export in LANGUAGES:
             code = function_code(fit.function, export)

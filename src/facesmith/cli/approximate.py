@@ -152,7 +152,8 @@ def approximate(
         click.echo(f"Note: {note}", err=True)
     if out is not None:
         exports = (*(("onnx",) if onnx else ()), *codes)
-        write_run_folder(report, out, config, force=force or resume, exports=exports)
+        with warnings_in_words():
+            write_run_folder(report, out, config, force=force or resume, exports=exports)
     if as_json:
         content = {
             "rows": report.rows(),
