@@ -33,6 +33,8 @@ _TRAIN = "#0072b2"
 _VALIDATION = "#d55e00"
 # Okabe and Ito's colours, the yellow left out: too pale for a line.
 _DISTINCT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#1b1b1b")
+# In the width of a comparison, at the size of its legend's letters.
+_LEGEND_CHARACTERS = 150
 _GRID_POINTS = 41
 _CURVE_POINTS = 400
 
@@ -187,25 +189,29 @@ def plot_comparison(report: ApproximationReport) -> Figure:
     Validation errors, smoothed as for the verdict, are drawn through, training errors dashed.
     """
     fits = report.approximations
-    columns = 1 + (len(fits) > 3) + (len(fits) > 12)
-    rows = math.ceil(len(fits) / columns)
-    figure = _figure(
-        9.5, 5.0 + 0.19 * rows, f"{report.title}: validation error (lines), training error (dashes)"
+    methods = {fit.method for fit in fits}
+    # What all labels begin with stands in the title instead.
+    method = f", {fits[0].method}" if len(methods) == 1 else ""
+    labels = [_legend_line(fit, fit is report.chosen, whole=len(methods) > 1) for fit in fits]
+    columns = max(
+        1, min(math.ceil(len(fits) / 3), _LEGEND_CHARACTERS // (max(map(len, labels)) + 8))
     )
+    rows = math.ceil(len(fits) / columns)
+    title = f"{report.title}{method}: validation error (lines), training error (dashes)"
+    figure = _figure(9.5, 5.0 + 0.19 * rows, title)
     axes = figure.subplots()
     colors = colormaps["viridis"](np.linspace(0, 0.92, len(fits)))
     if len(fits) <= len(_DISTINCT):
         colors = np.array([to_rgba(color) for color in _DISTINCT[: len(fits)]])
     chosen = report.chosen
-    for fit, color in zip(fits, colors, strict=True):
+    for fit, color, label in zip(fits, colors, labels, strict=True):
         first, smooth = smooth_curve(fit.history.validation)
-        label = f"{fit.label}: {format_error(fit.validation_error)}"
         axes.plot(
             np.arange(len(smooth)) + first,
             smooth,
             color=color,
             linewidth=3.0 if fit is chosen else 1.4,
-            label=f"{label} (chosen)" if fit is chosen else label,
+            label=label,
         )
         first, smooth = smooth_curve(fit.history.train)
         steps = np.arange(len(smooth)) + first
@@ -224,6 +230,14 @@ def plot_comparison(report: ApproximationReport) -> Figure:
         title_fontsize=8,
     )
     return figure
+
+
+def _legend_line(fit: Approximation, chosen: bool, *, whole: bool) -> str:
+    """A fit in the legend: its label, or what is compared alone, and its validation error."""
+    label = fit.label if whole or not fit.plan.compared else fit.plan.compared
+    diverged = fit.verdict.kind == "diverged"
+    error = "diverged" if diverged else format_error(fit.validation_error)
+    return f"{label}: {error}" + (" (chosen)" if chosen else "")
 
 
 def _heights(approximation: Approximation, inputs: npt.NDArray[np.float64]) -> Any:
@@ -322,5 +336,5 @@ def _tick_label(value: float, position: int | None = None) -> str:  # noqa: ARG0
 
 def _figure(width: float, height: float, title: str) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(textwrap.fill(title, int(10 * width)))
     return figure
