@@ -1,0 +1,1 @@
+"""Finding the errors of annotations by where a detector disagrees: `facesmith audit`."""
