@@ -102,7 +102,7 @@ def _write(arguments: argparse.Namespace, runs: list[dict[str, Any]]) -> dict[st
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--functions", nargs="*", choices=[task.name for task in FUNCTIONS])
     parser.add_argument("--noise", nargs="*", type=float, default=NOISES)
     parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS))
@@ -183,17 +183,17 @@ METHODS: dict[str, Fit] = {
     "gaussian-process": _gaussian_process,
     "mlp": _searched(
         lambda seed: MLPRegressor(
-            (64, 64), activation="tanh", solver="lbfgs", max_iter=500, random_state=seed
+            (64, 64), activation="tanh", solver="lbfgs", max_iter=400, random_state=seed
         ),
-        lambda _: {"alpha": [1e-6, 1e-3, 1e-1]},
+        lambda _: {"alpha": [1e-4, 1e-1]},
     ),
     "hist-gradient-boosting": _searched(
         lambda seed: HistGradientBoostingRegressor(max_iter=300, random_state=seed),
         lambda _: {"max_leaf_nodes": [7, 31], "min_samples_leaf": [5, 20]},
     ),
     "svr": _searched(
-        lambda _: SVR(max_iter=2_000_000),
-        lambda n: {"C": [1, 30, 1e3], "gamma": _gammas(n), "epsilon": [1e-3, 3e-2]},
+        lambda _: SVR(max_iter=300_000),
+        lambda n: {"C": [1, 30, 1e3], "gamma": _gammas(n), "epsilon": [1e-2]},
     ),
     "kernel-ridge": _searched(
         lambda _: KernelRidge(kernel="rbf"),
