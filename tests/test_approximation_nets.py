@@ -14,7 +14,8 @@ from facesmith.approximation.adam_checkpoint import load_checkpoint, save_checkp
 from facesmith.approximation.adam_nets import adam_function, build_net, train_adam_net
 from facesmith.approximation.adam_settings import AdamSettings, combinations
 from facesmith.approximation.dense_net import DenseNet, load_net
-from facesmith.approximation.experiment import ApproximationReport, approximate, plan_fits
+from facesmith.approximation.experiment import ApproximationReport, approximate
+from facesmith.approximation.plans import plan_fits
 from facesmith.approximation.plots import plot_curve, plot_surface
 from facesmith.approximation.points import Points, Split, split_points
 from facesmith.approximation.report_text import curve_lines, report_page, report_text

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,72 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.adam_checkpoint import AdamCheckpoint
-from facesmith.approximation.adam_settings import AdamSettings, combinations
+from facesmith.approximation.adam_settings import AdamSettings
 from facesmith.approximation.fitted import FittedFunction
+from facesmith.approximation.plans import METHODS as METHODS  # noqa: PLC0414 - others take it from here
+from facesmith.approximation.plans import Plan, plan_fits
 from facesmith.approximation.points import Split, monkey_saddle_split, split_points
+from facesmith.approximation.stories import story_of_adam, story_of_default
 from facesmith.approximation.tables import read_table
 from facesmith.approximation.verdict import History, Verdict, judge, smooth_curve
 
 Float64Array = npt.NDArray[np.float64]
 
 MONKEY_SADDLE_TITLE = "Monkey saddle"
-METHODS = ("linear", "tanh-adam", "default")
-ADAM_METHODS = ("linear", "tanh-adam")
 
 # Called with the label of a fit and the part of it that is done, in [0, 1].
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One fit that is to be done.
-
-    Attributes:
-        method: "linear", "tanh-adam" or "default".
-        compared: What tells it from the other fits of this method, as "batch-size=1 depth=2";
-            empty where nothing is compared.
-        adam: How it is trained; None for the default method.
-    """
-
-    method: str
-    compared: str = ""
-    adam: AdamSettings | None = None
-
-    @property
-    def label(self) -> str:
-        """What the fit is called in tables."""
-        return f"{self.method} {self.compared}".rstrip()
-
-
-def plan_fits(
-    methods: Sequence[str],
-    adam: AdamSettings | None = None,
-    compare: Mapping[str, Sequence[float]] | None = None,
-) -> tuple[Plan, ...]:
-    """The fits that methods and settings to compare ask for, in this order.
-
-    Args:
-        methods: Among "linear", "tanh-adam" and "default".
-        adam: How the first two are trained; the exercise's way if left out.
-        compare: For names among "batch-size", "learning-rate", "depth" and "units" the values to
-            compare; each of the first two methods is trained with every combination.
-
-    Raises:
-        ValueError: If a method, a name or a value is out of its bounds, there are more than 24
-            combinations, or what is compared changes nothing in a method.
-    """
-    plans = []
-    for method in methods:
-        if method not in METHODS:
-            raise ValueError(f"`methods` must be among {', '.join(METHODS)}; got {method!r}.")
-        if method == "default":
-            plans.append(Plan(method))
-            continue
-        if method == "linear" and "depth" in (compare or {}):
-            raise ValueError("The linear net has no tanh layers: its depth cannot be compared.")
-        for compared, settings in combinations(adam or AdamSettings(), compare or {}):
-            plans.append(Plan(method, compared, settings))
-    return tuple(plans)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,16 +154,6 @@ class ApproximationReport:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def format_error(value: float) -> str:
-    """An error for people: one decimal from 100 on, else three significant digits.
-
-    Example:
-        >>> format_error(855.9234), format_error(10011.3), format_error(0.037193)
-        ('855.9', '10,011.3', '0.0372')
-    """
-    return f"{value:,.1f}" if 100 <= value < 1e7 else f"{value:.3g}"
 
 
 def run_monkey_saddle(
@@ -379,7 +316,7 @@ def _fit_default(
         output_names=(split.target_name,) if split.target_name else (),
     )
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
-    story = _story_of_default(approximator, split)
+    story = story_of_default(approximator, split)
     return _measure(plan, split, function, function.n_parameters, history, seconds, story)
 
 
@@ -399,69 +336,9 @@ def _train_adam(
     n_parameters = sum(array.size for array in end.parameters)
     function = adam_function(end, split)
     history = end.history
-    story = _story_of_adam(end, n_parameters, len(split.train))
+    story = story_of_adam(end, n_parameters, len(split.train))
     fit = _measure(plan, split, function, n_parameters, history, end.seconds, story)
     return replace(fit, checkpoint=end)
-
-
-def _story_of_default(approximator: Any, split: Split) -> str:
-    """What the search tried, what it kept, why, and how surely."""
-    tried = approximator.tried_
-    counts = sorted(Counter(each.hidden_layer_sizes for each in tried).items())
-    listing = ", ".join(
-        f"{_net_name(hidden)} ({count} starts)" if count > 1 else _net_name(hidden)
-        for hidden, count in counts
-    )
-    kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
-    story = f"Tried {len(tried)} fits: {listing}."
-    if len(kept) == 1:
-        story += f" Kept {_net_name(kept[0].hidden_layer_sizes)}"
-    elif kept:
-        parts = ", ".join(
-            f"{_net_name(each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
-        )
-        story += f" Kept {len(kept)} and averages them: {parts}"
-    if kept:
-        story += f", for the greatest log evidence, {kept[0].score:.4g} a row"
-        others = [each.score for each in tried if each.weight == 0]
-        story += f"; the best of the others has {max(others):.4g}." if others else "."
-    leader = max(kept or tried, key=lambda each: each.weight)
-    sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
-    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
-    story += (
-        f" The {len(split.train):,} training rows determine "
-        f"{approximator.n_effective_parameters_:.0f} of the {n_parameters:,} parameters of the net "
-        f"that weighs most; estimated noise of {split.target_name or 'the target'}: "
-        f"{format_error(approximator.noise_std_)}."
-    )
-    predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
-    inside = np.abs(predictions - split.test.targets[:, None]) <= 1.96 * deviations
-    story += f" Its 95 % intervals hold {int(inside.sum()):,} of {inside.size:,} test rows."
-    return story
-
-
-def _net_name(hidden: tuple[int, ...]) -> str:
-    """A net by its hidden layers.
-
-    Example:
-        >>> _net_name(()), _net_name((20,)), _net_name((8, 8))
-        ('a plane', '20 units', '8-8 units')
-    """
-    return f"{'-'.join(map(str, hidden))} units" if hidden else "a plane"
-
-
-def _story_of_adam(end: AdamCheckpoint, n_parameters: int, n_rows: int) -> str:
-    settings = end.settings
-    layers = "no tanh" if end.method == "linear" else f"{settings.depth} tanh layer"
-    layers += "s" if end.method != "linear" and settings.depth != 1 else ""
-    story = (
-        f"Tried one training: Adam {settings.learning_rate:g}, batches of {settings.batch_size}, "
-        f"{settings.epochs:,} epochs, {settings.units} units a layer, {layers}; kept the weights "
-        "of the last epoch, as the exercise does."
-    )
-    if n_parameters > n_rows:
-        story += f" {n_parameters:,} parameters for {n_rows:,} training rows: it can follow noise."
-    return story
 
 
 def _measure(

@@ -19,11 +19,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
-from facesmith.approximation.experiment import (
-    Approximation,
-    ApproximationReport,
-    format_error,
-)
+from facesmith.approximation.experiment import Approximation, ApproximationReport
+from facesmith.approximation.stories import format_error
 from facesmith.approximation.verdict import smooth_curve
 
 # Distinguishable with any colour vision, and in grey.

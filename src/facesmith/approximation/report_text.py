@@ -6,7 +6,8 @@ import math
 import textwrap
 from collections.abc import Sequence
 
-from facesmith.approximation.experiment import Approximation, ApproximationReport, format_error
+from facesmith.approximation.experiment import Approximation, ApproximationReport
+from facesmith.approximation.stories import format_error
 
 _LINE_WIDTH = 100  # characters
 # Validation rows; of fewer, a single odd one bends the curve.

@@ -197,9 +197,9 @@ def _fit(
     from facesmith.approximation.adam_settings import AdamSettings  # noqa: PLC0415
     from facesmith.approximation.experiment import (  # noqa: PLC0415
         approximate_table,
-        plan_fits,
         run_monkey_saddle,
     )
+    from facesmith.approximation.plans import plan_fits  # noqa: PLC0415
 
     adam = AdamSettings(**config["adam"])
     labels = tuple(p.label for p in plan_fits(config["methods"], adam, config["compare"]))
