@@ -35,7 +35,7 @@ from threadpoolctl import threadpool_limits
 from about import ROOT, about
 from approximation_tasks import FUNCTIONS, N_TEST, Table, draw
 from facesmith import FunctionApproximator
-from facesmith.approximation.adam_nets import train_adam_net
+from facesmith.approximation.adam_nets import adam_function, train_adam_net
 from facesmith.approximation.points import Points, Split
 
 THREADS = 1  # of every method
@@ -174,8 +174,8 @@ def _exercise_recipe(table: Table, seed: int) -> tuple[np.ndarray, None]:
         input_names=tuple(f"x{number}" for number in range(table.x.shape[1])),
         target_name="y",
     )
-    net, _, _ = train_adam_net("tanh-adam", split, seed=seed)
-    return net(table.x_test), None
+    end = train_adam_net("tanh-adam", split, seed=seed)
+    return adam_function(end, split).predict(table.x_test)[:, 0], None
 
 
 METHODS: dict[str, Fit] = {
@@ -183,7 +183,11 @@ METHODS: dict[str, Fit] = {
     "gaussian-process": _gaussian_process,
     "mlp": _searched(
         lambda seed: MLPRegressor(
-            (64, 64), activation="tanh", solver="lbfgs", max_iter=400, random_state=seed
+            hidden_layer_sizes=(64, 64),
+            activation="tanh",
+            solver="lbfgs",
+            max_iter=400,
+            random_state=seed,
         ),
         lambda _: {"alpha": [1e-4, 1e-1]},
     ),

@@ -218,6 +218,7 @@ def test_a_large_table_says_so_and_is_fitted_to_all_rows(monkeypatch):
     inputs, targets = rows(1000, noise=0.3)
     with pytest.warns(LargeTableWarning, match="1,000 different rows"):
         large = FunctionApproximator(n_starts=4).fit(inputs, targets)
+    assert sum(tried.weight for tried in large.tried_) == pytest.approx(1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         part = clone(large).fit(inputs[:100], targets[:100])
@@ -234,6 +235,14 @@ def test_what_was_tried_is_told():
     assert all(isinstance(tried, Tried) and tried.n_iter > 0 for tried in model.tried_)
     weights = [member.weight for member in model.function_.members]
     assert weights == sorted((t.weight for t in model.tried_ if t.weight > 0), reverse=True)
+
+
+def test_more_inputs_than_rows_can_be_fitted():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(40, 300))
+    model = FunctionApproximator(n_starts=4).fit(inputs, inputs[:, 0])
+    assert [tried.hidden_layer_sizes for tried in model.tried_] == [()]
+    assert np.corrcoef(model.predict(inputs), inputs[:, 0])[0, 1] > 0.9
 
 
 def test_more_parameters_than_can_be_fitted_are_refused():

@@ -205,8 +205,13 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             search = Search(sample_rows(rows, rng), settings, rng, progress)
             found = search.run()
             if search.rows is not rows:
-                found = refine(found, rows, settings)
-            chosen.append(found)
+                refined = refine(found, rows, settings)
+                found = [
+                    (fit, weight) for (fit, _), (_, weight) in zip(found, refined, strict=False)
+                ]
+            else:
+                refined = found
+            chosen.append(refined)
             tried += search.tried(output, found)
 
         self.function_ = FittedFunction(

@@ -22,7 +22,7 @@ Float64Array = npt.NDArray[np.float64]
 # One and two hidden layers, each ladder climbed as long as the evidence rises. Two layers follow a
 # function without noise further with as many parameters; one layer is safer with noise.
 _LADDERS = (((5,), (10,), (20,), (40,), (80,), (120,)), ((8, 8), (12, 12), (16, 16), (24, 24)))
-_FIRST_SIZES = ((8, 8), (20,), (10,), (5,))
+_FIRST_SIZES: tuple[tuple[int, ...], ...] = ((8, 8), (20,), (10,), (5,))
 # Initial ratio of the precisions and steepness of the first layer, besides the random numbers:
 # 1e-3 follows the targets at first and suits noise-free ones; from 1 the fit starts out smooth and
 # suits noisy ones; a steep first layer suits functions that wiggle.
@@ -140,10 +140,15 @@ class Search:
         self._done = 0.0
         self._budget = self._work()
         settings = self.settings
-        for number in range(settings.n_starts):
-            self._start(number)
-        if settings.sizes is None and self._fits_in(()):
-            self._start_plane()
+        first = _FIRST_SIZES if settings.sizes is None else (settings.sizes,)
+        if settings.sizes is None:
+            first = tuple(hidden for hidden in first if self._fits_in(hidden))
+        for number in range(settings.n_starts if first else 0):
+            ratio, steepness = _VARIATIONS[number // len(first) % len(_VARIATIONS)]
+            self._add(first[number % len(first)], ratio, steepness)
+        if settings.sizes is None:
+            # A plane: beside it no net is chosen that only follows noise.
+            self._add((), 1.0, 1.0)
         self._advance(self.fits, _TRIAL_ITERATIONS)
         semifinalists = self._best(self.fits, _N_SEMIFINALISTS)
         self._advance(semifinalists, _SEMIFINAL_ITERATIONS)
@@ -177,20 +182,6 @@ class Search:
             )
             for fit in self.fits
         ]
-
-    def _start(self, number: int) -> None:
-        sizes = self.settings.sizes
-        if sizes is None:
-            possible: list[tuple[int, ...]] = [h for h in _FIRST_SIZES if self._fits_in(h)]
-            possible = possible or [()]
-            sizes = possible[number % len(possible)]
-            number //= len(possible)
-        ratio, steepness = _VARIATIONS[number % len(_VARIATIONS)]
-        self._add(sizes, ratio, steepness)
-
-    def _start_plane(self) -> None:
-        """Beside it no net is chosen that only follows noise."""
-        self._add((), 1.0, 1.0)
 
     def _add(self, hidden: tuple[int, ...], ratio: float, steepness: float) -> SecondOrderFit:
         network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
