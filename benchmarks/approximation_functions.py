@@ -52,7 +52,8 @@ Fit = Callable[[Table, int], tuple[np.ndarray, np.ndarray | None]]
 
 def main() -> None:
     arguments = _arguments()
-    runs = []
+    runs: list[dict[str, Any]] = []
+    made = about(("numpy", "scipy", "scikit-learn", "torch"), threads=THREADS)
     with threadpool_limits(limits=THREADS):
         _warm_up()
         for task in FUNCTIONS:
@@ -77,13 +78,15 @@ def main() -> None:
                             file=sys.stderr,
                             flush=True,
                         )
-            _write(arguments, runs)  # after each function: it is a long way to the end
-    _print(_write(arguments, runs)["summary"])
+            _write(arguments, made, runs)  # after each function: it is a long way to the end
+    _print(_write(arguments, made, runs)["summary"])
 
 
-def _write(arguments: argparse.Namespace, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def _write(
+    arguments: argparse.Namespace, made: dict[str, Any], runs: list[dict[str, Any]]
+) -> dict[str, Any]:
     result = {
-        "about": about(("numpy", "scipy", "scikit-learn", "torch"), threads=THREADS),
+        "about": made,
         "protocol": {
             "rmse": f"against the function without noise on {N_TEST} other rows, in standard "
             "deviations of the function",

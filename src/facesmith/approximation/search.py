@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from facesmith.approximation.second_order import SecondOrderFit
 from facesmith.approximation.tanh_network import TanhNetwork
@@ -137,6 +137,7 @@ class Search:
 
     def run(self) -> list[tuple[SecondOrderFit, float]]:
         """The chosen nets, best first, with their parts in the function, which sum to 1."""
+        self._threads = ThreadpoolController()  # once: it reads through all loaded libraries
         self._done = 0.0
         self._budget = self._work()
         settings = self.settings
@@ -257,7 +258,7 @@ class Search:
                 affordable = fit.n_iterations + int(self._left() / cost)
                 n_iter = min(n_iter, max(affordable, _SEMIFINAL_ITERATIONS))
             threads = 1 if fit.network.n_parameters < _PARAMETERS_FOR_THREADS else None
-            with threadpool_limits(limits=threads, user_api="blas"):
+            with self._threads.limit(limits=threads, user_api="blas"):
                 fit.advance(n_iter, self.settings.tol, partial(self._count, cost))
 
     def _best(self, fits: Sequence[SecondOrderFit], n_most: int) -> list[SecondOrderFit]:

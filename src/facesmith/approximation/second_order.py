@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 from facesmith.approximation.tanh_network import TanhNetwork
 
@@ -174,7 +174,7 @@ class SecondOrderFit:
         factor, failed = dpotrf(self._curvature(self._ridge()), overwrite_a=True)
         if failed:
             return np.zeros((len(self.parameters), 0))
-        inverse, _ = dtrtri(np.triu(factor))
+        inverse, _ = dtrtri(factor)
         return np.asarray(self._noise_variance**0.5 * inverse)
 
     def _linearise(self) -> None:
@@ -307,9 +307,9 @@ class SecondOrderFit:
             self.log_evidence.append(self.final_log_evidence)
             return
         log_determinant = 2.0 * float(np.log(factor.diagonal()).sum())
-        inverse, _ = dpotri(factor, overwrite_c=True)
+        root, _ = dtrtri(factor, overwrite_c=True)  # root @ root.T is the inverse
         n_groups = len(ratios)
-        traces = np.bincount(self._groups, inverse.diagonal(), n_groups)
+        traces = np.bincount(self._groups, np.einsum("ij,ij->i", root, root), n_groups)
         effective = np.maximum(self._group_sizes - ratios * traces, 1e-6)
         self._effective = min(float(effective.sum()), n_rows - 1e-3)
         squared_weights = np.bincount(self._groups, self.parameters**2, n_groups)
