@@ -66,7 +66,7 @@ def misses_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
     if not shown:
         subtitle = f"None of {failures.n_faces:,} faces was missed."
     cells = [Cell(m.photo, m.box, m.found.boxes, (m.photo.name, _miss_line(m))) for m in shown]
-    return _sheet(f"Missed faces: {failures.name}", subtitle, cells)
+    return cells_sheet(f"Missed faces: {failures.name}", subtitle, cells)
 
 
 def false_boxes_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
@@ -88,7 +88,7 @@ def false_boxes_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
     if not shown:
         subtitle = f"None of {failures.n_boxes:,} boxes is false."
     cells = [Cell(b.photo, b.box, b.photo.boxes, (b.photo.name, _false_line(b))) for b in shown]
-    return _sheet(f"False boxes: {failures.name}", subtitle, cells)
+    return cells_sheet(f"False boxes: {failures.name}", subtitle, cells)
 
 
 def write_sheet(path: str | Path, sheet: Image.Image) -> None:
@@ -143,7 +143,20 @@ def _start(centre: float, side: float, length: int) -> float:
     return min(max(float(centre) - side / 2, 0.0), length - side)
 
 
-def _sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image:
+def cells_sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image:
+    """Draw cells in rows below a headline.
+
+    Args:
+        title: The headline; cut to the width of the sheet.
+        subtitle: The line below it.
+        cells: What to show, in reading order.
+
+    Returns:
+        The picture, RGB; only the headline if there is no cell.
+
+    Raises:
+        ImageError: If a photo cannot be read.
+    """
     n_rows = -(-len(cells) // _COLUMNS)
     row = CELL + _TEXT_ROOM + _GAP
     width = 2 * MARGIN + _COLUMNS * (CELL + _GAP) - _GAP

@@ -1,0 +1,253 @@
+"""`facesmith mine`: what a detector takes for faces where there are none, for the next training."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facesmith.cli.numbers import FiniteRange
+
+if TYPE_CHECKING:
+    from facesmith.annotations import AnnotatedPhoto
+    from facesmith.mining import MinedBox, Mining
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=_FOLDER,
+    help="Folder of photos without any human face; may be repeated.",
+)
+@click.option(
+    "--annotations",
+    type=click.Path(exists=True, path_type=Path),
+    help="Annotated photos, in any format that `facesmith train` reads: their background is "
+    "searched.",
+)
+@click.option("--images", type=_FOLDER, help="Folder of the annotated photos.")
+@click.option(
+    "--model",
+    metavar="FILE_OR_RUN",
+    type=click.Path(exists=True, path_type=Path),
+    help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="JSON file to write; a contact sheet of the same name ending in .png goes beside it.",
+)
+@click.option(
+    "--add-to",
+    type=_FILE,
+    help="An earlier mining: its boxes go into --out too; may be --out itself.",
+)
+@click.option(
+    "--min-score",
+    type=FiniteRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Keep false boxes from this score on.",
+)
+@click.option(
+    "--max-background-score",
+    type=FiniteRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="In annotated photos leave out boxes with a higher score: many of these are faces that "
+    "have no box.",
+)
+@click.option(
+    "--max-overlap",
+    type=FiniteRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Background is what overlaps no annotated box by more than this.",
+)
+@click.option(
+    "--show",
+    "n_shown",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="How many boxes the contact sheet shows at most.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="CPU threads of each process's detector.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
+    "for many]",
+)
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@click.option("--quiet", is_flag=True, help="No counts and no progress bar; errors remain.")
+def mine(
+    negatives: tuple[Path, ...],
+    annotations: Path | None,
+    images: Path | None,
+    model: Path | None,
+    out: Path,
+    add_to: Path | None,
+    min_score: float,
+    max_background_score: float,
+    max_overlap: float,
+    n_shown: int,
+    threads: int,
+    workers: int | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Find what a detector takes for faces where there are none.
+
+    The false boxes in photos without faces, and in the background of annotated ones, are written
+    to a file from which `facesmith train --mined FILE` learns more often. Look at the contact
+    sheet first: a real face on it means a photo that is not without faces.
+
+    \b
+    Example:
+      facesmith mine --negatives pets --model runs/detector --out mined.json
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.evaluation.failure_sheet import write_sheet  # noqa: PLC0415 - see `cli`
+    from facesmith.mining import MiningConfig, merge_mined, read_mined, write_mined  # noqa: PLC0415
+    from facesmith.mining import mine as search  # noqa: PLC0415
+    from facesmith.mining.sheet import mined_sheet  # noqa: PLC0415
+    from facesmith.workers import default_workers  # noqa: PLC0415
+
+    sheet_path = _check_paths(negatives, annotations, images, out, add_to, force)
+    older = read_mined(add_to) if add_to is not None else ()
+    photos = _read_photos(negatives, annotations, images)
+    with _progress_bar(len(photos), quiet) as step:
+        found = search(
+            photos,
+            model,
+            MiningConfig(min_score, max_background_score, max_overlap),
+            workers=workers or default_workers(len(photos)),
+            threads=threads,
+            progress=step,
+        )
+    for problem in found.problems:
+        click.echo(f"Left out: {problem}", err=True)
+    merged = merge_mined(found.boxes, older)
+    write_mined(out, merged)
+    name = "the weights that come along" if model is None else model.as_posix()
+    write_sheet(sheet_path, mined_sheet(found, name, n_shown))
+    if as_json:
+        click.echo(json.dumps(_counts(found, merged)))
+    elif not quiet:
+        _print(found, min_score, max_background_score)
+        if older:
+            click.echo(f"together    {len(merged):,} boxes, with the {len(older):,} of {add_to}")
+        click.echo(f"written     {out}, {sheet_path}")
+
+
+def _check_paths(
+    negatives: tuple[Path, ...],
+    annotations: Path | None,
+    images: Path | None,
+    out: Path,
+    add_to: Path | None,
+    force: bool,
+) -> Path:
+    """The path of the contact sheet, if the command line makes sense."""
+    if (annotations is None) != (images is None):
+        raise click.UsageError("--annotations and --images go together.")
+    if annotations is None and not negatives:
+        raise click.UsageError(
+            "Nothing to search: pass --negatives DIR, or --annotations FILE with --images DIR."
+        )
+    sheet_path = out.with_suffix(".png")
+    if sheet_path == out:
+        raise click.UsageError(f"--out is the JSON file, {out} would be its contact sheet.")
+    in_place = add_to is not None and add_to.resolve() == out.resolve()
+    for path in (out, sheet_path):
+        if path.exists() and not (force or in_place):
+            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+    return sheet_path
+
+
+def _read_photos(
+    negatives: tuple[Path, ...], annotations: Path | None, images: Path | None
+) -> list[AnnotatedPhoto]:
+    """All photos; what cannot be used is named on standard error."""
+    from facesmith.annotations import load_annotations, load_face_free  # noqa: PLC0415 - see `cli`
+
+    parts = []
+    if annotations is not None and images is not None:
+        parts.append(load_annotations(annotations, images))
+    if negatives:
+        parts.append(load_face_free(negatives))
+    for part in parts:
+        for problem in part.problems:
+            click.echo(f"Left out: {problem}", err=True)
+    return [photo for part in parts for photo in part.photos]
+
+
+@contextmanager
+def _progress_bar(n_photos: int, quiet: bool) -> Iterator[Callable[[], object]]:
+    if quiet or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with click.progressbar(length=n_photos, label="Photos", file=sys.stderr) as bar:
+        yield lambda: bar.update(1)
+
+
+def _counts(found: Mining, merged: tuple[MinedBox, ...]) -> dict[str, Any]:
+    from facesmith.mining.boxes import KINDS  # noqa: PLC0415 - see `cli`
+
+    return {
+        "photos": {kind: found.n_photos(kind) for kind in KINDS},
+        "boxes": {kind: len(found.of_kind(kind)) for kind in KINDS},
+        "likely_faces_left_out": len(found.likely_faces),
+        "incomplete_photos_left_out": len(found.incomplete),
+        "unreadable_photos_left_out": len(found.problems),
+        "boxes_written": len(merged),
+    }
+
+
+def _print(found: Mining, min_score: float, max_background_score: float) -> None:
+    from facesmith.mining.boxes import KINDS  # noqa: PLC0415 - see `cli`
+
+    for kind in KINDS:
+        n_photos, boxes = found.n_photos(kind), found.of_kind(kind)
+        if n_photos:
+            with_boxes = len({box.file for box in boxes})
+            click.echo(
+                f"{kind:<10}  {len(boxes):,} false {_word(len(boxes), 'box', 'boxes')} with a "
+                f"score of at least {min_score:.2f}, in {with_boxes:,} of {n_photos:,} "
+                f"{_word(n_photos, 'photo', 'photos')}"
+            )
+    if found.likely_faces:
+        n = len(found.likely_faces)
+        click.echo(
+            f"left out    {n:,} {_word(n, 'box', 'boxes')} above {max_background_score:.2f} in the "
+            "background: likely faces without a box. `facesmith audit` shows them"
+        )
+    if found.incomplete:
+        n = len(found.incomplete)
+        click.echo(
+            f"left out    {n:,} {_word(n, 'photo', 'photos')} of which a box could not be used: a "
+            "face may be anywhere there"
+        )
+
+
+def _word(n: int, one: str, many: str) -> str:
+    return one if n == 1 else many
