@@ -23,14 +23,15 @@ def export_spot_detector(path: Path) -> Path:
     from torch.nn import functional  # noqa: PLC0415
 
     from facesmith.detector import Calibration  # noqa: PLC0415
-    from facesmith.training.detector import export_proposals  # noqa: PLC0415
+    from facesmith.networks.detector import STRIDES  # noqa: PLC0415
+    from facesmith.training.detector_export import export_proposals  # noqa: PLC0415
 
     class Spots(nn.Module):
         def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
             grey = images.mean(dim=1, keepdim=True)
             maps = []
-            for stride in (8, 16, 32):
-                cells = functional.avg_pool2d(grey, stride)
+            for stride in STRIDES:
+                cells = functional.avg_pool2d(grey, stride, ceil_mode=True)
                 # 4 for white; below -4 from a mean of 0.8 on; the coarser cells never fire.
                 logits = 40 * (cells - 0.9) if stride == 8 else cells - 20
                 maps.append(torch.cat([logits, *[cells * 0] * 4], dim=1))

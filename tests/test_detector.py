@@ -39,7 +39,7 @@ def untrained_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch  # noqa: PLC0415 - heavy
 
     from facesmith.networks.detector import DetectorNet  # noqa: PLC0415
-    from facesmith.training.detector import export_proposals  # noqa: PLC0415
+    from facesmith.training.detector_export import export_proposals  # noqa: PLC0415
 
     torch.manual_seed(3)
     path = tmp_path_factory.mktemp("untrained") / "detector.onnx"
@@ -120,9 +120,9 @@ def test_the_stored_threshold_is_the_default(untrained: Detector) -> None:
     ("size", "min_face", "expected"),
     [
         ((640, 480), None, 1),
-        ((1280, 20), None, 1),
-        ((2560, 100), None, 0.5),  # 1280 pixels are the most that is looked at along a side
-        ((100, 5120), None, 0.25),
+        ((800, 20), None, 1),
+        ((1600, 100), None, 0.5),  # 800 pixels are the most that is looked at along a side
+        ((100, 3200), None, 0.25),
         ((640, 480), 10, 1),
         ((640, 480), 40, 0.25),
         ((5120, 100), 10, 1),
@@ -272,14 +272,14 @@ def test_logit_and_sigmoid_are_inverse_and_finite() -> None:
 @pytest.mark.parametrize(
     ("width", "height", "scales"),
     [
-        (100, 210, [1.0]),
-        (300, 211, [1.0, 0.5]),
-        (640, 480, [1.0, 0.5, 0.25]),
-        (1280, 720, [1.0, 0.5, 0.25]),
-        (2560, 400, [0.5]),  # the scale at which 1/128 of the longer side is 10 pixels
+        (100, 240, [1.0]),
+        (300, 241, [1.0, 1 / 3]),
+        (640, 480, [1.0, 1 / 3]),
+        (400, 800, [1.0, 1 / 3, 1 / 9]),  # 267 at a third of the scale
+        (1600, 400, [0.5]),  # the scale at which 1/80 of the longer side is 10 pixels
     ],
 )
-def test_tall_photos_are_looked_at_in_halves_too(
+def test_tall_photos_are_looked_at_in_thirds_too(
     spot_weights: Path,
     monkeypatch: pytest.MonkeyPatch,
     width: int,
@@ -289,34 +289,37 @@ def test_tall_photos_are_looked_at_in_halves_too(
     asked: list[float] = []
 
     def propose(
-        self: Detector, image: np.ndarray, scale: float, least: float
+        self: Detector, pixels: np.ndarray, scale_xy: np.ndarray, least: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        del self, image, least
-        asked.append(scale)
+        del self, least
+        assert pixels.shape[0] == pytest.approx(height * scale_xy[1], abs=1)
+        assert pixels.shape[1] == pytest.approx(width * scale_xy[0], abs=1)
+        asked.append(float(scale_xy[0]))
         return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 
     monkeypatch.setattr(Detector, "_propose", propose)
     assert len(load_detector(spot_weights)(np.zeros((height, width, 3), np.uint8))) == 0
-    assert asked == scales
+    assert asked == pytest.approx(scales)
 
 
 def test_large_faces_come_from_the_coarser_look_and_small_ones_from_the_finer(
     spot_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of each look the boxes, 10 pixels wide and far apart, with heights around its limits."""
-    heights = {1.0: (50, 209, 211), 0.5: (104, 106, 300)}
+    heights = {1: (50, 239, 241), 3: (119, 121, 400)}
 
     def propose(
-        self: Detector, image: np.ndarray, scale: float, least: float
+        self: Detector, pixels: np.ndarray, scale_xy: np.ndarray, least: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        del self, image, least
-        x = 20.0 * np.arange(3) + 100 * scale
-        high = np.array(heights[scale])
+        del self, pixels, least
+        step = round(1 / float(scale_xy[1]))
+        x = 20.0 * np.arange(3) + 100 * step
+        high = np.array(heights[step])
         return np.stack([x, x * 0, x + 10, high], axis=1).astype(np.float32), np.ones(3, np.float32)
 
     monkeypatch.setattr(Detector, "_propose", propose)
     faces = load_detector(spot_weights)(np.zeros((400, 400, 3), np.uint8))
-    assert sorted(faces.boxes[:, 3].tolist()) == [50, 106, 209, 300]
+    assert sorted(faces.boxes[:, 3].tolist()) == [50, 121, 239, 400]
 
 
 needs_weights = pytest.mark.skipif(

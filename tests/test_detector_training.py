@@ -105,7 +105,7 @@ def test_crop_of_odd_photos(shape):
 def test_cells_and_boxes_agree():
     """Raw outputs of 0 stand for a square of `BOX_UNIT` strides about the cell's centre."""
     centres, strides = cell_centres((64, 32))
-    assert len(centres) == 8 * 4 + 4 * 2 + 2 * 1
+    assert len(centres) == 8 * 4 + 4 * 2 + 2 * 1 + 1  # half a cell at stride 64 is one
     boxes = decode_boxes(torch.zeros(len(centres), 4), centres, strides).numpy()
     assert boxes[0].tolist() == [
         4 - 4 * BOX_UNIT,
@@ -114,11 +114,12 @@ def test_cells_and_boxes_agree():
         4 + 4 * BOX_UNIT,
     ]
     assert boxes[1, 0] - boxes[0, 0] == 8  # the next cell lies to the right
-    assert np.allclose(boxes[-1], [48 - 64, 16 - 64, 48 + 64, 16 + 64])
+    assert np.allclose(boxes[-1], [32 - 128, 32 - 128, 32 + 128, 32 + 128])
 
 
 def test_maps_flatten_in_the_order_of_the_cells():
-    maps = [torch.zeros(1, 5, 4, 8), torch.zeros(1, 5, 2, 4), torch.zeros(1, 5, 1, 2)]
+    shapes = [(1, 5, 4, 8), (1, 5, 2, 4), (1, 5, 1, 2), (1, 5, 1, 1)]
+    maps = [torch.zeros(shape) for shape in shapes]
     maps[1][0, 0, 1, 2] = 7.0
     logits, _ = flatten_maps(maps)
     centres, strides = cell_centres((64, 32))
@@ -129,7 +130,8 @@ def test_maps_flatten_in_the_order_of_the_cells():
 
 def test_network_shapes():
     maps = DetectorNet().eval()(torch.zeros(2, 3, 64, 96))
-    assert [tuple(m.shape) for m in maps] == [(2, 5, 8, 12), (2, 5, 4, 6), (2, 5, 2, 3)]
+    shapes = [(2, 5, 8, 12), (2, 5, 4, 6), (2, 5, 2, 3), (2, 5, 1, 2)]  # 1.5 cells are 2
+    assert [tuple(m.shape) for m in maps] == shapes
 
 
 def test_pairwise_iou_is_box_iou():

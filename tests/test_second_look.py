@@ -99,7 +99,7 @@ def test_mirrored_patches_mirror_their_shifts():
     images = np.zeros((8, 64, 64, 3), np.uint8)
     images[:, :, :32] = 200  # the left half is bright
     shifts = np.tile(np.float32([0.1, 0.05, 0.0, -0.1]), (8, 1))
-    rows = LookedAt(images, np.ones(8, np.float32), shifts)
+    rows = LookedAt(images, np.ones(8, np.float32), shifts, np.arange(8) // 4)
     plain = replace(SecondLookConfig(), batch_size=8)
     plain = replace(
         plain,
@@ -107,7 +107,7 @@ def test_mirrored_patches_mirror_their_shifts():
             plain.augmentation, cutout=0.0, brightness=0.0, contrast=0.0, colour=0.0, grey=0.0
         ),
     )
-    task = SecondLookTask(rows, rows, plain)
+    task = SecondLookTask(rows, rows, plain, ["press", None])
     seen = set()
     for epoch in range(4):
         pixels, labels, found = task.batch(epoch, 0)

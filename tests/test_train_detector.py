@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from facesmith.boxes import box_iou  # noqa: E402
 from facesmith.cli import main  # noqa: E402
 from facesmith.detector import load_detector  # noqa: E402
 from facesmith.errors import TrainingError  # noqa: E402
+from facesmith.evaluation.operating_point import Target  # noqa: E402
 from facesmith.images import read_image  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
@@ -70,7 +72,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config(epochs: int = 3) -> DetectorConfig:
     proposals = ProposalConfig(
-        network=DetectorNetConfig(stem=8, widths=(8, 12, 16, 16), depths=(0, 0, 0)),
+        network=DetectorNetConfig((8, 8, 12, 16, 16), (0, 0, 0, 0, 0), (8, 8, 8, 8)),
         crops=CropConfig(side=64, smallest_face=16, largest_face=50),
         batch_size=8,
         held_out=0.2,
@@ -186,7 +188,7 @@ def test_too_few_photos_are_named(photos: Path, tmp_path: Path) -> None:
 def test_a_short_training_finds_drawn_faces(photos: Path, tmp_path: Path) -> None:
     """The best box of six of ten held-out photos lies on the face: far above chance."""
     settings = config(epochs=120)
-    net = DetectorNetConfig(stem=8, widths=(16, 24, 32, 32), depths=(1, 1, 1))
+    net = DetectorNetConfig((16, 24, 32, 32, 32), (0, 1, 1, 0, 0), (16, 16, 16, 16))
     settings = replace(settings, proposals=replace(settings.proposals, network=net))
     train(photos, tmp_path / "run", settings)
     everything = [
@@ -200,6 +202,38 @@ def test_a_short_training_finds_drawn_faces(photos: Path, tmp_path: Path) -> Non
         faces = detector(read_image(photo.path), min_score=0.05)
         hits += len(faces) > 0 and box_iou(faces.boxes[:1], photo.boxes)[0, 0] >= 0.4
     assert hits >= 0.6 * len(held_out)
+
+
+def test_the_quick_recipe_is_the_whole_one_with_less_of_everything() -> None:
+    whole, quick = DetectorConfig(), DetectorConfig.quick()
+    assert quick.proposals.loop.epochs <= 0.4 * whole.proposals.loop.epochs
+    assert quick.second_look.loop.epochs <= 0.4 * whole.second_look.loop.epochs
+    assert quick.proposals.network == whole.proposals.network
+    assert quick.proposals.crops == whole.proposals.crops
+
+
+def test_quick_is_for_detectors(tmp_path: Path) -> None:
+    (tmp_path / "patches.npz").write_bytes(b"")
+    words = ["train", str(tmp_path / "patches.npz"), "--out", str(tmp_path / "run"), "--quick"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "--quick goes with annotated photos" in result.output
+
+
+@pytest.mark.slow
+def test_a_target_is_stored_and_a_finished_run_takes_another(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed[0], run)
+    metrics = train(photos, run, config(), resume=True, target=Target("false_per_photo", 5.0))
+    point = metrics["operating_point"]
+    detector = load_detector(run)
+    assert detector.min_score == point["threshold"]
+    assert detector.metadata["operating_point"] == point
+    assert point["reached"] <= 5.0
+    train(photos, run, config(), resume=True)
+    assert weights(run) == weights(undisturbed[0])
 
 
 def test_the_command_asks_for_the_folder_of_the_photos(photos: Path, tmp_path: Path) -> None:

@@ -28,13 +28,10 @@ NMS_IOU = (
     0.4  # two real faces seldom overlap more than this, two boxes of one face nearly always do
 )
 # Photos are looked at in at most this many of the network's smallest faces along the longer side,
-# so that a huge photo does not take seconds; `min_face` asks for more or less.
-FACES_ALONG_SIDE = 128
+# so that a huge photo takes no longer than one of 800 pixels; `min_face` asks for more or less.
+FACES_ALONG_SIDE = 80
+COARSER = 3  # factor between the scale of one look and that of the next, for larger faces
 LARGEST_ENLARGEMENT = 2.0  # photos are blown up by at most this factor when `min_face` is tiny
-# Faces higher than this at the network's input are found better at half the scale, and so on by
-# halves: each look costs a quarter of the one before. From the coarser of two scales come faces of
-# more than half this height at the finer one, so that neither misses one at the limit.
-TALLEST_FACE = 210.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,11 @@ class Calibration:
         first: Factor on the logit of the proposal's raw score.
         second: Factor on the logit of the second look; 0 where there is none.
         offset: Added to both.
-        candidate_score: Proposals with a lower raw score are not looked at again.
+        candidate_score: Proposals with a lower raw score are dropped.
+        look_score: Raw score from which on proposals get a second look.
+        sure_score: Raw score from which on they do not; their boxes stay as proposed, too.
+        dull_second: The logit that the second look is taken to give below `look_score`.
+        sure_second: And from `sure_score` on.
         knots: Points `(logit, probability)` of a rising curve, by rising logit, which takes the
             place of the sigmoid; empty for the sigmoid itself.
     """
@@ -55,6 +56,10 @@ class Calibration:
     offset: float = 0.0
     candidate_score: float = 0.05
     knots: Sequence[tuple[float, float]] = ()
+    look_score: float = 0.0
+    sure_score: float = 2.0
+    dull_second: float = 0.0
+    sure_second: float = 0.0
 
     def scores(
         self, first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]
@@ -78,6 +83,10 @@ class Detector:
         metadata: What the weights file says of itself.
         min_score: Faces with a lower score are left out unless a call says otherwise.
         smallest_face: Height of the smallest face that the network finds at its input, pixels.
+        tallest_face: Faces higher than this at the network's input are found better at a third
+            of the scale, and so on by thirds: each look costs a ninth of the one before. From the
+            coarser of two scales come faces of more than half this height at the finer one, so
+            that neither misses one at the limit.
     """
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
@@ -89,6 +98,9 @@ class Detector:
         self.min_score = float(self.metadata["threshold"])
         self.smallest_face = float(self.metadata["smallest_face"])
         self._strides: list[int] = self.metadata["strides"]
+        # Weights of before these were stored have three strides and look at large faces early.
+        self.tallest_face = float(self.metadata.get("tallest_face", 210.0))
+        self._multiple = int(self.metadata.get("input_multiple", self._strides[-1]))
         self._unit = float(self.metadata["box_unit"])
         self._calibration = Calibration(**self.metadata["calibration"])
         self._second_look: SecondLook | None = None
@@ -110,7 +122,7 @@ class Detector:
                 with the weights.
             min_face: Height of the smallest face to look for, pixels of `image`. A larger value
                 is faster: the time falls with its square. `None`: `smallest_face` pixels, or
-                1/128 of the longer side for photos where that is more.
+                1/80 of the longer side for photos where that is more.
 
         Returns:
             The faces, best score first; empty if there are none.
@@ -127,7 +139,7 @@ class Detector:
         logits = logit(raw)
         second = np.zeros_like(logits)
         if self._second_look is not None:
-            second, boxes = self._second_look(image, boxes)
+            second, boxes = look_again(self._second_look, image, boxes, raw, calibration)
         height, width = image.shape[:2]
         boxes = clip_boxes(boxes, width, height)
         scores = calibration.scores(logits, second)
@@ -157,14 +169,16 @@ class Detector:
         _check_image(image)
         height, width = image.shape[:2]
         least = float(logit(np.array([min_raw_score], np.float32))[0])
-        scales = self._scales(width, height, min_face)
-        parts = [self._propose(image, scale, least) for scale in scales]
-        for finer in range(len(scales) - 1):
-            highest = TALLEST_FACE / scales[finer]  # in pixels of the image, as the boxes are
-            parts[finer] = _with_heights(*parts[finer], 0, highest)
-            parts[finer + 1] = _with_heights(*parts[finer + 1], highest / 2, np.inf)
-        boxes = np.concatenate([part[0] for part in parts])
-        logits = np.concatenate([part[1] for part in parts])
+        pixels = _scaled(image, self.input_scale(width, height, min_face))
+        scale_xy = np.array([pixels.shape[1] / width, pixels.shape[0] / height], np.float32)
+        boxes, logits = self._propose(pixels, scale_xy, least)
+        while pixels.shape[0] > self.tallest_face:
+            highest = self.tallest_face / float(scale_xy[1])  # in pixels of the image, as boxes are
+            pixels = np.asarray(Image.fromarray(pixels).reduce(COARSER))
+            scale_xy = scale_xy / np.float32(COARSER)
+            finer = _with_heights(boxes, logits, 0, highest)
+            coarser = _with_heights(*self._propose(pixels, scale_xy, least), highest / 2, np.inf)
+            boxes, logits = (np.concatenate(pair) for pair in zip(finer, coarser, strict=True))
         boxes = clip_boxes(boxes, width, height)
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         boxes, raw = boxes[inside], sigmoid(logits[inside])
@@ -183,34 +197,27 @@ class Detector:
             raise ValueError(f"`min_face` must be positive, in pixels; got min_face={min_face}.")
         return min(self.smallest_face / min_face, LARGEST_ENLARGEMENT)
 
-    def _scales(self, width: int, height: int, min_face: float | None) -> list[float]:
-        """The scales at which a photo is looked at, finest first."""
-        scales = [self.input_scale(width, height, min_face)]
-        while height * scales[-1] > TALLEST_FACE:
-            scales.append(scales[-1] / 2)
-        return scales
-
     def _propose(
-        self, image: npt.NDArray[np.uint8], scale: float, least: float
+        self, pixels: npt.NDArray[np.uint8], scale_xy: npt.NDArray[np.float32], least: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Boxes `(n, 4)`, pixels of `image`, and logits `(n,)` of the cells that reach `least`."""
-        height, width = image.shape[:2]
-        size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))
-        if size_wh != (width, height):
-            resized = Image.fromarray(image).resize(
-                size_wh, Image.Resampling.BILINEAR, reducing_gap=2.0
-            )
-            image = np.asarray(resized)
-        coarsest = self._strides[-1]
-        padded_shape = (
-            -(-size_wh[1] // coarsest) * coarsest,
-            -(-size_wh[0] // coarsest) * coarsest,
-        )
-        if padded_shape != image.shape[:2]:
+        """What the cells that reach a logit of `least` propose.
+
+        Args:
+            pixels: The photo as the network sees it, uint8 `(height, width, 3)`.
+            scale_xy: Its pixels per pixel of the photo, across and down, float32 `(2,)`.
+            least: A logit.
+
+        Returns:
+            Boxes `(n, 4)`, pixels of the photo, and logits `(n,)`.
+        """
+        multiple = self._multiple
+        height, width = pixels.shape[:2]
+        padded_shape = (-(-height // multiple) * multiple, -(-width // multiple) * multiple)
+        if padded_shape != (height, width):
             padded = np.zeros((*padded_shape, 3), np.uint8)
-            padded[: size_wh[1], : size_wh[0]] = image
-            image = padded
-        maps: list[Any] = self._session.run(None, {self._input: np.ascontiguousarray(image)[None]})
+            padded[:height, :width] = pixels
+            pixels = padded
+        maps: list[Any] = self._session.run(None, {self._input: np.ascontiguousarray(pixels)[None]})
         boxes, logits = [], []
         for stride, level in zip(self._strides, maps, strict=True):
             rows, columns = np.nonzero(level[0, 0] >= least)
@@ -219,8 +226,45 @@ class Detector:
             half = np.exp(np.clip(cells[3:5], -5, 5)) * np.float32(stride * self._unit / 2)
             boxes.append(np.concatenate([centre - half, centre + half]).T)
             logits.append(cells[0])
-        back = np.array([width / size_wh[0], height / size_wh[1]] * 2, np.float32)
+        back = np.tile(1 / scale_xy, 2).astype(np.float32)
         return np.concatenate(boxes).astype(np.float32) * back, np.concatenate(logits)
+
+
+def _scaled(image: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+    """The image at another scale; its sides are rounded, so that the two differ by a pixel."""
+    height, width = image.shape[:2]
+    size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))
+    if size_wh == (width, height):
+        return image
+    resized = Image.fromarray(image).resize(size_wh, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.asarray(resized)
+
+
+def look_again(
+    second_look: SecondLook,
+    image: npt.NDArray[np.uint8],
+    boxes: npt.NDArray[np.float32],
+    raw: npt.NDArray[np.float32],
+    calibration: Calibration,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The second look at the doubtful ones of some proposals.
+
+    Args:
+        second_look: Judges and corrects.
+        image: uint8 `(height, width, 3)`, BGR.
+        boxes: Proposals, float32 `(n, 4)`, pixels of `image`.
+        raw: Their raw scores `(n,)`.
+        calibration: Says which are doubtful.
+
+    Returns:
+        Logits float32 `(n,)`, and boxes float32 `(n, 4)`, those of doubtful proposals corrected.
+    """
+    sure = raw >= calibration.sure_score
+    logits = np.where(sure, calibration.sure_second, calibration.dull_second).astype(np.float32)
+    boxes = boxes.copy()
+    doubtful = ~sure & (raw >= calibration.look_score)
+    logits[doubtful], boxes[doubtful] = second_look(image, boxes[doubtful])
+    return logits, boxes
 
 
 def _with_heights(

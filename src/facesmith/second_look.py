@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +31,13 @@ class SecondLook:
         """
         if len(boxes) == 0:
             return np.zeros(0, np.float32), boxes
-        patches = cut_patches(image, boxes)
-        outputs: list[Any] = self._session.run(None, {"patches": patches})
-        return outputs[0][:, 0], apply_shifts(boxes, outputs[0][:, 1:])
+        outputs = self.judge(cut_patches(image, boxes))
+        return outputs[:, 0], apply_shifts(boxes, outputs[:, 1:])
+
+    def judge(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """The network's outputs `(n, 5)` on patches uint8 `(n, 64, 64, 3)`, BGR."""
+        outputs: list[npt.NDArray[np.float32]] = self._session.run(None, {"patches": patches})
+        return outputs[0]
 
 
 def apply_shifts(

@@ -49,7 +49,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     type=click.FloatRange(0, min_open=True),
     metavar="PX",
     help="Height of the smallest face to look for; larger is faster.  "
-    "[default: 10, or 1/128 of the photo's longer side if that is more]",
+    "[default: 10, or 1/80 of the photo's longer side if that is more]",
 )
 @click.option(
     "--threads",

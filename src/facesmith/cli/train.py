@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 
@@ -25,6 +26,18 @@ from facesmith.cli.warned import warnings_in_words
     help="Folder of photos without any human face; may be repeated; only for a detector.",
 )
 @click.option(
+    "--mined",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="False boxes that `facesmith mine` found in these photos, to be seen more often; may be "
+    "repeated; only for a detector.",
+)
+@click.option(
+    "--mined-share",
+    type=FiniteRange(0, 1, min_open=True),
+    help="Share of the crops that show one of them.  [default: 0.15]",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
@@ -34,6 +47,11 @@ from facesmith.cli.warned import warnings_in_words
     "--network",
     type=click.Choice(["compact", "pointwise", "tiny-darknet"]),
     help="Classifier network.  [default: compact]",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Train a detector in a third of the time, some points of average precision worse.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
@@ -94,10 +112,10 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
         train_detector_command(data, out, resume=resume, force=force, **options)
         return
-    for name in ("images", "negatives"):
+    for name in ("images", "negatives", "mined", "mined_share", "quick"):
         if options.pop(name):
             raise click.UsageError(
-                f"--{name} goes with annotated photos; {data} is a patches file."
+                f"--{name.replace('_', '-')} goes with annotated photos; {data} is a patches file."
             )
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 

@@ -11,7 +11,9 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.cli.targets import read_target
+from facesmith.mining import read_mined
 from facesmith.training.detector import DetectorConfig, train_detector
+from facesmith.training.mined import MinedConfig, MinedTraining
 
 
 def train_detector_command(
@@ -20,6 +22,8 @@ def train_detector_command(
     *,
     images: Path | None,
     negatives: tuple[Path, ...],
+    mined: tuple[Path, ...],
+    mined_share: float | None,
     as_json: bool,
     quiet: bool,
     resume: bool,
@@ -35,11 +39,13 @@ def train_detector_command(
     for name in ("network", "config", "augment"):
         if options.pop(name) is not None:
             raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")
+    false_boxes = _read_mined(mined, mined_share)
     photos = read_photos(data, images, negatives, quiet)
     config = _config(**{name: value for name, value in options.items() if value is not None})
     metrics = train_detector(
-        photos, out, config, target=target, resume=resume, force=force, quiet=quiet
-    )
+        photos, out, config, target=target, mined=false_boxes, resume=resume, force=force,
+        quiet=quiet,
+    )  # fmt: skip
     if as_json:
         click.echo(json.dumps(metrics))
     elif not quiet:
@@ -67,16 +73,30 @@ def read_photos(
     return photos
 
 
-def _config(batch_size: int | None = None, **options: Any) -> DetectorConfig:
+def _read_mined(paths: tuple[Path, ...], share: float | None) -> MinedTraining | None:
+    if not paths:
+        if share is not None:
+            raise click.UsageError("--mined-share goes with --mined.")
+        return None
+    config = MinedConfig() if share is None else MinedConfig(share=share)
+    return MinedTraining.merged([read_mined(path) for path in paths], config)
+
+
+def _config(quick: bool = False, batch_size: int | None = None, **options: Any) -> DetectorConfig:
     """The defaults, changed by the options: they are those of the proposal network's training."""
-    config = DetectorConfig()
+    config = DetectorConfig.quick() if quick else DetectorConfig()
     shared = {name: options[name] for name in ("seed", "threads") if name in options}
     proposals, second_look = config.proposals, config.second_look
     if batch_size is not None:
         proposals = dataclasses.replace(proposals, batch_size=batch_size)
-    return DetectorConfig(
-        dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, **options)),
-        dataclasses.replace(second_look, loop=dataclasses.replace(second_look.loop, **shared)),
+    return dataclasses.replace(
+        config,
+        proposals=dataclasses.replace(
+            proposals, loop=dataclasses.replace(proposals.loop, **options)
+        ),
+        second_look=dataclasses.replace(
+            second_look, loop=dataclasses.replace(second_look.loop, **shared)
+        ),
     )
 
 
@@ -88,21 +108,26 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
     for way, figures in metrics["held_out"].items():
         mark = "  <- kept" if way == metrics["kept"] else ""
         click.echo(
-            f"  {way:<17}  AP {figures['ap']:.3f}   at IoU 0.4 {figures['ap_iou40']:.3f}   recall "
-            f"at 0.1 false boxes a photo {figures['recall_at_0.1']:.3f}{mark}"
+            f"  {way:<17}  AP {_figure(figures['ap'])}   at IoU 0.4 {_figure(figures['ap_iou40'])}"
+            f"   recall at 0.1 false boxes a photo {_figure(figures['recall_at_0.1'])}{mark}"
         )
     figures = metrics["held_out"][metrics["kept"]]
     chosen = "where F1 is highest" if "operating_point" not in metrics else "as asked for"
     click.echo(
         f"From a score of {figures['threshold']:.3f} on, {chosen}: precision "
-        f"{figures['precision']:.3f}, recall {figures['recall']:.3f}, "
-        f"{figures['false_per_photo']:.3f} false boxes a photo."
+        f"{_figure(figures['precision'])}, recall {_figure(figures['recall'])}, "
+        f"{_figure(figures['false_per_photo'])} false boxes a photo."
     )
-    losses = ", ".join(
-        f"{name} {loss:.4f}" for name, loss in metrics["calibration"]["log_losses"].items()
-    )
-    click.echo(
-        f"Scores calibrated by the {metrics['calibration']['method']} method (cross-validated log "
-        f"loss: {losses}); expected calibration error {metrics['calibration_error']:.4f}."
-    )
+    losses = metrics["calibration"]["log_losses"]
+    if losses:
+        compared = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+        click.echo(
+            f"Scores calibrated by the {metrics['calibration']['method']} method (cross-validated "
+            f"log loss: {compared}); expected calibration error "
+            f"{_figure(metrics['calibration_error'])}."
+        )
     click.echo(f"Next: facesmith detect PHOTO --model {out}")
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

@@ -38,7 +38,7 @@ from facesmith.roc import Interval
 
 MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
 JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor miss, pixels
-LEAST_SCORE = 0.02  # detectors are judged from this score on
+LEAST_SCORE = 0.001  # detectors are judged from this score on
 
 
 @dataclass(frozen=True, eq=False)

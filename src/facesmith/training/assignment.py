@@ -16,7 +16,7 @@ from torch.nn import functional
 # A face of side s may be learned at a stride t when s / t lies in this range; the largest stride
 # takes everything above.
 _SIDES_PER_STRIDE = (0.75, 10.0)
-_LARGEST_STRIDE = 32.0
+_LARGEST_STRIDE = 64.0
 _CENTRE_RADIUS = 1.5  # strides between a cell's centre and the face's, for the preferred cells
 _MOST_CELLS = 10  # per face
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes, non_maximum_suppression
-from facesmith.detector import NMS_IOU, Calibration, Detector, logit, sigmoid
+from facesmith.detector import NMS_IOU, Calibration, Detector, logit, look_again, sigmoid
 from facesmith.evaluation.average_precision import AnnotatedFaces, match_faces, precision_recall
 from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,
@@ -57,8 +57,8 @@ class Fitted:
 
     Attributes:
         calibration: What to store with the weights.
-        method: `temperature`: one factor for all logits; `logistic`: a factor a logit, and an
-            offset; `isotonic`: any rising curve over what `logistic` gives.
+        method: What was done to the sum of both logits, each with its own factor: `temperature`:
+            one factor more; `logistic`: a factor and an offset; `isotonic`: any rising curve.
         log_losses: Weighted log loss of each method, cross-validated by photo; the lowest is taken.
         calibration_error: Expected calibration error of the method taken, cross-validated likewise,
             each box counted once; NaN where nothing was fitted.
@@ -75,7 +75,7 @@ def held_out_boxes(
     second_look: SecondLook | None,
     photos: Photos,
     sources: Sequence[str],
-    candidate_score: float,
+    looks: Calibration,
 ) -> HeldOutBoxes:
     """Both logits of everything that would be found, and whether it is a face.
 
@@ -87,18 +87,18 @@ def held_out_boxes(
         second_look: Judges and corrects; `None` for the proposals alone.
         photos: Held out from both trainings.
         sources: Where each photo comes from.
-        candidate_score: Raw score from which on a proposal is a candidate.
+        looks: Which proposals are looked at again; its factors do not matter here.
     """
     logits = [np.zeros((0, 2), np.float32)]
     labels = [np.zeros(0, bool)]
     numbers = [np.zeros(0, np.int64)]
     for i in range(len(photos)):
         image, faces, ignored = photos[i]
-        boxes, raw = detector.candidates(image, candidate_score)
+        boxes, raw = detector.candidates(image, looks.candidate_score)
         first = logit(raw)
         second = np.zeros_like(first)
         if second_look is not None:
-            second, boxes = second_look(image, boxes)
+            second, boxes = look_again(second_look, image, boxes, raw, looks)
         ranking = sigmoid(first if second_look is None else second)
         boxes = clip_boxes(boxes, image.shape[1], image.shape[0])
         inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
@@ -130,13 +130,42 @@ def _weights(photo: npt.NDArray[np.int64], sources: Sequence[str]) -> npt.NDArra
     return weights
 
 
-def fit_calibration(boxes: HeldOutBoxes, use_second: bool, candidate_score: float) -> Fitted:
+def with_mean_logits(
+    looks: Calibration, detector: Detector, second_look: SecondLook, photos: Photos
+) -> Calibration:
+    """The settings with what the second look says on average of proposals it will not look at.
+
+    Args:
+        looks: Which proposals are looked at.
+        detector: Proposes.
+        second_look: Judges.
+        photos: Held out from both trainings.
+    """
+    raw, logits = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
+    for i in range(len(photos)):
+        image = photos[i][0]
+        boxes, scores = detector.candidates(image, looks.candidate_score)
+        raw.append(scores)
+        logits.append(second_look(image, boxes)[0])
+    every, scores = np.concatenate(logits), np.concatenate(raw)
+    dull, sure = every[scores < looks.look_score], every[scores >= looks.sure_score]
+    return replace(
+        looks,
+        dull_second=float(dull.mean()) if len(dull) else 0.0,
+        sure_second=float(sure.mean()) if len(sure) else 0.0,
+    )
+
+
+def fit_calibration(boxes: HeldOutBoxes, use_second: bool, looks: Calibration) -> Fitted:
     """Fit the probability of a face to one logit or both, by the best of three methods.
+
+    How much each logit says of the order of the boxes is fitted first, on all boxes alike. Then
+    the methods compete at turning their sum into a probability, where sources weigh the same.
 
     Args:
         boxes: What was found in held-out photos.
         use_second: Whether the second look has a say.
-        candidate_score: Stored with the calibration.
+        looks: Which proposals are looked at again, stored with the calibration.
 
     Returns:
         The calibration. Where all boxes are faces, or none is, there is nothing to fit: logits are
@@ -149,7 +178,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, candidate_score: floa
         (isotonic).
     """
     if boxes.labels.all() or not boxes.labels.any():
-        plain = Calibration(second=float(use_second), candidate_score=candidate_score)
+        plain = replace(looks, second=float(use_second))
         return Fitted(plain, "none", {}, math.nan)
     every = np.ones(len(boxes.labels), bool)
     folds = np.random.default_rng(0).integers(0, N_FOLDS, int(boxes.photos.max()) + 1)
@@ -161,12 +190,12 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, candidate_score: floa
             judged, learned = fold == k, fold != k
             if not judged.any():
                 continue
-            model = _fit(boxes, learned, method, use_second, candidate_score)
+            model = _fit(boxes, learned, method, use_second, looks)
             scores[judged] = model.scores(*boxes.logits[judged].T)
         losses[method] = _log_loss(scores, boxes.labels, boxes.weights)
         errors[method] = reliability(scores, boxes.labels).expected_error
     method = min(METHODS, key=lambda name: losses[name])
-    calibration = _fit(boxes, every, method, use_second, candidate_score)
+    calibration = _fit(boxes, every, method, use_second, looks)
     return Fitted(calibration, method, losses, errors[method])
 
 
@@ -175,28 +204,28 @@ def _fit(
     rows: npt.NDArray[np.bool_],
     method: str,
     use_second: bool,
-    candidate_score: float,
+    looks: Calibration,
 ) -> Calibration:
     """One method on some of the boxes; logits as they are where they show one label only."""
     labels, weights = boxes.labels[rows], boxes.weights[rows]
     if labels.all() or not labels.any():
-        return Calibration(second=float(use_second), candidate_score=candidate_score)
+        return replace(looks, second=float(use_second))
     logits = boxes.logits[rows].astype(np.float64)
-    if method == "temperature":
-        combined = logits.sum(axis=1, keepdims=True) if use_second else logits[:, :1]
-        model = LogisticRegression(C=1e4, fit_intercept=False).fit(combined, labels, weights)
-        factor = float(model.coef_[0, 0])
-        return Calibration(factor, factor if use_second else 0.0, 0.0, candidate_score)
     features = logits if use_second else logits[:, :1]
-    model = LogisticRegression(C=1e4).fit(features, labels, weights)
+    order = LogisticRegression(C=1e4).fit(features, labels)
+    summed = order.decision_function(features)[:, None]
+    model = LogisticRegression(C=1e4, fit_intercept=method != "temperature")
+    model.fit(summed, labels, weights)
+    factors = order.coef_[0] * model.coef_[0, 0]
+    offset = order.intercept_[0] * model.coef_[0, 0] + np.ravel(model.intercept_)[0]
     knots: tuple[tuple[float, float], ...] = ()
     if method == "isotonic":
-        knots = _knots(model.decision_function(features), labels, weights)
-    return Calibration(
-        first=float(model.coef_[0, 0]),
-        second=float(model.coef_[0, 1]) if use_second else 0.0,
-        offset=float(model.intercept_[0]),
-        candidate_score=candidate_score,
+        knots = _knots(features @ factors + offset, labels, weights)
+    return replace(
+        looks,
+        first=float(factors[0]),
+        second=float(factors[1]) if use_second else 0.0,
+        offset=float(offset),
         knots=knots,
     )
 

@@ -6,7 +6,7 @@ which thread made it, nor on what was drawn before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,15 @@ class CropConfig:
     smallest_face: float = 9.0  # lower end of that size; equally many per octave
     largest_face: float = 300.0  # upper end: a face that fills the crop and more
     ignore_below: float = 7.0  # faces lower than this are neither learned nor punished
-    rotate: float = 0.25  # share of crops turned in the plane
+    rotate: float = 0.3  # share of crops turned in the plane
     largest_angle: float = 45.0  # degrees; small angles are drawn more often
     grey: float = 0.1  # share of crops without colour
     keep_visible: float = 0.5  # a face cut off by more than this is ignored
     drop_visible: float = 0.15  # a face cut off by more than this is background
+
+    def doubled(self) -> CropConfig:
+        """For crops of twice the side, with faces of up to twice the size."""
+        return replace(self, side=2 * self.side, largest_face=2 * self.largest_face)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def draw_crop(
     ignored: npt.NDArray[np.bool_],
     rng: np.random.Generator,
     config: CropConfig,
+    view: tuple[float, npt.NDArray[np.float32]] | None = None,
 ) -> Crop:
     """Draw one crop.
 
@@ -61,9 +66,11 @@ def draw_crop(
         ignored: Which of them are neither faces nor background, bool `(n,)`.
         rng: Where all randomness comes from.
         config: How to draw.
+        view: Crop pixels per pixel of `image`, and the position in it of the crop's centre;
+            `None`: drawn too.
     """
     height, width = image.shape[:2]
-    scale, centre = _scale_and_centre((width, height), boxes[~ignored], rng, config)
+    scale, centre = view or _scale_and_centre((width, height), boxes[~ignored], rng, config)
     angle = 0.0
     if rng.random() < config.rotate:
         angle = float(np.clip(rng.normal(0, 0.45), -1, 1)) * config.largest_angle

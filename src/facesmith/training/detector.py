@@ -16,15 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
-from torch import Tensor, nn
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Calibration, Detector
 from facesmith.evaluation.operating_point import OperatingPoint, Target
-from facesmith.export import export_onnx, largest_difference
 from facesmith.files import finite_or_none, write_json
-from facesmith.networks.detector import BOX_UNIT, STRIDES
 from facesmith.second_look import SecondLook
 from facesmith.training.calibration import (
     Fitted,
@@ -32,13 +28,20 @@ from facesmith.training.calibration import (
     held_out_boxes,
     held_out_sources,
     judge,
+    with_mean_logits,
 )
+from facesmith.training.detector_export import export_proposals, export_second_look
+from facesmith.training.eight_bits import quantise_proposals, quantise_second_look
 from facesmith.training.loop import LoopConfig, LoopResult, available_cores, run_loop
+from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, hold_out
 from facesmith.training.runs import RunFolder
-from facesmith.training.second_look import SecondLookConfig, SecondLookTask, collect_patches
-
-SMALLEST_FACE = 10.0  # height that the network is trusted with at its input, pixels
+from facesmith.training.second_look import (
+    SecondLookConfig,
+    SecondLookTask,
+    collect_patches,
+)
+from facesmith.weights_file import update_description
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,20 @@ class DetectorConfig:
 
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     second_look: SecondLookConfig = field(default_factory=SecondLookConfig)
+    # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
+    quantise_loss: float = 0.005
+
+    @classmethod
+    def quick(cls) -> DetectorConfig:
+        """For a first look at what one's photos give: a third of the time, some points worse."""
+        config = cls()
+        proposals, second_look = config.proposals, config.second_look
+        return cls(
+            dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, epochs=15)),
+            dataclasses.replace(
+                second_look, copies=1, loop=dataclasses.replace(second_look.loop, epochs=3)
+            ),
+        )
 
 
 def train_detector(
@@ -55,6 +72,7 @@ def train_detector(
     config: DetectorConfig | None = None,
     *,
     target: Target | None = None,
+    mined: MinedTraining | None = None,
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -67,80 +85,130 @@ def train_detector(
         config: Settings; the defaults are those of the shipped weights.
         target: Store the threshold that keeps this on the photos held out; `None`: the one with
             the highest F1. A finished run can be resumed with another target.
+        mined: False boxes of an earlier detector in these photos, to be seen more often; `None`:
+            the training is the same as ever, to the byte.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
         quiet: No progress bar.
 
     Returns:
-        What `metrics.json` holds.
+        What `metrics.json` holds; undefined figures are `None`.
 
     Raises:
-        TrainingError: If there are too few photos, or the training ends early.
+        TrainingError: If there are too few photos, mined boxes belong to other photos, or the
+            training ends early.
         EvaluationError: If no threshold keeps the target.
     """
     config = with_threads(config or DetectorConfig())
     described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}
+    described |= {} if mined is None else {"mined": mined.described()}
+    training, held_out = hold_out(photos, config.proposals)
+    placed = _place(mined, training, held_out, quiet)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
-    proposals = ProposalTask(photos, config.proposals)
+    proposals = ProposalTask(photos, config.proposals, mined)
     _say(f"Proposals: {proposals.steps_per_epoch} steps an epoch.", quiet)
     first = _train(proposals, config.proposals.loop, run, "proposals", described, resume, quiet)
     proposals.network.load_state_dict(first.weights)
     detector_path = run.path / PROPOSALS_FILE
     export_proposals(proposals.network, detector_path, Calibration())
 
-    training, held_out = hold_out(photos, config.proposals)
-    detector = Detector(detector_path, threads=1)
     learned, judged = (Photos(chosen, config.proposals) for chosen in (training, held_out))
+    precision = quantise_proposals(detector_path, learned, judged, config.quantise_loss)
+    detector = Detector(detector_path, threads=1)
     parts = []
     for name, chosen in (("training", learned), ("held-out", judged)):
         progress = _with_bar(f"Patches of {name} photos", quiet)
-        parts.append(collect_patches(detector, chosen, config.second_look, progress))
-    look = SecondLookTask(parts[0], parts[1], config.second_look)
+        parts.append(
+            collect_patches(
+                detector,
+                chosen,
+                config.second_look,
+                progress,
+                placed if chosen is learned else None,
+            )
+        )
+    sources = [p.source if len(p.boxes) else None for p in training]
+    look = SecondLookTask(parts[0], parts[1], config.second_look, sources)
     _say(f"Second look: {len(parts[0].labels)} patches.", quiet)
     second = _train(look, config.second_look.loop, run, "second-look", described, resume, quiet)
     look.network.load_state_dict(second.weights)
-    export_second_look(look.network, run.path / SECOND_LOOK_FILE)
+    second_path = run.path / SECOND_LOOK_FILE
+    export_second_look(look.network, second_path)
+    precisions = {"proposals": precision}
+    if config.quantise_loss >= 0:
+        precisions["second look"] = quantise_second_look(second_path, *parts)
 
-    # The second look stays only where it pays: both ways are calibrated and judged.
-    candidate_score = config.second_look.candidate_score
-    sources = held_out_sources(held_out)
-    fits: dict[str, Fitted] = {}
-    figures: dict[str, dict[str, float]] = {}
-    points: dict[str, OperatingPoint | None] = {}
-    for way, second_look in (
-        ("proposals alone", None),
-        ("with second look", SecondLook(run.path / SECOND_LOOK_FILE)),
-    ):
-        boxes = held_out_boxes(detector, second_look, judged, sources, candidate_score)
-        fits[way] = fit_calibration(boxes, second_look is not None, candidate_score)
-        export_proposals(proposals.network, detector_path, fits[way].calibration)
-        figures[way], points[way] = judge(Detector(detector_path, threads=1), judged, target)
-    # At the looser overlap: where exactly a box ends, annotators disagree among themselves.
-    best = max(figures, key=lambda way: figures[way]["ap_iou40"])
-    fitted, point = fits[best], points[best]
-    export_proposals(
-        proposals.network,
-        detector_path,
-        fitted.calibration,
-        threshold=figures[best]["threshold"],
-        operating_point=point,
+    best, judged_ways = _judge_both_ways(
+        run.path, judged, held_out_sources(held_out), config.second_look, target
     )
+    fitted, figures, point = judged_ways[best]
+    changes = {
+        "calibration": asdict(fitted.calibration),
+        "threshold": figures["threshold"],
+        **({"operating_point": point.to_dict()} if point else {}),
+    }
+    update_description(detector_path, changes)
     if not fitted.calibration.second:
-        (run.path / SECOND_LOOK_FILE).unlink()
-    metrics = {
+        second_path.unlink()
+    outcome = {
         "photos": len(photos),
         "photos_held_out": len(held_out),
         "proposals": _summary(first),
         "second_look": _summary(second),
+        "precision": precisions,
         "kept": best,
         "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
         "calibration_error": fitted.calibration_error,
         **({"operating_point": point.to_dict()} if point else {}),
-        "held_out": figures,
+        "held_out": {way: judgement[1] for way, judgement in judged_ways.items()},
     }
-    write_json(run.metrics_path, finite_or_none(metrics))
+    metrics: dict[str, Any] = finite_or_none(outcome)
+    write_json(run.metrics_path, metrics)
     return metrics
+
+
+def _judge_both_ways(
+    folder: Path,
+    judged: Photos,
+    sources: Sequence[str],
+    config: SecondLookConfig,
+    target: Target | None,
+) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
+    """Calibrate and judge the proposals alone, and with the second look: it stays where it pays.
+
+    Returns:
+        The better way, and of each the calibration, the figures and the threshold for a target.
+    """
+    path = folder / PROPOSALS_FILE
+    detector, trained = Detector(path, threads=1), SecondLook(folder / SECOND_LOOK_FILE)
+    ways: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
+    for way, second_look in (("proposals alone", None), ("with second look", trained)):
+        looks = Calibration(candidate_score=config.kept_score)
+        if second_look is not None:
+            looks = dataclasses.replace(
+                looks, look_score=config.look_score, sure_score=config.sure_score
+            )
+            looks = with_mean_logits(looks, detector, second_look, judged)
+        boxes = held_out_boxes(detector, second_look, judged, sources, looks)
+        fitted = fit_calibration(boxes, second_look is not None, looks)
+        update_description(path, {"calibration": asdict(fitted.calibration)})
+        ways[way] = (fitted, *judge(Detector(path, threads=1), judged, target))
+    # At the looser overlap: where exactly a box ends, annotators disagree among themselves.
+    return max(ways, key=lambda way: ways[way][1]["ap_iou40"]), ways
+
+
+def _place(
+    mined: MinedTraining | None,
+    training: Sequence[AnnotatedPhoto],
+    held_out: Sequence[AnnotatedPhoto],
+    quiet: bool,
+) -> PlacedBoxes | None:
+    if mined is None:
+        return None
+    placed = PlacedBoxes(mined, training)
+    _say(placed.summary(held_out), quiet)
+    return placed
 
 
 def with_threads(config: DetectorConfig) -> DetectorConfig:
@@ -149,9 +217,10 @@ def with_threads(config: DetectorConfig) -> DetectorConfig:
     def fill(loop: LoopConfig) -> LoopConfig:
         return dataclasses.replace(loop, threads=loop.threads or available_cores())
 
-    return DetectorConfig(
-        dataclasses.replace(config.proposals, loop=fill(config.proposals.loop)),
-        dataclasses.replace(config.second_look, loop=fill(config.second_look.loop)),
+    return dataclasses.replace(
+        config,
+        proposals=dataclasses.replace(config.proposals, loop=fill(config.proposals.loop)),
+        second_look=dataclasses.replace(config.second_look, loop=fill(config.second_look.loop)),
     )
 
 
@@ -204,83 +273,3 @@ def _with_bar(label: str, quiet: bool) -> Callable[[Iterable[int]], Iterator[int
             yield from bar
 
     return wrap
-
-
-class _ProposalGraph(nn.Module):
-    """The proposal network as it ships: uint8 `(1, height, width, 3)` in, raw maps out."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network(image.permute(0, 3, 1, 2).float() / 255))
-
-
-class _SecondLookGraph(nn.Module):
-    """The second look as it ships: uint8 patches `(n, 64, 64, 3)` in, `(n, 5)` out."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, patches: Tensor) -> Tensor:
-        outputs: Tensor = self.network(patches.permute(0, 3, 1, 2).float() / 255)
-        return outputs
-
-
-def export_proposals(
-    network: nn.Module,
-    path: Path,
-    calibration: Calibration,
-    threshold: float = 0.5,
-    operating_point: OperatingPoint | None = None,
-) -> float:
-    """Write the proposal network as a weights file; returns its distance from PyTorch."""
-    graph = _ProposalGraph(network)
-    names = [f"stride_{stride}" for stride in STRIDES]
-    export_onnx(
-        graph,
-        torch.zeros(1, 64, 96, 3, dtype=torch.uint8),
-        path,
-        input_names=["image"],
-        output_names=names,
-        dynamic_axes={"image": {1: "height", 2: "width"}}
-        | {name: {2: f"rows_{name}", 3: f"columns_{name}"} for name in names},
-        metadata={
-            "kind": "detector",
-            "network": "proposals",
-            "strides": list(STRIDES),
-            "box_unit": BOX_UNIT,
-            "smallest_face": SMALLEST_FACE,
-            "threshold": threshold,
-            "calibration": asdict(calibration),
-            **({"operating_point": operating_point.to_dict()} if operating_point else {}),
-        },
-    )
-    generator = torch.Generator().manual_seed(0)
-    images = [
-        torch.randint(0, 256, (1, *shape, 3), dtype=torch.uint8, generator=generator)
-        for shape in ((32, 32), (64, 96), (224, 160))
-    ]
-    return largest_difference(graph, path, images)
-
-
-def export_second_look(network: nn.Module, path: Path) -> float:
-    """Write the second look as a weights file; returns its distance from PyTorch."""
-    graph = _SecondLookGraph(network)
-    generator = torch.Generator().manual_seed(0)
-    batches = [
-        torch.randint(0, 256, (n, 64, 64, 3), dtype=torch.uint8, generator=generator)
-        for n in (1, 2, 9)
-    ]
-    export_onnx(
-        graph,
-        batches[1],
-        path,
-        input_names=["patches"],
-        output_names=["outputs"],
-        dynamic_axes={"patches": {0: "n"}, "outputs": {0: "n"}},
-        metadata={"kind": "second look", "network": "compact"},
-    )
-    return largest_difference(graph, path, batches)

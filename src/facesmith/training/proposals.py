@@ -20,7 +20,7 @@ from facesmith.evaluation.average_precision import AnnotatedFaces, precision_rec
 from facesmith.faces import Faces
 from facesmith.images import read_photo
 from facesmith.networks.detector import (
-    STRIDES,
+    INPUT_MULTIPLE,
     DetectorNet,
     DetectorNetConfig,
     cell_centres,
@@ -28,8 +28,9 @@ from facesmith.networks.detector import (
     flatten_maps,
 )
 from facesmith.training.assignment import detection_loss
-from facesmith.training.crops import CropConfig, draw_crop
+from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
+from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 
 _LEAST_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
 
@@ -40,12 +41,18 @@ class ProposalConfig:
 
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            epochs=38, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
+            epochs=44, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
         )
     )
     network: DetectorNetConfig = field(default_factory=DetectorNetConfig)
     crops: CropConfig = field(default_factory=CropConfig)
     batch_size: int = 32  # crops per step
+    # Every so many steps the crops have twice the side, and a quarter of them make a batch: only
+    # there do faces of several hundred pixels fit. 0: never.
+    wide_every: int = 4
+    # Sources of photos (see `AnnotatedPhoto.source`) are drawn in proportion to their number of
+    # photos to this power: 1 takes each photo once an epoch, 0 all sources alike.
+    source_power: float = 0.5
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
@@ -88,7 +95,12 @@ class ProposalTask:
     monitor = "ap"
     higher_is_better = True
 
-    def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
+    def __init__(
+        self,
+        photos: Sequence[AnnotatedPhoto],
+        config: ProposalConfig,
+        mined: MinedTraining | None = None,
+    ) -> None:
         training, held_out = hold_out(photos, config)
         if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
             raise TrainingError(
@@ -112,23 +124,29 @@ class ProposalTask:
         )
         self.steps_per_epoch = len(training) // config.batch_size
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
-        side = config.crops.side
-        self._centres, self._strides = cell_centres((side, side))
+        self._sources = [p.source if len(p.boxes) else None for p in training]
+        self._mined = None if mined is None else PlacedBoxes(mined, training)
 
     def batch(self, epoch: int, step: int) -> Any:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore."""
         config = self._config
-        seed = config.loop.seed
-        order = np.random.default_rng([seed, epoch]).permutation(len(self._training))
-        rows = order[step * config.batch_size : (step + 1) * config.batch_size]
-        crops = [
-            draw_crop(
-                *self._training[int(row)],
-                np.random.default_rng([seed, epoch, 1 + int(row)]),
-                config.crops,
-            )
-            for row in rows
-        ]
+        seed, size, crop_config = config.loop.seed, config.batch_size, config.crops
+        order = draw_rows(self._sources, config.source_power, seed, epoch)
+        rows = order[step * size : (step + 1) * size]
+        if config.wide_every and step % config.wide_every == config.wide_every - 1:
+            rows = rows[: max(size // 4, 1)]
+            crop_config = crop_config.doubled()
+        mined = np.full(len(rows), -1)
+        if self._mined is not None:
+            mined = self._mined.draw(len(order), seed, epoch)[step * size :]
+        crops = []
+        for place, row in enumerate(rows):
+            if mined[place] >= 0:
+                rng = crop_generator(seed, epoch, step * size + place)
+                crops.append(self._mined_crop(int(mined[place]), rng, crop_config))
+            else:
+                rng = np.random.default_rng([seed, epoch, 1 + int(row), place])
+                crops.append(draw_crop(*self._training[int(row)], rng, crop_config))
         counts = [len(crop.boxes) for crop in crops]
         return (
             torch.from_numpy(np.stack([crop.image for crop in crops])),
@@ -137,12 +155,19 @@ class ProposalTask:
             torch.from_numpy(np.concatenate([crop.ignored for crop in crops])),
         )
 
+    def _mined_crop(self, number: int, rng: np.random.Generator, config: CropConfig) -> Crop:
+        assert self._mined is not None
+        image, boxes, ignored = self._training[int(self._mined.rows[number])]
+        view = self._mined.view(number, (image.shape[1], image.shape[0]), config.side, rng)
+        return draw_crop(image, boxes, ignored, rng, config, view)
+
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The detection loss of one batch."""
         images, faces, photos, ignored = batch
         logits, raw = flatten_maps(network(to_input(images)))
-        boxes = decode_boxes(raw, self._centres, self._strides)
-        return detection_loss(logits, boxes, self._centres, self._strides, faces, photos, ignored)
+        centres, strides = cell_centres((images.shape[2], images.shape[1]))
+        boxes = decode_boxes(raw, centres, strides)
+        return detection_loss(logits, boxes, centres, strides, faces, photos, ignored)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Average precision and recall over whole held-out photos."""
@@ -161,6 +186,36 @@ class ProposalTask:
         }
 
 
+def draw_rows(
+    sources: Sequence[str | None], power: float, seed: int, epoch: int
+) -> npt.NDArray[np.int64]:
+    """Which photos an epoch takes, in which order; as many as there are.
+
+    Args:
+        sources: Where each photo with faces comes from; `None` for face-free ones, which are
+            taken once each.
+        power: Sources are drawn in proportion to their number of photos to this power.
+        seed: Of the order.
+        epoch: Its number; each has another order.
+
+    Returns:
+        Indices int64 `(n,)`. A source that is drawn more often than it has photos begins anew.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    groups: dict[str | None, list[int]] = {}
+    for row, source in enumerate(sources):
+        groups.setdefault(source, []).append(row)
+    face_free = groups.pop(None, [])
+    weights = np.array([len(rows) for rows in groups.values()], np.float64) ** power
+    shares = np.cumsum(weights) / max(weights.sum(), 1e-12)
+    ends = np.round(shares * (len(sources) - len(face_free))).astype(int)
+    drawn = [np.array(face_free, np.int64)]
+    for rows, count in zip(groups.values(), np.diff(ends, prepend=0), strict=True):
+        rounds = [rng.permutation(rows) for _ in range(-(-int(count) // len(rows)))]
+        drawn.append(np.concatenate([*rounds, np.zeros(0, np.int64)])[:count])
+    return rng.permutation(np.concatenate(drawn))
+
+
 def to_input(images: Tensor) -> Tensor:
     """Uint8 `(n, height, width, 3)` to what the network takes, channels-last in memory."""
     return images.permute(0, 3, 1, 2).float() / 255  # a permuted view is channels-last already
@@ -169,7 +224,7 @@ def to_input(images: Tensor) -> Tensor:
 def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05) -> Faces:
     """What the network alone finds in one whole image, for judging a training."""
     height, width = image.shape[:2]
-    pad_right, pad_below = -width % STRIDES[-1], -height % STRIDES[-1]
+    pad_right, pad_below = -width % INPUT_MULTIPLE, -height % INPUT_MULTIPLE
     padded = functional.pad(to_input(torch.from_numpy(image)[None]), (0, pad_right, 0, pad_below))
     with torch.no_grad():
         logits, raw = flatten_maps(network(padded))

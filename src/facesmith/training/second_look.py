@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,8 @@ from facesmith.roc import area_under_curve
 from facesmith.second_look import shifts_between
 from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.loop import LoopConfig
-from facesmith.training.proposals import Photos
+from facesmith.training.mined import PlacedBoxes
+from facesmith.training.proposals import Photos, draw_rows
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,18 @@ class SecondLookConfig:
     """Everything that decides what the training of the second look produces."""
 
     loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(epochs=10, learning_rate=3e-3, average_decay=0.998)
+        default_factory=lambda: LoopConfig(epochs=8, learning_rate=3e-3, average_decay=0.998)
     )
     batch_size: int = 128  # patches per step
+    # As for the proposals, over patches instead of photos: each once an epoch.
+    source_power: float = 1.0
     weight_decay: float = 0.01  # of AdamW
-    candidate_score: float = 0.1  # raw score of the proposals that are looked at, in training too
+    candidate_score: float = 0.1  # raw score of the proposals that it learns on
+    # Once trained: proposals from the first raw score on are kept, and those between the other
+    # two are looked at.
+    kept_score: float = 0.05
+    look_score: float = 0.15
+    sure_score: float = 0.7
     most_per_photo: int = 30  # proposals of one photo that become patches
     copies: int = 2  # patches per proposal, each with a box moved and scaled a little
     move: float = 0.05  # standard deviation of that shift, in longer sides of the box
@@ -54,11 +62,13 @@ class LookedAt:
         images: uint8 `(n, 64, 64, 3)` BGR.
         labels: float32 `(n,)`, 1 face, 0 none, NaN not judged.
         shifts: float32 `(n, 4)`, how the box should change; NaN where there is nothing to learn.
+        photos: int64 `(n,)`, the number of the photo that each comes from.
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.float32]
     shifts: npt.NDArray[np.float32]
+    photos: npt.NDArray[np.int64]
 
 
 def collect_patches(
@@ -66,6 +76,7 @@ def collect_patches(
     photos: Photos,
     config: SecondLookConfig,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    mined: PlacedBoxes | None = None,
 ) -> LookedAt:
     """Cut patches around the proposals in photos, and around faces that were not proposed.
 
@@ -74,14 +85,19 @@ def collect_patches(
         photos: Decoded photos with their faces.
         config: What to cut and how to label it.
         progress: Wraps the iteration over the photos' numbers.
+        mined: False boxes in these photos; those that are not proposed are cut too.
     """
-    images, labels, shifts = [], [], []
+    images, labels, shifts, numbers = [], [], [], []
     for i in progress(range(len(photos))):
         image, faces, ignored = photos[i]
         boxes, _ = detector.candidates(image, config.candidate_score)
         boxes = boxes[: config.most_per_photo]
         missed = box_iou(faces, boxes).max(axis=1, initial=0) < config.positive_iou
         boxes = np.concatenate([boxes, faces[missed & ~ignored]])
+        if mined is not None:
+            false = mined.boxes_in(i, (image.shape[1], image.shape[0]))
+            new = box_iou(false, boxes).max(axis=1, initial=0) < config.positive_iou
+            boxes = np.concatenate([boxes, false[new]])
         rng = np.random.default_rng([config.loop.seed, i])
         boxes = _moved(np.repeat(boxes, config.copies, axis=0), rng, config)
         height, width = image.shape[:2]
@@ -91,10 +107,12 @@ def collect_patches(
         images.append(cut_patches(image, boxes[keep]))
         labels.append(row_labels[keep])
         shifts.append(row_shifts[keep])
+        numbers.append(np.full(int(keep.sum()), i))
     return LookedAt(
         np.concatenate([*images, np.zeros((0, 64, 64, 3), np.uint8)]),
         np.concatenate([*labels, np.zeros(0, np.float32)]),
         np.concatenate([*shifts, np.zeros((0, 4), np.float32)]),
+        np.concatenate([*numbers, np.zeros(0, np.int64)]),
     )
 
 
@@ -139,7 +157,14 @@ class SecondLookTask:
     monitor = "loss"
     higher_is_better = False
 
-    def __init__(self, training: LookedAt, held_out: LookedAt, config: SecondLookConfig) -> None:
+    def __init__(
+        self,
+        training: LookedAt,
+        held_out: LookedAt,
+        config: SecondLookConfig,
+        sources: Sequence[str | None],
+    ) -> None:
+        self._sources = [sources[photo] for photo in training.photos]
         self._training, self._held_out, self._config = training, held_out, config
         self.network: nn.Module = build_second_look(config.loop.seed)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
@@ -158,7 +183,7 @@ class SecondLookTask:
     def batch(self, epoch: int, step: int) -> Any:
         """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, shifts `(n, 4)`."""
         seed, size = self._config.loop.seed, self._config.batch_size
-        order = np.random.default_rng([seed, epoch]).permutation(len(self._training.labels))
+        order = draw_rows(self._sources, self._config.source_power, seed, epoch)
         rows = order[step * size : (step + 1) * size]
         patches, matrices, offsets = augment(
             self._training.images, rows, self._config.augmentation, seed=seed, epoch=epoch

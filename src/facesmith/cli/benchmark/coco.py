@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores
 
 # What the curve of our own detector begins with: far below any threshold that one would use.
-LEAST_SCORE = 0.02
+LEAST_SCORE = 0.001
 
 
 @click.command()

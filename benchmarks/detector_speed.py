@@ -1,0 +1,137 @@
+"""Where the shipped detector's time goes, and how close the network is to what the CPU can do.
+
+    python benchmarks/detector_speed.py [--peer PEERS/yunet_s.onnx]
+
+Multiply-adds are counted in the PyTorch network of the same shape; times are CPU time of one
+thread, medians over rounds in which all parts take turns. `results/README.md` says what each is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage import data
+from torch import nn
+
+from about import ROOT, about
+from facesmith.detector import COARSER, Detector, _scaled, load_detector
+from facesmith.networks.detector import INPUT_MULTIPLE, DetectorNet
+from facesmith.peers.yunet import YuNet
+
+SIZES_WH = ((640, 480), (1280, 720))
+ROUNDS = 60
+DENSE = (512, 512, 512)  # matrix product whose throughput stands for the CPU's in float32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--peer", type=Path, help="weights of a YuNet, for its network alone")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/detector_speed.json")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    detector = load_detector()
+    rows = [measure(detector, size_wh, arguments.peer) for size_wh in SIZES_WH]
+    result = {
+        "about": about(("numpy", "onnxruntime", "pillow"), threads=1),
+        "rounds": ROUNDS,
+        "float32_matrix_product_gmacs": round(matrix_throughput(), 1),
+        "sizes": rows,
+    }
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result["sizes"], indent=2))
+    print(f"float32 matrix product: {result['float32_matrix_product_gmacs']} GMAC/s")
+
+
+def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> dict[str, Any]:
+    """Milliseconds of each part at one size, and the network's throughput."""
+    image = np.asarray(Image.fromarray(data.astronaut()[..., ::-1].copy()).resize(size_wh))
+    seen = _scaled(image, detector.input_scale(*size_wh))
+    padded = _padded(seen)
+    coarser = _padded(np.asarray(Image.fromarray(seen).reduce(COARSER)))
+    boxes, raw = detector.candidates(image, detector._calibration.candidate_score)
+    doubtful = boxes[raw < detector._calibration.sure_score]
+    parts: dict[str, Callable[[], object]] = {
+        "whole": lambda: detector(image),
+        "scaling": lambda: _scaled(image, detector.input_scale(*size_wh)),
+        "network": lambda: _run(detector, padded),
+        "network, coarser look": lambda: _run(detector, coarser),
+        "shrinking for the coarser look": lambda: Image.fromarray(seen).reduce(COARSER),
+    }
+    if detector._second_look is not None:
+        look = detector._second_look
+        parts["second look"] = lambda: look(image, doubtful)
+    if peer is not None:
+        yunet = YuNet(peer)
+        blob = np.zeros((1, 3, -(-size_wh[1] // 32) * 32, -(-size_wh[0] // 32) * 32), np.float32)
+        parts["peer, whole"] = lambda: yunet(image)
+        parts["peer, network"] = lambda: yunet._session.run(None, {"input": blob})
+    spent: dict[str, list[float]] = {name: [] for name in parts}
+    for _ in range(ROUNDS + 3):
+        for name, part in parts.items():
+            start = time.process_time()
+            part()
+            spent[name].append((time.process_time() - start) * 1e3)
+    ms = {name: round(float(np.median(times[3:])), 3) for name, times in spent.items()}
+    mmac = multiply_adds(padded.shape[1:3]) / 1e6
+    inside = ms["network"] + ms["network, coarser look"] + ms.get("second look", 0.0)
+    return {
+        "size": f"{size_wh[0]}x{size_wh[1]}",
+        "network_input": f"{padded.shape[2]}x{padded.shape[1]}",
+        "doubtful_proposals": len(doubtful),
+        "ms": ms,
+        "mmac": round(mmac, 1),
+        "network_gmac_a_second": round(mmac / ms["network"], 1),
+        "outside_networks_ms": round(ms["whole"] - inside, 3),
+    }
+
+
+def multiply_adds(shape_hw: tuple[int, int]) -> int:
+    """Of one run of the proposal network, convolutions only."""
+    network, total = DetectorNet().eval(), 0
+
+    def count(module: nn.Module, _: Any, output: torch.Tensor) -> None:
+        nonlocal total
+        assert isinstance(module, nn.Conv2d)
+        total += output.numel() * module.weight[0].numel()
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        network(torch.zeros(1, 3, *shape_hw))
+    return total
+
+
+def matrix_throughput() -> float:
+    """GMAC/s of a float32 matrix product on one thread, a bound for float32 networks."""
+    n, k, m = DENSE
+    a, b = torch.rand(n, k), torch.rand(k, m)
+    times = []
+    for _ in range(40):
+        start = time.process_time()
+        a @ b
+        times.append(time.process_time() - start)
+    return n * k * m / float(np.median(times)) / 1e9
+
+
+def _padded(image: np.ndarray) -> np.ndarray:
+    height, width = (-(-side // INPUT_MULTIPLE) * INPUT_MULTIPLE for side in image.shape[:2])
+    padded = np.zeros((1, height, width, 3), np.uint8)
+    padded[0, : image.shape[0], : image.shape[1]] = image
+    return padded
+
+
+def _run(detector: Detector, padded: np.ndarray) -> object:
+    return detector._session.run(None, {detector._input: padded})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Weights and activations of 8 bits in place of float32: a third to a half of the time on a CPU.
+
+ONNX Runtime's own static quantisation does the work: it runs the network over some images, notes
+the range of every activation, and puts each convolution between nodes that say how its numbers are
+scaled. Two things are ours: the image, which consists of 8-bit numbers already, goes in as it is,
+and the last convolution of each head stays in float32, since boxes are read off it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+from facesmith.files import write_bytes
+
+
+def quantise(
+    path: str | Path, images: Iterable[npt.NDArray[np.uint8]], out: str | Path | None = None
+) -> None:
+    """Turn an exported network into one of 8 bits, in place.
+
+    The same network and images give the same bytes.
+
+    Args:
+        path: An ONNX file whose one input is uint8 and is divided by 255 first.
+        images: What the network will typically see, uint8 `(n, height, width, 3)`, sides as it
+            needs them; some dozens.
+        out: Where to write; `None`: over `path`.
+
+    Source:
+        Jacob et al., "Quantization and training of neural networks for efficient integer-
+        arithmetic-only inference", 2018, section 2. Weights have 7 bits: with 8, processors
+        without instructions for it (VNNI) overflow, https://onnxruntime.ai/docs/performance/
+        model-optimizations/quantization.html, "When should I use reduce_range".
+    """
+    from onnxruntime.quantization import (  # noqa: PLC0415 - slow to import
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ships no types
+        def __init__(self) -> None:
+            self._images = iter(images)
+
+        def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
+            image = next(self._images, None)
+            return None if image is None else {name: image}
+
+    path = Path(path)
+    described = onnx.load(str(path))
+    name = described.graph.input[0].name
+    with TemporaryDirectory() as folder, _silent():
+        quantised = Path(folder) / "quantised.onnx"
+        quantize_static(
+            described,
+            str(quantised),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=_heads(described),
+        )
+        model = onnx.load(str(quantised))
+    _take_pixels_as_they_are(model)
+    properties = {entry.key: entry.value for entry in described.metadata_props}
+    onnx.helper.set_model_props(model, properties)
+    onnx.checker.check_model(model)
+    write_bytes(Path(out or path), model.SerializeToString(deterministic=True))
+
+
+def _heads(model: onnx.ModelProto) -> list[str]:
+    """Names of the convolutions that give the outputs."""
+    outputs = {output.name for output in model.graph.output}
+    return [node.name for node in model.graph.node if outputs & set(node.output)]
+
+
+def _take_pixels_as_they_are(model: onnx.ModelProto) -> None:
+    """Drop the way from bytes to float32 and back to bytes in front of the first convolution."""
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    division = next(node for node in graph.node if node.op_type == "Div")
+    cast = makers[division.input[0]]
+    quantised = next(
+        node
+        for node in graph.node
+        if node.op_type == "QuantizeLinear" and node.input[0] == division.output[0]
+    )
+    restored = next(node for node in graph.node if node.input[:1] == quantised.output[:1])
+    restored.input[0] = cast.input[0]
+    values = {restored.input[1]: np.float32(1 / 255), restored.input[2]: np.uint8(0)}
+    for tensor in graph.initializer:
+        if tensor.name in values:
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(values[tensor.name]), tensor.name))
+    for node in (quantised, division, cast):
+        graph.node.remove(node)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the advice on preprocessing, which the exporter has made needless."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
