@@ -48,7 +48,7 @@ class CompareConfig:
     iou_thresholds: tuple[float, ...] = (0.5, 0.4)
     min_height: float = 16.0
     common_recall: float = 0.9
-    least_score: float = 0.02
+    least_score: float = 0.001
     sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)
     rounds: int = 5
     n_timed: int = 12
