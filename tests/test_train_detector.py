@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,24 +183,50 @@ def test_too_few_photos_are_named(photos: Path, tmp_path: Path) -> None:
         train_detector(few, tmp_path / "run", config(), quiet=True)
 
 
-@pytest.mark.slow
-def test_a_short_training_finds_drawn_faces(photos: Path, tmp_path: Path) -> None:
-    """The best box of six of ten held-out photos lies on the face: far above chance."""
+@pytest.fixture(scope="module")
+def learned(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DetectorConfig]:
+    """A run long enough to find faces, and its settings."""
     settings = config(epochs=120)
     net = DetectorNetConfig((16, 24, 32, 32, 32), (0, 1, 1, 0, 0), (16, 16, 16, 16))
     settings = replace(settings, proposals=replace(settings.proposals, network=net))
-    train(photos, tmp_path / "run", settings)
+    run = tmp_path_factory.mktemp("learned") / "run"
+    train(photos, run, settings)
+    return run, settings
+
+
+@pytest.mark.slow
+def test_a_short_training_finds_drawn_faces(
+    photos: Path, learned: tuple[Path, DetectorConfig]
+) -> None:
+    """The best box of six of ten held-out photos lies on the face: far above chance."""
+    run, settings = learned
     everything = [
         *load_annotations(photos / "faces.json", photos / "people").photos,
         *load_face_free([photos / "empty"]).photos,
     ]
     held_out = [p for p in hold_out(everything, settings.proposals)[1] if len(p.boxes)]
-    detector = load_detector(tmp_path / "run")
+    detector = load_detector(run)
     hits = 0
     for photo in held_out:
         faces = detector(read_image(photo.path), min_score=0.05)
         hits += len(faces) > 0 and box_iou(faces.boxes[:1], photo.boxes)[0, 0] >= 0.4
     assert hits >= 0.6 * len(held_out)
+
+
+@pytest.mark.slow
+def test_a_target_is_stored_and_a_finished_run_takes_another(
+    photos: Path, learned: tuple[Path, DetectorConfig]
+) -> None:
+    run, settings = learned
+    before = weights(run)
+    metrics = train(photos, run, settings, resume=True, target=Target("false_per_photo", 2.0))
+    point = metrics["operating_point"]
+    detector = load_detector(run)
+    assert detector.min_score == point["threshold"]
+    assert detector.metadata["operating_point"] == point
+    assert point["reached"] <= 2.0
+    train(photos, run, settings, resume=True)
+    assert weights(run) == before
 
 
 def test_the_quick_recipe_is_the_whole_one_with_less_of_everything() -> None:
@@ -218,22 +243,6 @@ def test_quick_is_for_detectors(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert "--quick goes with annotated photos" in result.output
-
-
-@pytest.mark.slow
-def test_a_target_is_stored_and_a_finished_run_takes_another(
-    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(undisturbed[0], run)
-    metrics = train(photos, run, config(), resume=True, target=Target("false_per_photo", 5.0))
-    point = metrics["operating_point"]
-    detector = load_detector(run)
-    assert detector.min_score == point["threshold"]
-    assert detector.metadata["operating_point"] == point
-    assert point["reached"] <= 5.0
-    train(photos, run, config(), resume=True)
-    assert weights(run) == weights(undisturbed[0])
 
 
 def test_the_command_asks_for_the_folder_of_the_photos(photos: Path, tmp_path: Path) -> None:
