@@ -22,7 +22,7 @@ from facesmith.mining import (
     write_mined,
 )
 from facesmith.mining.search import _scale_of
-from facesmith.mining.sheet import mined_sheet
+from facesmith.mining.sheet import _shown, mined_sheet
 from facesmith.patches.contact_sheet import HEAD
 from mined_photos import mined_box, photo
 from spot_detector import SPOT_SCORE, spots
@@ -243,3 +243,29 @@ def test_the_sheet_shows_the_best_scores_first(tmp_path):
     assert np.asarray(mined_sheet(mining, "a detector", n_most=1)).shape == sheet.shape
     empty = mined_sheet(Mining((), (), {}), "a detector")
     assert empty.height < HEAD + 50
+
+
+@pytest.mark.parametrize(
+    ("n_free", "n_background", "n_most", "shown"),
+    [
+        (9, 9, 4, "ffbb"),
+        (9, 9, 5, "fffbb"),
+        (9, 1, 4, "fffb"),
+        (1, 9, 4, "fbbb"),
+        (0, 9, 4, "bbbb"),
+        (1, 1, 4, "fb"),
+        (9, 9, 1, "f"),
+    ],
+)
+def test_both_kinds_have_their_place_on_the_sheet(n_free, n_background, n_most, shown):
+    """The best of each kind, whichever scores higher."""
+    free = [mined_box(file=f"f{i}", score=0.9 - i / 100) for i in range(n_free)]
+    background = [
+        mined_box(file=f"b{i}", score=0.4 - i / 100, kind="background") for i in range(n_background)
+    ]
+    mining = Mining((*free, *background), (), {})
+    files = [box.file for box in _shown(mining, n_most)]
+    assert "".join(file[0] for file in files) == shown
+    assert files == [f"f{i}" for i in range(shown.count("f"))] + [
+        f"b{i}" for i in range(shown.count("b"))
+    ]

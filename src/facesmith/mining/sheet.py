@@ -11,9 +11,10 @@ from facesmith.mining.search import Mining
 
 
 def mined_sheet(mining: Mining, name: str, n_most: int = 40) -> Image.Image:
-    """Draw the false boxes with the highest scores.
+    """Draw the false boxes with the highest scores: first of face-free photos, then of backgrounds.
 
-    A face among them is a face that was missed when the photos were sorted or annotated.
+    Each kind gets half of the sheet if it has as many boxes. A face among them is a face that was
+    missed when the photos were sorted or annotated.
 
     Args:
         mining: What was found.
@@ -27,10 +28,16 @@ def mined_sheet(mining: Mining, name: str, n_most: int = 40) -> Image.Image:
     n_photos = len(mining.photos)
     subtitle = (
         f"{n:,} false box{'es' * (n != 1)} in {n_photos:,} photo{'s' * (n_photos != 1)}. "
-        "Orange: taken for a face, the highest score first. Green: annotated faces."
+        "Orange: taken for a face, by kind, the highest score first. Green: annotated faces."
     )
-    cells = [_cell(mining, box) for box in mining.boxes[:n_most]]
+    cells = [_cell(mining, box) for box in _shown(mining, n_most)]
     return cells_sheet(f"Hard negatives of {name}", subtitle, cells)
+
+
+def _shown(mining: Mining, n_most: int) -> list[MinedBox]:
+    face_free, background = mining.of_kind("face-free"), mining.of_kind("background")
+    n_background = min(len(background), max(n_most // 2, n_most - len(face_free)))
+    return face_free[: n_most - n_background] + background[:n_background]
 
 
 def _cell(mining: Mining, box: MinedBox) -> Cell:
