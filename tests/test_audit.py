@@ -22,7 +22,8 @@ from facesmith.audit.decisions import (
 )
 from facesmith.audit.findings import Audit, AuditConfig, SourceOffset
 from facesmith.audit.folds import divide, minutes, write_found
-from facesmith.audit.judging import audit_photos, rarity, suspicion
+from facesmith.audit.judging import audit_photos, rarity
+from facesmith.audit.looks import look_closer, support_of
 from facesmith.audit.offsets import in_annotators_way, source_offsets
 from facesmith.audit.report import audit_dict, correct, write_audit
 from facesmith.errors import TrainingError
@@ -61,7 +62,9 @@ def found(*rows: tuple[float, ...]) -> Faces:
 
 
 def judge(photos: Sequence[AnnotatedPhoto], faces: Sequence[Faces], **limits: float) -> Audit:
-    return audit_photos(photos, faces, judged_by="spots", config=AuditConfig(**limits))
+    return audit_photos(
+        photos, faces, judged_by="spots", config=AuditConfig(**{"least_suspicion": 0.5} | limits)
+    )
 
 
 def told(audit: Audit) -> list[tuple[str, int, float]]:
@@ -96,17 +99,16 @@ def test_low_scores_tell_little_where_they_are_common() -> None:
     """200 low boxes, 100 of them unseen; 200 high ones, 10 unseen.
 
     The reference is the higher half: 10 of 200, with the one that is added 11 / 202. There are
-    four bins of 100. In the lower ones 50 are unseen, 51 / 102; the ratio is 0.1089. In the upper
-    ones 5 of 100, 6 / 102 = 0.0588; the ratio is 0.9257. Seen boxes have score 1: no suspicion.
+    four bins of 100. In the lower ones 50 are unseen, 51 / 102; the ratio is 0.1089, twice
+    that 0.2178. In the upper ones 5 of 100, 6 / 102; the ratio is 0.9257, more than a half.
     """
     heights = np.concatenate([np.linspace(10, 20, 200), np.linspace(50, 90, 200)])
     support = np.ones(400)
     support[:200:2] = 0
     support[200::20] = 0
-    assert rarity(support, heights)[support == 0][:100] == pytest.approx(0.1089, abs=5e-5)
-    doubt = suspicion(support, heights)
-    assert doubt[200::20] == pytest.approx(0.9257, abs=5e-5)
-    assert (doubt[support == 1] == 0).all()
+    assert rarity(support, heights)[support == 0][:100] == pytest.approx(0.2178, abs=5e-5)
+    assert (rarity(support, heights)[200:] == 1).all()
+    assert (rarity(support, heights)[support == 1] == 1).all()
     # Fewer than two bins of 100: all heights are judged alike.
     assert (rarity(support[:199], heights[:199]) == 1).all()
     assert rarity(np.zeros(0), np.zeros(0)).tolist() == []
@@ -144,6 +146,73 @@ def test_of_two_boxes_on_one_face_the_worse_one_is_told() -> None:
     # Drawn alike: the later one.
     twins = photo([(0, 0, 40, 40), (0, 0.5, 40, 40.5)])
     assert told(judge([twins], [found((0, 0.25, 40, 40.25, 0.9))]))[0][:2] == ("second box", 1)
+
+
+class HalfAndHalf:
+    """Finds a white square with a grey half if the grey is below, with the score 0.9.
+
+    Of a mirrored photo it says the same; of one that is turned it finds nothing. It sees squares
+    from 40 px on.
+    """
+
+    n_calls = 0
+
+    def __call__(self, image: np.ndarray, *, min_score: float) -> Faces:
+        assert min_score <= 0.01
+        self.n_calls += 1
+        rows, columns = np.nonzero(image[..., 0] > 50)
+        if not len(rows) or np.ptp(rows) < 40:
+            return Faces.empty()
+        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        middle_x, quarter = (box[0] + box[2]) // 2, (box[3] - box[1]) // 4
+        above, below = image[box[1] + quarter, middle_x, 0], image[box[3] - quarter, middle_x, 0]
+        return found((*box, 0.9)) if above > 200 > below else Faces.empty()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_closer_look_sees_small_faces_that_lie_on_their_side(turns: int) -> None:
+    square = np.full((20, 20), 255, np.uint8)
+    square[10:] = 100
+    image = np.zeros((60, 90, 3), np.uint8)
+    image[5:25, 60:80] = np.rot90(square, turns)[..., None]
+    assert len(HalfAndHalf()(image, min_score=0)) == 0, "too small in the photo as it is"
+    box = np.float32([60, 5, 80, 25])
+    assert support_of(image, box, HalfAndHalf()) == pytest.approx(0.9)
+    # A box beside it is not supported by it.
+    assert support_of(image, box - np.float32([18, 0, 18, 0]), HalfAndHalf()) == 0
+
+
+def test_a_score_of_one_direction_is_the_mean_of_plain_and_mirrored() -> None:
+    calls = iter([0.2, 0.6, 0.3, 0.3, 0.0, 0.9, 0.0, 0.0])
+
+    def detector(image: np.ndarray, *, min_score: float) -> Faces:
+        del min_score
+        edges = image.shape[1] / 3, image.shape[1] * 2 / 3  # the box, three times smaller
+        return found((edges[0], edges[0], edges[1], edges[1], next(calls)))
+
+    image = np.zeros((100, 100, 3), np.uint8)
+    # Pairs: 0.4, 0.3, 0.45, 0.
+    assert support_of(image, np.float32([40, 40, 60, 60]), detector) == pytest.approx(0.45)
+
+
+def test_only_boxes_without_support_are_looked_at_again(tmp_path: Path) -> None:
+    image = np.zeros((300, 400, 3), np.uint8)
+    image[0:20, 0:10], image[0:20, 10:20] = 255, 100  # lies on its right side
+    write_image(tmp_path / "a.png", image)
+    one = photo([(0, 0, 20, 20), (100, 100, 130, 130), (200, 0, 240, 40)], folder=tmp_path)
+    faces = [found((200, 0, 240, 40, 0.9))]
+    first, detector = judge([one], faces), HalfAndHalf()
+    assert [f.box_index for f in first.findings] == [1, 0]
+    closer = look_closer(first, lambda _: detector)
+    assert closer == {(0, 0): pytest.approx(0.9), (0, 1): 0}
+    assert detector.n_calls == 16
+    config = AuditConfig(least_suspicion=0.5)
+    again = audit_photos([one], faces, judged_by="spots", config=config, closer=closer)
+    assert told(again) == [("no face", 1, 1.0)]
+    # What was found in the photo as it is counts where it is more.
+    less = {(0, 0): 0.3, (0, 2): 0.0}
+    weak = audit_photos([one], faces, judged_by="spots", config=config, closer=less)
+    assert told(weak) == [("no face", 1, 1.0), ("no face", 0, 0.7)]
 
 
 def test_ignored_boxes_are_no_findings() -> None:
@@ -540,17 +609,20 @@ def test_each_photo_is_judged_by_a_detector_that_has_not_seen_it(
     photos = draw_photos(tmp_path, 12)
     write_image(tmp_path / "5.png", spots(160, 120, (40, 32)))
     free = photo([], name="free.png")
-    faces = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free], quiet=True)
+    judged = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free], quiet=True)
     folds = divide(photos, 3)
     for fold, names in enumerate(trainings.names):
         assert names[-1] == "free.png"
-        judged = {photos[i].name for i in np.flatnonzero(folds == fold)}
-        assert set(names[:-1]) == {one.name for one in photos} - judged
-    assert faces[5].boxes[0].tolist() == [28, 20, 60, 52]
+        not_seen = {photos[i].name for i in np.flatnonzero(folds == fold)}
+        assert set(names[:-1]) == {one.name for one in photos} - not_seen
+    assert judged.found[5].boxes[0].tolist() == [28, 20, 60, 52]
     # A second time nothing is trained, and the answer is the same.
     again = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free], quiet=True)
     assert len(trainings.names) == 3
-    assert again == faces
+    assert again.found == judged.found
+    assert [run.name for run in again.runs] == [f"fold-{fold + 1}" for fold in folds]
+    detector_of = again.detectors()
+    assert detector_of(0) is detector_of(int(np.flatnonzero(folds == folds[0])[1]))
 
 
 def test_folds_go_on_where_they_were_and_only_with_the_same_photos(

@@ -21,8 +21,8 @@ class AuditConfig:
     """Where the lines are drawn.
 
     Attributes:
-        least_suspicion: A box is suspicious from this on, in [0, 1]; see
-            `facesmith.audit.judging.suspicion`.
+        least_suspicion: A box shows no face from this suspicion on, in [0, 1]; see
+            `facesmith.audit.judging`.
         least_score: A detection with at least this score is sure: it shows a face without a box,
             or where the box of a face should have been.
         min_height: Faces lower than this are not reported as missed, pixels.
@@ -31,7 +31,7 @@ class AuditConfig:
         ValueError: If a value is out of range.
     """
 
-    least_suspicion: float = 0.5
+    least_suspicion: float = 0.9
     least_score: float = 0.8
     min_height: float = 0.0
 
@@ -63,7 +63,8 @@ class Finding:
         box: The box, or where a missed face lies, float32 `(4,)`, pixels, inside the photo.
         box_index: Index of the box among those of the photo; -1 for a missed face.
         score: How sure the finding is, in [0, 1]. That of a missed face is the detection's.
-        support: The highest score of a detection that lies on the box, 0 for none.
+        support: The highest score of a detection that lies on the box, 0 for none; after a closer
+            look the better of the two.
         iou: Overlap of the box with the detection that overlaps it most; for a missed face, of the
             detection with the box that it overlaps most.
     """

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.audit.findings import rounded
 from facesmith.audit.judging import LOWEST_SCORE
-from facesmith.detector import load_detector
+from facesmith.detector import Detector, load_detector
 from facesmith.errors import TrainingError
 from facesmith.evaluation.detections import find_faces, read_detections
 from facesmith.faces import Faces
@@ -36,6 +36,32 @@ from facesmith.patches.duplicates import fingerprint, group_duplicates
 if TYPE_CHECKING:
     from facesmith.training.detector import DetectorConfig
     from facesmith.training.loop import LoopConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What the detectors of the folds say.
+
+    Attributes:
+        found: What was found in each photo, down to a score of `LOWEST_SCORE`.
+        runs: Run folder of the detector that has judged each photo.
+    """
+
+    found: list[Faces]
+    runs: list[Path]
+
+    def detectors(self) -> Callable[[int], Detector]:
+        """The detector of each photo, by its index; each is loaded once."""
+        loaded: dict[Path, Detector] = {}
+
+        def detector_of(index: int) -> Detector:
+            run = self.runs[index]
+            if run not in loaded:
+                loaded[run] = load_detector(run)
+            return loaded[run]
+
+        return detector_of
+
 
 N_FOLDS = 3
 EPOCHS = 8  # of the proposals: what tells a face from a flag is learned first
@@ -138,7 +164,7 @@ def detect_in_folds(
     face_free: Sequence[AnnotatedPhoto] = (),
     quiet: bool = False,
     progress: Callable[[], object] | None = None,
-) -> list[Faces]:
+) -> Judged:
     """Train a detector for each fold on the photos of the others, and let it judge the fold.
 
     What was interrupted goes on where it was: finished folds are read from their files, the
@@ -154,7 +180,7 @@ def detect_in_folds(
         progress: Called once for every photo when the photos are divided.
 
     Returns:
-        What was found in each photo, down to a score of `LOWEST_SCORE`, same order.
+        What was found in each photo, same order, and by which detector.
 
     Raises:
         TrainingError: If there are too few photos, the folder holds folds of other photos or
@@ -168,6 +194,7 @@ def detect_in_folds(
     _start(out, photos, face_free, n_folds, config)
     folds = divide(photos, n_folds, seed=config.proposals.loop.seed, progress=progress)
     found: list[Faces] = [Faces.empty()] * len(photos)
+    runs = [out / f"fold-{fold + 1}" for fold in folds.tolist()]
     for fold in range(n_folds):
         rows = np.flatnonzero(folds == fold).tolist()
         judged = [photos[row] for row in rows]
@@ -182,7 +209,7 @@ def detect_in_folds(
         # What was written is what counts, so that a second run gives the same to the last digit.
         for row, faces in zip(rows, read_detections(results, results, judged), strict=True):
             found[row] = faces
-    return found
+    return Judged(found, runs)
 
 
 def write_found(path: str | Path, photos: Sequence[AnnotatedPhoto], found: Sequence[Faces]) -> None:

@@ -3,7 +3,12 @@
 The idea is that of confident learning: a label is doubtful where a model that has not learned from
 it gives it a score far below what labels of its kind get. Of boxes that are faces a detector misses
 some, small ones above all, so that a low score alone says little of a small box; how common low
-scores are among boxes of the same height tells how much.
+scores are among boxes of the same height tells how much. The suspicion that a box shows no face is
+
+    (1 - support) * rarity
+
+where the support is the highest score of a detection on the box, and `rarity` says how much so low
+a support means at this height.
 
 Source:
     Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels",
@@ -13,7 +18,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +51,7 @@ def audit_photos(
     *,
     judged_by: str,
     config: AuditConfig | None = None,
+    closer: Mapping[tuple[int, int], float] | None = None,
 ) -> Audit:
     """Compare annotated boxes with what a detector found.
 
@@ -54,6 +60,8 @@ def audit_photos(
         found: What the detector found in each, same order, down to a score of `LOWEST_SCORE`.
         judged_by: A name for the detector.
         config: Where the lines are drawn.
+        closer: Index of a photo and of a box in it -> what `facesmith.audit.looks` says of it;
+            counts where it is more than what was found in the photo as it is.
 
     Returns:
         The findings. Ignored boxes are no findings, and no face on one is missed.
@@ -69,7 +77,7 @@ def audit_photos(
     offsets = source_offsets(photos, found)
     by_source = {offset.source: offset for offset in offsets}
     placed = [in_annotators_way(*pair, by_source) for pair in zip(photos, found, strict=True)]
-    suspicious = _suspicious(photos, placed, config)
+    suspicious = _suspicious(photos, placed, config, closer or {})
     missed = _missed(photos, placed, config)
     findings: list[Finding] = []
     kinds: tuple[tuple[Kind, list[_Seen]], ...] = (("suspicious", suspicious), ("missed", missed))
@@ -88,33 +96,16 @@ def audit_photos(
     return Audit(judged_by, config, tuple(photos), tuple(findings), offsets)
 
 
-def suspicion(
-    support: npt.NDArray[np.floating], heights: npt.NDArray[np.floating]
-) -> npt.NDArray[np.float64]:
-    """How likely a box is no face, judging by the score that supports it and by its height.
-
-    It is `1 - support`, what a calibrated detector says, times `rarity` of so low a support among
-    boxes of that height.
-
-    Args:
-        support: The highest score of a detection on each box, `(n,)`, in [0, 1]; 0 for none.
-        heights: Heights of the boxes, `(n,)`, pixels.
-
-    Returns:
-        float64 `(n,)`, in [0, 1].
-    """
-    return (1 - support) * rarity(support, heights)
-
-
 def rarity(
     values: npt.NDArray[np.floating], heights: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """How much a low value means for a box of its height: 1 where it is no commoner than elsewhere.
+    """How much a low value means for a box of its height: 1 where it likely means a wrong box.
 
     Wrong boxes come in all heights. So the share of boxes with so low a value among the higher half
     of all boxes, where a detector misses least, is about what wrong boxes make; what a bin of
     heights has beyond it is put down to the detector. The ratio of the two shares estimates which
-    part of the boxes with so low a value, in this bin, are wrong.
+    part of the boxes with so low a value, in this bin, are wrong. From a half on a low value counts
+    in full, below in proportion.
 
     Args:
         values: What is low for wrong boxes, `(n,)`.
@@ -132,7 +123,7 @@ def rarity(
     rare = np.empty(n)
     for rows in np.array_split(order, n_bins):
         in_bin = _share_at_most(values[rows], np.sort(values[rows]))
-        rare[rows] = np.minimum(_share_at_most(values[rows], reference) / in_bin, 1)
+        rare[rows] = np.minimum(2 * _share_at_most(values[rows], reference) / in_bin, 1)
     return rare
 
 
@@ -148,7 +139,10 @@ _Seen = tuple[int, int, npt.NDArray[np.float32], float, Reason, float, float]
 
 
 def _suspicious(
-    photos: Sequence[AnnotatedPhoto], found: Sequence[Faces], config: AuditConfig
+    photos: Sequence[AnnotatedPhoto],
+    found: Sequence[Faces],
+    config: AuditConfig,
+    closer: Mapping[tuple[int, int], float],
 ) -> list[_Seen]:
     places: list[tuple[int, int]] = []
     heights: list[npt.NDArray[np.floating]] = []
@@ -172,15 +166,18 @@ def _suspicious(
         beside.append(sure_beside[kept])
     all_support, all_iou = _joined(support), _joined(iou)
     all_heights, all_beside = _joined(heights), _joined(beside)
-    score = suspicion(all_support, all_heights)
+    looked = np.array([closer.get(place, 0.0) for place in places])
+    # How common so low a support is, is told from photos as they are: there all boxes were judged.
+    score = np.minimum(1 - looked, 1 - all_support) * rarity(all_support, all_heights)
+    all_support = np.maximum(looked, all_support)
     misplaced = rarity(all_iou, all_heights)
     reasons: dict[int, tuple[float, Reason]] = {
         i: (float(score[i]), "no face")
         for i in np.flatnonzero(score >= config.least_suspicion).tolist()
     }
-    for i in np.flatnonzero((all_beside > 0) & (misplaced >= 0.5)).tolist():
+    for i in np.flatnonzero((all_beside > 0) & (misplaced == 1)).tolist():
         reasons[i] = (
-            float(all_beside[i] * (1 - all_iou[i]) * misplaced[i]),
+            float(all_beside[i] * (1 - all_iou[i])),
             "badly drawn",
         )
     for second, share in seconds:

@@ -1,0 +1,391 @@
+"""`facesmith audit`: wrong boxes and missed faces in annotations, found by disagreement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facesmith.annotations.formats import FORMATS
+from facesmith.cli.benchmark.photos import make_folder, progress_bar
+from facesmith.cli.numbers import FiniteRange
+
+if TYPE_CHECKING:
+    from facesmith.annotations import AnnotatedPhoto, Annotations
+    from facesmith.audit.findings import Audit, AuditConfig
+    from facesmith.faces import Faces
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
+@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for audit.json, corrected.json, decisions.csv and the contact sheets.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    is_flag=False,
+    flag_value=3,
+    metavar="[K]",
+    help="Train K detectors, each on the photos of all folds but one, and let it judge that one; "
+    "3 if no number is given. Slow, and the surest way.  [default: no training, see --model]",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="Passes over the photos of each of the --folds.  [default: 8]",
+)
+@click.option(
+    "--negatives",
+    multiple=True,
+    type=_FOLDER,
+    help="Folder of photos without any human face, for the trainings of --folds; may be repeated.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Of the division into --folds.  [default: 0]")
+@click.option(
+    "--model",
+    metavar="FILE_OR_RUN",
+    type=click.Path(exists=True, path_type=Path),
+    help="Let this detector.onnx or run folder judge.  [default: the weights that come along]",
+)
+@click.option(
+    "--detections",
+    type=_FILE,
+    help="What any detector found in these photos, down to low scores: COCO results, or the lines "
+    "of `facesmith detect --json --min-score 0.01`.",
+)
+@click.option(
+    "--decisions",
+    type=_FILE,
+    help="The decisions.csv of an earlier audit, with `refuse` on the lines of findings that are "
+    "wrong.",
+)
+@click.option(
+    "--add-missed",
+    is_flag=True,
+    help="Make faces to learn of the missed ones in corrected.json.  [default: ignored regions]",
+)
+@click.option(
+    "--min-suspicion",
+    type=FiniteRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="Boxes are suspicious from this on; lower: more of them, and more that are right.",
+)
+@click.option(
+    "--min-score",
+    type=FiniteRange(0, 1),
+    default=0.8,
+    show_default=True,
+    help="Detections are sure, and show a missed face, from this score on.",
+)
+@click.option(
+    "--min-height",
+    type=FiniteRange(0),
+    default=0,
+    metavar="PX",
+    help="Do not report lower faces as missed.  [default: 0, all]",
+)
+@click.option(
+    "--show",
+    "n_shown",
+    type=click.IntRange(0),
+    default=240,
+    show_default=True,
+    help="How many findings of each kind the contact sheets show at most, 80 a page.",
+)
+@click.option(
+    "--format",
+    "annotation_format",
+    type=click.Choice(FORMATS),
+    help="Format of the annotations.  [default: told from their content]",
+)
+@click.option(
+    "--category",
+    multiple=True,
+    help="Name or number of a category that is a face; may be repeated.  [default: the only "
+    "one, or the one called face]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="CPU threads.  [default: all cores to train, 1 to detect]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print audit.json instead of a summary.")
+@click.option("--quiet", is_flag=True, help="No summary and no progress; errors remain.")
+def audit(
+    annotations: Path,
+    images: Path,
+    out: Path,
+    folds: int | None,
+    epochs: int | None,
+    negatives: tuple[Path, ...],
+    seed: int | None,
+    model: Path | None,
+    detections: Path | None,
+    decisions: Path | None,
+    add_missed: bool,
+    min_suspicion: float,
+    min_score: float,
+    min_height: float,
+    n_shown: int,
+    annotation_format: str | None,
+    category: tuple[str, ...],
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Find wrong boxes and missed faces in annotations.
+
+    ANNOTATIONS may be in any format that `facesmith train` reads. A detector looks at all photos;
+    boxes that it does not see, or sees elsewhere, are suspicious, and faces that it is sure of and
+    that have no box are likely missed. Contact sheets show them, the worst first. corrected.json
+    has the same photos, suspicious boxes and missed faces marked as ignored, ready to train with.
+
+    A detector agrees with labels that it has learned from, wrong ones too. --folds judges each
+    photo by a detector that has not seen it.
+
+    \b
+    Examples:
+      facesmith audit faces.json --images photos/ --out audit/ --folds
+      facesmith audit faces.json --images photos/ --out audit/ --decisions audit/decisions.csv
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.audit.decisions import match_decisions, read_decisions  # noqa: PLC0415 - slow
+    from facesmith.audit.findings import AuditConfig  # noqa: PLC0415
+    from facesmith.audit.report import DECISIONS_FILE, audit_dict, write_audit  # noqa: PLC0415
+
+    _check(folds, epochs, negatives, seed, model, detections)
+    decided = read_decisions(decisions) if decisions else []
+    if not decisions:
+        _keep_decisions(out / DECISIONS_FILE)
+    loaded = _load(annotations, images, annotation_format, category, quiet)
+    make_folder(out)
+    config = AuditConfig(min_suspicion, min_score, min_height)
+    detector_of: Callable[[int], Callable[..., Faces]] | None = None
+    if folds is not None:
+        found, detector_of = _judge_by_folds(
+            loaded.photos, out, folds, epochs, negatives, seed or 0, threads, quiet
+        )
+        judged_by = f"{folds} detectors, each trained on the other photos"
+    elif detections is not None:
+        found = _read(detections, annotations, loaded, category)
+        judged_by = detections.name
+    else:
+        found, detector_of = _detect(loaded.photos, model, threads or 1, quiet)
+        judged_by = "the weights that come along" if model is None else model.as_posix()
+    findings = _compare(loaded.photos, found, detector_of, judged_by, config, quiet)
+    refused, others = match_decisions(findings, decided)
+    if others and not quiet:
+        click.echo(
+            f"{len(others)} decisions of {decisions} are about none of the findings; they are kept "
+            "in the new decisions.csv.",
+            err=True,
+        )
+    written = write_audit(
+        findings, out, refused=refused, others=others, add_missed=add_missed, n_shown=n_shown
+    )
+    if as_json:
+        click.echo(json.dumps(audit_dict(findings, refused, n_shown=n_shown)))
+    elif not quiet:
+        _print(findings, len(refused), written, learned_from=folds is None and detections is None)
+
+
+def _check(
+    folds: int | None,
+    epochs: int | None,
+    negatives: tuple[Path, ...],
+    seed: int | None,
+    model: Path | None,
+    detections: Path | None,
+) -> None:
+    ways = {"--folds": folds, "--model": model, "--detections": detections}
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"Pass one of {' and '.join(given)}: who is to judge the photos.")
+    trained = {"--epochs": epochs, "--negatives": negatives or None, "--seed": seed}
+    alone = [name for name, value in trained.items() if value is not None]
+    if alone and folds is None:
+        raise click.UsageError(f"{alone[0]} goes with --folds, which trains.")
+
+
+def _keep_decisions(path: Path) -> None:
+    """Raise if decisions of a person would be overwritten."""
+    from facesmith.audit.decisions import DecisionsError, read_decisions  # noqa: PLC0415 - slow
+
+    if path.exists():
+        n = sum(not decision.accepted for decision in read_decisions(path))
+        if n:
+            raise DecisionsError(
+                f"{path} refuses {_number(n, 'finding')}, which this audit would overwrite. "
+                f"Pass --decisions {path} to keep to them, or another --out."
+            )
+
+
+def _load(
+    annotations: Path,
+    images: Path,
+    annotation_format: str | None,
+    category: tuple[str, ...],
+    quiet: bool,
+) -> Annotations:
+    from facesmith.annotations import load_annotations  # noqa: PLC0415 - slow
+
+    loaded = load_annotations(
+        annotations, images, format=annotation_format, categories=category or None
+    )
+    for problem in loaded.problems:
+        click.echo(f"Left out: {problem}", err=True)
+    if not quiet:
+        left_out = ", and missing in corrected.json" if loaded.problems else ""
+        click.echo(
+            f"{len(loaded.photos)} photos with {loaded.n_faces} faces; {len(loaded.problems)} "
+            f"entries left out{left_out}.",
+            err=True,
+        )
+    return loaded
+
+
+def _read(
+    detections: Path, annotations: Path, loaded: Annotations, category: tuple[str, ...]
+) -> list[Faces]:
+    from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - slow
+
+    found = read_detections(
+        detections,
+        annotations,
+        loaded.photos,
+        allow_others=any(problem.skipped == "photo" for problem in loaded.problems),
+        categories=category or None,
+    )
+    lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
+    if lowest > 0.2:
+        click.echo(
+            f"Warning: the lowest score in {detections.name} is {lowest:.2f}. A face with a lower "
+            "one looks like none here: detect again with --min-score 0.01.",
+            err=True,
+        )
+    return found
+
+
+def _detect(
+    photos: tuple[AnnotatedPhoto, ...], model: Path | None, threads: int, quiet: bool
+) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
+    from facesmith.audit.judging import LOWEST_SCORE  # noqa: PLC0415 - slow
+    from facesmith.detector import load_detector  # noqa: PLC0415
+    from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
+
+    detector = load_detector(model, threads)
+    with progress_bar(len(photos), quiet) as step:
+        found = find_faces(detector, photos, min_score=LOWEST_SCORE, progress=step)
+    return found, lambda _: detector
+
+
+def _compare(
+    photos: tuple[AnnotatedPhoto, ...],
+    found: list[Faces],
+    detector_of: Callable[[int], Callable[..., Faces]] | None,
+    judged_by: str,
+    config: AuditConfig,
+    quiet: bool,
+) -> Audit:
+    from facesmith.audit.judging import audit_photos  # noqa: PLC0415 - slow
+    from facesmith.audit.looks import look_closer  # noqa: PLC0415
+
+    first = audit_photos(photos, found, judged_by=judged_by, config=config)
+    n = sum(finding.reason == "no face" for finding in first.findings)
+    if detector_of is None or not n:
+        return first
+    if not quiet:
+        click.echo(f"A closer look at {_number(n, 'suspicious box', 'es')}.", err=True)
+    with progress_bar(n, quiet) as step:
+        closer = look_closer(first, detector_of, step)
+    return audit_photos(photos, found, judged_by=judged_by, config=config, closer=closer)
+
+
+def _judge_by_folds(
+    photos: tuple[AnnotatedPhoto, ...],
+    out: Path,
+    folds: int,
+    epochs: int | None,
+    negatives: tuple[Path, ...],
+    seed: int,
+    threads: int | None,
+    quiet: bool,
+) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
+    from facesmith.annotations import load_face_free  # noqa: PLC0415 - slow
+    from facesmith.audit.folds import (  # noqa: PLC0415
+        EPOCHS,
+        detect_in_folds,
+        minutes,
+        short_config,
+    )
+    from facesmith.training.loop import available_cores  # noqa: PLC0415 - needs PyTorch
+
+    face_free = load_face_free(negatives).photos if negatives else ()
+    cores = threads or available_cores()
+    if not quiet:
+        about = minutes(len(photos), len(face_free), folds, epochs or EPOCHS, cores)
+        click.echo(
+            f"Training {folds} detectors, about {_number(max(round(about), 1), 'minute')} on "
+            f"{_number(cores, 'CPU core')}. Stop at any time: the same command goes on from there.",
+            err=True,
+        )
+    with progress_bar(len(photos), quiet) as step:
+        judged = detect_in_folds(
+            photos,
+            out / "folds",
+            n_folds=folds,
+            config=short_config(epochs or EPOCHS, seed=seed, threads=threads),
+            face_free=face_free,
+            quiet=quiet,
+            progress=step,
+        )
+    return judged.found, judged.detectors()
+
+
+def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: bool) -> None:
+    suspicious, missed = audit.of_kind("suspicious"), audit.of_kind("missed")
+    reasons = [finding.reason for finding in suspicious]
+    counts = ", ".join(
+        f"{reasons.count(reason):,} {reason}"
+        for reason in ("no face", "badly drawn", "second box")
+        if reason in reasons
+    )
+    share = len(suspicious) / max(audit.n_boxes, 1)
+    click.echo(f"judged by   {audit.judged_by}")
+    if learned_from:
+        click.echo(
+            "            A detector agrees with photos that it has learned from, their errors too;"
+            "\n            if these are among them, --folds finds more."
+        )
+    click.echo(
+        f"suspicious  {len(suspicious):,} of {audit.n_boxes:,} boxes ({100 * share:.1f} %)"
+        f"{': ' if counts else ''}{counts}"
+    )
+    click.echo(
+        f"missed      {_number(len(missed), 'face')} without a box, score "
+        f"{audit.config.least_score:g} and more"
+    )
+    if n_refused:
+        click.echo(f"refused     {n_refused:,} of these findings")
+    for number, offset in enumerate(audit.offsets):
+        click.echo(f"{'' if number else 'offsets':<12}{offset.in_words()}")
+    click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
+    click.echo(
+        "Next: look at the sheets; write `refuse` on the lines of decisions.csv that are wrong, "
+        "and pass it with --decisions."
+    )
+
+
+def _number(n: int, noun: str, ending: str = "s") -> str:
+    return f"{n:,} {noun}{ending * (n != 1)}"
