@@ -47,7 +47,7 @@ _MOST_PARAMETERS = 1200
 # without noise go on to teach larger nets more; few rows cannot, so that the work grows steeply
 # with them.
 _WORK_AT_300_ROWS = 5e9  # times half the number of inputs
-_WORK_EXPONENT = 3.5
+_WORK_EXPONENT = 6.0
 _MOST_WORK = 3e11
 # With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
 # on a busy machine.
