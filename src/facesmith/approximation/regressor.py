@@ -14,7 +14,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from facesmith.approximation.cautions import ExtrapolationWarning, LargeTableWarning
-from facesmith.approximation.dense_net import DenseNet
 from facesmith.approximation.fitted import FittedFunction, Member
 from facesmith.approximation.large_tables import (
     LARGE_TABLE_ROWS,
@@ -261,22 +260,6 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             return self._shaped(self.function_.predict(inputs))
         means, deviations = self.function_.predict_with_std(inputs)
         return self._shaped(means), self._shaped(deviations)
-
-    @property
-    def net_(self) -> DenseNet:
-        """The net that weighs most, of the first output, alone."""
-        function = self.function_
-        member = function.members[0]
-        return DenseNet(
-            weights=member.weights,
-            biases=member.biases,
-            tanh_layers=(True,) * (len(member.weights) - 1) + (False,),
-            input_mean=function.input_offset,
-            input_scale=function.input_scale,
-            target_mean=float(function.output_offset[0]),
-            target_scale=float(function.output_scale[0]),
-            input_names=function.input_names,
-        )
 
     def _shaped(self, values: Float64Array) -> Float64Array:
         return values[:, 0] if self._one_dimensional else values
