@@ -56,8 +56,9 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
     seen = _scaled(image, detector.input_scale(*size_wh))
     padded = _padded(seen)
     coarser = _padded(np.asarray(Image.fromarray(seen).reduce(COARSER)))
-    boxes, raw = detector.candidates(image, detector._calibration.candidate_score)
-    doubtful = boxes[raw < detector._calibration.sure_score]
+    looks = detector._calibration
+    boxes, raw = detector.candidates(image, looks.candidate_score)
+    doubtful = boxes[(raw >= looks.look_score) & (raw < looks.sure_score)]
     parts: dict[str, Callable[[], object]] = {
         "whole": lambda: detector(image),
         "scaling": lambda: _scaled(image, detector.input_scale(*size_wh)),
