@@ -21,7 +21,7 @@ from facesmith.audit.decisions import (
     write_decisions,
 )
 from facesmith.audit.findings import Audit, AuditConfig, SourceOffset
-from facesmith.audit.folds import divide, minutes, write_found
+from facesmith.audit.folds import divide, enough_epochs, minutes, write_found
 from facesmith.audit.judging import audit_photos, rarity
 from facesmith.audit.looks import look_closer, support_of
 from facesmith.audit.offsets import in_annotators_way, source_offsets
@@ -82,6 +82,7 @@ def test_a_box_is_as_suspicious_as_the_detector_is_unsure() -> None:
                   (300, 0, 340, 40, 0.55))  # fmt: skip
     audit = judge([one], [faces])
     assert told(audit) == [("no face", 2, 1.0), ("no face", 1, 0.7)]
+    assert audit.n_found == 2, "with a score of at least 0.5"
     assert [f.support for f in audit.findings] == [0, pytest.approx(0.3)]
     assert [f.number for f in audit.findings] == [1, 2]
     assert told(judge([one], [faces], least_suspicion=0.4))[2] == ("no face", 3, 0.45)
@@ -641,6 +642,11 @@ def test_folds_go_on_where_they_were_and_only_with_the_same_photos(
         detect_in_folds(photos[1:], tmp_path / "folds", n_folds=2, quiet=True)
     with pytest.raises(TrainingError, match="epochs differ"):
         detect_in_folds(photos, tmp_path / "folds", n_folds=2, config=short_config(5), quiet=True)
+
+
+def test_few_photos_are_learned_from_more_often() -> None:
+    # 1,200 steps of 32: 31 an epoch of 1,000 photos, 38.7 epochs; 156 of 5,000, 7.7 epochs.
+    assert [enough_epochs(n) for n in (10, 1000, 5000, 50_000)] == [1200, 39, 8, 8]
 
 
 def test_folds_are_trained_in_a_short_way() -> None:

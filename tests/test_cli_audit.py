@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -144,6 +145,7 @@ def test_the_summary_and_quiet(spot_weights: Path) -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == f"judged by   {spot_weights.as_posix()}"
     assert "--folds finds more" in result.stdout
+    assert "found       1 of 2 boxes" in lines
     assert "suspicious  1 of 2 boxes (50.0 %): 1 no face" in lines
     assert "missed      1 face without a box, score 0.8 and more" in lines
     assert "2 photos with 2 faces; 0 entries left out." in result.stderr
@@ -161,8 +163,9 @@ def test_folds_say_beforehand_how_long_they_take(
         from facesmith.audit.folds import Judged  # noqa: PLC0415
         from facesmith.faces import Faces  # noqa: PLC0415
 
+        found = [Faces(photo.boxes, np.ones(len(photo.boxes), np.float32)) for photo in photos]
         asked.update(options, out=out)
-        return Judged([Faces.empty() for _ in photos], [spot_weights for _ in photos])
+        return Judged(found, [spot_weights for _ in photos])
 
     monkeypatch.setattr("facesmith.audit.folds.detect_in_folds", stand_in)
     result = run("--folds", "--threads", 1, "--epochs", 2, "--negatives", "photos")
@@ -174,6 +177,7 @@ def test_folds_say_beforehand_how_long_they_take(
     assert asked["config"].proposals.loop.epochs == 2
     assert [photo.name for photo in asked["face_free"]] == ["photos/one.png", "photos/two.png"]
     run("--folds", 5, "--seed", 4)
+    assert asked["config"].proposals.loop.epochs > 8, "few photos, more often"
     assert (asked["n_folds"], asked["config"].proposals.loop.seed) == (5, 4)
 
 
@@ -186,6 +190,18 @@ def test_what_cannot_be_used_is_named(spot_weights: Path) -> None:
     assert result.exit_code == 0
     assert "Left out: faces.json image 3" in result.stderr
     assert "1 entries left out, and missing in corrected.json" in result.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_detector_that_finds_little_is_no_judge() -> None:
+    Path("found.jsonl").write_text(
+        '{"file": "one.png", "faces": [{"box": [28, 20, 60, 52], "score": 0.4}]}\n'
+        '{"file": "two.png", "faces": []}\n'
+    )
+    result = run("--detections", "found.jsonl")
+    assert result.exit_code == 1
+    assert "only 0 of 2 boxes are found with a score of 0.5" in result.stderr
+    assert not Path("out/corrected.json").exists()
 
 
 @pytest.mark.parametrize(

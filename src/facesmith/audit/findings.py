@@ -144,6 +144,8 @@ class Audit:
         judged_by: A name for the detector.
         config: Where the lines were drawn.
         photos: What was audited.
+        n_found: How many of the boxes that are not ignored the detector finds, with a score of at
+            least 0.5. Of a detector that finds few of them nothing can be learned.
         findings: Their `number` is their place here, from 1 on.
         offsets: One entry a source of photos with boxes, by name.
     """
@@ -151,6 +153,7 @@ class Audit:
     judged_by: str
     config: AuditConfig
     photos: tuple[AnnotatedPhoto, ...]
+    n_found: int
     findings: tuple[Finding, ...]
     offsets: tuple[SourceOffset, ...]
 

@@ -64,10 +64,14 @@ class Judged:
 
 
 N_FOLDS = 3
-EPOCHS = 8  # of the proposals: what tells a face from a flag is learned first
+# Of the proposals, at least so many epochs and so many steps, whichever is more: what tells a face
+# from a flag is learned first, but after a few hundred steps nothing is found yet.
+LEAST_EPOCHS = 8
+LEAST_STEPS = 1200
 _EPOCHS_SECOND_LOOK = 3
 # Seconds that one core takes to learn from one photo once, measured with the default network.
 _SECONDS_A_PHOTO = 0.026
+_BATCH_SIZE = 32  # crops a step, as detectors are trained by default
 # All that follows the proposals, as a part of their time.
 _MORE = 0.6
 
@@ -123,9 +127,18 @@ def divide(
     return folds
 
 
-def short_config(
-    epochs: int = EPOCHS, *, seed: int = 0, threads: int | None = None
-) -> DetectorConfig:
+def enough_epochs(n_learned: int) -> int:
+    """Passes over so many photos that a detector needs to judge others.
+
+    Example:
+        >>> enough_epochs(4000), enough_epochs(400)
+        (10, 100)
+    """
+    steps_an_epoch = max(n_learned // _BATCH_SIZE, 1)
+    return max(LEAST_EPOCHS, -(-LEAST_STEPS // steps_an_epoch))
+
+
+def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> DetectorConfig:
     """How the detector of a fold is trained: as `facesmith train --quick`, and shorter.
 
     Args:
@@ -174,7 +187,7 @@ def detect_in_folds(
         photos: Annotated photos.
         out: The folder `folds`, as above.
         n_folds: How many folds.
-        config: Settings of each training; `None`: `short_config()`.
+        config: Settings of each training; `None`: a short one, see `short_config`.
         face_free: Photos without a face, for all trainings.
         quiet: No word and no progress bar of the trainings.
         progress: Called once for every photo when the photos are divided.
@@ -189,7 +202,8 @@ def detect_in_folds(
     """
     from facesmith.training.detector import train_detector  # noqa: PLC0415 - needs PyTorch
 
-    config = config or short_config()
+    n_learned = len(photos) * (n_folds - 1) // n_folds + len(face_free)
+    config = config or short_config(enough_epochs(n_learned))
     out = Path(out)
     _start(out, photos, face_free, n_folds, config)
     folds = divide(photos, n_folds, seed=config.proposals.loop.seed, progress=progress)

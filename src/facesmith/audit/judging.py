@@ -36,6 +36,8 @@ SUPPORT_IOU = 0.4
 # A sure detection that overlaps a box by less than the upper, and at least the lower of these, is
 # the same face drawn otherwise; below the lower one the two have nothing to do with each other.
 BADLY_DRAWN_IOU = (0.2, 0.5)
+# For telling how much of what is annotated a detector finds at all.
+_FOUND_SCORE = 0.5
 # Two boxes that overlap more are of one face: real faces hide each other long before.
 SECOND_BOX_IOU = 0.7
 # So much of a detection inside of any box, and the face is not without a box.
@@ -77,7 +79,7 @@ def audit_photos(
     offsets = source_offsets(photos, found)
     by_source = {offset.source: offset for offset in offsets}
     placed = [in_annotators_way(*pair, by_source) for pair in zip(photos, found, strict=True)]
-    suspicious = _suspicious(photos, placed, config, closer or {})
+    suspicious, n_found = _suspicious(photos, placed, config, closer or {})
     missed = _missed(photos, placed, config)
     findings: list[Finding] = []
     kinds: tuple[tuple[Kind, list[_Seen]], ...] = (("suspicious", suspicious), ("missed", missed))
@@ -93,7 +95,7 @@ def audit_photos(
                     iou,
                 )
             )  # fmt: skip
-    return Audit(judged_by, config, tuple(photos), tuple(findings), offsets)
+    return Audit(judged_by, config, tuple(photos), n_found, tuple(findings), offsets)
 
 
 def rarity(
@@ -143,7 +145,7 @@ def _suspicious(
     found: Sequence[Faces],
     config: AuditConfig,
     closer: Mapping[tuple[int, int], float],
-) -> list[_Seen]:
+) -> tuple[list[_Seen], int]:
     places: list[tuple[int, int]] = []
     heights: list[npt.NDArray[np.floating]] = []
     support: list[npt.NDArray[np.floating]] = []
@@ -166,6 +168,7 @@ def _suspicious(
         beside.append(sure_beside[kept])
     all_support, all_iou = _joined(support), _joined(iou)
     all_heights, all_beside = _joined(heights), _joined(beside)
+    n_found = int((all_support >= _FOUND_SCORE).sum())
     looked = np.array([closer.get(place, 0.0) for place in places])
     # How common so low a support is, is told from photos as they are: there all boxes were judged.
     score = np.minimum(1 - looked, 1 - all_support) * rarity(all_support, all_heights)
@@ -182,13 +185,14 @@ def _suspicious(
         )
     for second, share in seconds:
         reasons[second] = (share, "second box")
-    return [
+    seen = [
         (
             places[i][0], places[i][1], photos[places[i][0]].boxes[places[i][1]],
             how_sure, reason, float(all_support[i]), float(all_iou[i]),
         )
         for i, (how_sure, reason) in reasons.items()
     ]  # fmt: skip
+    return seen, n_found
 
 
 def _sure_beside(

@@ -61,6 +61,7 @@ def audit_dict(
         **asdict(audit.config),
         "n_photos": len(audit.photos),
         "n_boxes": audit.n_boxes,
+        "n_found": audit.n_found,
         **{f"n_{kind}": len(audit.of_kind(kind)) for kind in KINDS},
         "reasons": {
             reason: sum(finding.reason == reason for finding in audit.findings)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from facesmith.faces import Faces
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+# Part of the boxes that a detector must find to be a judge of them.
+_LEAST_FOUND = 0.5
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -43,7 +45,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--epochs",
     type=click.IntRange(1),
-    help="Passes over the photos of each of the --folds.  [default: 8]",
+    help="Passes over the photos of each of the --folds.  [default: 8, more for fewer than 4,800 "
+    "photos to learn from]",
 )
 @click.option(
     "--negatives",
@@ -302,6 +305,7 @@ def _compare(
     from facesmith.audit.looks import look_closer  # noqa: PLC0415
 
     first = audit_photos(photos, found, judged_by=judged_by, config=config)
+    _check_judge(first)
     n = sum(finding.reason == "no face" for finding in first.findings)
     if detector_of is None or not n:
         return first
@@ -310,6 +314,20 @@ def _compare(
     with progress_bar(n, quiet) as step:
         closer = look_closer(first, detector_of, step)
     return audit_photos(photos, found, judged_by=judged_by, config=config, closer=closer)
+
+
+def _check_judge(audit: Audit) -> None:
+    """Raise if the detector finds so little that its disagreement says nothing of the labels."""
+    from facesmith.errors import EvaluationError  # noqa: PLC0415 - slow
+
+    if audit.n_found < _LEAST_FOUND * audit.n_boxes:
+        raise EvaluationError(
+            f"Judged by {audit.judged_by}: only {audit.n_found:,} of "
+            f"{_number(audit.n_boxes, 'box', 'es')} are found with a score of 0.5, too few to "
+            "tell wrong ones from the others. Either the detector has learned too little (pass "
+            "more --epochs and another --out, or no --folds), or the boxes do not lie on the "
+            "faces (another --format, photos that were resized)."
+        )
 
 
 def _judge_by_folds(
@@ -324,8 +342,8 @@ def _judge_by_folds(
 ) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
     from facesmith.annotations import load_face_free  # noqa: PLC0415 - slow
     from facesmith.audit.folds import (  # noqa: PLC0415
-        EPOCHS,
         detect_in_folds,
+        enough_epochs,
         minutes,
         short_config,
     )
@@ -333,8 +351,9 @@ def _judge_by_folds(
 
     face_free = load_face_free(negatives).photos if negatives else ()
     cores = threads or available_cores()
+    epochs = epochs or enough_epochs(len(photos) * (folds - 1) // folds + len(face_free))
     if not quiet:
-        about = minutes(len(photos), len(face_free), folds, epochs or EPOCHS, cores)
+        about = minutes(len(photos), len(face_free), folds, epochs, cores)
         click.echo(
             f"Training {folds} detectors, about {_number(max(round(about), 1), 'minute')} on "
             f"{_number(cores, 'CPU core')}. Stop at any time: the same command goes on from there.",
@@ -345,7 +364,7 @@ def _judge_by_folds(
             photos,
             out / "folds",
             n_folds=folds,
-            config=short_config(epochs or EPOCHS, seed=seed, threads=threads),
+            config=short_config(epochs, seed=seed, threads=threads),
             face_free=face_free,
             quiet=quiet,
             progress=step,
@@ -368,6 +387,7 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
             "            A detector agrees with photos that it has learned from, their errors too;"
             "\n            if these are among them, --folds finds more."
         )
+    click.echo(f"found       {audit.n_found:,} of {_number(audit.n_boxes, 'box', 'es')}")
     click.echo(
         f"suspicious  {len(suspicious):,} of {audit.n_boxes:,} boxes ({100 * share:.1f} %)"
         f"{': ' if counts else ''}{counts}"
