@@ -34,17 +34,14 @@ def test_worked_by_hand():
     assert curve.recall == pytest.approx([1 / 2, 1 / 2, 1])
     assert curve.recall_at(0.5) == pytest.approx(1 / 2)
     assert curve.recall_at(1.0) == pytest.approx(1)
-    # F1 is 2/3, 1/2 and 4/5.
-    assert curve.best_f1 == 2
+    assert curve.at_score(0.75) == {"precision": 0.5, "recall": 0.5, "false_per_photo": 1.0}
 
 
-def test_without_faces_or_detections_no_point_is_best():
-    for truths, faces in (
-        ([truth()], [found((0, 0, 9, 9, 0.5))]),
-        ([truth((0, 0, 9, 9))], [found()]),
-    ):
-        with pytest.raises(ValueError, match="no best point"):
-            _ = precision_recall(truths, faces).best_f1
+def test_above_all_scores_nothing_is_found():
+    curve = precision_recall([truth((0, 0, 9, 9))], [found((0, 0, 9, 9, 0.5))])
+    above = curve.at_score(0.6)
+    assert np.isnan(above["precision"])
+    assert (above["recall"], above["false_per_photo"]) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ _MOST_PARAMETERS = 1200
 # inputs on one core, at most half a minute for 1,000 rows and more. It is done only where targets
 # without noise go on to teach larger nets more; few rows cannot, so that the work grows steeply
 # with them.
-_WORK_AT_300_ROWS = 5e9  # times half the number of inputs
+_WORK_AT_300_ROWS = 6e9  # times half the number of inputs
 _WORK_EXPONENT = 6.0
 _MOST_WORK = 3e11
 # With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold

@@ -33,7 +33,7 @@ Float64Array = npt.NDArray[np.float64]
 # Rows whose Jacobian is held at once: bounds the memory, and the block stays in the cache.
 _BLOCK_ROWS = 2048
 # Of the largest diagonal entry of J'J: below it, Cholesky in float64 meets rounding errors.
-_SMALLEST_RIDGE = 1e-14
+_SMALLEST_RIDGE = 1e-15
 # Of the same: above it, a group's weights are zero for every purpose.
 _LARGEST_RIDGE = 1e6
 # Of the targets' variance: residuals below this are rounding errors, not signal.

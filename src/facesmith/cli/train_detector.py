@@ -112,7 +112,9 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
             f"   recall at 0.1 false boxes a photo {_figure(figures['recall_at_0.1'])}{mark}"
         )
     figures = metrics["held_out"][metrics["kept"]]
-    chosen = "where F1 is highest" if "operating_point" not in metrics else "as asked for"
+    chosen = (
+        "where a face is likelier than not" if "operating_point" not in metrics else "as asked for"
+    )
     click.echo(
         f"From a score of {figures['threshold']:.3f} on, {chosen}: precision "
         f"{_figure(figures['precision'])}, recall {_figure(figures['recall'])}, "

@@ -96,20 +96,6 @@ class PrecisionRecall:
             "false_per_photo": float(self.false_per_photo[n_kept - 1]),
         }
 
-    @property
-    def best_f1(self) -> int:
-        """Index of the point with the highest F1, the harmonic mean of precision and recall.
-
-        The first of equals, which has the highest threshold.
-
-        Raises:
-            ValueError: If nothing was found, or there are no faces: no point is best then.
-        """
-        if not len(self.scores) or self.n_faces == 0:
-            raise ValueError("a curve without detections or faces has no best point.")
-        total = np.maximum(self.precision + self.recall, 1e-12)
-        return int(np.argmax(2 * self.precision * self.recall / total))
-
 
 def precision_recall(
     truths: Sequence[AnnotatedFaces],

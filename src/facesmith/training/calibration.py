@@ -29,6 +29,7 @@ from facesmith.training.proposals import Photos
 
 # From the simplest to the freest; `Fitted` says what each is.
 METHODS = ("temperature", "logistic", "isotonic")
+EVEN_ODDS = 0.5  # a probability: the threshold unless a target asks for another
 N_FOLDS = 5  # of the cross-validation that chooses one, by photo
 
 
@@ -259,14 +260,13 @@ def judge(
     Args:
         detector: With its calibration.
         photos: Held out from training.
-        target: What the threshold is to keep; `None`: the one with the highest F1.
+        target: What the threshold is to keep; `None`: from it on, a face is likelier than not.
 
     Returns:
         Figures: `ap` and `ap_iou40`, average precision at an IoU of 0.5 and 0.4; `recall_at_0.1`,
-        recall at 0.1 false boxes a photo (IoU 0.4); `threshold`, the one for the target, or the
-        score with the highest F1 (IoU 0.4, two decimals), or 0.5 where nothing is found; and
-        `precision`, `recall` and `false_per_photo` from that score on. And how a threshold for a
-        target was chosen.
+        recall at 0.1 false boxes a photo (IoU 0.4); `threshold`, the one for the target, or 0.5;
+        and `precision`, `recall` and `false_per_photo` from that score on. And how a threshold for
+        a target was chosen.
 
     Raises:
         EvaluationError: If no threshold keeps the target.
@@ -278,13 +278,11 @@ def judge(
         found.append(detector(image, min_score=LEAST_SCORE))
     strict = precision_recall(truths, found, min_height=JUDGED_HEIGHT)
     loose = precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
-    threshold, point = 0.5, None
+    threshold, point = EVEN_ODDS, None
     if target is not None:
         boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
         point = choose_threshold(rows_of_boxes(boxes), target)
         threshold = point.threshold
-    elif len(loose.scores) and loose.n_faces:
-        threshold = math.floor(float(loose.scores[loose.best_f1]) * 100) / 100
     figures = {
         "ap": strict.average_precision,
         "ap_iou40": loose.average_precision,
