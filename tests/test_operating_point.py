@@ -7,11 +7,10 @@ import pytest
 
 from facesmith.errors import EvaluationError
 from facesmith.evaluation.operating_point import (
-    ScoredRows,
     Target,
     choose_threshold,
-    patch_rows,
 )
+from facesmith.evaluation.scored_rows import ScoredRows, patch_rows
 
 # Scores falling, right or not, one photo each; one face more is never found.
 ROWS = ScoredRows(

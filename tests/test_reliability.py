@@ -13,11 +13,10 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.evaluation.average_precision import AnnotatedFaces
 from facesmith.evaluation.reliability import (
-    JudgedBoxes,
     expected_error_interval,
-    match_scores,
     reliability,
 )
+from facesmith.evaluation.scored_rows import ScoredRows, match_scores
 from facesmith.faces import Faces
 
 
@@ -89,11 +88,11 @@ def test_matching_counts_each_face_once_and_leaves_out_ignored_ones():
 
 def test_the_interval_draws_whole_photos():
     """All boxes in one photo of two: a resample has the figure itself, or no box at all."""
-    boxes = JudgedBoxes(
+    boxes = ScoredRows(
         np.array([0.9, 0.9]), np.array([True, False]), np.array([0, 0]), np.array([2.0, 0.0])
     )
     assert expected_error_interval(boxes) == pytest.approx((0.4, 0.4))
-    none = JudgedBoxes(np.zeros(0), np.zeros(0, bool), np.zeros(0, int), np.zeros(3))
+    none = ScoredRows(np.zeros(0), np.zeros(0, bool), np.zeros(0, int), np.zeros(3))
     assert np.isnan(expected_error_interval(none)).all()
 
 

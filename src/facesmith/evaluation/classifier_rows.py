@@ -14,9 +14,9 @@ from facesmith.evaluation.operating_point import (
     OperatingPoint,
     Target,
     choose_threshold,
-    patch_rows,
     store_threshold,
 )
+from facesmith.evaluation.scored_rows import patch_rows
 from facesmith.files import checksum
 from facesmith.patches import SPLITS, Patches, load_patches
 

@@ -20,18 +20,16 @@ from facesmith.evaluation.average_precision import (
 from facesmith.evaluation.detections import find_faces
 from facesmith.evaluation.operating_point import (
     OperatingPoint,
-    ScoredRows,
     Target,
     choose_threshold,
     store_threshold,
 )
 from facesmith.evaluation.reliability import (
-    JudgedBoxes,
     Reliability,
     expected_error_interval,
-    match_scores,
     reliability,
 )
+from facesmith.evaluation.scored_rows import match_scores
 from facesmith.faces import Faces
 from facesmith.files import finite_or_none, replacing, write_json
 from facesmith.roc import Interval
@@ -95,11 +93,6 @@ class DetectorReport:
         return plain
 
 
-def rows_of_boxes(boxes: JudgedBoxes) -> ScoredRows:
-    """Boxes of photos as rows to choose a threshold on; faces without a box count as missed."""
-    return ScoredRows(boxes.scores, boxes.right, boxes.photos, boxes.faces_per_photo)
-
-
 def report_on(
     photos: Sequence[AnnotatedPhoto],
     found: Sequence[Faces],
@@ -124,7 +117,7 @@ def report_on(
     """
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
-    point = choose_threshold(rows_of_boxes(boxes), target, seed=seed) if target else None
+    point = choose_threshold(boxes, target, seed=seed) if target else None
     return DetectorReport(
         detector,
         len(photos),

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.errors import EvaluationError
-from facesmith.roc import Interval
+from facesmith.evaluation.scored_rows import ScoredRows
+from facesmith.roc import FloatArray, Interval
 
-FloatArray = npt.NDArray[np.float64]
 Promise = Literal["fpr", "precision", "false_per_photo"]
 
 _WORDS = {
@@ -37,29 +37,6 @@ class Target:
 
     def __str__(self) -> str:
         return f"{_WORDS[self.promise]} {self.value:g}"
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredRows:
-    """What a threshold is chosen on: boxes of photos, or patches.
-
-    Attributes:
-        scores: float64 `(n,)`, in [0, 1].
-        right: bool `(n,)`, whether the row is a face.
-        groups: int64 `(n,)`, the photo of each, from 0 on; drawn as one by the bootstrap.
-        n_groups: Photos, those without a row included.
-        faces_per_group: float64 `(n_groups,)`: faces of each photo, found or not.
-    """
-
-    scores: FloatArray
-    right: npt.NDArray[np.bool_]
-    groups: npt.NDArray[np.int64]
-    faces_per_group: FloatArray
-
-    @property
-    def n_groups(self) -> int:
-        """Photos."""
-        return len(self.faces_per_group)
 
 
 @dataclass(frozen=True)
@@ -107,25 +84,6 @@ class OperatingPoint:
 _SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxes a photo"}
 
 
-def patch_rows(labels: npt.ArrayLike, scores: npt.ArrayLike, photos: npt.ArrayLike) -> ScoredRows:
-    """Patches as rows: every row that is a face is one that can be found.
-
-    Args:
-        labels: 1 for a face, 0 for anything else, `(n,)`.
-        scores: In [0, 1], `(n,)`.
-        photos: Any integers `(n,)`, equal for patches of the same photo.
-    """
-    right = np.asarray(labels).astype(bool)
-    groups = np.unique(np.asarray(photos), return_inverse=True)[1].astype(np.int64)
-    n_groups = int(groups.max(initial=-1)) + 1
-    return ScoredRows(
-        np.asarray(scores, np.float64),
-        right,
-        groups,
-        np.bincount(groups, right, n_groups).astype(np.float64),
-    )
-
-
 def choose_threshold(
     rows: ScoredRows,
     target: Target,
@@ -154,7 +112,7 @@ def choose_threshold(
             f"`{target.promise}` must be {'at least 0' if value < 0 else 'between 0 and 1'}; "
             f"got {target.promise}={value:g}."
         )
-    n_faces = int(rows.faces_per_group.sum())
+    n_faces = int(rows.faces_per_photo.sum())
     if not len(rows.scores) or not n_faces:
         raise EvaluationError(
             f"No threshold can be chosen on {len(rows.scores)} rows with {n_faces} faces. "
@@ -166,29 +124,29 @@ def choose_threshold(
             f"{len(rows.scores)} are faces."
         )
     order = np.argsort(-rows.scores, kind="stable")
-    scores, right, groups = rows.scores[order], rows.right[order], rows.groups[order]
+    scores, right, photos = rows.scores[order], rows.right[order], rows.photos[order]
     ends = np.flatnonzero(np.append(np.diff(scores) != 0, True))  # of equal scores
     lower = np.append(scores[ends[:-1] + 1], 0.0)
     cuts = (scores[ends] + lower) / 2
-    weights = np.ones((1, rows.n_groups))
-    rates, tprs = _rates(right, groups, ends, rows, target, weights)
+    weights = np.ones((1, rows.n_photos))
+    rates, tprs = _rates(right, photos, ends, rows, target, weights)
     chosen = _lowest(rates, target)[0]
     if chosen < 0:
         best = float(rates.max() if target.promise == "precision" else rates.min())
         raise EvaluationError(
-            f"No threshold keeps {target} on these {rows.n_groups} photos; the best is {best:.4f}. "
+            f"No threshold keeps {target} on these {rows.n_photos} photos; the best is {best:.4f}. "
             "Ask for less, or train on more photos."
         )
     rng = np.random.default_rng(seed)
     resampled: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-    step = max(_CHUNK // max(len(scores), rows.n_groups), 1)
+    step = max(_CHUNK // max(len(scores), rows.n_photos), 1)
     for start in range(0, n_resamples, step):
         n = min(step, n_resamples - start)
-        drawn = rng.integers(0, rows.n_groups, (n, rows.n_groups))
-        drawn += rows.n_groups * np.arange(n)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=n * rows.n_groups)
-        weights = counts.reshape(n, rows.n_groups).astype(np.float64)
-        some_rates, some_tprs = _rates(right, groups, ends, rows, target, weights)
+        drawn = rng.integers(0, rows.n_photos, (n, rows.n_photos))
+        drawn += rows.n_photos * np.arange(n)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n * rows.n_photos)
+        weights = counts.reshape(n, rows.n_photos).astype(np.float64)
+        some_rates, some_tprs = _rates(right, photos, ends, rows, target, weights)
         lowest = _lowest(some_rates, target)
         resampled.append(
             (
@@ -213,7 +171,7 @@ def choose_threshold(
         intervals[1],
         intervals[2],
         n_faces,
-        rows.n_groups,
+        rows.n_photos,
     )
 
 
@@ -235,14 +193,14 @@ def store_threshold(weights_path: str | Path, point: OperatingPoint) -> None:
 
 def _rates(
     right: npt.NDArray[np.bool_],
-    groups: npt.NDArray[np.int64],
+    photos: npt.NDArray[np.int64],
     ends: npt.NDArray[np.intp],
     rows: ScoredRows,
     target: Target,
     weights: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """The target's rate and the TPR `(r, k)` at each distinct score, of `r` weightings."""
-    row_weights = weights[:, groups]
+    row_weights = weights[:, photos]
     true = np.cumsum(row_weights * right, axis=1)[:, ends]
     false = np.cumsum(row_weights * ~right, axis=1)[:, ends]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -252,7 +210,7 @@ def _rates(
             rates = false / false[:, -1:]
         else:
             rates = false / weights.sum(axis=1, keepdims=True)
-        return rates, true / (weights @ rows.faces_per_group)[:, None]
+        return rates, true / (weights @ rows.faces_per_photo)[:, None]
 
 
 def _lowest(rates: FloatArray, target: Target) -> npt.NDArray[np.intp]:

@@ -6,40 +6,15 @@ that a second box on it is wrong. Boxes on ignored faces are left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.average_precision import AnnotatedFaces, match_faces
-from facesmith.faces import Faces
-from facesmith.roc import Interval
+from facesmith.evaluation.scored_rows import ScoredRows
+from facesmith.roc import FloatArray, Interval
 
 N_BINS = 10
-FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class JudgedBoxes:
-    """The boxes of many photos that count, photo by photo.
-
-    Attributes:
-        scores: float64 `(n,)`, in [0, 1].
-        right: bool `(n,)`, whether the box matched a face.
-        photos: int64 `(n,)`, the number of its photo.
-        faces_per_photo: float64 `(k,)`, faces that count in each photo, found or not.
-    """
-
-    scores: FloatArray
-    right: npt.NDArray[np.bool_]
-    photos: npt.NDArray[np.int64]
-    faces_per_photo: FloatArray
-
-    @property
-    def n_photos(self) -> int:
-        """Photos, those without a box included."""
-        return len(self.faces_per_photo)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,41 +54,6 @@ class Reliability:
         return float(gaps.max()) if len(gaps) else float("nan")
 
 
-def match_scores(
-    truths: Sequence[AnnotatedFaces],
-    found: Sequence[Faces],
-    *,
-    iou_threshold: float,
-    min_height: float = 0.0,
-) -> JudgedBoxes:
-    """Which of the boxes found are right.
-
-    Args:
-        truths: The annotated faces of each photo.
-        found: The detections of each photo, same order.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-
-    Raises:
-        ValueError: If the lengths differ.
-    """
-    scores, right, photos = [np.zeros(0)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
-    n_faces = np.zeros(len(truths))
-    for number, (truth, faces) in enumerate(zip(truths, found, strict=True)):
-        ignored = truth.ignored | (truth.boxes[:, 3] - truth.boxes[:, 1] < min_height)
-        n_faces[number] = (~ignored).sum()
-        counts, hit = match_faces(truth.boxes, ignored, faces, iou_threshold)
-        scores.append(faces.scores[counts].astype(np.float64))
-        right.append(hit[counts])
-        photos.append(np.full(int(counts.sum()), number))
-    return JudgedBoxes(
-        np.concatenate(scores),
-        np.concatenate(right),
-        np.concatenate(photos),
-        n_faces,
-    )
-
-
 def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BINS) -> Reliability:
     """Compare scores with the share of right boxes (or rows of patches).
 
@@ -150,7 +90,7 @@ def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BIN
 
 
 def expected_error_interval(
-    boxes: JudgedBoxes, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
+    boxes: ScoredRows, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
     """Bootstrap interval of the expected error, drawing whole photos.
 

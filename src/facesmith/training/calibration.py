@@ -19,10 +19,10 @@ from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,
     LEAST_SCORE,
     MATCH_IOU,
-    rows_of_boxes,
 )
 from facesmith.evaluation.operating_point import OperatingPoint, Target, choose_threshold
-from facesmith.evaluation.reliability import match_scores, reliability
+from facesmith.evaluation.reliability import reliability
+from facesmith.evaluation.scored_rows import match_scores
 from facesmith.faces import Faces
 from facesmith.second_look import SecondLook
 from facesmith.training.proposals import Photos
@@ -281,7 +281,7 @@ def judge(
     threshold, point = EVEN_ODDS, None
     if target is not None:
         boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
-        point = choose_threshold(rows_of_boxes(boxes), target)
+        point = choose_threshold(boxes, target)
         threshold = point.threshold
     figures = {
         "ap": strict.average_precision,

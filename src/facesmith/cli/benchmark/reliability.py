@@ -73,11 +73,9 @@ def reliability(
     from facesmith.evaluation.average_precision import (  # noqa: PLC0415 - `--help` is quick
         AnnotatedFaces,
     )
-    from facesmith.evaluation.reliability import (  # noqa: PLC0415
-        expected_error_interval,
-        match_scores,
-    )
+    from facesmith.evaluation.reliability import expected_error_interval  # noqa: PLC0415
     from facesmith.evaluation.reliability import reliability as compare  # noqa: PLC0415
+    from facesmith.evaluation.scored_rows import match_scores  # noqa: PLC0415
     from facesmith.files import finite_or_none, write_json  # noqa: PLC0415
 
     photos, found, scored = load_scored(
