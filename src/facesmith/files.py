@@ -58,6 +58,18 @@ def write_json(path: str | Path, content: Any) -> None:
     write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
+def make_folder(folder: str | Path) -> None:
+    """Make a folder for what is written, and those above it.
+
+    Raises:
+        TrainingError: If that is not possible.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(Path(folder), error) from error
+
+
 def finite_or_none(value: Any) -> Any:
     """Nested plain values with `None` for NaN and infinity, which JSON does not know."""
     if isinstance(value, dict):

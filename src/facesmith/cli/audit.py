@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.annotations.formats import FORMATS
-from facesmith.cli.benchmark.photos import make_folder, progress_bar
 from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.options import format_options
+from facesmith.cli.progress import progress_bar
+from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations
@@ -107,18 +108,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="How many findings of each kind the contact sheets show at most, 80 a page.",
 )
-@click.option(
-    "--format",
-    "annotation_format",
-    type=click.Choice(FORMATS),
-    help="Format of the annotations.  [default: told from their content]",
-)
-@click.option(
-    "--category",
-    multiple=True,
-    help="Name or number of a category that is a face; may be repeated.  [default: the only "
-    "one, or the one called face]",
-)
+@format_options
 @click.option(
     "--threads",
     type=click.IntRange(1),

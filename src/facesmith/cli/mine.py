@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto
@@ -135,7 +133,7 @@ def mine(
     sheet_path = _check_paths(negatives, annotations, images, out, add_to, force)
     older = read_mined(add_to) if add_to is not None else ()
     photos = _read_photos(negatives, annotations, images)
-    with _progress_bar(len(photos), quiet) as step:
+    with progress_bar(len(photos), quiet) as step:
         found = search(
             photos,
             model,
@@ -199,15 +197,6 @@ def _read_photos(
         for problem in part.problems:
             click.echo(f"Left out: {problem}", err=True)
     return [photo for part in parts for photo in part.photos]
-
-
-@contextmanager
-def _progress_bar(n_photos: int, quiet: bool) -> Iterator[Callable[[], object]]:
-    if quiet or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=n_photos, label="Photos", file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
 
 
 def _counts(found: Mining, merged: tuple[MinedBox, ...]) -> dict[str, Any]:

@@ -14,12 +14,12 @@ import click
 import numpy as np
 
 from facesmith.annotations import (
-    FORMATS,
     Annotations,
     Problem,
     load_annotations,
     load_face_free,
 )
+from facesmith.cli.options import format_options
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
 
@@ -70,18 +70,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
     show_default=True,
     help="Same seed, same photos: same file. Another seed: other faces, jitter and splits.",
 )
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(FORMATS),
-    help="Format of the annotations.  [default: told from their content]",
-)
-@click.option(
-    "--category",
-    multiple=True,
-    help="Name or number of a category that is a face; may be repeated.  [default: the only "
-    "one, or the one called face]",
-)
+@format_options
 @click.option(
     "--split",
     callback=_shares,
@@ -109,7 +98,7 @@ def prepare(
     count: int,
     negatives: tuple[Path, ...],
     seed: int,
-    format_name: str | None,
+    annotation_format: str | None,
     category: tuple[str, ...],
     split: SplitShares,
     min_face: float,
@@ -140,7 +129,7 @@ def prepare(
     loaded = load_annotations(
         annotations,
         images,
-        format=format_name,
+        format=annotation_format,
         strict=strict,
         categories=category or None,
     )

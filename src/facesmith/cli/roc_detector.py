@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from facesmith.cli.benchmark.photos import progress_bar
+from facesmith.cli.progress import progress_bar
 from facesmith.cli.train_detector import read_photos
 from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,

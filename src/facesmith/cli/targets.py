@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.options import Command, with_options
 
 if TYPE_CHECKING:
     from facesmith.evaluation.operating_point import Target
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option(
@@ -33,9 +31,7 @@ _OPTIONS = (
 
 def target_options(command: Command) -> Command:
     """Both options of a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)
 
 
 def read_target(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import load_any_scores, make_folder, photo_options
+from facesmith.cli.benchmark.photos import load_any_scores, photo_options
 from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores

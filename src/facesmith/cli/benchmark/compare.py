@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import annotation_options, make_folder, progress_bar
+from facesmith.cli.benchmark.photos import annotation_options
 from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.progress import progress_bar
+from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto

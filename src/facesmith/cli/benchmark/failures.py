@@ -11,11 +11,11 @@ import click
 
 from facesmith.cli.benchmark.photos import (
     load_scored,
-    make_folder,
     photo_options,
-    progress_bar,
 )
 from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.progress import progress_bar
+from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.failure_bins import Breakdown

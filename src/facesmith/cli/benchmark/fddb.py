@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from facesmith.cli.progress import progress_bar
+from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.fddb import Detections, FddbResult, Fold
@@ -170,12 +172,9 @@ def _detect(
 
     detector = load_detector(model, threads)
     names = [name for fold in folds for name in fold.names]
-    if quiet or not sys.stderr.isatty():
-        found = detect_fddb(detector, folds, images_dir)
-    else:
-        with click.progressbar(length=len(names), label="Images", file=sys.stderr) as bar:
-            found = detect_fddb(detector, folds, images_dir, progress=lambda: bar.update(1))
-    out.mkdir(parents=True, exist_ok=True)
+    with progress_bar(len(names), quiet, "Images") as step:
+        found = detect_fddb(detector, folds, images_dir, progress=step)
+    make_folder(out)
     write_detections(found, names, out / _DETECTIONS_NAME)
     return found
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.annotations.formats import FORMATS
+from facesmith.cli.options import FORMAT_OPTIONS, Command, with_options
+from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations
     from facesmith.evaluation.detections import Detections
     from facesmith.faces import Faces
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _ANNOTATION_OPTIONS = (
     click.option(
@@ -31,18 +28,6 @@ _ANNOTATION_OPTIONS = (
         required=True,
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Folder of the photos.",
-    ),
-    click.option(
-        "--format",
-        "annotation_format",
-        type=click.Choice(FORMATS),
-        help="Format of the annotations.  [default: told from their content]",
-    ),
-    click.option(
-        "--category",
-        multiple=True,
-        help="Name or number of a category that is a face; may be repeated.  [default: the only "
-        "one, or the one called face]",
     ),
 )
 
@@ -72,16 +57,12 @@ _DETECTION_OPTIONS = (
 
 def annotation_options(command: Command) -> Command:
     """The options `--annotations --images --format --category` of a command."""
-    for option in reversed(_ANNOTATION_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(with_options(command, FORMAT_OPTIONS), _ANNOTATION_OPTIONS)
 
 
 def photo_options(command: Command) -> Command:
     """Those of `annotation_options`, and `--detections --model --threads`."""
-    for option in reversed(_DETECTION_OPTIONS):
-        command = option(command)
-    return annotation_options(command)
+    return annotation_options(with_options(command, _DETECTION_OPTIONS))
 
 
 def load_scored(
@@ -223,27 +204,3 @@ def _run(
     with progress_bar(len(photos), quiet) as step:
         faces = find_faces(detector, photos, min_score=min_score, progress=step)
     return faces, "facesmith" if model is None else f"facesmith, {model.as_posix()}"
-
-
-@contextmanager
-def progress_bar(n_photos: int, quiet: bool) -> Iterator[Callable[[], object]]:
-    """What to call once a photo; a bar on standard error where that is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=n_photos, label="Photos", file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder for what is written, and those above it.
-
-    Raises:
-        FacesmithError: If that is not possible.
-    """
-    from facesmith.files import write_error  # noqa: PLC0415 - see `cli`
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(folder, error) from error

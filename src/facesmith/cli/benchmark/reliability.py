@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from facesmith.cli.benchmark.photos import load_scored, make_folder, photo_options
+from facesmith.cli.benchmark.photos import load_scored, photo_options
 from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.files import finite_or_none, make_folder, write_json
 
 
 @click.command()
@@ -76,7 +77,6 @@ def reliability(
     from facesmith.evaluation.reliability import expected_error_interval  # noqa: PLC0415
     from facesmith.evaluation.reliability import reliability as compare  # noqa: PLC0415
     from facesmith.evaluation.scored_rows import match_scores  # noqa: PLC0415
-    from facesmith.files import finite_or_none, write_json  # noqa: PLC0415
 
     photos, found, scored = load_scored(
         annotations,

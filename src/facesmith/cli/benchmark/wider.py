@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.coco import LEAST_SCORE
-from facesmith.cli.benchmark.photos import make_folder, progress_bar
+from facesmith.cli.progress import progress_bar
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
+from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.detector import Detector
