@@ -22,7 +22,7 @@ from skimage import data
 from torch import nn
 
 from about import ROOT, about
-from facesmith.detector import COARSER, Detector, _scaled, load_detector
+from facesmith.detector import COARSER, Detector, _scaled, load_detector, padded
 from facesmith.networks.detector import INPUT_MULTIPLE, DetectorNet
 from facesmith.peers.yunet import YuNet
 
@@ -54,15 +54,16 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
     """Milliseconds of each part at one size, and the network's throughput."""
     image = np.asarray(Image.fromarray(data.astronaut()[..., ::-1].copy()).resize(size_wh))
     seen = _scaled(image, detector.input_scale(*size_wh))
-    padded = _padded(seen)
-    coarser = _padded(np.asarray(Image.fromarray(seen).reduce(COARSER)))
+    fine = padded(seen, INPUT_MULTIPLE)[None]
+    coarse = np.asarray(Image.fromarray(seen).reduce(COARSER))
+    coarser = padded(coarse, INPUT_MULTIPLE)[None]
     looks = detector._calibration
     boxes, raw = detector.candidates(image, looks.candidate_score)
     doubtful = boxes[(raw >= looks.look_score) & (raw < looks.sure_score)]
     parts: dict[str, Callable[[], object]] = {
         "whole": lambda: detector(image),
         "scaling": lambda: _scaled(image, detector.input_scale(*size_wh)),
-        "network": lambda: _run(detector, padded),
+        "network": lambda: _run(detector, fine),
         "network, coarser look": lambda: _run(detector, coarser),
         "shrinking for the coarser look": lambda: Image.fromarray(seen).reduce(COARSER),
     }
@@ -81,11 +82,11 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
             part()
             spent[name].append((time.process_time() - start) * 1e3)
     ms = {name: round(float(np.median(times[3:])), 3) for name, times in spent.items()}
-    mmac = multiply_adds(padded.shape[1:3]) / 1e6
+    mmac = multiply_adds(fine.shape[1:3]) / 1e6
     inside = ms["network"] + ms["network, coarser look"] + ms.get("second look", 0.0)
     return {
         "size": f"{size_wh[0]}x{size_wh[1]}",
-        "network_input": f"{padded.shape[2]}x{padded.shape[1]}",
+        "network_input": f"{fine.shape[2]}x{fine.shape[1]}",
         "doubtful_proposals": len(doubtful),
         "ms": ms,
         "mmac": round(mmac, 1),
@@ -123,15 +124,8 @@ def matrix_throughput() -> float:
     return n * k * m / float(np.median(times)) / 1e9
 
 
-def _padded(image: np.ndarray) -> np.ndarray:
-    height, width = (-(-side // INPUT_MULTIPLE) * INPUT_MULTIPLE for side in image.shape[:2])
-    padded = np.zeros((1, height, width, 3), np.uint8)
-    padded[0, : image.shape[0], : image.shape[1]] = image
-    return padded
-
-
-def _run(detector: Detector, padded: np.ndarray) -> object:
-    return detector._session.run(None, {detector._input: padded})
+def _run(detector: Detector, batch: np.ndarray) -> object:
+    return detector._session.run(None, {detector._input: batch})
 
 
 if __name__ == "__main__":

@@ -210,14 +210,8 @@ class Detector:
         Returns:
             Boxes `(n, 4)`, pixels of the photo, and logits `(n,)`.
         """
-        multiple = self._multiple
-        height, width = pixels.shape[:2]
-        padded_shape = (-(-height // multiple) * multiple, -(-width // multiple) * multiple)
-        if padded_shape != (height, width):
-            padded = np.zeros((*padded_shape, 3), np.uint8)
-            padded[:height, :width] = pixels
-            pixels = padded
-        maps: list[Any] = self._session.run(None, {self._input: np.ascontiguousarray(pixels)[None]})
+        batch = padded(pixels, self._multiple)[None]
+        maps: list[Any] = self._session.run(None, {self._input: batch})
         boxes, logits = [], []
         for stride, level in zip(self._strides, maps, strict=True):
             rows, columns = np.nonzero(level[0, 0] >= least)
@@ -228,6 +222,25 @@ class Detector:
             logits.append(cells[0])
         back = np.tile(1 / scale_xy, 2).astype(np.float32)
         return np.concatenate(boxes).astype(np.float32) * back, np.concatenate(logits)
+
+
+def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]:
+    """The image in an upper left corner, with black to the right and below.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        multiple: What the sides of the result are divisible by, pixels.
+
+    Returns:
+        uint8, contiguous; the image itself where its sides are divisible already.
+    """
+    height, width = image.shape[:2]
+    shape_hw = (-(-height // multiple) * multiple, -(-width // multiple) * multiple)
+    if shape_hw == (height, width):
+        return np.ascontiguousarray(image)
+    result = np.zeros((*shape_hw, 3), np.uint8)
+    result[:height, :width] = image
+    return result
 
 
 def _scaled(image: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.detector import Detector
+from facesmith.detector import Detector, padded
 from facesmith.networks.detector import INPUT_MULTIPLE
 from facesmith.quantisation import quantise
 from facesmith.roc import area_under_curve
@@ -72,8 +72,4 @@ def quantise_second_look(path: Path, learned: LookedAt, held_out: LookedAt) -> d
 def _typical_images(photos: Photos) -> Iterator[npt.NDArray[np.uint8]]:
     """Some photos, spread evenly, as the proposals see them."""
     for i in range(0, len(photos), -(-len(photos) // N_TYPICAL)):
-        image = photos[i][0]
-        height, width = (-(-side // INPUT_MULTIPLE) * INPUT_MULTIPLE for side in image.shape[:2])
-        padded = np.zeros((1, height, width, 3), np.uint8)
-        padded[0, : image.shape[0], : image.shape[1]] = image
-        yield padded
+        yield padded(photos[i][0], INPUT_MULTIPLE)[None]
