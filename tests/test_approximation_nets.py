@@ -1,4 +1,4 @@
-"""Nets as plain arrays and their files, the exercise's Adam-trained nets, and reports of both."""
+"""The exercise's Adam-trained nets, and reports of both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 from facesmith.approximation.adam_checkpoint import load_checkpoint, save_checkpoint
 from facesmith.approximation.adam_nets import adam_function, build_net, train_adam_net
 from facesmith.approximation.adam_settings import AdamSettings, combinations
-from facesmith.approximation.dense_net import DenseNet, load_net
 from facesmith.approximation.experiment import ApproximationReport, approximate
 from facesmith.approximation.plans import plan_fits
 from facesmith.approximation.plots import plot_curve, plot_surface
@@ -22,89 +21,10 @@ from facesmith.approximation.report_text import curve_lines, report_page, report
 from facesmith.errors import TrainingError, WeightsError
 
 
-def small_net(**changes: Any) -> DenseNet:
-    rng = np.random.default_rng(0)
-    settings: dict[str, Any] = {
-        "weights": (rng.normal(size=(2, 3)), rng.normal(size=(3, 1))),
-        "biases": (rng.normal(size=3), rng.normal(size=1)),
-        "tanh_layers": (True, False),
-        "input_mean": np.array([1.0, -2.0]),
-        "input_scale": np.array([2.0, 0.5]),
-        "target_mean": 7.0,
-        "target_scale": 3.0,
-        "input_names": ("x", "y"),
-        "target_name": "z",
-    }
-    return DenseNet(**(settings | changes))
-
-
 def plane_split(n: int = 60) -> Split:
     inputs = np.random.default_rng(2).uniform(-1, 1, (n, 2))
     points = Points(inputs, 3 * inputs[:, 0] - inputs[:, 1] + 0.5)
     return split_points(points, ("x", "y"), "z", test_fraction=0.2, validation_fraction=0.1, seed=0)
-
-
-def test_net_equals_a_loop_over_units() -> None:
-    net = small_net()
-    x, y = (4.0 - 1.0) / 2.0, (-1.5 + 2.0) / 0.5  # scaled
-    (w0, w1), (b0, b1) = net.weights, net.biases
-    hidden = [math.tanh(w0[0, u] * x + w0[1, u] * y + b0[u]) for u in range(3)]
-    expected = 7.0 + 3.0 * (sum(w1[u, 0] * hidden[u] for u in range(3)) + b1[0])
-    assert net([[4.0, -1.5]]) == pytest.approx([expected])
-    assert net(np.zeros((0, 2))).shape == (0,)
-    assert net.n_parameters == 6 + 3 + 3 + 1
-
-
-def test_file_keeps_the_net_and_its_bytes(tmp_path: Path) -> None:
-    net = small_net()
-    net.save(tmp_path / "net.npz")
-    loaded = load_net(tmp_path / "net.npz")
-    inputs = np.random.default_rng(1).normal(size=(5, 2))
-    np.testing.assert_array_equal(loaded(inputs), net(inputs))
-    assert loaded.input_names == ("x", "y")
-    assert loaded.target_name == "z"
-    loaded.save(tmp_path / "again.npz")
-    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "net.npz").read_bytes()
-
-
-def test_files_that_are_no_net_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "net.npz"
-    with pytest.raises(WeightsError, match=r"net\.npz does not exist"):
-        load_net(path)
-    small_net().save(path)
-    whole = path.read_bytes()
-    for damaged in (b"", b"no net", whole[:-40], whole[:200]):
-        path.write_bytes(damaged)
-        with pytest.raises(WeightsError, match=r"net\.npz is damaged or no net"):
-            load_net(path)
-    np.savez(path, about=np.array('{"kind": "something else"}'))
-    with pytest.raises(WeightsError, match="its kind is 'something else'"):
-        load_net(path)
-    np.savez(path, about=np.array([{"a": 1}], dtype=object))  # would need unpickling
-    with pytest.raises(WeightsError, match="damaged or no net"):
-        load_net(path)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"tanh_layers": (True,)}, "one entry per layer; got 2, 2 and 1"),
-        ({"input_mean": np.zeros(3), "input_scale": np.ones(3)}, "layer 0 must take 3 values"),
-        ({"biases": (np.zeros(2), np.zeros(1))}, "layer 0"),
-        (
-            {"weights": (np.zeros((2, 3)),), "biases": (np.zeros(3),), "tanh_layers": (False,)},
-            "must have one output",
-        ),
-    ],
-)
-def test_layers_that_do_not_chain_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        small_net(**changes)
-
-
-def test_wrong_inputs_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"`inputs` must have shape \(n, 2\); got \(2,\)"):
-        small_net()([1.0, 2.0])
 
 
 @pytest.mark.parametrize(
