@@ -15,6 +15,9 @@ from facesmith.networks.detector import (  # noqa: E402
 )
 from facesmith.training.assignment import assign, detection_loss, pairwise_iou  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
+from facesmith.training.degradation import DegradationConfig, degrade  # noqa: E402
+
+NO_DEGRADATION = DegradationConfig(blurred=0, noisy=0, compressed=0, shaded=0)
 
 
 def marked_photo(box: tuple[int, int, int, int]) -> np.ndarray:
@@ -27,7 +30,7 @@ def marked_photo(box: tuple[int, int, int, int]) -> np.ndarray:
 def test_crop_boxes_follow_the_pixels():
     """Without turning, the blue pixels of a crop fill its box and nothing else."""
     box = (120, 60, 180, 130)
-    config = CropConfig(rotate=0.0, grey=0.0)
+    config = CropConfig(rotate=0.0, grey=0.0, degradation=NO_DEGRADATION)
     seen = 0
     for seed in range(60):
         crop = draw_crop(
@@ -50,7 +53,7 @@ def test_crop_boxes_follow_the_pixels():
 
 
 def test_turned_crop_keeps_the_face_in_its_box():
-    config = CropConfig(rotate=1.0, grey=0.0, face_anchored=1.0)
+    config = CropConfig(rotate=1.0, grey=0.0, face_anchored=1.0, degradation=NO_DEGRADATION)
     box = (120, 60, 180, 120)
     for seed in range(30):
         image = np.full((200, 300, 3), 60, np.uint8)
@@ -228,3 +231,41 @@ def test_overfits_one_batch():
     assert float(overlap) > 0.7
     assert float(torch.sigmoid(logits[0, best].detach())) > 0.5
     assert float(torch.sigmoid(logits[1].detach().max())) < 0.3
+
+
+class TestDegrade:
+    image = np.random.default_rng(0).integers(0, 256, (40, 56, 3)).astype(np.uint8)
+
+    def degraded(self, **shares: float) -> np.ndarray:
+        config = DegradationConfig(
+            **{"blurred": 0, "noisy": 0, "compressed": 0, "shaded": 0, **shares}
+        )
+        before = self.image.copy()
+        result = degrade(self.image, np.random.default_rng(3), config)
+        assert (self.image == before).all()
+        assert result.shape == self.image.shape
+        assert result.dtype == np.uint8
+        return result
+
+    def test_nothing_asked_for_changes_nothing(self):
+        assert (self.degraded() == self.image).all()
+
+    def test_blur_takes_detail_and_keeps_the_mean(self):
+        blurred = self.degraded(blurred=1)
+        assert blurred.std() < 0.8 * self.image.std()
+        assert abs(blurred.mean() - self.image.mean()) < 3
+
+    def test_noise_is_about_zero(self):
+        change = self.degraded(noisy=1).astype(int) - self.image
+        assert change.std() > 1
+        assert abs(change.mean()) < 1
+
+    def test_jpeg_keeps_the_order_of_the_channels(self):
+        flat = np.full((32, 32, 3), (200, 120, 20), np.uint8)
+        config = DegradationConfig(blurred=0, noisy=0, compressed=1, shaded=0)
+        assert np.abs(degrade(flat, np.random.default_rng(0), config).astype(int) - flat).max() < 6
+
+    def test_shade_only_darkens_and_not_all(self):
+        shaded = self.degraded(shaded=1).astype(int)
+        assert (shaded <= self.image).all()
+        assert shaded.mean() < 0.97 * self.image.mean()

@@ -6,13 +6,16 @@ which thread made it, nor on what was drawn before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from facesmith.training.augmentation import LUMA_BGR
+from facesmith.training.degradation import DegradationConfig, degrade
+
+_MOST_BEYOND = 0.1  # share of a crop's side that may lie beyond the photo without need
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class CropConfig:
     grey: float = 0.1  # share of crops without colour
     keep_visible: float = 0.5  # a face cut off by more than this is ignored
     drop_visible: float = 0.15  # a face cut off by more than this is background
+    degradation: DegradationConfig = field(default_factory=DegradationConfig)
 
     def doubled(self) -> CropConfig:
         """For crops of twice the side, with faces of up to twice the size."""
@@ -82,9 +86,7 @@ def draw_crop(
     patch = _cut(image, centre, scale, canvas_side, rng)
     boxes = (boxes - np.tile(centre, 2)) * np.float32(scale)  # about the centre of the crop
     if angle:
-        turned = Image.fromarray(patch).rotate(angle, Image.Resampling.BILINEAR)
-        low = (canvas_side - side) // 2
-        patch = np.asarray(turned)[low : low + side, low : low + side]
+        patch = _turned(patch, turn, side)
         boxes = _turn(boxes, turn)
     if rng.random() < 0.5:
         patch = patch[:, ::-1]
@@ -96,7 +98,8 @@ def draw_crop(
     small = np.max(clipped[:, 2:] - clipped[:, :2], axis=1, initial=0) < config.ignore_below
     keep = visible > config.drop_visible
     ignored = ignored | (visible < config.keep_visible) | small
-    return Crop(_recolour(patch, rng, config), clipped[keep], ignored[keep])
+    patch = degrade(_recolour(patch, rng, config), rng, config.degradation)
+    return Crop(patch, clipped[keep], ignored[keep])
 
 
 def _scale_and_centre(
@@ -116,6 +119,10 @@ def _scale_and_centre(
         scale = float(np.clip(scale, 0.6 * config.side / size.max(), 2.5))
         reach = max(config.side / scale - face_side, 0.2 * face_side) / 2
         centre = (face[:2] + face[2:]) / 2 + rng.uniform(-reach, reach, 2)
+        # Little of the crop lies beyond the photo, unless the whole photo is in it.
+        half, beyond = config.side / scale / 2, _MOST_BEYOND * config.side / scale
+        ends = np.sort([np.full(2, half), size - half], axis=0)
+        centre = np.clip(centre, ends[0] - beyond, ends[1] + beyond)
     else:
         scale = float(config.side / size.max() * np.exp(rng.uniform(np.log(0.8), np.log(2.5))))
         slack = np.maximum(size - config.side / scale, 0) / 2
@@ -132,7 +139,8 @@ def _cut(
 ) -> npt.NDArray[np.uint8]:
     """The square of `side` pixels about `centre` at `scale`; one flat colour beyond the photo."""
     height, width = image.shape[:2]
-    canvas = np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
+    colour = tuple(rng.integers(0, 256, 3).tolist())
+    canvas = np.array(Image.new("RGB", (side, side), colour))  # faster than NumPy's `full`
     low = centre - side / scale / 2
     first = np.maximum(np.ceil(-low * scale), 0).astype(int)
     last = np.minimum(np.floor((np.array([width, height], np.float32) - low) * scale), side).astype(
@@ -149,6 +157,21 @@ def _cut(
     )
     canvas[first[1] : last[1], first[0] : last[0]] = np.asarray(resized)
     return canvas
+
+
+def _turned(image: npt.NDArray[np.uint8], angle: float, side: int) -> npt.NDArray[np.uint8]:
+    """The square of `side` pixels in the middle of a square image turned counter-clockwise."""
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    middle, out = image.shape[0] / 2, side / 2
+    # From the result back to the image, about both centres.
+    matrix = (
+        *(cos, -sin, middle - cos * out + sin * out),
+        *(sin, cos, middle - sin * out - cos * out),
+    )
+    turned = Image.fromarray(image).transform(
+        (side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+    )
+    return np.asarray(turned)
 
 
 def _turn(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray[np.float32]:
@@ -181,4 +204,4 @@ def _recolour(
     levels = 255 * (np.arange(256) / 255) ** gamma
     tables = ((levels[:, None] - 128) * contrast + 128 + brightness) * tint
     tables = np.clip(tables, 0, 255).astype(np.uint8)  # (256, 3)
-    return np.stack([tables[:, c][image[..., c]] for c in range(3)], axis=-1)
+    return np.asarray(Image.fromarray(image).point(tables.T.ravel().tolist()))

@@ -41,7 +41,7 @@ class ProposalConfig:
 
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            epochs=44, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
+            epochs=60, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
         )
     )
     network: DetectorNetConfig = field(default_factory=DetectorNetConfig)
@@ -52,7 +52,7 @@ class ProposalConfig:
     wide_every: int = 4
     # Sources of photos (see `AnnotatedPhoto.source`) are drawn in proportion to their number of
     # photos to this power: 1 takes each photo once an epoch, 0 all sources alike.
-    source_power: float = 0.5
+    source_power: float = 1.0
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
@@ -218,7 +218,7 @@ def draw_rows(
 
 def to_input(images: Tensor) -> Tensor:
     """Uint8 `(n, height, width, 3)` to what the network takes, channels-last in memory."""
-    return images.permute(0, 3, 1, 2).float() / 255  # a permuted view is channels-last already
+    return images.float().mul_(1 / 255).permute(0, 3, 1, 2)  # channels-last in memory
 
 
 def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05) -> Faces:
