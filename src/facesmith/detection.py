@@ -7,7 +7,7 @@ threads or neighbours.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from facesmith.detector import Detector
 from facesmith.errors import ImageError
 from facesmith.faces import Faces
 from facesmith.images import Photo, read_image, read_photo
+from facesmith.turns import UPRIGHT, check_turns
 
 # Photos decoded ahead of the detector, and threads that do so: decoding a large JPEG takes longer
 # than finding the faces in it. Few, for the sake of memory.
@@ -104,6 +105,7 @@ class DetectionConfig:
             `Detector`.
         finish: Called with each result while the photo's image is in memory, for example to draw
             it. An `ImageError` that it raises becomes the error of that photo.
+        turns: By how much each photo is turned for each look at it, degrees; see `Detector`.
 
     Raises:
         ValueError: If a value is out of range.
@@ -112,8 +114,10 @@ class DetectionConfig:
     min_score: float | None = None
     min_face: float | None = None
     finish: Finish | None = None
+    turns: Sequence[int] = UPRIGHT
 
     def __post_init__(self) -> None:
+        check_turns(self.turns)
         if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise ValueError(
                 f"`min_score` must be between 0 and 1; got min_score={self.min_score}."
@@ -131,6 +135,7 @@ def detect_photos(
     min_score: float | None = None,
     min_face: float | None = None,
     finish: Finish | None = None,
+    turns: Sequence[int] = UPRIGHT,
 ) -> Iterator[PhotoFaces]:
     """Find the faces in photos, in this process; `facesmith.workers` does it in several.
 
@@ -140,6 +145,7 @@ def detect_photos(
         min_score: See `DetectionConfig`, as for the others.
         min_face: Height of the smallest face to look for, pixels of the photo.
         finish: Called with each result, in the order of the photos.
+        turns: By how much each photo is turned for each look at it, degrees.
 
     Yields:
         One result a photo, in the order of `sources`. A photo that cannot be read has an error in
@@ -148,7 +154,7 @@ def detect_photos(
     Raises:
         ValueError: If a value is out of range.
     """
-    config = DetectionConfig(min_score, min_face, finish)
+    config = DetectionConfig(min_score, min_face, finish, turns)
     for source, decoding in _decoded_ahead(sources, partial(decode, detector, config=config)):
         yield look_at(detector, source, decoding, config)
 
@@ -168,7 +174,7 @@ def look_at(
     """The faces in a photo that another thread decodes, or its error."""
     try:
         photo = decoding.result()
-        faces = _detect(detector, photo, config.min_score, config.min_face)
+        faces = _detect(detector, photo, config)
         found = PhotoFaces(source, photo.width, photo.height, faces, decoded=photo.image)
         if config.finish is not None:
             config.finish(found)
@@ -204,15 +210,17 @@ def _side(detector: Detector, longer: int, min_face: float | None) -> int | None
     return None
 
 
-def _detect(
-    detector: Detector, photo: Photo, min_score: float | None, min_face: float | None
-) -> Faces:
+def _detect(detector: Detector, photo: Photo, config: DetectionConfig) -> Faces:
     height, width = photo.image.shape[:2]
-    if (width, height) == (photo.width, photo.height):
-        return detector(photo.image, min_score=min_score, min_face=min_face)
-    reduction = max(width, height) / max(photo.width, photo.height)
-    smallest = detector.smallest_face / detector.input_scale(photo.width, photo.height, min_face)
-    faces = detector(photo.image, min_score=min_score, min_face=smallest * reduction)
+    reduced = (width, height) != (photo.width, photo.height)
+    min_face = config.min_face
+    if reduced:
+        scale = detector.input_scale(photo.width, photo.height, min_face)
+        reduction = max(width, height) / max(photo.width, photo.height)
+        min_face = detector.smallest_face / scale * reduction
+    faces = detector(photo.image, min_score=config.min_score, min_face=min_face, turns=config.turns)
+    if not reduced:
+        return faces
     back = np.array([photo.width / width, photo.height / height] * 2, np.float32)
     return Faces(clip_boxes(faces.boxes * back, photo.width, photo.height), faces.scores)
 

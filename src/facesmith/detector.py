@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.faces import Faces
 from facesmith.second_look import SecondLook
 from facesmith.sessions import open_session
+from facesmith.turns import UPRIGHT, look_in_turns
 
 PROPOSALS_FILE = "detector.onnx"
 SECOND_LOOK_FILE = "second_look.onnx"
@@ -113,6 +115,7 @@ class Detector:
         *,
         min_score: float | None = None,
         min_face: float | None = None,
+        turns: Sequence[int] = UPRIGHT,
     ) -> Faces:
         """Find the faces in one image.
 
@@ -123,6 +126,9 @@ class Detector:
             min_face: Height of the smallest face to look for, pixels of `image`. A larger value
                 is faster: the time falls with its square. `None`: `smallest_face` pixels, or
                 1/80 of the longer side for photos where that is more.
+            turns: By how much to turn the image counter-clockwise for each look at it, some of 0,
+                90, 180 and 270 degrees. `(0, 180)` finds faces upside down too, all four those at
+                any angle; each look takes the time of a call. Boxes are of `image` as it is.
 
         Returns:
             The faces, best score first; empty if there are none.
@@ -134,6 +140,10 @@ class Detector:
             min_score = self.min_score
         if not 0 <= min_score <= 1:
             raise ValueError(f"`min_score` must be between 0 and 1; got min_score={min_score}.")
+        if tuple(turns) != UPRIGHT:
+            _check_image(image)
+            look = partial(self, min_score=min_score, min_face=min_face)
+            return look_in_turns(look, image, turns)
         calibration = self._calibration
         boxes, raw = self.candidates(image, calibration.candidate_score, min_face=min_face)
         logits = logit(raw)

@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -29,6 +29,7 @@ from facesmith.detection import DetectionConfig, Finish, PhotoFaces, PhotoSource
 from facesmith.detector import Detector, load_detector
 from facesmith.errors import FacesmithError
 from facesmith.images import Photo
+from facesmith.turns import UPRIGHT
 
 # Photos that a worker holds: one in the network, one that is decoded meanwhile. More would take
 # memory and save no time: its two threads together keep a core busy.
@@ -81,6 +82,7 @@ def detect_in_workers(
     min_score: float | None = None,
     min_face: float | None = None,
     finish: Finish | None = None,
+    turns: Sequence[int] = UPRIGHT,
 ) -> Iterator[PhotoFaces]:
     """Find the faces in photos with several processes; see `detect_photos` for one.
 
@@ -99,6 +101,7 @@ def detect_in_workers(
         finish: Called with each result in the worker, where the photo's image is at hand, for
             example to draw it; not in the order of the photos. A module's function or an object
             that can be pickled. An `ImageError` that it raises becomes the error of that photo.
+        turns: By how much each photo is turned for each look at it, degrees; see `Detector`.
 
     Yields:
         One result a photo, in the order of `sources`, without `decoded`. A photo that cannot be
@@ -112,7 +115,7 @@ def detect_in_workers(
     for name, count in (("workers", workers), ("threads", threads)):
         if count < 1:
             raise ValueError(f"`{name}` must be at least 1; got {name}={count}.")
-    config = _WorkerConfig(model, threads, DetectionConfig(min_score, min_face, finish))
+    config = _WorkerConfig(model, threads, DetectionConfig(min_score, min_face, finish, turns))
     return _in_order(config, sources, min(workers, _MOST_WORKERS))
 
 

@@ -21,6 +21,28 @@ if TYPE_CHECKING:
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
+class _Turns(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """Degrees with commas between them, as `0,180`."""
+
+    name = "degrees"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        from facesmith.turns import TURNS, check_turns  # noqa: PLC0415 - `--help` needs no NumPy
+
+        try:
+            return check_turns(tuple(int(word) for word in value.split(",")))
+        except ValueError:
+            some = ", ".join(map(str, TURNS[:-1]))
+            self.fail(
+                f"{value!r} is not one or several of {some} and {TURNS[-1]}, each once, with "
+                "commas between them, such as 0,180.",
+                param,
+                ctx,
+            )
+
+
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a photo.")
@@ -50,6 +72,15 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
     metavar="PX",
     help="Height of the smallest face to look for; larger is faster.  "
     "[default: 10, or 1/80 of the photo's longer side if that is more]",
+)
+@click.option(
+    "--turns",
+    type=_Turns(),
+    metavar="DEGREES",
+    default="0",
+    show_default=True,
+    help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 those "
+    "at any angle. Each look takes as long as the first.",
 )
 @click.option(
     "--threads",
@@ -83,6 +114,7 @@ def detect(
     crop_margin: float,
     min_score: float | None,
     min_face: float | None,
+    turns: tuple[int, ...],
     threads: int,
     workers: int | None,
     model: Path | None,
@@ -113,12 +145,13 @@ def detect(
         if n_workers == 1:
             detector = load_detector(model, threads)
             results = detect_photos(
-                detector, sources, min_score=min_score, min_face=min_face, finish=finish
-            )
+                detector, sources, min_score=min_score, min_face=min_face, finish=finish,
+                turns=turns,
+            )  # fmt: skip
         else:
             results = detect_in_workers(
                 model, sources, workers=n_workers, threads=threads, min_score=min_score,
-                min_face=min_face, finish=finish,
+                min_face=min_face, finish=finish, turns=turns,
             )  # fmt: skip
         stack.callback(results.close)  # type: ignore[attr-defined]  # both are generators
         for found in _with_progress(results, len(sources), quiet):

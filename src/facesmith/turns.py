@@ -1,0 +1,126 @@
+"""Looking at a photo in several turns, for faces that lie on their side or stand on their head.
+
+A detector that learned from upright photos finds faces tilted by up to about 45 degrees. The same
+photo turned by a half, or by quarters, brings the others into that range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.boxes import box_area, box_intersection, box_iou, clip_boxes
+from facesmith.faces import Faces
+
+UPRIGHT = (0,)
+TURNS = (0, 90, 180, 270)
+# A face that is found in two turns has boxes that agree less than two boxes of one look would: what
+# an upside-down face shows of its forehead and chin is not where it is expected.
+_SAME_IOU = 0.3
+_SAME_COVER = 0.6  # of the smaller box; two faces of one photo seldom cover each other that much
+
+
+def check_turns(turns: Sequence[int]) -> tuple[int, ...]:
+    """The turns, if they can be used.
+
+    Raises:
+        ValueError: If there is none, one comes twice, or one is not 0, 90, 180 or 270.
+    """
+    checked = tuple(turns)
+    if not checked or len(set(checked)) != len(checked) or not set(checked) <= set(TURNS):
+        raise ValueError(
+            "`turns` must be one or several of 0, 90, 180 and 270, in degrees, each once; "
+            f"got turns={turns!r}. For faces upside down pass (0, 180)."
+        )
+    return checked
+
+
+def look_in_turns(
+    look: Callable[[npt.NDArray[np.uint8]], Faces],
+    image: npt.NDArray[np.uint8],
+    turns: Sequence[int],
+) -> Faces:
+    """Find faces in an image in each of its turns, and bring them together.
+
+    Args:
+        look: Finds the faces in one image.
+        image: uint8 `(height, width, 3)`, BGR, upright. Not modified.
+        turns: By how much it is turned counter-clockwise for each look, degrees.
+
+    Returns:
+        The faces in pixels of the upright image, best score first. Of the boxes that several turns
+        have of one face, the one with the highest score.
+
+    Raises:
+        ValueError: If `turns` are not some of 0, 90, 180 and 270.
+    """
+    height, width = image.shape[:2]
+    looks = []
+    for turn in check_turns(turns):
+        faces = look(turned(image, turn))
+        looks.append(Faces(turned_back(faces.boxes, turn, width, height), faces.scores))
+    return merged(looks)
+
+
+def turned(image: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
+    """The image turned counter-clockwise by a multiple of 90 degrees; itself for none."""
+    return image if turn == 0 else np.ascontiguousarray(np.rot90(image, turn // 90))
+
+
+def turned_back(
+    boxes: npt.NDArray[np.float32], turn: int, width: int, height: int
+) -> npt.NDArray[np.float32]:
+    """Boxes in a turned image as boxes in the upright one.
+
+    Args:
+        boxes: float32 `(n, 4)`, pixels of the turned image.
+        turn: By how much it was turned counter-clockwise: 0, 90, 180 or 270 degrees.
+        width: Width of the upright image, pixels.
+        height: Height of the upright image, pixels.
+
+    Returns:
+        float32 `(n, 4)`, inside the upright image.
+    """
+    x_min, y_min, x_max, y_max = boxes.T
+    match turn:
+        case 0:
+            back = [x_min, y_min, x_max, y_max]
+        case 90:
+            back = [width - y_max, x_min, width - y_min, x_max]
+        case 180:
+            back = [width - x_max, height - y_max, width - x_min, height - y_min]
+        case _:
+            back = [y_min, height - x_max, y_max, height - x_min]
+    return clip_boxes(np.stack(back, axis=1), width, height)
+
+
+def merged(looks: Sequence[Faces]) -> Faces:
+    """The faces of several looks at one photo, each face once.
+
+    Boxes of one look are left as they are: the detector has seen to them. A box goes if one of
+    another look with a higher score overlaps it by more than 0.3 (IoU), or if the two share more
+    than 0.6 of the smaller one. Of equal scores the earlier look counts.
+
+    Args:
+        looks: The faces of each look, pixels of the same image; at least one.
+
+    Returns:
+        The faces that are left, best score first.
+    """
+    boxes = np.concatenate([faces.boxes for faces in looks])
+    scores = np.concatenate([faces.scores for faces in looks])
+    look = np.repeat(np.arange(len(looks)), [len(faces) for faces in looks])
+    order = np.argsort(-scores, kind="stable")
+    boxes, scores, look = boxes[order], scores[order], look[order]
+    areas = box_area(boxes)
+    smaller = np.minimum(areas[:, None], areas[None, :])
+    same = box_iou(boxes, boxes) > _SAME_IOU
+    same |= box_intersection(boxes, boxes) > _SAME_COVER * smaller
+    same &= look[:, None] != look[None, :]
+    kept = np.ones(len(boxes), bool)
+    for i in range(len(boxes)):
+        if kept[i]:
+            kept[i + 1 :] &= ~same[i, i + 1 :]
+    return Faces(boxes[kept], scores[kept])
