@@ -101,6 +101,30 @@ def test_looks_are_merged_by_overlap_and_cover_between_looks_only() -> None:
     assert merged([Faces.empty(), Faces.empty()]) == Faces.empty()
 
 
+def test_many_boxes_are_merged_as_one_after_the_other() -> None:
+    """Against the rule in its own words, on more boxes than are compared at once."""
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 300, (3, 70, 2)).astype(np.float32)
+    boxes = np.concatenate([corners, corners + rng.uniform(10, 60, (3, 70, 2))], axis=2)
+    boxes = boxes.astype(np.float32)
+    looks = [Faces(boxes[i], np.float32(np.sort(rng.random(70))[::-1])) for i in range(3)]
+    rows = [(f.scores[0], i, f.boxes[0]) for i, faces in enumerate(looks) for f in faces]
+    kept: list[tuple[float, int, np.ndarray]] = []
+    for score, look_number, box in sorted(rows, key=lambda row: -row[0]):
+        for _, other_number, other in kept:
+            sides = np.maximum(np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2]), 0)
+            shared, areas = sides.prod(), [np.prod(b[2:] - b[:2]) for b in (box, other)]
+            alike = shared / (sum(areas) - shared) > 0.3 or shared / min(areas) > 0.6
+            if alike and other_number != look_number:
+                break
+        else:
+            kept.append((score, look_number, box))
+    faces = merged(looks)
+    assert 64 < len(faces) < 200
+    assert faces.scores.tolist() == [row[0] for row in kept]
+    assert np.array_equal(faces.boxes, [row[2] for row in kept])
+
+
 def test_equal_scores_go_to_the_earlier_look() -> None:
     first, second = faces_of((0, 0, 10, 10, 0.5)), faces_of((1, 0, 11, 10, 0.5))
     assert merged([first, second]) == first

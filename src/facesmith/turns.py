@@ -19,6 +19,7 @@ TURNS = (0, 90, 180, 270)
 # A face that is found in two turns has boxes that agree less than two boxes of one look would: what
 # an upside-down face shows of its forehead and chin is not where it is expected.
 _SAME_IOU = 0.3
+_BLOCK = 64  # boxes that are compared with each other at once
 _SAME_COVER = 0.6  # of the smaller box; two faces of one photo seldom cover each other that much
 
 
@@ -114,13 +115,26 @@ def merged(looks: Sequence[Faces]) -> Faces:
     look = np.repeat(np.arange(len(looks)), [len(faces) for faces in looks])
     order = np.argsort(-scores, kind="stable")
     boxes, scores, look = boxes[order], scores[order], look[order]
-    areas = box_area(boxes)
-    smaller = np.minimum(areas[:, None], areas[None, :])
-    same = box_iou(boxes, boxes) > _SAME_IOU
-    same |= box_intersection(boxes, boxes) > _SAME_COVER * smaller
-    same &= look[:, None] != look[None, :]
-    kept = np.ones(len(boxes), bool)
-    for i in range(len(boxes)):
-        if kept[i]:
-            kept[i + 1 :] &= ~same[i, i + 1 :]
-    return Faces(boxes[kept], scores[kept])
+    rest = np.arange(len(boxes))
+    kept: list[npt.NDArray[np.intp]] = [rest[:0]]
+    while len(rest):
+        # A block at a time, as `non_maximum_suppression`: of thousands of boxes few are compared.
+        block, rest = rest[:_BLOCK], rest[_BLOCK:]
+        close = _same(boxes[block], boxes[block]) & (look[block, None] != look[None, block])
+        free = np.ones(len(block), bool)
+        for i in range(len(block)):
+            if free[i]:
+                free[i + 1 :] &= ~close[i, i + 1 :]
+        block = block[free]
+        kept.append(block)
+        close = _same(boxes[block], boxes[rest]) & (look[block, None] != look[None, rest])
+        rest = rest[~close.any(axis=0)]
+    order = np.concatenate(kept)
+    return Faces(boxes[order], scores[order])
+
+
+def _same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Whether boxes `(n, 4)` and `(m, 4)` of different looks are of one face, bool `(n, m)`."""
+    smaller = np.minimum(box_area(a)[:, None], box_area(b)[None, :])
+    same: npt.NDArray[np.bool_] = box_iou(a, b) > _SAME_IOU
+    return same | (box_intersection(a, b) > _SAME_COVER * smaller)
