@@ -16,10 +16,10 @@ from facesmith.faces import Faces
 
 UPRIGHT = (0,)
 TURNS = (0, 90, 180, 270)
+_BLOCK = 64  # boxes that are compared with each other at once
 # A face that is found in two turns has boxes that agree less than two boxes of one look would: what
 # an upside-down face shows of its forehead and chin is not where it is expected.
 _SAME_IOU = 0.3
-_BLOCK = 64  # boxes that are compared with each other at once
 _SAME_COVER = 0.6  # of the smaller box; two faces of one photo seldom cover each other that much
 
 

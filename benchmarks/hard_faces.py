@@ -1,0 +1,176 @@
+"""Hard faces: tilted, upside down, filling the frame, cut by the border, small, in crowds.
+
+    python benchmarks/hard_faces.py --photos PHOTOS --detector yunet:PEERS/yunet_n.onnx
+
+PHOTOS holds, for each set, a folder of photos and its COCO JSON beside it. Each detector sees the
+same views of the same photos, in turns. `results/README.md` says how the figures come about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from about import ROOT, about
+from facesmith.annotations import AnnotatedPhoto, load_annotations
+from facesmith.errors import FacesmithError
+from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
+from facesmith.evaluation.compare import at_threshold
+from facesmith.faces import Faces
+from facesmith.files import checksum
+from facesmith.images import read_image
+from facesmith.peers import Peer, open_peer, parse_names
+from facesmith.turns import UPRIGHT, look_in_turns
+from hard_views import CONDITIONS, View, views_of, whole
+
+SETS = ("val_same_domain", "val_other_domain")
+BOTH = "both"
+OURS = "facesmith"
+IOUS = (0.5, 0.4)
+LEAST_SCORE = 0.01
+FALSE_A_PHOTO = 0.1
+
+Found = dict[tuple[str, str, str], list[Faces]]  # by set, condition and detector
+Truths = dict[tuple[str, str], list[AnnotatedFaces]]  # by set and condition
+
+
+def main() -> None:
+    arguments = _arguments()
+    model = f":{arguments.model}" if arguments.model else ""
+    try:
+        names = parse_names([f"{OURS}=facesmith{model}", *arguments.detector])
+        peers = {name.label: open_peer(name) for name in names}
+    except FacesmithError as error:
+        sys.exit(f"Error: {error}")
+    found: Found = defaultdict(list)
+    truths: Truths = defaultdict(list)
+    for set_name in SETS:
+        photos = load_annotations(
+            arguments.photos / f"{set_name}.coco.json", arguments.photos / set_name, strict=True
+        ).photos[: arguments.limit]
+        for number, photo in enumerate(photos, start=1):
+            _look(peers, photo, set_name, found, truths)
+            if number % 25 == 0 or number == len(photos):
+                print(f"{set_name}: {number} of {len(photos)} photos", file=sys.stderr)
+    result = {
+        "about": about(("numpy", "onnxruntime", "pillow"), threads=1),
+        "weights": {
+            label: {path.name: checksum(path)[:16] for path in peer.weights_paths}
+            for label, peer in peers.items()
+        },
+        "photos_a_set": arguments.limit or "all",
+        "thresholds": {label: peer.min_score for label, peer in peers.items()},
+        "conditions": [
+            {"condition": condition.name, **_figures(condition.name, peers, found, truths)}
+            for condition in CONDITIONS
+        ],
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    _print(result, list(peers))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument(
+        "--photos", type=Path, default=os.environ.get("FACESMITH_PHOTOS"), help="see above"
+    )
+    parser.add_argument("--model", help="default: the shipped weights")
+    parser.add_argument(
+        "--detector", action="append", default=[], metavar="[LABEL=]KIND[:PATH]", help="a peer, as "
+        "`facesmith benchmark compare` has them; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--limit", type=int, help="only so many photos of each set, for a try")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/hard_faces.json")
+    arguments = parser.parse_args()
+    if arguments.photos is None or not Path(arguments.photos).is_dir():
+        parser.error(f"no photos in {arguments.photos}; pass --photos or set FACESMITH_PHOTOS")
+    arguments.photos = Path(arguments.photos)
+    return arguments
+
+
+def _look(
+    peers: dict[str, Peer], photo: AnnotatedPhoto, set_name: str, found: Found, truths: Truths
+) -> None:
+    """All views of one photo, each seen by all detectors."""
+    view = whole(photo, read_image(photo.path))
+    seen: dict[str, Faces] = {}  # what was found in the photo as it is
+    for condition in CONDITIONS:
+        for hard in views_of(condition, photo, view):
+            truths[set_name, condition.name].append(AnnotatedFaces(hard.boxes, hard.ignored))
+            for label, peer in peers.items():
+                as_it_is = hard.image is view.image and condition.turns == UPRIGHT
+                faces = seen.get(label) if as_it_is else None
+                if faces is None:
+                    faces = _find(peer, hard, condition.turns)
+                if as_it_is:
+                    seen[label] = faces
+                found[set_name, condition.name, label].append(faces)
+
+
+def _find(peer: Peer, view: View, turns: tuple[int, ...]) -> Faces:
+    def look(image: np.ndarray) -> Faces:
+        return peer(image, min_score=LEAST_SCORE)
+
+    return look(view.image) if turns == UPRIGHT else look_in_turns(look, view.image, turns)
+
+
+def _figures(
+    condition: str, peers: dict[str, Peer], found: Found, truths: Truths
+) -> dict[str, dict[str, Any]]:
+    """Of each set, and of both together: numbers of views and faces, and each detector's row."""
+    figures = {}
+    for name, sets in (*((name, (name,)) for name in SETS), (BOTH, SETS)):
+        there = [truth for part in sets for truth in truths[part, condition]]
+        row: dict[str, Any] = {
+            "views": len(there),
+            "faces": sum(int((~truth.ignored).sum()) for truth in there),
+        }
+        for label, peer in peers.items():
+            seen = [faces for part in sets for faces in found[part, condition, label]]
+            row[label] = _row(there, seen, peer)
+        figures[name] = row
+    return figures
+
+
+def _row(truths: list[AnnotatedFaces], found: list[Faces], peer: Peer) -> dict[str, float | None]:
+    row: dict[str, float | None] = {}
+    for iou in IOUS:
+        curve = precision_recall(truths, found, iou_threshold=iou)
+        own = at_threshold(curve, peer.min_score)
+        row[f"ap_{iou}"] = _plain(curve.average_precision)
+        row[f"recall_at_{FALSE_A_PHOTO}_false_a_photo_{iou}"] = _plain(
+            curve.recall_at(FALSE_A_PHOTO)
+        )
+        row[f"recall_at_threshold_{iou}"] = _plain(own.recall)
+        row[f"false_a_photo_at_threshold_{iou}"] = _plain(own.false_per_photo)
+    return row
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 4)
+
+
+def _print(result: dict[str, Any], labels: list[str]) -> None:
+    """AP and recall at 0.1 false boxes a photo and at the threshold, overlap 0.5, both sets."""
+    print(f"{'AP / recall at 0.1 false / recall at threshold':48}{'faces':>6}", end="")
+    print("".join(f"{label:>20}" for label in labels))
+    names = ("ap_0.5", f"recall_at_{FALSE_A_PHOTO}_false_a_photo_0.5", "recall_at_threshold_0.5")
+    for row in result["conditions"]:
+        both = row[BOTH]
+        print(f"{row['condition']:48}{both['faces']:6}", end="")
+        for label in labels:
+            values = [both[label][name] for name in names]
+            print("  " + "/".join(" --- " if v is None else f"{v:5.3f}" for v in values), end=" ")
+        print()
+
+
+if __name__ == "__main__":
+    main()
