@@ -22,9 +22,10 @@ from skimage import data
 from torch import nn
 
 from about import ROOT, about
-from facesmith.detector import COARSER, Detector, _scaled, load_detector, padded
+from facesmith.detector import COARSER, Detector, load_detector, padded
 from facesmith.networks.detector import INPUT_MULTIPLE, DetectorNet
 from facesmith.peers.yunet import YuNet
+from facesmith.scaling import scaled
 
 SIZES_WH = ((640, 480), (1280, 720))
 ROUNDS = 60
@@ -53,7 +54,7 @@ def main() -> None:
 def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> dict[str, Any]:
     """Milliseconds of each part at one size, and the network's throughput."""
     image = np.asarray(Image.fromarray(data.astronaut()[..., ::-1].copy()).resize(size_wh))
-    seen = _scaled(image, detector.input_scale(*size_wh))
+    seen, _ = scaled(image, detector.input_scale(*size_wh))
     fine = padded(seen, INPUT_MULTIPLE)[None]
     coarse = np.asarray(Image.fromarray(seen).reduce(COARSER))
     coarser = padded(coarse, INPUT_MULTIPLE)[None]
@@ -62,7 +63,7 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
     doubtful = boxes[(raw >= looks.look_score) & (raw < looks.sure_score)]
     parts: dict[str, Callable[[], object]] = {
         "whole": lambda: detector(image),
-        "scaling": lambda: _scaled(image, detector.input_scale(*size_wh)),
+        "scaling": lambda: scaled(image, detector.input_scale(*size_wh)),
         "network": lambda: _run(detector, fine),
         "network, coarser look": lambda: _run(detector, coarser),
         "shrinking for the coarser look": lambda: Image.fromarray(seen).reduce(COARSER),

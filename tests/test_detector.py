@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,23 @@ def test_calibration_is_applied_to_logits(tmp_path: Path, spot_weights: Path) ->
     assert faces.scores == pytest.approx([1 / (1 + np.exp(-1))], abs=1e-5)
 
 
+@pytest.mark.parametrize("knots", [(), ((-2.0, 0.1), (0.0, 0.3), (1.0, 0.3), (5.0, 0.9))])
+@pytest.mark.parametrize("first", [1.5, 0.0, -1.0])
+def test_raw_scores_are_left_out_only_below_the_threshold(
+    tmp_path: Path, spot_weights: Path, knots: Any, first: float
+) -> None:
+    calibration = Calibration(first=first, offset=0.5, knots=knots)
+    path = altered(spot_weights, tmp_path / "a.onnx", calibration=asdict(calibration))
+    detector, raw = Detector(path), np.linspace(0.05, 0.999, 500, dtype=np.float32)
+    scores = calibration.scores(logit(raw), np.zeros_like(raw))
+    for min_score in (0.0, 0.2, 0.3, 0.31, 0.8, 1.0):
+        least = detector._least_raw_score(min_score)
+        assert least >= np.float32(0.05)
+        assert (scores[raw < least] < min_score).all()
+        if first > 0:  # not much too careful either
+            assert least > raw[scores < min_score].max(initial=0.05) - 0.02
+
+
 def test_weights_that_want_a_second_look_miss_it_by_name(
     tmp_path: Path, spot_weights: Path
 ) -> None:
@@ -341,6 +359,20 @@ def test_shipped_weights_find_the_astronaut() -> None:
     (mirrored,) = detector(np.ascontiguousarray(image[:, ::-1])).boxes
     back = np.float32([[512 - mirrored[2], mirrored[1], 512 - mirrored[0], mirrored[3]]])
     assert box_iou(faces.boxes, back)[0, 0] > 0.7
+
+
+@needs_weights
+def test_what_a_threshold_leaves_out_changes_nothing_above_it() -> None:
+    """Dull proposals are not even looked at where they cannot reach the threshold."""
+    from skimage import data  # noqa: PLC0415 - slow to import
+
+    image = np.ascontiguousarray(data.astronaut()[..., ::-1])
+    detector = load_detector()
+    everything = detector(image, min_score=0)
+    assert len(everything) > 5
+    for min_score in (*np.quantile(everything.scores, [0.2, 0.5, 0.8]), 0.5, 0.99):
+        above = everything[everything.scores >= np.float32(min_score)]
+        assert detector(image, min_score=float(min_score)) == above
 
 
 @needs_weights

@@ -160,6 +160,24 @@ def test_shrinking_averages_and_enlarging_interpolates() -> None:
     assert np.diff(enlarged[32, :, 0].astype(int)).max() <= 5  # 15 a pixel over 4 patch pixels
 
 
+def test_patches_are_what_the_whole_photo_gives() -> None:
+    """Cut from a corner of the photo or from all of it, one by one or together: up to rounding."""
+    image, generator = noise(5), np.random.default_rng(6)
+    centres, sides = generator.uniform(45, 110, (12, 2)), generator.uniform(5, 90, (12, 1))
+    squares = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
+    together = cut_squares(image, squares)
+    for square, patch in zip(squares, together, strict=True):
+        box = (float(square[0]), float(square[1]), float(square[2]), float(square[3]))
+        whole = Image.fromarray(image).resize(
+            (64, 64), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0
+        )
+        alone = cut_squares(image, square[None])[0]
+        for other in (alone, np.asarray(whole)):
+            difference = np.abs(patch.astype(int) - other)
+            assert difference.max() <= 1
+            assert difference.mean() < 0.05
+
+
 def test_scaling_photo_and_box_together_changes_little() -> None:
     image = noise(3)
     doubled = np.asarray(Image.fromarray(image).resize((400, 320), Image.Resampling.BICUBIC))

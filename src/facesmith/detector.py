@@ -20,6 +20,8 @@ from PIL import Image
 
 from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.faces import Faces
+from facesmith.proposals_decoding import decode
+from facesmith.scaling import scaled
 from facesmith.second_look import SecondLook
 from facesmith.sessions import open_session
 from facesmith.turns import UPRIGHT, look_in_turns
@@ -105,6 +107,7 @@ class Detector:
         self._multiple = int(self.metadata.get("input_multiple", self._strides[-1]))
         self._unit = float(self.metadata["box_unit"])
         self._calibration = Calibration(**self.metadata["calibration"])
+        self._dull = _dull_scores(self._calibration)
         self._second_look: SecondLook | None = None
         if self._calibration.second:
             self._second_look = SecondLook(path.with_name(SECOND_LOOK_FILE), threads)
@@ -145,7 +148,7 @@ class Detector:
             look = partial(self, min_score=min_score, min_face=min_face)
             return look_in_turns(look, image, turns)
         calibration = self._calibration
-        boxes, raw = self.candidates(image, calibration.candidate_score, min_face=min_face)
+        boxes, raw = self.candidates(image, self._least_raw_score(min_score), min_face=min_face)
         logits = logit(raw)
         second = np.zeros_like(logits)
         if self._second_look is not None:
@@ -179,8 +182,7 @@ class Detector:
         _check_image(image)
         height, width = image.shape[:2]
         least = float(logit(np.array([min_raw_score], np.float32))[0])
-        pixels = _scaled(image, self.input_scale(width, height, min_face))
-        scale_xy = np.array([pixels.shape[1] / width, pixels.shape[0] / height], np.float32)
+        pixels, scale_xy = scaled(image, self.input_scale(width, height, min_face))
         boxes, logits = self._propose(pixels, scale_xy, least)
         while pixels.shape[0] > self.tallest_face:
             highest = self.tallest_face / float(scale_xy[1])  # in pixels of the image, as boxes are
@@ -207,6 +209,15 @@ class Detector:
             raise ValueError(f"`min_face` must be positive, in pixels; got min_face={min_face}.")
         return min(self.smallest_face / min_face, LARGEST_ENLARGEMENT)
 
+    def _least_raw_score(self, min_score: float) -> float:
+        """A raw score below which no proposal reaches `min_score`, so that it may be left out.
+
+        Scores rise with raw scores: what is left out could have suppressed only what is, too.
+        """
+        raw, scores = self._dull
+        below = int(np.searchsorted(scores, min_score))
+        return float(raw[max(below - 1, 0)])
+
     def _propose(
         self, pixels: npt.NDArray[np.uint8], scale_xy: npt.NDArray[np.float32], least: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -222,16 +233,26 @@ class Detector:
         """
         batch = padded(pixels, self._multiple)[None]
         maps: list[Any] = self._session.run(None, {self._input: batch})
-        boxes, logits = [], []
-        for stride, level in zip(self._strides, maps, strict=True):
-            rows, columns = np.nonzero(level[0, 0] >= least)
-            cells = level[0][:, rows, columns]  # (5, k)
-            centre = (np.stack([columns, rows]) + np.float32(0.5) + cells[1:3]) * stride
-            half = np.exp(np.clip(cells[3:5], -5, 5)) * np.float32(stride * self._unit / 2)
-            boxes.append(np.concatenate([centre - half, centre + half]).T)
-            logits.append(cells[0])
-        back = np.tile(1 / scale_xy, 2).astype(np.float32)
-        return np.concatenate(boxes).astype(np.float32) * back, np.concatenate(logits)
+        boxes, logits = decode(maps, self._strides, self._unit, least)
+        photo_pixels: npt.NDArray[np.float32] = np.tile(1 / scale_xy, 2)
+        return boxes * photo_pixels, logits
+
+
+def _dull_scores(
+    calibration: Calibration,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Raw scores `(n,)` of proposals without a second look, rising, and scores for them `(n,)`.
+
+    Where there is no second look at all, these are all raw scores; else those below `look_score`.
+    """
+    least = calibration.candidate_score
+    # The margin is for the rounding of a raw score's logit.
+    highest = calibration.look_score - 1e-6 if calibration.second else 1.0
+    if calibration.first < 0:  # then scores fall with raw scores
+        highest = least
+    raw = np.linspace(least, max(least, highest), 64, dtype=np.float32)
+    second = np.full(len(raw), calibration.dull_second if calibration.second else 0, np.float32)
+    return raw, calibration.scores(logit(raw), second)
 
 
 def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]:
@@ -251,16 +272,6 @@ def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]
     result = np.zeros((*shape_hw, 3), np.uint8)
     result[:height, :width] = image
     return result
-
-
-def _scaled(image: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
-    """The image at another scale; its sides are rounded, so that the two differ by a pixel."""
-    height, width = image.shape[:2]
-    size_wh = (max(round(width * scale), 1), max(round(height * scale), 1))
-    if size_wh == (width, height):
-        return image
-    resized = Image.fromarray(image).resize(size_wh, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(resized)
 
 
 def look_again(

@@ -37,14 +37,7 @@ def open_session(
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file. Pass the .onnx file of a run folder.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: warnings concern who exported, not who runs
-    # A plan of the memory would be kept for every size that photos come in; it saves no time.
-    options.enable_mem_pattern = False
-    if _pool_is_shared():
-        options.add_session_config_entry("session.use_env_allocators", "1")
+    options = session_options(threads)
     try:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
@@ -66,6 +59,19 @@ def open_session(
             f"{path} holds weights of kind '{metadata.get('kind')}'; expected '{kind}'."
         )
     return session, metadata
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """How every session of ours runs: on so many threads, with little memory."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: warnings concern who exported, not who runs
+    # A plan of the memory would be kept for every size that photos come in; it saves no time.
+    options.enable_mem_pattern = False
+    if _pool_is_shared():
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
 
 
 @cache

@@ -88,30 +88,51 @@ def cut_squares(image: Image3, squares: FloatArray, size: int = PATCH_SIZE) -> I
             "`boxes` must be finite and have an area; "
             f"got a box whose square is {squares[bad][0].tolist()}."
         )
-    source = Image.fromarray(image)
-    for patch, square in zip(patches, squares, strict=True):
-        _cut(source, square, patch)
+    height, width = image.shape[:2]
+    limits = np.array([width, height], np.float64)
+    low = squares[:, :2]
+    steps = (squares[:, 2:] - low) / size  # photo pixels per patch pixel
+    # The patch pixels that lie wholly inside the photo, at least the one nearest to it.
+    first = np.clip(np.ceil(-low / steps), 0, size - 1)
+    last = np.clip(np.floor((limits - low) / steps), first + 1, size)
+    # A square (nearly) outside: the sliver of photo closest to it, at least a pixel wide.
+    start = np.clip(low + first * steps, 0, limits - 1)
+    end = np.clip(low + last * steps, start + np.minimum(steps, 1), limits)
+    # Pillow is given no more of the photo than it looks at: it copies what it is given.
+    margin = np.ceil(np.maximum(steps, 1)) + 2
+    around_start = np.maximum(np.floor(start) - margin, 0).astype(int)
+    around_end = np.minimum(np.ceil(end) + margin, limits).astype(int)
+    whole_start, whole_end = around_start.min(axis=0), around_end.max(axis=0)
+    if (around_end - around_start).prod(axis=1).sum() > (whole_end - whole_start).prod():
+        around_start[:], around_end[:] = whole_start, whole_end  # once for all is less
+    boxes = np.concatenate([start - around_start, end - around_start], axis=1).tolist()
+    arounds = np.concatenate([around_start, around_end], axis=1).tolist()
+    inner = np.concatenate([first, last], axis=1).astype(int).tolist()
+    given: list[int] = []
+    for patch, box, around, (left, top, right, bottom) in zip(
+        patches, boxes, arounds, inner, strict=True
+    ):
+        if around != given:
+            source = Image.fromarray(image[around[1] : around[3], around[0] : around[2]])
+            given = around
+        filled = source.resize(
+            (right - left, bottom - top),
+            Image.Resampling.BILINEAR,
+            box=tuple(box),
+            reducing_gap=2.0,
+        )
+        patch[top:bottom, left:right] = np.asarray(filled)
+        _repeat_border(patch, left, top, right, bottom)
     return patches
 
 
-def _cut(source: Image.Image, square: npt.NDArray[np.float64], patch: Image3) -> None:
-    """Fill `patch` with what `square` covers of `source`."""
-    size = len(patch)
-    limit = np.array(source.size, np.float64)
-    low = square[:2]
-    step = (square[2:] - low) / size  # photo pixels per patch pixel
-    # The patch pixels that lie wholly inside the photo, at least the one nearest to it.
-    first = np.clip(np.ceil(-low / step), 0, size - 1).astype(int)
-    last = np.clip(np.floor((limit - low) / step), first + 1, size).astype(int)
-    corners = np.concatenate([low + first * step, low + last * step])
-    # A square (nearly) outside: the sliver of photo closest to it, at least a pixel wide.
-    corners[:2] = np.clip(corners[:2], 0, limit - 1)
-    corners[2:] = np.clip(corners[2:], corners[:2] + np.minimum(step, 1), limit)
-    box = (float(corners[0]), float(corners[1]), float(corners[2]), float(corners[3]))
-    columns, rows = int(last[0] - first[0]), int(last[1] - first[1])
-    inner = source.resize((columns, rows), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-    patch[first[1] : last[1], first[0] : last[0]] = np.asarray(inner)
-    patch[first[1] : last[1], : first[0]] = patch[first[1] : last[1], first[0], None]
-    patch[first[1] : last[1], last[0] :] = patch[first[1] : last[1], last[0] - 1, None]
-    patch[: first[1]] = patch[first[1]]
-    patch[last[1] :] = patch[last[1] - 1]
+def _repeat_border(patch: Image3, left: int, top: int, right: int, bottom: int) -> None:
+    """Fill a patch around the part of it that is inside the photo, in place."""
+    if left:
+        patch[top:bottom, :left] = patch[top:bottom, left, None]
+    if right < len(patch):
+        patch[top:bottom, right:] = patch[top:bottom, right - 1, None]
+    if top:
+        patch[:top] = patch[top]
+    if bottom < len(patch):
+        patch[bottom:] = patch[bottom - 1]
