@@ -16,6 +16,7 @@ import pytest
 
 from facesmith.approximation.code_export import function_code
 from facesmith.approximation.fitted import FittedFunction, Member
+from facesmith.approximation.kernel_member import KernelMember
 from facesmith.approximation.onnx_export import export_function_onnx
 from facesmith.approximation.saving import load_function, save_function
 from facesmith.errors import WeightsError
@@ -36,13 +37,33 @@ def member(sizes: tuple[int, ...], output: int, weight: float, seed: int) -> Mem
     )
 
 
+def kernel_member(shape: str, output: int, weight: float, seed: int) -> KernelMember:
+    rng = np.random.default_rng(seed)
+    return KernelMember(
+        shape=shape,
+        inverse_lengths=np.array([0.7, 0.0, 1.3]),  # the second input has no say
+        centres=rng.normal(size=(6, 3)) * [0.7, 0.0, 1.3],
+        heights=rng.normal(size=6),
+        slope=rng.normal(size=3),
+        bias=0.3,
+        output=output,
+        weight=weight,
+        kernel_variance=2.0,
+        plane_variance=0.5,
+        row_variances=rng.uniform(0.1, 0.2, 6),
+        noise_variance=0.1,
+    )
+
+
 def function(n_outputs: int) -> FittedFunction:
-    """Planes, one and two hidden layers of different width, mixed, far from scale 1."""
+    """Planes, one and two hidden layers, Gaussian processes, mixed, far from scale 1."""
     members = [
         member((3, 5, 1), 0, 0.25, 0),
-        member((3, 2, 7, 1), 0, 0.75 - 1 / 3, 1),
+        member((3, 2, 7, 1), 0, 0.5 - 1 / 3, 1),
         member((3, 1), 0, 1 / 3, 2),
-        member((3, 1, 4, 1), 1, 1.0, 3),
+        kernel_member("gaussian", 0, 0.25, 4),
+        member((3, 1, 4, 1), 1, 0.5, 3),
+        kernel_member("matern", 1, 0.5, 5),
     ]
     rng = np.random.default_rng(9)
     low = rng.normal(size=3)
@@ -93,7 +114,7 @@ def test_files_keep_the_function_to_the_last_bit(tmp_path: Path, n_outputs: int)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
-def test_ten_lines_of_numpy_read_the_file_and_predict_the_same_bits(
+def test_some_lines_of_numpy_read_the_file_and_predict_the_same_bits(
     tmp_path: Path, n_outputs: int
 ) -> None:
     model = function(n_outputs)
@@ -103,7 +124,7 @@ def test_ten_lines_of_numpy_read_the_file_and_predict_the_same_bits(
     loader = plain_loader()
     assert "facesmith" not in loader
     code = [line for line in loader.splitlines() if line.strip() and not line.startswith("import")]
-    assert len(code) <= 14  # the body of the function, its head, and a use of it
+    assert len(code) <= 24  # the body of the function, its head, and a use of it
     script = re.sub(r'"[^"]*default\.npz"', '"default.npz"', loader)
     script = "import sys\nsys.modules['facesmith'] = None\n" + re.sub(
         r"^print\(.*\n", "", script, flags=re.MULTILINE

@@ -8,6 +8,7 @@ import numpy as np
 
 from facesmith._version import __version__
 from facesmith.approximation.fitted import FittedFunction, Member
+from facesmith.approximation.kernel_member import KernelMember
 from facesmith.errors import WeightsError
 
 LANGUAGES = ("python", "c")
@@ -59,13 +60,18 @@ def all_finite(function: FittedFunction) -> bool:
     arrays = [function.input_offset, function.input_scale]
     arrays += [function.output_offset, function.output_scale]
     for member in function.members:
-        arrays += [*member.weights, *member.biases]
+        if isinstance(member, KernelMember):
+            arrays += [member.centres, member.heights, member.slope, np.array(member.bias)]
+        else:
+            arrays += [*member.weights, *member.biases]
     return all(np.isfinite(array).all() for array in arrays)
 
 
 def _python(function: FittedFunction) -> str:
     parts = [*(f"# {line}".rstrip() for line in _about(function)), ""]
-    parts += ["from math import tanh", ""]
+    nets = [member for member in function.members if isinstance(member, Member)]
+    kernels = [member for member in function.members if isinstance(member, KernelMember)]
+    parts += [f"from math import {'exp, sqrt, ' if kernels else ''}tanh", ""]
     for name, values in (
         ("INPUT_OFFSET", function.input_offset),
         ("INPUT_SCALE", function.input_scale),
@@ -78,7 +84,7 @@ def _python(function: FittedFunction) -> str:
         "# the weights of what comes in, and last the bias.",
         "NETS = (",
     ]
-    for member in function.members:
+    for member in nets:
         parts += ["    (", f"        {member.output},", f"        {float(member.weight)!r},"]
         parts += ["        ("]
         for units in _layers(member):
@@ -87,9 +93,11 @@ def _python(function: FittedFunction) -> str:
                 parts += ["                (", *_wrapped(unit, " " * 20), "                ),"]
             parts += ["            ),"]
         parts += ["        ),", "    ),"]
+    parts += [")"]
+    if kernels:
+        parts += _python_kernels(kernels)
     one = function.n_outputs == 1
     parts += [
-        ")",
         "",
         "",
         "def predict(inputs):",
@@ -105,11 +113,47 @@ def _python(function: FittedFunction) -> str:
         "            if number < len(layers):",
         "                values = [tanh(value) for value in values]",
         "        sums[output] += part * values[0]",
+        *(_PYTHON_KERNEL_SUM if kernels else ()),
         "    outputs = [o + s * y for o, s, y in zip(OUTPUT_OFFSET, OUTPUT_SCALE, sums)]",
         f"    return {'outputs[0]' if one else 'outputs'}",
         "",
     ]
     return "\n".join(parts)
+
+
+def _python_kernels(kernels: list[KernelMember]) -> list[str]:
+    """The Gaussian processes as a table."""
+    parts = [
+        "# Of each Gaussian process: its output, its part in it, whether its bumps are Gaussian or",
+        "# Matern's, the inverse lengths, slope and bias of its plane, and of each bump the place",
+        "# and the height.",
+        "PROCESSES = (",
+    ]
+    for member in kernels:
+        parts += ["    (", f"        {member.output},", f"        {float(member.weight)!r},"]
+        parts += [f"        {member.shape == 'gaussian'},"]
+        for values in (member.inverse_lengths, member.slope):
+            parts += ["        (", *_wrapped(values, " " * 12), "        ),"]
+        parts += [f"        {float(member.bias)!r},", "        ("]
+        for bump in _bumps(member):
+            parts += ["            (", *_wrapped(bump, " " * 16), "            ),"]
+        parts += ["        ),", "    ),"]
+    return [*parts, ")"]
+
+
+_PYTHON_KERNEL_SUM = (
+    "    for output, part, gaussian, inverse, slope, value, bumps in PROCESSES:",
+    "        value += sum(s * x for s, x in zip(slope, scaled))",
+    "        at = [i * x for i, x in zip(inverse, scaled)]",
+    "        for bump in bumps:",
+    "            squared = sum((a - c) * (a - c) for a, c in zip(at, bump))",
+    "            if gaussian:",
+    "                value += bump[-1] * exp(-0.5 * squared)",
+    "            else:",
+    "                r = sqrt(5.0 * squared)",
+    "                value += bump[-1] * (1.0 + r + r * r / 3.0) * exp(-r)",
+    "        sums[output] += part * value",
+)
 
 
 def _c(function: FittedFunction) -> str:
@@ -124,10 +168,21 @@ def _c(function: FittedFunction) -> str:
     ):
         parts += [f"static const double {name}[{len(values)}] = {{", *_wrapped(values, "    ")]
         parts += ["};"]
-    parts += ["", "/* Of each unit the weights of what comes in, and last the bias. */"]
+    parts += ["", "/* Of each unit the weights of what comes in, and last the bias. Of a Gaussian"]
+    parts += [" * process inverse lengths, slope and bias, then place and height of each bump. */"]
     widest = 1
     calls = []
     for number, member in enumerate(function.members):
+        if isinstance(member, KernelMember):
+            bumps = _bumps(member)
+            parts += [f"static const double process_{number}[] = {{"]
+            for values in (member.inverse_lengths, [*member.slope, member.bias], *bumps):
+                parts += _wrapped(values, "    ")
+            parts += ["};"]
+            calls += [f"    sums[{member.output}] += {float(member.weight)!r}"]
+            gaussian = int(member.shape == "gaussian")
+            calls += [f"        * process(process_{number}, {len(bumps)}, {gaussian}, scaled);"]
+            continue
         source, target = "scaled", "a"
         layers = _layers(member)
         for layer, units in enumerate(layers):
@@ -151,25 +206,17 @@ def _c(function: FittedFunction) -> str:
     ]
     if one:
         end = ["    return output_offset[0] + output_scale[0] * sums[0];"]
+    kinds = {type(member) for member in function.members}
+    parts += _c_process(n_in) if KernelMember in kinds else []
+    parts += _C_APPLY if Member in kinds else []
     parts += [
-        "",
-        "static void apply(const double *units, int n_in, int n_out, int bent, const double *in,",
-        "                  double *out)",
-        "{",
-        "    for (int o = 0; o < n_out; o++, units += n_in + 1) {",
-        "        double sum = 0.0;",
-        "        for (int i = 0; i < n_in; i++)",
-        "            sum += units[i] * in[i];",
-        "        sum += units[n_in];",
-        "        out[o] = bent ? tanh(sum) : sum;",
-        "    }",
-        "}",
         "",
         head,
         "{",
         f"    double scaled[{n_in}], sums[{n_out}] = {{0.0}}, a[{widest}], b[{widest}];",
         "    int i;",
-        "    (void)b; /* a single layer leaves it unused */",
+        "    (void)a; /* a single layer leaves b unused, Gaussian processes both */",
+        "    (void)b;",
         f"    for (i = 0; i < {n_in}; i++)",
         "        scaled[i] = (inputs[i] - input_offset[i]) / input_scale[i];",
         *calls,
@@ -178,6 +225,48 @@ def _c(function: FittedFunction) -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+_C_APPLY = [
+    "",
+    "static void apply(const double *units, int n_in, int n_out, int bent, const double *in,",
+    "                  double *out)",
+    "{",
+    "    for (int o = 0; o < n_out; o++, units += n_in + 1) {",
+    "        double sum = 0.0;",
+    "        for (int i = 0; i < n_in; i++)",
+    "            sum += units[i] * in[i];",
+    "        sum += units[n_in];",
+    "        out[o] = bent ? tanh(sum) : sum;",
+    "    }",
+    "}",
+]
+
+
+def _c_process(n_in: int) -> list[str]:
+    """The function that sums up a Gaussian process."""
+    return [
+        "",
+        "static double process(const double *numbers, int n_bumps, int gaussian, const double *in)",
+        "{",
+        f"    const double *inverse = numbers, *slope = numbers + {n_in};",
+        f"    double value = slope[{n_in}];",
+        f"    for (int i = 0; i < {n_in}; i++)",
+        "        value += slope[i] * in[i];",
+        f"    numbers += {2 * n_in + 1};",
+        f"    for (int b = 0; b < n_bumps; b++, numbers += {n_in + 1}) {{",
+        "        double squared = 0.0;",
+        f"        for (int i = 0; i < {n_in}; i++) {{",
+        "            double apart = in[i] * inverse[i] - numbers[i];",
+        "            squared += apart * apart;",
+        "        }",
+        "        double r = sqrt(5.0 * squared);",
+        "        double bump = exp(gaussian ? -0.5 * squared : -r);",
+        f"        value += numbers[{n_in}] * (gaussian ? bump : bump * (1.0 + r + r * r / 3.0));",
+        "    }",
+        "    return value;",
+        "}",
+    ]
 
 
 def _about(function: FittedFunction) -> list[str]:
@@ -202,6 +291,11 @@ def _about(function: FittedFunction) -> list[str]:
 def _plain(name: str) -> str:
     """A column's name on one line, without what could end a comment or a line."""
     return "".join(c if c.isprintable() and c != "\\" else " " for c in name)
+
+
+def _bumps(member: KernelMember) -> np.ndarray:
+    """Place and height of each bump, `(n, n_inputs + 1)`."""
+    return np.column_stack([member.centres, member.heights])
 
 
 def _layers(member: Member) -> list[np.ndarray]:

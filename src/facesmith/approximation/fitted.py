@@ -10,12 +10,15 @@ The function, for one row `x` and output `k`:
     f_m = a @ weights[-1] + biases[-1]                            one number, of member m
     y_k = output_offset[k] + output_scale[k] * sum_m weight_m f_m     over the members of output k
 
+A member may also be a Gaussian process, whose `f_m` stands in `kernel_member`.
+
 The variance of a new target, in units of `output_scale[k] ** 2`, is that of a mixture:
 
     sum_m weight_m (|j_m @ covariance_root_m|^2 + noise_variance_m + (f_m - mean)^2)
 
 where `j_m` is the derivative of `f_m` by all parameters of its net, layer by layer, each layer's
-weights `(n_in, n_out)` in row-major order and then its bias.
+weights `(n_in, n_out)` in row-major order and then its bias. A Gaussian process has a variance of
+its own in place of the first term.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+
+from facesmith.approximation.kernel_member import KernelMember
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -84,6 +89,11 @@ class Member:
             )
 
     @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        return len(self.weights[0])
+
+    @property
     def n_parameters(self) -> int:
         """Number of trained numbers."""
         return sum(array.size for array in (*self.weights, *self.biases))
@@ -118,10 +128,10 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class FittedFunction:
-    """Small tanh nets with the scaling of their inputs and outputs.
+    """Small tanh nets and Gaussian processes with the scaling of their inputs and outputs.
 
     Attributes:
-        members: The nets, those of output 0 first; at least one an output.
+        members: The nets and processes, those of output 0 first; at least one an output.
         input_offset: float64 `(n_inputs,)`, subtracted from the inputs.
         input_scale: float64 `(n_inputs,)`, positive; the shifted inputs are divided by it.
         output_offset: float64 `(n_outputs,)`, added to the scaled outputs.
@@ -152,7 +162,7 @@ class FittedFunction:
         (array([[7.]]), array([[0.5]]))
     """
 
-    members: tuple[Member, ...]
+    members: tuple[Member | KernelMember, ...]
     input_offset: Float64Array
     input_scale: Float64Array
     output_offset: Float64Array
@@ -179,10 +189,9 @@ class FittedFunction:
                 f"got nets for {[member.output for member in self.members]}."
             )
         for number, member in enumerate(self.members):
-            if len(member.weights[0]) != self.n_inputs:
+            if member.n_inputs != self.n_inputs:
                 raise ValueError(
-                    f"member {number} must take {self.n_inputs} inputs; "
-                    f"got weights of shape {member.weights[0].shape}."
+                    f"member {number} must take {self.n_inputs} inputs; it takes {member.n_inputs}."
                 )
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesmith.approximation.search import Rows, SearchSettings
+from facesmith.approximation.search import Chosen, Rows, SearchSettings
 from facesmith.approximation.second_order import SecondOrderFit
 
 LARGE_TABLE_ROWS = 50_000
@@ -39,9 +39,7 @@ def sample_rows(rows: Rows, rng: np.random.Generator) -> Rows:
     )
 
 
-def refine(
-    chosen: Sequence[tuple[SecondOrderFit, float]], rows: Rows, settings: SearchSettings
-) -> list[tuple[SecondOrderFit, float]]:
+def refine(chosen: Sequence[Chosen], rows: Rows, settings: SearchSettings) -> list[Chosen]:
     """Go on with chosen nets on all rows.
 
     Args:
@@ -53,8 +51,9 @@ def refine(
         The same nets, or the heavier ones of them, with weights that sum to 1.
     """
     heaviest = chosen[0][1]
-    kept = [(fit, weight) for fit, weight in chosen if weight >= _LIGHT * heaviest][:2]
-    refined = []
+    nets = [(fit, weight) for fit, weight in chosen if isinstance(fit, SecondOrderFit)]
+    kept = [(fit, weight) for fit, weight in nets if weight >= _LIGHT * heaviest][:2]
+    refined: list[Chosen] = []
     for found, weight in kept:
         n_parameters = found.network.n_parameters
         work = float(len(rows.targets)) * n_parameters**2

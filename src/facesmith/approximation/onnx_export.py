@@ -10,7 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from facesmith._version import __version__
-from facesmith.approximation.fitted import FittedFunction
+from facesmith.approximation.fitted import FittedFunction, Member
+from facesmith.approximation.kernel_member import KernelMember
 from facesmith.weights_file import write_model
 
 # Everything used here is as old as that, in float64 too.
@@ -42,15 +43,10 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
     )
     sums: list[str] = [""] * function.n_outputs
     for number, member in enumerate(function.members):
-        values = scaled
-        last = len(member.weights) - 1
-        for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True)):
-            name = f"member_{number}_weights_{layer}"
-            product = graph.add("MatMul", values, graph.constant(name, weights))
-            name = f"member_{number}_biases_{layer}"
-            values = graph.add("Add", product, graph.constant(name, biases))
-            if layer < last:
-                values = graph.add("Tanh", values)
+        if isinstance(member, KernelMember):
+            values = _add_kernel(graph, scaled, number, member)
+        else:
+            values = _add_net(graph, scaled, number, member)
         part = graph.constant(f"member_{number}_weight", [member.weight])
         values = graph.add("Mul", values, part)
         so_far = sums[member.output]
@@ -89,6 +85,47 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
         "input_max": function.input_max.tolist(),
     }
     write_model(model, path, about)
+
+
+def _add_net(graph: _Graph, scaled: str, number: int, member: Member) -> str:
+    """The layers of a net; returns the name of its output, `(n, 1)`."""
+    values = scaled
+    last = len(member.weights) - 1
+    for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True)):
+        name = f"member_{number}_weights_{layer}"
+        product = graph.add("MatMul", values, graph.constant(name, weights))
+        name = f"member_{number}_biases_{layer}"
+        values = graph.add("Add", product, graph.constant(name, biases))
+        if layer < last:
+            values = graph.add("Tanh", values)
+    return values
+
+
+def _add_kernel(graph: _Graph, scaled: str, number: int, member: KernelMember) -> str:
+    """The bumps and the plane of a Gaussian process; returns the name of its output, `(n, 1)`."""
+
+    def constant(name: str, values: Any) -> str:
+        return graph.constant(f"member_{number}_{name}", values)
+
+    at = graph.add("Mul", scaled, constant("inverse_lengths", member.inverse_lengths))
+    ones = constant("ones", np.ones((member.n_inputs, 1)))
+    squares = graph.add("MatMul", graph.add("Mul", at, at), ones)
+    centre_squares = constant("centre_squares", np.square(member.centres).sum(axis=1))
+    products = graph.add("MatMul", at, constant("centres", -2.0 * member.centres.T))
+    squared = graph.add("Add", graph.add("Add", squares, centre_squares), products)
+    squared = graph.add("Max", squared, constant("zero", [0.0]))
+    if member.shape == "gaussian":
+        bumps = graph.add("Exp", graph.add("Mul", squared, constant("half", [-0.5])))
+    else:
+        distances = graph.add("Sqrt", graph.add("Mul", squared, constant("five", [5.0])))
+        third = graph.add("Mul", distances, constant("third", [1.0 / 3.0]))
+        factor = graph.add("Add", third, constant("one", [1.0]))
+        factor = graph.add("Add", graph.add("Mul", distances, factor), constant("first", [1.0]))
+        bumps = graph.add("Mul", factor, graph.add("Exp", graph.add("Neg", distances)))
+    values = graph.add("MatMul", bumps, constant("heights", member.heights[:, None]))
+    plane = graph.add("MatMul", scaled, constant("slope", member.slope[:, None]))
+    plane = graph.add("Add", plane, constant("bias", [member.bias]))
+    return graph.add("Add", values, plane)
 
 
 class _Graph:

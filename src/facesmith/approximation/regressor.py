@@ -15,13 +15,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from facesmith.approximation.cautions import ExtrapolationWarning, LargeTableWarning
 from facesmith.approximation.fitted import FittedFunction, Member
+from facesmith.approximation.kernel_fit import KernelFit
+from facesmith.approximation.kernel_member import KernelMember
 from facesmith.approximation.large_tables import (
     LARGE_TABLE_ROWS,
     SAMPLE_ROWS,
     refine,
     sample_rows,
 )
-from facesmith.approximation.search import Rows, Search, SearchSettings, Tried
+from facesmith.approximation.search import Chosen, Rows, Search, SearchSettings, Tried
 from facesmith.approximation.second_order import SecondOrderFit
 from facesmith.approximation.tanh_network import TanhNetwork
 
@@ -266,8 +268,8 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
 
     def _describe(
         self,
-        leaders: list[SecondOrderFit],
-        chosen: list[list[tuple[SecondOrderFit, float]]],
+        leaders: list[SecondOrderFit | KernelFit],
+        chosen: list[list[Chosen]],
         output_scale: Float64Array,
     ) -> None:
         """Set what is known of the nets that weigh most, and of all."""
@@ -361,7 +363,9 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         return tuple(int(h) for h in hidden)
 
 
-def _member(fit: SecondOrderFit, output: int, weight: float) -> Member:
+def _member(fit: SecondOrderFit | KernelFit, output: int, weight: float) -> Member | KernelMember:
+    if isinstance(fit, KernelFit):
+        return fit.member(output, weight)
     layers = fit.network.layers(fit.parameters)
     return Member(
         weights=tuple(weights.copy() for weights, _ in layers),

@@ -1,6 +1,6 @@
 """A fitted function's file: arrays and one JSON text in an `.npz`, nothing pickled.
 
-Ten lines of NumPy read it without facesmith; docs/approximate.md shows them.
+Twenty lines of NumPy read it without facesmith; docs/approximate.md shows them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import numpy as np
 
 from facesmith._version import __version__
 from facesmith.approximation.fitted import FittedFunction, Member
+from facesmith.approximation.kernel_member import KernelMember
 from facesmith.errors import WeightsError
 from facesmith.files import write_bytes
 
 _FILE_KIND = "facesmith function"
+_KERNEL_ARRAYS = ("inverse_lengths", "centres", "heights", "slope", "row_variances")
+_KERNEL_NUMBERS = ("bias", "kernel_variance", "plane_variance")
 _ARRAYS = ("input_offset", "input_scale", "output_offset", "output_scale", "input_min", "input_max")
 
 
@@ -27,8 +30,9 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
 
     The file holds the arrays of `FittedFunction` under their own names, those of member M as
     `member_M_weights_L` and `member_M_biases_L` for its layers L, and
-    `member_M_covariance_root`. Numbers and names stand in the JSON text `about`. The same
-    function gives the same bytes. A file that is there is replaced in one step.
+    `member_M_covariance_root`; those of a Gaussian process as `member_M_centres` and so on, by the
+    names of `KernelMember`. Numbers and names stand in the JSON text `about`. The same function
+    gives the same bytes. A file that is there is replaced in one step.
 
     Args:
         function: What to write.
@@ -47,13 +51,17 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
                 "output": int(member.output),
                 "weight": float(member.weight),
                 "noise_variance": float(member.noise_variance),
-                "n_layers": len(member.weights),
             }
+            | _about_kind(member)
             for member in function.members
         ],
     }
     arrays = {name: getattr(function, name) for name in _ARRAYS}
     for number, member in enumerate(function.members):
+        if isinstance(member, KernelMember):
+            for name in _KERNEL_ARRAYS:
+                arrays[f"member_{number}_{name}"] = getattr(member, name)
+            continue
         arrays[f"member_{number}_covariance_root"] = member.covariance_root
         for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True)):
             arrays[f"member_{number}_weights_{layer}"] = weights
@@ -109,7 +117,24 @@ def load_function(path: str | Path) -> FittedFunction:
         ) from error
 
 
-def _member(file: Any, number: int, about: dict[str, Any]) -> Member:
+def _about_kind(member: Member | KernelMember) -> dict[str, Any]:
+    """What the text says of a member's kind."""
+    if isinstance(member, Member):
+        return {"n_layers": len(member.weights)}
+    numbers = {name: float(getattr(member, name)) for name in _KERNEL_NUMBERS}
+    return {"kernel": member.shape} | numbers
+
+
+def _member(file: Any, number: int, about: dict[str, Any]) -> Member | KernelMember:
+    if "kernel" in about:
+        return KernelMember(
+            shape=about["kernel"],
+            output=about["output"],
+            weight=about["weight"],
+            noise_variance=about["noise_variance"],
+            **{name: about[name] for name in _KERNEL_NUMBERS},
+            **{name: _float64(file, f"member_{number}_{name}") for name in _KERNEL_ARRAYS},
+        )
     layers = range(about["n_layers"])
     return Member(
         weights=tuple(_float64(file, f"member_{number}_weights_{layer}") for layer in layers),

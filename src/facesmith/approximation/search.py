@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from facesmith.approximation.kernel_fit import FEWEST_ROWS, MOST_ROWS, KernelFit
 from facesmith.approximation.second_order import SecondOrderFit
 from facesmith.approximation.tanh_network import TanhNetwork
 
@@ -34,10 +35,16 @@ _N_FINALISTS = 4
 _FINAL_ITERATIONS = 80
 # Nats a row behind the best after the semifinal, from which on a net will not catch up any more.
 _HOPELESS = 2.0
+# The same behind the Gaussian process, after the semifinal and after the finals.
+_BEATEN = 3.0
 # A net whose log evidence a row is less than the best one's by this counts 1 / e as much. The
 # evidence itself would let a difference of 1 nat over all rows decide, and it is not that exact.
 _TEMPERATURE = 0.07
 _SMALLEST_WEIGHT = 0.02  # lighter members are left out
+# Taken off the log evidence of a Gaussian process, in nats over all rows. Its lengths are fitted
+# without a prior that would keep them from following noise; and the evidence of a net leaves out
+# that its units can change places and signs, which is about as much for some eight of them.
+_PROCESS_HANDICAP = 15.0
 # A larger net must bring at least this, in nats a row, for the next larger one to be tried.
 _WORTH_GROWING = 0.05
 # Nets of more parameters are not tried unless asked for: their time grows with the cube.
@@ -48,15 +55,18 @@ _MOST_PARAMETERS = 1200
 # with them.
 _WORK_AT_300_ROWS = 6e9  # times half the number of inputs
 _WORK_EXPONENT = 6.0
-_MOST_WORK = 3e11
+_MOST_WORK = 1e11
 # With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
 # on a busy machine.
 _PARAMETERS_FOR_THREADS = 500
 
 
+Chosen = tuple[SecondOrderFit | KernelFit, float]
+
+
 @dataclass(frozen=True)
 class Tried:
-    """One net that took part in the search.
+    """One net, or the Gaussian process, that took part in the search.
 
     Attributes:
         output: Which output it was fitted to, 0 for the first.
@@ -67,6 +77,7 @@ class Tried:
         score: By what it was judged: log evidence a row; with early stopping, minus half the
             logarithm of its mean squared validation error, targets scaled.
         weight: Its part in the function; 0 if it was left out.
+        kernel: Of a Gaussian process, the shape of its bumps, "gaussian" or "matern"; else empty.
     """
 
     output: int
@@ -76,6 +87,7 @@ class Tried:
     log_evidence: float
     score: float
     weight: float
+    kernel: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +139,7 @@ class Search:
         rng: Source of the starts.
         on_progress: Called after each iteration with the part of the most work that is done.
         fits: Every net that was fitted, in the order they were started.
+        process: The Gaussian process, where one was fitted.
     """
 
     rows: Rows
@@ -134,13 +147,15 @@ class Search:
     rng: np.random.Generator
     on_progress: Callable[[float], None] | None = None
     fits: list[SecondOrderFit] = field(default_factory=list)
+    process: KernelFit | None = None
 
-    def run(self) -> list[tuple[SecondOrderFit, float]]:
-        """The chosen nets, best first, with their parts in the function, which sum to 1."""
+    def run(self) -> list[Chosen]:
+        """What was chosen, heaviest first, with its parts in the function, which sum to 1."""
         self._threads = ThreadpoolController()  # once: it reads through all loaded libraries
         self._done = 0.0
         self._budget = self._work()
         settings = self.settings
+        self._fit_process()
         first = _FIRST_SIZES if settings.sizes is None else (settings.sizes,)
         if settings.sizes is None:
             first = tuple(hidden for hidden in first if self._fits_in(hidden))
@@ -153,10 +168,14 @@ class Search:
         self._advance(self.fits, _TRIAL_ITERATIONS)
         semifinalists = self._best(self.fits, _N_SEMIFINALISTS)
         self._advance(semifinalists, _SEMIFINAL_ITERATIONS)
+        if self.process is not None and self._behind(semifinalists) > _BEATEN:
+            return self._end([(self.process, 1.0)])
         if settings.sizes is None:
             self._grow(self._best(semifinalists, 1)[0])
         best = self._finalists()
         self._advance(best, _FINAL_ITERATIONS)
+        if self.process is not None and self._behind(best) > _BEATEN:
+            return self._end([(self.process, 1.0)])
         self._share(best)
         for fit in self._best(best, len(best)):
             self._advance([fit], settings.max_iter)
@@ -164,25 +183,55 @@ class Search:
         if settings.patience is not None:
             for fit in best:
                 fit.return_to_lowest()
+        return self._end(_weighted(best, self.process))
+
+    def _behind(self, fits: Sequence[SecondOrderFit]) -> float:
+        """By how many nats a row the best of some nets lies behind the Gaussian process."""
+        best = max(fit.score_per_row for fit in fits)
+        return -np.inf if self.process is None else self.process.score_per_row - best
+
+    def _end(self, chosen: list[Chosen]) -> list[Chosen]:
         if self.on_progress is not None:
             self.on_progress(1.0)
-        return _weighted(best)
+        return chosen
 
-    def tried(self, output: int, chosen: Sequence[tuple[SecondOrderFit, float]]) -> list[Tried]:
+    def tried(self, output: int, chosen: Sequence[Chosen]) -> list[Tried]:
         """What took part, in the order it was started."""
         weights = {id(fit): weight for fit, weight in chosen}
+        fits: list[SecondOrderFit | KernelFit] = [*self.fits]
+        if self.process is not None:
+            fits.append(self.process)
         return [
             Tried(
                 output=output,
-                hidden_layer_sizes=fit.network.layer_sizes[1:-1],
+                hidden_layer_sizes=(
+                    () if isinstance(fit, KernelFit) else fit.network.layer_sizes[1:-1]
+                ),
                 n_iter=fit.n_iterations,
                 converged=fit.converged,
                 log_evidence=fit.final_log_evidence,
                 score=fit.score_per_row,
                 weight=weights.get(id(fit), 0.0),
+                kernel=fit.shape if isinstance(fit, KernelFit) else "",
             )
-            for fit in self.fits
+            for fit in fits
         ]
+
+    def _fit_process(self) -> None:
+        """A Gaussian process, unless a kind of net is asked for or the rows do not suit it."""
+        settings, rows = self.settings, self.rows
+        if settings.sizes is not None or settings.alpha is not None:
+            return
+        if not FEWEST_ROWS <= len(rows.targets) <= MOST_ROWS:
+            return
+        judged_by_watched = settings.patience is not None
+        process = KernelFit(
+            rows.inputs, rows.targets, rows.weights, rows.watched, judged_by_watched
+        )
+        threads = 1 if len(rows.targets) < _PARAMETERS_FOR_THREADS else None
+        with self._threads.limit(limits=threads, user_api="blas"):
+            process.fit(self.rng, settings.max_iter, self._count)
+        self.process = process
 
     def _add(self, hidden: tuple[int, ...], ratio: float, steepness: float) -> SecondOrderFit:
         network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
@@ -299,9 +348,20 @@ class Search:
         return float(iterations * self._iteration_work(n_parameters))
 
 
-def _weighted(best: Sequence[SecondOrderFit]) -> list[tuple[SecondOrderFit, float]]:
+def _weighted(best: Sequence[SecondOrderFit], process: KernelFit | None) -> list[Chosen]:
     scores = np.array([fit.score_per_row for fit in best])
     weights = np.exp((scores - scores[0]) / _TEMPERATURE)
     weights = np.where(weights / weights.sum() >= _SMALLEST_WEIGHT, weights, 0.0)
     weights /= weights.sum()
-    return [(fit, float(w)) for fit, w in zip(best, weights, strict=True) if w > 0]
+    chosen: list[Chosen] = [(fit, float(w)) for fit, w in zip(best, weights, strict=True) if w > 0]
+    if process is None:
+        return chosen
+    handicap = 0.0 if process.by_watched else _PROCESS_HANDICAP / process.row_weights.sum()
+    ahead = (process.score_per_row - handicap - scores[0]) / _TEMPERATURE
+    part = float(1.0 / (1.0 + np.exp(-np.clip(ahead, -50.0, 50.0))))
+    if part > 1.0 - _SMALLEST_WEIGHT:
+        return [(process, 1.0)]
+    if part < _SMALLEST_WEIGHT:
+        return chosen
+    chosen = [(fit, (1.0 - part) * weight) for fit, weight in chosen]
+    return sorted([*chosen, (process, part)], key=lambda each: -each[1])

@@ -25,18 +25,18 @@ def format_error(value: float) -> str:
 def story_of_default(approximator: Any, split: Split) -> str:
     """What the search tried, what it kept, why, and how surely."""
     tried = approximator.tried_
-    counts = sorted(Counter(each.hidden_layer_sizes for each in tried).items())
+    counts = sorted(Counter((each.kernel, each.hidden_layer_sizes) for each in tried).items())
     listing = ", ".join(
-        f"{_net_name(hidden)} ({count} starts)" if count > 1 else _net_name(hidden)
-        for hidden, count in counts
+        _name(kernel, hidden) + (f" ({count} starts)" if count > 1 else "")
+        for (kernel, hidden), count in counts
     )
     kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
     story = f"Tried {len(tried)} fits: {listing}."
     if len(kept) == 1:
-        story += f" Kept {_net_name(kept[0].hidden_layer_sizes)}"
+        story += f" Kept {_name(kept[0].kernel, kept[0].hidden_layer_sizes)}"
     elif kept:
         parts = ", ".join(
-            f"{_net_name(each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
+            f"{_name(each.kernel, each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
         )
         story += f" Kept {len(kept)} and averages them: {parts}"
     if kept:
@@ -44,12 +44,15 @@ def story_of_default(approximator: Any, split: Split) -> str:
         others = [each.score for each in tried if each.weight == 0]
         story += f"; the best of the others has {max(others):.4g}." if others else "."
     leader = max(kept or tried, key=lambda each: each.weight)
-    sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
-    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    whole = "numbers of the process that weighs most"
+    if not leader.kernel:
+        sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
+        n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        whole = f"of the {n_parameters:,} parameters of the net that weighs most"
     story += (
         f" The {len(split.train):,} training rows determine "
-        f"{approximator.n_effective_parameters_:.0f} of the {n_parameters:,} parameters of the net "
-        f"that weighs most; estimated noise of {split.target_name or 'the target'}: "
+        f"{approximator.n_effective_parameters_:.0f} {whole}; "
+        f"estimated noise of {split.target_name or 'the target'}: "
         f"{format_error(approximator.noise_std_)}."
     )
     predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
@@ -58,13 +61,15 @@ def story_of_default(approximator: Any, split: Split) -> str:
     return story
 
 
-def _net_name(hidden: tuple[int, ...]) -> str:
-    """A net by its hidden layers.
+def _name(kernel: str, hidden: tuple[int, ...]) -> str:
+    """A Gaussian process, or a net by its hidden layers.
 
     Example:
-        >>> _net_name(()), _net_name((20,)), _net_name((8, 8))
-        ('a plane', '20 units', '8-8 units')
+        >>> _name("", ()), _name("", (20,)), _name("", (8, 8)), _name("gaussian", ())
+        ('a plane', '20 units', '8-8 units', 'a Gaussian process')
     """
+    if kernel:
+        return "a Gaussian process" if kernel == "gaussian" else "a Gaussian process (Matern)"
     return f"{'-'.join(map(str, hidden))} units" if hidden else "a plane"
 
 
