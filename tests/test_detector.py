@@ -313,11 +313,20 @@ def test_tall_photos_are_looked_at_in_thirds_too(
         assert pixels.shape[0] == pytest.approx(height * scale_xy[1], abs=1)
         assert pixels.shape[1] == pytest.approx(width * scale_xy[0], abs=1)
         asked.append(float(scale_xy[0]))
-        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        high = foreshadowed / float(scale_xy[1])
+        return np.float32([[0, 0, 10, high]]), np.full(1, -1, np.float32)
 
     monkeypatch.setattr(Detector, "_propose", propose)
-    assert len(load_detector(spot_weights)(np.zeros((height, width, 3), np.uint8))) == 0
+    detector = load_detector(spot_weights)
+    image = np.zeros((height, width, 3), np.uint8)
+    foreshadowed = 0.41 * detector.tallest_face  # at the network's input
+    detector(image)
     assert asked == pytest.approx(scales)
+    # With no sign of a large face, the last look is saved; one before it is not.
+    asked.clear()
+    foreshadowed = 0.39 * detector.tallest_face
+    detector(image)
+    assert asked == pytest.approx(scales[: max(len(scales) - 1, 1)])
 
 
 def test_large_faces_come_from_the_coarser_look_and_small_ones_from_the_finer(

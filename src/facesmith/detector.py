@@ -35,6 +35,10 @@ NMS_IOU = (
 # so that a huge photo takes no longer than one of 800 pixels; `min_face` asks for more or less.
 FACES_ALONG_SIDE = 80
 COARSER = 3  # factor between the scale of one look and that of the next, for larger faces
+# A large face leaves a box of at least this part of `tallest_face` in the look before the coarsest;
+# without any, that look is saved. Of 1,368 crops around held-out faces, 0.2 to 1.3 of the height,
+# none changed at a threshold of 0.5, three at 0.05.
+FORESHADOWED = 0.4
 LARGEST_ENLARGEMENT = 2.0  # photos are blown up by at most this factor when `min_face` is tiny
 
 
@@ -186,6 +190,9 @@ class Detector:
         boxes, logits = self._propose(pixels, scale_xy, least)
         while pixels.shape[0] > self.tallest_face:
             highest = self.tallest_face / float(scale_xy[1])  # in pixels of the image, as boxes are
+            last = pixels.shape[0] <= COARSER * self.tallest_face
+            if last and not len(_with_heights(boxes, logits, FORESHADOWED * highest, np.inf)[0]):
+                break
             pixels = np.asarray(Image.fromarray(pixels).reduce(COARSER))
             scale_xy = scale_xy / np.float32(COARSER)
             finer = _with_heights(boxes, logits, 0, highest)
