@@ -18,7 +18,7 @@ from facesmith.approximation import (
     LargeTableWarning,
     large_tables,
 )
-from facesmith.approximation.search import Tried
+from facesmith.approximation.search_parts import Tried
 
 QUICK = {"hidden_layer_sizes": (5,), "n_starts": 2, "max_iter": 60}
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesmith.approximation.search import Chosen, Rows, SearchSettings
+from facesmith.approximation.search_parts import Chosen, Rows, SearchSettings
 from facesmith.approximation.second_order import SecondOrderFit
 
 LARGE_TABLE_ROWS = 50_000

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from numbers import Real
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,23 +22,24 @@ from facesmith.approximation.large_tables import (
     refine,
     sample_rows,
 )
-from facesmith.approximation.search import Chosen, Rows, Search, SearchSettings, Tried
+from facesmith.approximation.parameter_checks import check_parameters, check_size
+from facesmith.approximation.row_preparation import hold_out, mean_and_scale, merged
+from facesmith.approximation.search import Search
+from facesmith.approximation.search_parts import Chosen, Rows, SearchSettings, Tried
 from facesmith.approximation.second_order import SecondOrderFit
-from facesmith.approximation.tanh_network import TanhNetwork
 
 Float64Array = npt.NDArray[np.float64]
 
-# A net of more parameters is refused: one step would take minutes and gigabytes.
-_MOST_PARAMETERS = 5000
-
 
 class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Small tanh nets, fitted by Levenberg-Marquardt with Bayesian regularisation.
+    """Small tanh nets and a Gaussian process, whichever the evidence prefers, or both.
 
     For smooth functions of a few inputs. Inputs and targets are scaled inside. How smooth the
     function is, which inputs it depends on and how noisy the targets are is estimated from the data
     (evidence, MacKay 1992), so no validation rows are needed and nothing has to be tuned. Nets of
-    several sizes race, and up to four of them are averaged, the more probable ones weighing more.
+    several sizes race, fitted by Levenberg-Marquardt with Bayesian regularisation; up to four of
+    them and, with 10 to 2,000 rows, a Gaussian process are averaged, the more probable ones
+    weighing more.
 
     Time grows with the square of the number of parameters and linearly with the rows. Of tables
     with more than 50,000 different rows the nets are chosen on 20,000 of them and fitted to all
@@ -47,10 +47,10 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
 
     Args:
         hidden_layer_sizes: Units of each hidden tanh layer. None tries one and two layers of
-            several sizes and a plane (no hidden layer), larger ones as long as they pay, within
-            about a second for 300 rows and half a minute for 1,000 and more.
-        alpha: Strength of the weights' penalty, as `MLPRegressor`'s. None estimates one for each
-            input and each layer.
+            several sizes and a plane (no hidden layer), larger ones as long as they pay, and a
+            Gaussian process, within about a second for 300 rows and ten for 1,000 and more.
+        alpha: Strength of the weights' penalty, as `MLPRegressor`'s; it leaves the Gaussian process
+            out. None estimates one for each input and each layer.
         max_iter: Most iterations of each net.
         tol: Converged when 50 iterations raised the log evidence by less than this, in nats per
             row: 1e-3 is roughly an estimated noise that fell by less than 0.1 %.
@@ -68,16 +68,17 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
     Attributes:
         function_: The fitted function as plain arrays, a `FittedFunction`.
         tried_: What took part in the search, a tuple of `Tried`.
-        n_iter_: Iterations of the net that weighs most; of several outputs, of the first.
-        converged_: Whether each net of the function ended before `max_iter` and before the work
+        n_iter_: Iterations of the net or process that weighs most; of several outputs, of the
+            first.
+        converged_: Whether each part of the function ended before `max_iter` and before the work
             that the search may take was done.
-        log_evidence_: Log evidence of the net that weighs most, nats, targets scaled to unit
+        log_evidence_: Log evidence of what weighs most, nats, targets scaled to unit
             variance; summed over the outputs.
-        n_effective_parameters_: Number of parameters that the data determine, of that net; a list
+        n_effective_parameters_: Number of parameters that the data determine, of that one; a list
             with one number an output if `y` has columns.
         noise_std_: Estimated standard deviation of the targets about the function, target units;
             likewise.
-        train_curve_: Mean absolute error of that net on the training rows after each iteration,
+        train_curve_: Mean absolute error of that one on the training rows after each iteration,
             target units; of several outputs, of the first.
         validation_curve_: The same on the validation rows; empty if there are none.
         n_features_in_: Number of inputs.
@@ -147,7 +148,7 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         Warns:
             LargeTableWarning: If the nets were chosen on a part of the rows.
         """
-        sizes = self._check_parameters()
+        sizes = check_parameters(self)
         inputs, targets = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, ensure_min_samples=2
         )
@@ -164,13 +165,15 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             )
             validation = (val_inputs, val_targets.astype(np.float64).reshape(len(val_inputs), -1))
         random = check_random_state(self.random_state)
-        inputs, targets, weights = _merged(inputs, targets, weights)
+        inputs, targets, weights = merged(inputs, targets, weights)
         if self.early_stopping and validation is None:
-            inputs, targets, weights, validation = self._hold_out(inputs, targets, weights, random)
-        self._check_size(sizes, inputs.shape[1])
+            inputs, targets, weights, validation = hold_out(
+                inputs, targets, weights, self.validation_fraction, random
+            )
+        check_size(sizes, inputs.shape[1])
 
-        input_offset, input_scale = _mean_and_scale(inputs, weights)
-        output_offset, output_scale = _mean_and_scale(targets, weights)
+        input_offset, input_scale = mean_and_scale(inputs, weights)
+        output_offset, output_scale = mean_and_scale(targets, weights)
         scaled_inputs = (inputs - input_offset) / input_scale
         scaled_targets = (targets - output_offset) / output_scale
         settings = SearchSettings(
@@ -302,66 +305,6 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             stacklevel=3,
         )
 
-    def _hold_out(
-        self,
-        inputs: Float64Array,
-        targets: Float64Array,
-        weights: Float64Array,
-        random: np.random.RandomState,
-    ) -> tuple[Float64Array, Float64Array, Float64Array, tuple[Float64Array, Float64Array]]:
-        n_held_out = max(1, round(self.validation_fraction * len(inputs)))
-        if len(inputs) - n_held_out < 2:
-            raise ValueError(
-                f"early stopping needs at least 3 different rows; got {len(inputs)}. "
-                "Pass early_stopping=False."
-            )
-        order = random.permutation(len(inputs))
-        held_out, kept = order[:n_held_out], np.sort(order[n_held_out:])
-        return inputs[kept], targets[kept], weights[kept], (inputs[held_out], targets[held_out])
-
-    def _check_size(self, sizes: tuple[int, ...] | None, n_inputs: int) -> None:
-        n_parameters = TanhNetwork((n_inputs, *(sizes or ()), 1)).n_parameters
-        if n_parameters > _MOST_PARAMETERS:
-            raise ValueError(
-                f"a net of {n_inputs} inputs and hidden layers {sizes or ()} has "
-                f"{n_parameters:,} parameters, more than the {_MOST_PARAMETERS:,} that a "
-                "second-order fit can take. Use smaller layers or fewer inputs (select them, or "
-                "put a PCA before)."
-            )
-
-    def _check_parameters(self) -> tuple[int, ...] | None:
-        """The hidden layer sizes to use; ValueError for a parameter out of bounds."""
-        for name in ("n_starts", "max_iter", "n_iter_no_change"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least 1; got {name}={value!r}."
-                )
-        for name, optional, advice in (("tol", False, "1e-3"), ("alpha", True, "1e-3")):
-            value = getattr(self, name)
-            if (value is None and optional) or (isinstance(value, Real) and float(value) >= 0):
-                continue
-            raise ValueError(
-                f"`{name}` must be a number of at least 0; got {name}={value!r}. "
-                f"Pass e.g. {advice}."
-            )
-        fraction = self.validation_fraction
-        if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
-            raise ValueError(
-                "`validation_fraction` must be between 0 and 1; "
-                f"got validation_fraction={fraction!r}."
-            )
-        sizes = self.hidden_layer_sizes
-        if sizes is None:
-            return None
-        hidden: tuple[Any, ...] = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
-        if not hidden or not all(isinstance(h, int | np.integer) and h >= 1 for h in hidden):
-            raise ValueError(
-                "`hidden_layer_sizes` must be one or more positive integers; "
-                f"got hidden_layer_sizes={sizes!r}. Pass e.g. (20,)."
-            )
-        return tuple(int(h) for h in hidden)
-
 
 def _member(fit: SecondOrderFit | KernelFit, output: int, weight: float) -> Member | KernelMember:
     if isinstance(fit, KernelFit):
@@ -384,35 +327,3 @@ def _part(
     if on_progress is None:
         return None
     return lambda done: on_progress((number + done) / n_parts)
-
-
-def _merged(
-    inputs: Float64Array, targets: Float64Array, weights: Float64Array
-) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Rows in a fixed order, equal ones merged and their weights added up.
-
-    So that neither the order nor the way to say "twice" changes the last bit of a fit.
-    """
-    kept = weights > 0
-    if not kept.any():
-        raise ValueError("`sample_weight` must be positive for at least one row; got only zeros.")
-    inputs, targets, weights = inputs[kept], targets[kept], weights[kept]
-    order = np.lexsort(np.concatenate([targets, inputs], axis=1).T[::-1])
-    inputs, targets, weights = inputs[order], targets[order], weights[order]
-    differs = (inputs[1:] != inputs[:-1]).any(axis=1) | (targets[1:] != targets[:-1]).any(axis=1)
-    firsts = np.flatnonzero(np.concatenate([[True], differs]))
-    weights = np.add.reduceat(weights, firsts)
-    # Weights that sum up to 1, as some give them, would say that there is one row.
-    weights = weights / min(1.0, float(weights.sum()) / len(order))
-    return inputs[firsts], targets[firsts], weights
-
-
-def _mean_and_scale(
-    values: Float64Array, weights: Float64Array
-) -> tuple[Float64Array, Float64Array]:
-    """Mean and standard deviation of each column; 1 in place of the deviation of a constant."""
-    mean = np.average(values, axis=0, weights=weights)
-    scale = np.sqrt(np.average(np.square(values - mean), axis=0, weights=weights))
-    # A constant column's deviation is 0 but for the rounding of its mean.
-    constant = scale <= 1e-14 * np.abs(mean)
-    return mean, np.where(constant, 1.0, scale)

@@ -1,7 +1,8 @@
-"""The race between nets of several sizes, and how much each of the winners counts.
+"""The race between nets of several sizes and a Gaussian process, and how much the winners count.
 
 All starts are fitted a little, the more promising ones more, and a few to the end. Where larger
-nets win, still larger ones are tried. The evidence judges; it needs no rows of its own.
+nets win, still larger ones are tried; where the process is far ahead, none is fitted further. The
+evidence judges; it needs no rows of its own.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from facesmith.approximation.kernel_fit import FEWEST_ROWS, MOST_ROWS, KernelFit
+from facesmith.approximation.search_parts import Chosen, Rows, SearchSettings, Tried
 from facesmith.approximation.second_order import SecondOrderFit
 from facesmith.approximation.tanh_network import TanhNetwork
-
-Float64Array = npt.NDArray[np.float64]
 
 # One and two hidden layers, each ladder climbed as long as the evidence rises. Two layers follow a
 # function without noise further with as many parameters; one layer is safer with noise.
@@ -50,7 +49,7 @@ _WORTH_GROWING = 0.05
 # Nets of more parameters are not tried unless asked for: their time grows with the cube.
 _MOST_PARAMETERS = 1200
 # Work of a search without given sizes, in multiplications: below a second for 300 rows of two
-# inputs on one core, at most half a minute for 1,000 rows and more. It is done only where targets
+# inputs on one core, at most some ten seconds for 1,000 rows and more. It is done only if targets
 # without noise go on to teach larger nets more; few rows cannot, so that the work grows steeply
 # with them.
 _WORK_AT_300_ROWS = 6e9  # times half the number of inputs
@@ -59,74 +58,6 @@ _MOST_WORK = 1e11
 # With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
 # on a busy machine.
 _PARAMETERS_FOR_THREADS = 500
-
-
-Chosen = tuple[SecondOrderFit | KernelFit, float]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One net, or the Gaussian process, that took part in the search.
-
-    Attributes:
-        output: Which output it was fitted to, 0 for the first.
-        hidden_layer_sizes: Units of each hidden layer; empty for a plane.
-        n_iter: Iterations it got.
-        converged: Whether they were enough.
-        log_evidence: Its log evidence, nats.
-        score: By what it was judged: log evidence a row; with early stopping, minus half the
-            logarithm of its mean squared validation error, targets scaled.
-        weight: Its part in the function; 0 if it was left out.
-        kernel: Of a Gaussian process, the shape of its bumps, "gaussian" or "matern"; else empty.
-    """
-
-    output: int
-    hidden_layer_sizes: tuple[int, ...]
-    n_iter: int
-    converged: bool
-    log_evidence: float
-    score: float
-    weight: float
-    kernel: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """What a search fits its nets to, scaled.
-
-    Attributes:
-        inputs: float64 `(n, n_inputs)`.
-        targets: float64 `(n,)`.
-        weights: How many rows each row stands for, float64 `(n,)`.
-        watched: Inputs and targets whose error is logged; None for none.
-    """
-
-    inputs: Float64Array
-    targets: Float64Array
-    weights: Float64Array
-    watched: tuple[Float64Array, Float64Array] | None = None
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How nets are looked for.
-
-    Attributes:
-        sizes: Hidden layers to use; None tries several.
-        n_starts: Random starts of the first round.
-        max_iter: Most iterations of each net.
-        tol: See `SecondOrderFit.advance`.
-        alpha: The ratio of all weights, fixed; None has it estimated.
-        patience: Iterations without a lower watched error after which a net stops, and goes back
-            to where it was lowest; None for stopping by the evidence alone.
-    """
-
-    sizes: tuple[int, ...] | None
-    n_starts: int
-    max_iter: int
-    tol: float
-    alpha: float | None = None
-    patience: int | None = None
 
 
 @dataclass(eq=False)
