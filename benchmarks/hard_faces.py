@@ -49,6 +49,7 @@ def main() -> None:
         peers = {name.label: open_peer(name) for name in names}
     except FacesmithError as error:
         sys.exit(f"Error: {error}")
+    made = about(("numpy", "onnxruntime", "pillow"), threads=1)  # of the code as it starts
     found: Found = defaultdict(list)
     truths: Truths = defaultdict(list)
     for set_name in SETS:
@@ -60,7 +61,7 @@ def main() -> None:
             if number % 25 == 0 or number == len(photos):
                 print(f"{set_name}: {number} of {len(photos)} photos", file=sys.stderr)
     result = {
-        "about": about(("numpy", "onnxruntime", "pillow"), threads=1),
+        "about": made,
         "weights": {
             label: {path.name: checksum(path)[:16] for path in peer.weights_paths}
             for label, peer in peers.items()
