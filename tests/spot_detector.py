@@ -25,6 +25,7 @@ def export_spot_detector(path: Path) -> Path:
     from facesmith.detector import Calibration  # noqa: PLC0415
     from facesmith.networks.detector import STRIDES  # noqa: PLC0415
     from facesmith.training.detector_export import export_proposals  # noqa: PLC0415
+    from facesmith.weights_file import update_description  # noqa: PLC0415
 
     class Spots(nn.Module):
         def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -38,6 +39,7 @@ def export_spot_detector(path: Path) -> Path:
             return maps
 
     export_proposals(Spots().eval(), path, Calibration())
+    update_description(path, {"enlarged_to": 0})  # small images stay at a scale of 1
     return path
 
 

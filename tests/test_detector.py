@@ -288,6 +288,21 @@ def test_logit_and_sigmoid_are_inverse_and_finite() -> None:
 
 
 @pytest.mark.parametrize(
+    ("longer", "scale"),
+    [(200, 1.5), (512, 1.25), (640, 1.0), (700, 1.0), (800, 1.0), (1600, 0.5)],
+)
+def test_small_photos_are_enlarged_where_the_weights_ask_for_it(
+    tmp_path: Path, spot_weights: Path, longer: int, scale: float
+) -> None:
+    before = Detector(spot_weights).input_scale(longer, 100)
+    detector = Detector(altered(spot_weights, tmp_path / "a.onnx", enlarged_to=640))
+    assert detector.input_scale(longer, 100) == pytest.approx(scale)
+    assert detector.input_scale(100, longer) == pytest.approx(scale)
+    assert before == pytest.approx(min(scale, 1))
+    assert detector.input_scale(longer, 100, detector.smallest_face) == 1
+
+
+@pytest.mark.parametrize(
     ("width", "height", "scales"),
     [
         (100, 240, [1.0]),

@@ -40,6 +40,7 @@ COARSER = 3  # factor between the scale of one look and that of the next, for la
 # none changed at a threshold of 0.5, three at 0.05.
 FORESHADOWED = 0.4
 LARGEST_ENLARGEMENT = 2.0  # photos are blown up by at most this factor when `min_face` is tiny
+SMALL_PHOTO_ENLARGEMENT = 1.5  # and by at most this one when they are small
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Detector:
         self._strides: list[int] = self.metadata["strides"]
         # Weights of before these were stored have three strides and look at large faces early.
         self.tallest_face = float(self.metadata.get("tallest_face", 210.0))
+        self._enlarged_to = float(self.metadata.get("enlarged_to", 0.0))
         self._multiple = int(self.metadata.get("input_multiple", self._strides[-1]))
         self._unit = float(self.metadata["box_unit"])
         self._calibration = Calibration(**self.metadata["calibration"])
@@ -132,7 +134,8 @@ class Detector:
                 with the weights.
             min_face: Height of the smallest face to look for, pixels of `image`. A larger value
                 is faster: the time falls with its square. `None`: `smallest_face` pixels, or
-                1/80 of the longer side for photos where that is more.
+                1/80 of the longer side for photos where that is more. Photos of less than 640
+                pixels are then enlarged by up to half, where the weights ask for it.
             turns: By how much to turn the image counter-clockwise for each look at it, some of 0,
                 90, 180 and 270 degrees. `(0, 180)` finds faces upside down too, all four those at
                 any angle; each look takes the time of a call. Boxes are of `image` as it is.
@@ -211,7 +214,9 @@ class Detector:
         of the smaller image.
         """
         if min_face is None:
-            min_face = max(self.smallest_face, max(width, height) / FACES_ALONG_SIDE)
+            longer = max(width, height)
+            enlarged = min(max(self._enlarged_to / longer, 1.0), SMALL_PHOTO_ENLARGEMENT)
+            min_face = max(self.smallest_face / enlarged, longer / FACES_ALONG_SIDE)
         if not min_face > 0:
             raise ValueError(f"`min_face` must be positive, in pixels; got min_face={min_face}.")
         return min(self.smallest_face / min_face, LARGEST_ENLARGEMENT)

@@ -71,7 +71,8 @@ class _Turns(click.ParamType):  # type: ignore[type-arg]  # generic in newer rel
     type=click.FloatRange(0, min_open=True),
     metavar="PX",
     help="Height of the smallest face to look for; larger is faster.  "
-    "[default: 10, or 1/80 of the photo's longer side if that is more]",
+    "[default: 10, or 1/80 of the photo's longer side if that is more; less in photos of "
+    "less than 640 pixels]",
 )
 @click.option(
     "--turns",

@@ -14,6 +14,9 @@ from facesmith.networks.detector import BOX_UNIT, INPUT_MULTIPLE, STRIDES
 
 # Heights that the network is trusted with at its input, pixels.
 SMALLEST_FACE = 10.0
+# Photos smaller than this along the longer side are enlarged to it, by half at most: their faces
+# are small, and small faces are found better larger.
+ENLARGED_TO = 640
 TALLEST_FACE = 240.0
 
 
@@ -64,6 +67,7 @@ def export_proposals(
             "box_unit": BOX_UNIT,
             "smallest_face": SMALLEST_FACE,
             "tallest_face": TALLEST_FACE,
+            "enlarged_to": ENLARGED_TO,
             "input_multiple": INPUT_MULTIPLE,
             "threshold": threshold,
             "calibration": asdict(calibration),
