@@ -138,11 +138,13 @@ def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:
         model = out / "models" / row["method"]
         session = onnxruntime.InferenceSession(f"{model}.onnx", providers=["CPUExecutionProvider"])
         (targets,) = session.run(None, {"inputs": test.inputs})
-        np.testing.assert_allclose(targets[:, 0], predictions, rtol=1e-9)
+        # A Gaussian process through points without noise adds huge terms that cancel.
+        tolerance = 1e-7 * float(predictions.std())
+        np.testing.assert_allclose(targets[:, 0], predictions, rtol=1e-9, atol=tolerance)
         code: dict[str, Any] = {}
         exec(Path(f"{model}.py").read_text(encoding="utf-8"), code)  # noqa: S102 - our own code
         found = [code["predict"](inputs) for inputs in test.inputs[:20].tolist()]
-        np.testing.assert_allclose(found, predictions[:20], rtol=1e-9)
+        np.testing.assert_allclose(found, predictions[:20], rtol=1e-9, atol=tolerance)
         assert "double predict(const double *inputs)" in Path(f"{model}.c").read_text()
 
     page = (out / "report.md").read_text(encoding="utf-8")
