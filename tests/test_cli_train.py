@@ -126,7 +126,7 @@ def test_killed_at_many_random_moments(patches, tmp_path, network, threads):
     for _ in range(12):
         process = start(words(patches, run, *more, "--resume"))
         try:
-            process.communicate(timeout=draw.uniform(0, 0.8 * longest))
+            process.communicate(timeout=draw.uniform(0, 0.4 * longest))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
