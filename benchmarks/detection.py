@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from about import ROOT, about
+from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.errors import FacesmithError
 from facesmith.evaluation.compare import (
@@ -32,6 +31,7 @@ from facesmith.evaluation.compare import (
 from facesmith.files import checksum
 from facesmith.peers import Peer, open_peer, parse_names
 from facesmith.training.proposals import ProposalConfig, hold_out
+from photo_options import photo_options, read_options
 
 ANNOTATED = ("val_same_domain", "val_other_domain")
 FACE_FREE = "negatives"
@@ -90,23 +90,9 @@ def _checksums(ours: Peer) -> dict[str, str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument(
-        "--photos", type=Path, default=os.environ.get("FACESMITH_PHOTOS"), help="see above"
-    )
-    parser.add_argument("--model", help="default: the shipped weights")
-    parser.add_argument(
-        "--detector", action="append", default=[], metavar="[LABEL=]KIND[:PATH]", help="a peer, as "
-        "`facesmith benchmark compare` has them; may be repeated",
-    )  # fmt: skip
-    parser.add_argument("--limit", type=int, help="only so many photos of each set, for a try")
+    parser = photo_options((__doc__ or "").split("\n", maxsplit=1)[0], "detection.json")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/detection.json")
-    arguments = parser.parse_args()
-    if arguments.photos is None or not Path(arguments.photos).is_dir():
-        parser.error(f"no photos in {arguments.photos}; pass --photos or set FACESMITH_PHOTOS")
-    arguments.photos = Path(arguments.photos)
-    return arguments
+    return read_options(parser)
 
 
 def _photos(folder: Path, name: str, limit: int | None) -> tuple[AnnotatedPhoto, ...]:

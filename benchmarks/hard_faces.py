@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from about import ROOT, about
+from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations
 from facesmith.errors import FacesmithError
 from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
@@ -29,6 +27,7 @@ from facesmith.images import read_image
 from facesmith.peers import Peer, open_peer, parse_names
 from facesmith.turns import UPRIGHT, look_in_turns
 from hard_views import CONDITIONS, View, views_of, whole
+from photo_options import photo_options, read_options
 
 SETS = ("val_same_domain", "val_other_domain")
 BOTH = "both"
@@ -79,22 +78,8 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument(
-        "--photos", type=Path, default=os.environ.get("FACESMITH_PHOTOS"), help="see above"
-    )
-    parser.add_argument("--model", help="default: the shipped weights")
-    parser.add_argument(
-        "--detector", action="append", default=[], metavar="[LABEL=]KIND[:PATH]", help="a peer, as "
-        "`facesmith benchmark compare` has them; may be repeated",
-    )  # fmt: skip
-    parser.add_argument("--limit", type=int, help="only so many photos of each set, for a try")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/hard_faces.json")
-    arguments = parser.parse_args()
-    if arguments.photos is None or not Path(arguments.photos).is_dir():
-        parser.error(f"no photos in {arguments.photos}; pass --photos or set FACESMITH_PHOTOS")
-    arguments.photos = Path(arguments.photos)
-    return arguments
+    description = (__doc__ or "").split("\n", maxsplit=1)[0]
+    return read_options(photo_options(description, "hard_faces.json"))
 
 
 def _look(

@@ -1,5 +1,7 @@
 """Crops, assignment and loss of the proposal network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -237,9 +239,7 @@ class TestDegrade:
     image = np.random.default_rng(0).integers(0, 256, (40, 56, 3)).astype(np.uint8)
 
     def degraded(self, **shares: float) -> np.ndarray:
-        config = DegradationConfig(
-            **{"blurred": 0, "noisy": 0, "compressed": 0, "shaded": 0, **shares}
-        )
+        config = replace(NO_DEGRADATION, **shares)
         before = self.image.copy()
         result = degrade(self.image, np.random.default_rng(3), config)
         assert (self.image == before).all()
@@ -262,7 +262,7 @@ class TestDegrade:
 
     def test_jpeg_keeps_the_order_of_the_channels(self):
         flat = np.full((32, 32, 3), (200, 120, 20), np.uint8)
-        config = DegradationConfig(blurred=0, noisy=0, compressed=1, shaded=0)
+        config = replace(NO_DEGRADATION, compressed=1)
         assert np.abs(degrade(flat, np.random.default_rng(0), config).astype(int) - flat).max() < 6
 
     def test_shade_only_darkens_and_not_all(self):

@@ -6,13 +6,17 @@ A box is `(x_min, y_min, x_max, y_max)` in pixels with continuous edges: the wid
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
+Indices = npt.NDArray[np.intp]
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating]
 Float32Array = npt.NDArray[np.float32]
 
-_NMS_BLOCK = 64  # boxes that suppression compares with each other at once
+_BLOCK = 64  # things that suppression compares with each other at once
 
 
 def box_area(boxes: FloatArray) -> Float32Array:
@@ -126,19 +130,30 @@ def non_maximum_suppression(
             "Pass a fraction, e.g. 0.5."
         )
     order = np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
-    kept: list[npt.NDArray[np.intp]] = [np.zeros(0, np.intp)]
+    return suppress(order, lambda a, b: box_iou(boxes[a], boxes[b]) > iou_threshold)
+
+
+def suppress(order: Indices, same: Callable[[Indices, Indices], BoolArray]) -> Indices:
+    """Of things in order of preference, those that are not the same as a kept one before them.
+
+    Args:
+        order: Indices, the preferred first, intp `(n,)`.
+        same: Whether the things at indices `(k,)` and those at `(m,)` are the same, bool `(k, m)`.
+
+    Returns:
+        The indices that are kept, in their order, intp `(l,)`.
+    """
+    kept = [order[:0]]
     while len(order):
-        # A block at a time: one table of overlaps is far quicker than a row of it for each box.
-        block, rest = order[:_NMS_BLOCK], order[_NMS_BLOCK:]
-        close = np.triu(box_iou(boxes[block], boxes[block]) > iou_threshold, 1)
+        # A block at a time: one table is far quicker than a row of it for each box.
+        block, rest = order[:_BLOCK], order[_BLOCK:]
+        close = np.triu(same(block, block), 1)
         free = np.ones(len(block), bool)
         for i in np.flatnonzero(close.any(axis=1)):
             if free[i]:
                 free &= ~close[i]
         kept.append(block[free])
-        if len(rest):
-            rest = rest[(box_iou(boxes[block[free]], boxes[rest]) <= iou_threshold).all(axis=0)]
-        order = rest
+        order = rest[~same(block[free], rest).any(axis=0)] if len(rest) else rest
     return np.concatenate(kept)
 
 

@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.boxes import box_area, box_intersection, box_iou, clip_boxes
+from facesmith.boxes import box_area, box_intersection, box_iou, clip_boxes, suppress
 from facesmith.faces import Faces
 
 UPRIGHT = (0,)
 TURNS = (0, 90, 180, 270)
-_BLOCK = 64  # boxes that are compared with each other at once
 # A face that is found in two turns has boxes that agree less than two boxes of one look would: what
 # an upside-down face shows of its forehead and chin is not where it is expected.
 _SAME_IOU = 0.3
@@ -115,22 +114,11 @@ def merged(looks: Sequence[Faces]) -> Faces:
     look = np.repeat(np.arange(len(looks)), [len(faces) for faces in looks])
     order = np.argsort(-scores, kind="stable")
     boxes, scores, look = boxes[order], scores[order], look[order]
-    rest = np.arange(len(boxes))
-    kept: list[npt.NDArray[np.intp]] = [rest[:0]]
-    while len(rest):
-        # A block at a time, as `non_maximum_suppression`: of thousands of boxes few are compared.
-        block, rest = rest[:_BLOCK], rest[_BLOCK:]
-        close = _same(boxes[block], boxes[block]) & (look[block, None] != look[None, block])
-        free = np.ones(len(block), bool)
-        for i in range(len(block)):
-            if free[i]:
-                free[i + 1 :] &= ~close[i, i + 1 :]
-        block = block[free]
-        kept.append(block)
-        close = _same(boxes[block], boxes[rest]) & (look[block, None] != look[None, rest])
-        rest = rest[~close.any(axis=0)]
-    order = np.concatenate(kept)
-    return Faces(boxes[order], scores[order])
+    kept = suppress(
+        np.arange(len(boxes)),
+        lambda a, b: _same(boxes[a], boxes[b]) & (look[a, None] != look[None, b]),
+    )
+    return Faces(boxes[kept], scores[kept])
 
 
 def _same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -126,14 +126,13 @@ class KernelFit:
     def member(self, output: int, weight: float) -> KernelMember:
         """The process as a part of a fitted function."""
         inverse_lengths, kernel_variance, plane_variance, noise = self._unpacked(self._parameters)
-        slope, bias = plane_variance * (self._alpha @ self.inputs), plane_variance
         return KernelMember(
             shape=self.shape,
             inverse_lengths=inverse_lengths,
             centres=self.inputs * inverse_lengths,
             heights=kernel_variance * self._alpha,
-            slope=slope,
-            bias=float(bias * self._alpha.sum()),
+            slope=plane_variance * (self._alpha @ self.inputs),
+            bias=float(plane_variance * self._alpha.sum()),
             output=output,
             weight=weight,
             kernel_variance=kernel_variance,

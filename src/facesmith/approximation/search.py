@@ -99,14 +99,14 @@ class Search:
         self._advance(self.fits, _TRIAL_ITERATIONS)
         semifinalists = self._best(self.fits, _N_SEMIFINALISTS)
         self._advance(semifinalists, _SEMIFINAL_ITERATIONS)
-        if self.process is not None and self._behind(semifinalists) > _BEATEN:
-            return self._end([(self.process, 1.0)])
+        if won := self._won_by_process(semifinalists):
+            return self._end(won)
         if settings.sizes is None:
             self._grow(self._best(semifinalists, 1)[0])
         best = self._finalists()
         self._advance(best, _FINAL_ITERATIONS)
-        if self.process is not None and self._behind(best) > _BEATEN:
-            return self._end([(self.process, 1.0)])
+        if won := self._won_by_process(best):
+            return self._end(won)
         self._share(best)
         for fit in self._best(best, len(best)):
             self._advance([fit], settings.max_iter)
@@ -116,10 +116,12 @@ class Search:
                 fit.return_to_lowest()
         return self._end(_weighted(best, self.process))
 
-    def _behind(self, fits: Sequence[SecondOrderFit]) -> float:
-        """By how many nats a row the best of some nets lies behind the Gaussian process."""
+    def _won_by_process(self, fits: Sequence[SecondOrderFit]) -> list[Chosen]:
+        """The Gaussian process alone, where it leaves the best of some nets far behind."""
         best = max(fit.score_per_row for fit in fits)
-        return -np.inf if self.process is None else self.process.score_per_row - best
+        if self.process is None or self.process.score_per_row - best <= _BEATEN:
+            return []
+        return [(self.process, 1.0)]
 
     def _end(self, chosen: list[Chosen]) -> list[Chosen]:
         if self.on_progress is not None:

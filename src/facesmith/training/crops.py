@@ -86,8 +86,8 @@ def draw_crop(
     patch = _cut(image, centre, scale, canvas_side, rng)
     boxes = (boxes - np.tile(centre, 2)) * np.float32(scale)  # about the centre of the crop
     if angle:
-        patch = _turned(patch, turn, side)
-        boxes = _turn(boxes, turn)
+        patch = _turned_image(patch, turn, side)
+        boxes = turned_ellipses(boxes, turn)
     if rng.random() < 0.5:
         patch = patch[:, ::-1]
         boxes = boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
@@ -159,7 +159,7 @@ def _cut(
     return canvas
 
 
-def _turned(image: npt.NDArray[np.uint8], angle: float, side: int) -> npt.NDArray[np.uint8]:
+def _turned_image(image: npt.NDArray[np.uint8], angle: float, side: int) -> npt.NDArray[np.uint8]:
     """The square of `side` pixels in the middle of a square image turned counter-clockwise."""
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     middle, out = image.shape[0] / 2, side / 2
@@ -174,7 +174,7 @@ def _turned(image: npt.NDArray[np.uint8], angle: float, side: int) -> npt.NDArra
     return np.asarray(turned)
 
 
-def _turn(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray[np.float32]:
+def turned_ellipses(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray[np.float32]:
     """Boxes about the origin, turned counter-clockwise on the screen by `angle` radians.
 
     A face is closer to an ellipse than to a rectangle: the new box holds the turned ellipse, which

@@ -14,10 +14,10 @@ from facesmith.networks.detector import BOX_UNIT, INPUT_MULTIPLE, STRIDES
 
 # Heights that the network is trusted with at its input, pixels.
 SMALLEST_FACE = 10.0
+TALLEST_FACE = 240.0
 # Photos smaller than this along the longer side are enlarged to it, by half at most: their faces
 # are small, and small faces are found better larger.
 ENLARGED_TO = 640
-TALLEST_FACE = 240.0
 
 
 class _ProposalGraph(nn.Module):
