@@ -123,11 +123,10 @@ def precision_recall(
     hits: list[npt.NDArray[np.bool_]] = []
     n_faces = 0
     for truth, faces in zip(truths, found, strict=True):
-        ignored = truth.ignored | (truth.boxes[:, 3] - truth.boxes[:, 1] < min_height)
-        n_faces += int((~ignored).sum())
-        counts, hit = match_faces(truth.boxes, ignored, faces, iou_threshold)
-        scores.append(faces.scores[counts])
-        hits.append(hit[counts])
+        of_photo, hit, faces_of_photo = match_photo(truth, faces, iou_threshold, min_height)
+        n_faces += faces_of_photo
+        scores.append(of_photo)
+        hits.append(hit)
     all_scores = np.concatenate([*scores, np.zeros(0, np.float32)])
     all_hits = np.concatenate([*hits, np.zeros(0, bool)])
     order = np.argsort(-all_scores, kind="stable")
@@ -145,6 +144,26 @@ def precision_recall(
         n_faces=n_faces,
         n_photos=len(truths),
     )
+
+
+def match_photo(
+    truth: AnnotatedFaces, faces: ScoredBoxes, iou_threshold: float, min_height: float = 0.0
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_], int]:
+    """Match the detections of one photo with its faces, the low ones ignored.
+
+    Args:
+        truth: The annotated faces.
+        faces: The detections.
+        iou_threshold: A match needs at least this overlap, in (0, 1].
+        min_height: Faces lower than this, in pixels, are ignored.
+
+    Returns:
+        Of the detections that count the scores `(n,)`, and whether each is right, bool `(n,)`; the
+        number of faces that count.
+    """
+    ignored = truth.ignored | (truth.boxes[:, 3] - truth.boxes[:, 1] < min_height)
+    counts, hit = match_faces(truth.boxes, ignored, faces, iou_threshold)
+    return faces.scores[counts], hit[counts], int((~ignored).sum())
 
 
 def match_faces(

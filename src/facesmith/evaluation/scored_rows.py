@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.average_precision import AnnotatedFaces, match_faces
+from facesmith.evaluation.average_precision import AnnotatedFaces, match_photo
 from facesmith.faces import Faces
 from facesmith.roc import FloatArray
 
@@ -56,12 +56,10 @@ def match_scores(
     scores, right, photos = [np.zeros(0)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
     n_faces = np.zeros(len(truths))
     for number, (truth, faces) in enumerate(zip(truths, found, strict=True)):
-        ignored = truth.ignored | (truth.boxes[:, 3] - truth.boxes[:, 1] < min_height)
-        n_faces[number] = (~ignored).sum()
-        counts, hit = match_faces(truth.boxes, ignored, faces, iou_threshold)
-        scores.append(faces.scores[counts].astype(np.float64))
-        right.append(hit[counts])
-        photos.append(np.full(int(counts.sum()), number))
+        of_photo, hit, n_faces[number] = match_photo(truth, faces, iou_threshold, min_height)
+        scores.append(of_photo.astype(np.float64))
+        right.append(hit)
+        photos.append(np.full(len(hit), number))
     return ScoredRows(
         np.concatenate(scores),
         np.concatenate(right),
