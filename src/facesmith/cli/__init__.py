@@ -24,7 +24,7 @@ COMMANDS = {
     "roc": "Draw a trained classifier's ROC curve and pick its threshold.",
     "detect": "Find the faces in photos.",
     "benchmark": "Score any face detector: FDDB, WIDER FACE, COCO, side by side.",
-    "approximate": "Fit a small neural net to a table of points.",
+    "approximate": "Fit a smooth function to a table of points.",
     "demo": "Run everything on data that comes along, and write one HTML report.",
 }
 

@@ -1,4 +1,4 @@
-"""`facesmith approximate`: fit a small net to a table of points."""
+"""`facesmith approximate`: fit a smooth function to a table of points."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
     "methods",
     multiple=True,
     type=click.Choice(METHODS),
-    help="May be repeated. linear, tanh-adam: the exercise's nets, trained by Adam; default: a "
-    "tanh net, fitted to second order.  [default: default; with --monkey-saddle all three; where "
-    "something is set for Adam, tanh-adam]",
+    help="May be repeated. linear, tanh-adam: the exercise's nets, trained by Adam; default: "
+    "tanh nets and a Gaussian process, as the evidence prefers.  [default: default; with "
+    "--monkey-saddle all three; where something is set for Adam, tanh-adam]",
 )
 @training_options
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for nets, log and plots.")
@@ -105,7 +105,7 @@ def approximate(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Fit a small neural net to the table POINTS and say how far to trust it.
+    """Fit a smooth function to the table POINTS and say how far to trust it.
 
     POINTS is a CSV file with a header line and numeric columns. Some rows are kept aside: the
     errors are measured on them, and the command says in words whether a net overfits, what was
