@@ -13,6 +13,7 @@ from facesmith.annotations import AnnotatedPhoto, write_coco
 from facesmith.audit.decisions import Decision, write_decisions
 from facesmith.audit.findings import KINDS, REASONS, Audit, Finding, as_dict
 from facesmith.audit.sheets import page_name, write_sheets
+from facesmith.audit.trimming import Trim, trim
 from facesmith.files import write_json
 
 AUDIT_FILE, CORRECTED_FILE, DECISIONS_FILE = "audit.json", "corrected.json", "decisions.csv"
@@ -93,6 +94,7 @@ def write_audit(
     refused: frozenset[int] = frozenset(),
     others: Sequence[Decision] = (),
     add_missed: bool = False,
+    trims: Sequence[Trim] = (),
     n_shown: int = 240,
 ) -> list[Path]:
     """Write `audit.json`, `corrected.json`, `decisions.csv` and the contact sheets.
@@ -103,19 +105,22 @@ def write_audit(
         refused: Numbers of the findings that a person has refused.
         others: Earlier decisions about none of the findings, see `write_decisions`.
         add_missed: See `correct`.
+        trims: Cut from the boxes of some sources in the corrected annotations.
         n_shown: How many findings of each kind the sheets show at most.
 
     Returns:
         The paths.
 
     Raises:
+        AnnotationError: If no photo has the source of a trim.
         ImageError: If a photo has gone since.
     """
+    corrected = trim(correct(audit, refused, add_missed=add_missed), trims)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in (AUDIT_FILE, CORRECTED_FILE, DECISIONS_FILE)]
     write_json(paths[0], audit_dict(audit, refused, n_shown=n_shown))
-    write_coco(paths[1], correct(audit, refused, add_missed=add_missed))
+    write_coco(paths[1], corrected)
     write_decisions(paths[2], audit, refused, others)
     for kind in KINDS:
         paths += write_sheets(audit, kind, folder, n_most=n_shown, refused=refused)
