@@ -2,8 +2,9 @@
 
 ONNX Runtime's own static quantisation does the work: it runs the network over some images, notes
 the range of every activation, and puts each convolution between nodes that say how its numbers are
-scaled. Two things are ours: the image, which consists of 8-bit numbers already, goes in as it is,
-and the last convolution of each head stays in float32, since boxes are read off it.
+scaled. Three things are ours: the image, which consists of 8-bit numbers already, goes in as it is;
+a first convolution of large stride reads it several pixels at a time; and the last convolution of
+each head stays in float32, since boxes are read off it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from onnx import numpy_helper
 
 from facesmith.files import write_bytes
 
+_LEAST_STRIDE = 4  # below, the zeros that come in cost more than the copies saved
+
 
 def quantise(
     path: str | Path, images: Iterable[npt.NDArray[np.uint8]], out: str | Path | None = None
@@ -30,7 +33,8 @@ def quantise(
     The same network and images give the same bytes.
 
     Args:
-        path: An ONNX file whose one input is uint8 and is divided by 255 first.
+        path: An ONNX file whose one input is uint8 and is divided by 255 first. Where its first
+            convolution has a stride of 4 or more, the width of images is a multiple of that.
         images: What the network will typically see, uint8 `(n, height, width, 3)`, sides as it
             needs them; some dozens.
         out: Where to write; `None`: over `path`.
@@ -74,6 +78,7 @@ def quantise(
         )
         model = onnx.load(str(quantised))
     _take_pixels_as_they_are(model)
+    _read_several_pixels_at_a_time(model)
     properties = {entry.key: entry.value for entry in described.metadata_props}
     onnx.helper.set_model_props(model, properties)
     onnx.checker.check_model(model)
@@ -105,6 +110,41 @@ def _take_pixels_as_they_are(model: onnx.ModelProto) -> None:
             tensor.CopyFrom(numpy_helper.from_array(np.asarray(values[tensor.name]), tensor.name))
     for node in (quantised, division, cast):
         graph.node.remove(node)
+
+
+def _read_several_pixels_at_a_time(model: onnx.ModelProto) -> None:
+    """Let a first convolution of stride 4 see four neighbours of a row as one pixel of 12 channels.
+
+    The sums are the same, to the bit. A convolution in 8 bits first copies what each output sees,
+    channels of one pixel at a time, and copies of three bytes take longer than the products.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    turned = next(node for node in graph.node if node.op_type == "Transpose")
+    convolution = next(node for node in graph.node if node.op_type == "Conv")
+    settings = {entry.name: entry for entry in convolution.attribute}
+    stride, padding = settings["strides"].ints[1], settings["pads"].ints
+    if makers[convolution.input[0]].input[0] != turned.output[0] or stride < _LEAST_STRIDE:
+        return
+    stored = makers[convolution.input[1]].input[0]
+    weights = next(tensor for tensor in graph.initializer if tensor.name == stored)
+    values = numpy_helper.to_array(weights)
+    n_out, channels, rows, columns = values.shape
+    # Which block of `stride` pixels each column of the kernel lies in, and where in it.
+    blocks, places = np.divmod(np.arange(columns) - padding[1], stride)
+    before, after = -int(blocks.min()), int(blocks.max())
+    widened = np.zeros((n_out, stride, channels, rows, before + 1 + after), values.dtype)
+    for column, (block, place) in enumerate(zip(blocks + before, places, strict=True)):
+        widened[:, place, :, :, block] = values[..., column]
+    widened = widened.reshape(n_out, stride * channels, *widened.shape[3:])
+    weights.CopyFrom(numpy_helper.from_array(widened, stored))
+    settings["kernel_shape"].ints[1] = widened.shape[3]
+    settings["strides"].ints[1] = 1
+    padding[1], padding[3] = before, after
+    shape = numpy_helper.from_array(np.array([0, 0, -1, stride * channels]), "blocks_shape")
+    graph.initializer.append(shape)
+    image, turned.input[0] = turned.input[0], "blocks"
+    graph.node.insert(0, onnx.helper.make_node("Reshape", [image, shape.name], ["blocks"]))
 
 
 @contextmanager
