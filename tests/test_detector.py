@@ -344,6 +344,31 @@ def test_tall_photos_are_looked_at_in_thirds_too(
     assert asked == pytest.approx(scales[: max(len(scales) - 1, 1)])
 
 
+@pytest.mark.parametrize(("raw", "n_looks"), [(0.14, 1), (0.16, 2)])
+@pytest.mark.parametrize("wanted", [0.05, 0.9])
+def test_which_looks_are_taken_does_not_depend_on_the_score_wanted(
+    spot_weights: Path, monkeypatch: pytest.MonkeyPatch, raw: float, n_looks: int, wanted: float
+) -> None:
+    n_asked = 0
+
+    def propose(
+        self: Detector, pixels: np.ndarray, scale_xy: np.ndarray, least: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        nonlocal n_asked
+        del pixels, scale_xy
+        n_asked += 1
+        boxes = np.float32([[0, 0, self.tallest_face, self.tallest_face]])
+        logits = np.log(np.float32([raw / (1 - raw)]))
+        return boxes[logits >= least], logits[logits >= least]
+
+    monkeypatch.setattr(Detector, "_propose", propose)
+    detector = load_detector(spot_weights)
+    boxes, scores = detector.candidates(np.zeros((480, 640, 3), np.uint8), wanted)
+    assert n_asked == n_looks
+    assert (scores >= wanted).all()
+    assert len(boxes) == (raw >= wanted)
+
+
 def test_large_faces_come_from_the_coarser_look_and_small_ones_from_the_finer(
     spot_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
