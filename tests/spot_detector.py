@@ -22,8 +22,8 @@ def export_spot_detector(path: Path) -> Path:
     from torch import nn  # noqa: PLC0415
     from torch.nn import functional  # noqa: PLC0415
 
-    from facesmith.detector import Calibration  # noqa: PLC0415
     from facesmith.networks.detector import STRIDES  # noqa: PLC0415
+    from facesmith.scores import Calibration  # noqa: PLC0415
     from facesmith.training.detector_export import export_proposals  # noqa: PLC0415
     from facesmith.weights_file import update_description  # noqa: PLC0415
 

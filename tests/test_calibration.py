@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("torch")
 
 from facesmith.boxes import box_iou
-from facesmith.detector import Calibration, look_again
+from facesmith.detector import look_again
+from facesmith.scores import Calibration
 from facesmith.training.calibration import (
     HeldOutBoxes,
     _weights,

@@ -14,16 +14,10 @@ import onnx
 import pytest
 
 from facesmith.boxes import box_iou
-from facesmith.detector import (
-    Calibration,
-    Detector,
-    load_detector,
-    logit,
-    shipped_weights,
-    sigmoid,
-)
+from facesmith.detector import Detector, load_detector, shipped_weights
 from facesmith.errors import WeightsError
 from facesmith.faces import Faces
+from facesmith.scores import Calibration, logit, sigmoid
 from spot_detector import SPOT_SCORE, spots
 
 Image = npt.NDArray[np.uint8]

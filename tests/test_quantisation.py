@@ -10,9 +10,10 @@ import pytest
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")
 
-from facesmith.detector import Calibration, load_detector  # noqa: E402
+from facesmith.detector import load_detector  # noqa: E402
 from facesmith.networks.detector import DetectorNet, DetectorNetConfig  # noqa: E402
 from facesmith.quantisation import quantise  # noqa: E402
+from facesmith.scores import Calibration  # noqa: E402
 from facesmith.training.detector_export import export_proposals  # noqa: E402
 
 NET = DetectorNetConfig((8, 8, 12, 16, 16), (0, 0, 0, 0, 0), (8, 8, 8, 8))

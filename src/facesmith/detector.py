@@ -8,7 +8,6 @@ proposal, and corrects its score and its box. Both run in ONNX Runtime.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +21,7 @@ from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.faces import Faces
 from facesmith.proposals_decoding import decode
 from facesmith.scaling import scaled
+from facesmith.scores import Calibration, dull_scores, logit, sigmoid
 from facesmith.second_look import SecondLook
 from facesmith.sessions import open_session
 from facesmith.turns import UPRIGHT, look_in_turns
@@ -42,48 +42,6 @@ FORESHADOWED = 0.4
 FORESHADOWING_SCORE = 0.15
 LARGEST_ENLARGEMENT = 2.0  # photos are blown up by at most this factor when `min_face` is tiny
 SMALL_PHOTO_ENLARGEMENT = 1.5  # and by at most this one when they are small
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How raw outputs become the probability of a face; fitted on photos held out from training.
-
-    Attributes:
-        first: Factor on the logit of the proposal's raw score.
-        second: Factor on the logit of the second look; 0 where there is none.
-        offset: Added to both.
-        candidate_score: Proposals with a lower raw score are dropped.
-        look_score: Raw score from which on proposals get a second look.
-        sure_score: Raw score from which on they do not; their boxes stay as proposed, too.
-        dull_second: The logit that the second look is taken to give below `look_score`.
-        sure_second: And from `sure_score` on.
-        knots: Points `(logit, probability)` of a rising curve, by rising logit, which takes the
-            place of the sigmoid; empty for the sigmoid itself.
-    """
-
-    first: float = 1.0
-    second: float = 0.0
-    offset: float = 0.0
-    candidate_score: float = 0.05
-    knots: Sequence[tuple[float, float]] = ()
-    look_score: float = 0.0
-    sure_score: float = 2.0
-    dull_second: float = 0.0
-    sure_second: float = 0.0
-
-    def scores(
-        self, first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float32]:
-        """Probabilities float32 `(n,)` from both logits `(n,)`."""
-        logits = (self.first * first + self.second * second + self.offset).astype(np.float32)
-        plain = sigmoid(logits)
-        if not self.knots:
-            return plain
-        at, probabilities = np.asarray(self.knots, np.float64).T
-        curve = np.interp(logits, at, probabilities).astype(np.float32)
-        # Where the curve is flat, a trace of the sigmoid keeps the boxes in their order.
-        mixed: npt.NDArray[np.float32] = np.float32(0.999) * curve + np.float32(0.001) * plain
-        return mixed
 
 
 class Detector:
@@ -114,7 +72,7 @@ class Detector:
         self._multiple = int(self.metadata.get("input_multiple", self._strides[-1]))
         self._unit = float(self.metadata["box_unit"])
         self._calibration = Calibration(**self.metadata["calibration"])
-        self._dull = _dull_scores(self._calibration)
+        self._dull = dull_scores(self._calibration)
         self._second_look: SecondLook | None = None
         if self._calibration.second:
             self._second_look = SecondLook(path.with_name(SECOND_LOOK_FILE), threads)
@@ -253,23 +211,6 @@ class Detector:
         return boxes * photo_pixels, logits
 
 
-def _dull_scores(
-    calibration: Calibration,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Raw scores `(n,)` of proposals without a second look, rising, and scores for them `(n,)`.
-
-    Where there is no second look at all, these are all raw scores; else those below `look_score`.
-    """
-    least = calibration.candidate_score
-    # The margin is for the rounding of a raw score's logit.
-    highest = calibration.look_score - 1e-6 if calibration.second else 1.0
-    if calibration.first < 0:  # then scores fall with raw scores
-        highest = least
-    raw = np.linspace(least, max(least, highest), 64, dtype=np.float32)
-    second = np.full(len(raw), calibration.dull_second if calibration.second else 0, np.float32)
-    return raw, calibration.scores(logit(raw), second)
-
-
 def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]:
     """The image in an upper left corner, with black to the right and below.
 
@@ -365,16 +306,3 @@ def _check_image(image: npt.NDArray[np.uint8]) -> None:
             "`image` must be uint8 of shape (height, width, 3), channels BGR; "
             f"got shape {image.shape}, dtype {image.dtype}."
         )
-
-
-def logit(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Log odds float32 of scores in [0, 1]."""
-    # A score that float32 has rounded to 0 or 1 keeps a finite logit.
-    clipped = np.clip(scores.astype(np.float64), 1e-9, 1 - 1e-9)
-    return np.log(clipped / (1 - clipped)).astype(np.float32)
-
-
-def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Scores float32 in [0, 1] of log odds."""
-    # Beyond 80 the score is 0 or 1 in float32 anyway, and further on `exp` overflows.
-    return (1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -80, 80)))).astype(np.float32)

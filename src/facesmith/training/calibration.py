@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes, non_maximum_suppression
-from facesmith.detector import NMS_IOU, Calibration, Detector, logit, look_again, sigmoid
+from facesmith.detector import NMS_IOU, Detector, look_again
 from facesmith.evaluation.average_precision import AnnotatedFaces, match_faces, precision_recall
 from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,
@@ -24,6 +24,7 @@ from facesmith.evaluation.operating_point import OperatingPoint, Target, choose_
 from facesmith.evaluation.reliability import reliability
 from facesmith.evaluation.scored_rows import match_scores
 from facesmith.faces import Faces
+from facesmith.scores import Calibration, logit, sigmoid
 from facesmith.second_look import SecondLook
 from facesmith.training.proposals import Photos
 

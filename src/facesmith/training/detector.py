@@ -18,9 +18,10 @@ from typing import Any
 import click
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Calibration, Detector
+from facesmith.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Detector
 from facesmith.evaluation.operating_point import OperatingPoint, Target
 from facesmith.files import finite_or_none, write_json
+from facesmith.scores import Calibration
 from facesmith.second_look import SecondLook
 from facesmith.training.calibration import (
     Fitted,

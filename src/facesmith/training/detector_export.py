@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from facesmith.detector import Calibration
 from facesmith.export import export_onnx, largest_difference
 from facesmith.networks.detector import BOX_UNIT, INPUT_MULTIPLE, STRIDES
+from facesmith.scores import Calibration
 
 # Heights that the network is trusted with at its input, pixels.
 SMALLEST_FACE = 10.0
