@@ -40,7 +40,7 @@ class SecondLookConfig:
     # two are looked at.
     kept_score: float = 0.05
     look_score: float = 0.15
-    sure_score: float = 0.7
+    sure_score: float = 0.6
     most_per_photo: int = 30  # proposals of one photo that become patches
     copies: int = 2  # patches per proposal, each with a box moved and scaled a little
     move: float = 0.05  # standard deviation of that shift, in longer sides of the box
