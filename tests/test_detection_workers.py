@@ -246,15 +246,20 @@ def test_ctrl_c_ends_the_command_and_its_processes_without_a_traceback(
     Image.fromarray(spots(160, 120, (40, 32))).save(tmp_path / "0.png")
     for number in range(1, 3000):
         os.link(tmp_path / "0.png", tmp_path / f"{number}.png")
-    command = [sys.executable, "-m", "facesmith", "detect", str(tmp_path), "--json", "--workers",
-               "2", "--model", str(spot_weights)]  # fmt: skip
+    # A shell starts what runs in the background with interrupts ignored, these tests too.
+    program = (
+        "import signal; from facesmith.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); main()"
+    )
+    command = [sys.executable, "-c", program, "detect", str(tmp_path), "--json", "--workers", "2",
+               "--model", str(spot_weights)]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
         assert "faces" in process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)  # closed sooner, the pipe could end it first
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 1
     assert errors.strip() == "Aborted!"
     assert ends_within(10, process.pid)
