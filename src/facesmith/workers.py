@@ -344,7 +344,11 @@ def _look_at_all(
         with suppress(EOFError, OSError):
             while True:
                 source = tasks.recv()
-                decoded.put((source, pool.submit(decode, detector, source, config)))
+                try:
+                    photo = pool.submit(decode, detector, source, config)
+                except RuntimeError:  # the pool is shut down: nobody waits for results any more
+                    break
+                decoded.put((source, photo))
         decoded.put(None)
 
     threading.Thread(target=receive, name="receive", daemon=True).start()
