@@ -1,6 +1,6 @@
-"""Milliseconds at 640x480 for photos of one face and of about twenty, beside a peer.
+"""Milliseconds at 640x480 for photos of one face and of about twenty, beside peers.
 
-    python benchmarks/few_and_many_faces.py --photos PHOTOS --peer PEERS/yunet_s.onnx
+    python benchmarks/few_and_many_faces.py --photos PHOTOS --detector yunet:PEERS/yunet_s.onnx
 
 PHOTOS holds val_same_domain and its COCO JSON. Photos are stretched to 640x480; from the array to
 the faces, one thread, each detector at its own threshold, taking turns on every photo.
@@ -8,23 +8,20 @@ the faces, one thread, each detector at its own threshold, taking turns on every
 
 from __future__ import annotations
 
-import argparse
 import json
-import statistics
-import time
-from pathlib import Path
+import sys
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from about import ROOT, about
+from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations
-from facesmith.detector import load_detector, shipped_weights
+from facesmith.errors import FacesmithError
+from facesmith.evaluation.compare import read_resized
+from facesmith.evaluation.timing import time_in_turns
 from facesmith.files import checksum
-from facesmith.images import read_photo
-from facesmith.peers.yunet import YuNet
+from facesmith.peers import Peer, open_peer, parse_names
+from photo_options import photo_options, read_options
 
+SET = "val_same_domain"
 SIZE_WH = (640, 480)
 N_FACES = {"one face": (1, 1), "about twenty": (17, 23)}  # annotated; least and most
 N_PHOTOS = 6
@@ -32,61 +29,53 @@ ROUNDS = 40
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--peer", type=Path, required=True, help="weights of a YuNet")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "benchmarks/results/few_and_many_faces.json"
-    )
-    arguments = parser.parse_args()
-    name = "val_same_domain"
-    annotated = load_annotations(
-        arguments.photos / f"{name}.coco.json", arguments.photos / name, strict=True
-    ).photos
-    detectors = {"facesmith": load_detector(), arguments.peer.stem: YuNet(arguments.peer)}
+    parser = photo_options((__doc__ or "").split("\n", maxsplit=1)[0], "few_and_many_faces.json")
+    arguments = read_options(parser)
+    model = f":{arguments.model}" if arguments.model else ""
+    try:
+        names = parse_names([f"facesmith{model}", *arguments.detector])
+        peers = {name.label: open_peer(name) for name in names}
+    except FacesmithError as error:
+        sys.exit(f"Error: {error}")
+    photos = load_annotations(
+        arguments.photos / f"{SET}.coco.json", arguments.photos / SET, strict=True
+    ).photos[: arguments.limit]
     result = {
         "about": about(("numpy", "onnxruntime", "pillow"), threads=1),
-        "weights": checksum(shipped_weights())[:16],
+        "weights": {
+            label: {path.name: checksum(path)[:16] for path in peer.weights_paths}
+            for label, peer in peers.items()
+        },
         "rounds": ROUNDS,
-        "photos": [
-            {"condition": condition, **_measure(detectors, _chosen(annotated, *limits))}
+        "conditions": [
+            {"condition": condition, **_measure(peers, _chosen(photos, *limits))}
             for condition, limits in N_FACES.items()
         ],
     }
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result["photos"], indent=2))
+    print(json.dumps(result["conditions"], indent=2))
 
 
-def _chosen(annotated: tuple[AnnotatedPhoto, ...], least: int, most: int) -> list[AnnotatedPhoto]:
+def _chosen(photos: tuple[AnnotatedPhoto, ...], least: int, most: int) -> list[AnnotatedPhoto]:
     """The first photos, by name, that are wider than high and have so many faces."""
     fitting = [
         photo
-        for photo in sorted(annotated, key=lambda photo: photo.name)
+        for photo in sorted(photos, key=lambda photo: photo.name)
         if least <= len(photo.boxes) <= most and photo.width > photo.height
     ]
     return fitting[:N_PHOTOS]
 
 
-def _measure(detectors: dict[str, Any], photos: list[AnnotatedPhoto]) -> dict[str, Any]:
-    images = [
-        np.asarray(Image.fromarray(read_photo(photo.path).image).resize(SIZE_WH))
-        for photo in photos
-    ]
-    taken: dict[str, list[float]] = {name: [] for name in detectors}
-    found = {name: [len(detect(image)) for image in images] for name, detect in detectors.items()}
-    for _ in range(ROUNDS):
-        for image in images:
-            for name, detect in detectors.items():
-                start = time.perf_counter()
-                detect(image)
-                taken[name].append(1000 * (time.perf_counter() - start))
-    ours, peer = (statistics.median(times) for times in taken.values())
+def _measure(peers: dict[str, Peer], photos: list[AnnotatedPhoto]) -> dict[str, Any]:
+    images = [read_resized(photo.path, SIZE_WH) for photo in photos]
+    timed = time_in_turns(peers, images, rounds=ROUNDS)
     return {
         "photos": len(photos),
         "faces_annotated": [len(photo.boxes) for photo in photos],
-        "faces_found": found,
-        "ms": {name: round(statistics.median(times), 2) for name, times in taken.items()},
-        "ratio": round(ours / peer, 3),
+        "faces_found": {
+            label: [len(peer(image)) for image in images] for label, peer in peers.items()
+        },
+        "ms": {label: round(timing.median_ms, 2) for label, timing in timed.items()},
     }
 
 
