@@ -223,6 +223,7 @@ def test_a_detector_that_finds_little_is_no_judge() -> None:
         (["--min-suspicion", "nan"], 2, "--min-suspicion"),
         (["--trim", "s=0.1,0.2"], 2, "expected SOURCE=LEFT,TOP,RIGHT,BOTTOM"),
         (["--trim", "s=0.1,0.7,0,0"], 2, "between -0.5 and 0.5"),
+        (["--trim", "t=0.1,0,0,0", "--folds", "2"], 1, "No photo has the source 't'"),
         (["--decisions", "gone.csv"], 2, "does not exist"),
         (["--decisions", "faces.json"], 1, "expected the columns number, kind"),
         (["--model", "faces.json"], 1, "faces.json"),

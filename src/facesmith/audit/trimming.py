@@ -41,6 +41,20 @@ class Trim:
             )
 
 
+def check_trims(photos: Sequence[AnnotatedPhoto], trims: Sequence[Trim]) -> None:
+    """Raise an `AnnotationError` if no photo has a trim's source, or two trims have the same."""
+    sources = [cut.source for cut in trims]
+    known = {photo.source for photo in photos}
+    if len(set(sources)) < len(sources):
+        raise AnnotationError("Two trims are for the same source; pass one for each.")
+    for source in sources:
+        if source not in known:
+            raise AnnotationError(
+                f"No photo has the source {source!r}; there are "
+                f"{', '.join(repr(name) for name in sorted(known))}."
+            )
+
+
 def trim(photos: Sequence[AnnotatedPhoto], trims: Sequence[Trim]) -> list[AnnotatedPhoto]:
     """Cut the boxes of some sources.
 
@@ -52,18 +66,10 @@ def trim(photos: Sequence[AnnotatedPhoto], trims: Sequence[Trim]) -> list[Annota
         The photos, same order; those of other sources as they are. Boxes stay inside the photo.
 
     Raises:
-        AnnotationError: If no photo has a source, or two trims have the same.
+        AnnotationError: As `check_trims` does.
     """
+    check_trims(photos, trims)
     of_source = {cut.source: cut for cut in trims}
-    known = {photo.source for photo in photos}
-    if len(of_source) < len(trims):
-        raise AnnotationError("Two trims are for the same source; pass one for each.")
-    for source in of_source:
-        if source not in known:
-            raise AnnotationError(
-                f"No photo has the source {source!r}; there are "
-                f"{', '.join(repr(name) for name in sorted(known))}."
-            )
     return [
         _trim(photo, of_source[photo.source]) if photo.source in of_source else photo
         for photo in photos

@@ -193,12 +193,14 @@ def audit(
     from facesmith.audit.decisions import match_decisions, read_decisions  # noqa: PLC0415 - slow
     from facesmith.audit.findings import AuditConfig  # noqa: PLC0415
     from facesmith.audit.report import DECISIONS_FILE, audit_dict, write_audit  # noqa: PLC0415
+    from facesmith.audit.trimming import check_trims  # noqa: PLC0415
 
     _check(folds, epochs, negatives, seed, model, detections)
     decided = read_decisions(decisions) if decisions else []
     if not decisions:
         _keep_decisions(out / DECISIONS_FILE)
     loaded = _load(annotations, images, annotation_format, category, quiet)
+    check_trims(loaded.photos, trims)  # before the long work, which would be lost
     make_folder(out)
     config = AuditConfig(min_suspicion, min_score, min_height)
     detector_of: Callable[[int], Callable[..., Faces]] | None = None
