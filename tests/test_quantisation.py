@@ -71,23 +71,33 @@ def test_convolutions_are_of_8_bits_but_for_the_last(exported: tuple[Path, Path]
     assert not {"Cast", "Div"} & {node.op_type for node in graph.node}  # pixels go in as they are
 
 
-def test_reading_several_pixels_at_a_time_changes_no_bit(
-    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("faster", ["_read_several_pixels_at_a_time", "_double_by_copying"])
+def test_what_makes_it_faster_changes_no_bit(
+    faster: str, exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facesmith.quantisation._read_several_pixels_at_a_time", lambda _: None)
-    quantise(exported[0], images(6), tmp_path / "one.onnx")
-    shapes = {}
-    for name, path in (("one", tmp_path / "one.onnx"), ("several", exported[1])):
-        first = next(node for node in onnx.load(path).graph.node if node.op_type == "Conv")
-        shapes[name] = [list(a.ints) for a in first.attribute if a.name == "kernel_shape"]
-    assert shapes == {"one": [[6, 6]], "several": [[6, 3]]}
+    monkeypatch.setattr(f"facesmith.quantisation.{faster}", lambda _: None)
+    quantise(exported[0], images(6), tmp_path / "plain.onnx")
     rng = np.random.default_rng(3)
     for shape in ((1, 64, 96, 3), (1, 32, 32, 3), (1, 96, 160, 3)):
         image = rng.integers(0, 256, shape).astype(np.uint8)
-        for one, several in zip(
-            maps(tmp_path / "one.onnx", image), maps(exported[1], image), strict=True
+        for plain, fast in zip(
+            maps(tmp_path / "plain.onnx", image), maps(exported[1], image), strict=True
         ):
-            assert (one == several).all()
+            assert (plain == fast).all()
+
+
+def test_the_first_convolution_sees_blocks_and_nothing_is_resized(
+    exported: tuple[Path, Path],
+) -> None:
+    shapes, kinds = [], []
+    for path in exported:
+        nodes = onnx.load(path).graph.node
+        kinds.append([node.op_type for node in nodes])
+        first = next(node for node in nodes if node.op_type == "Conv")
+        shapes += [list(a.ints) for a in first.attribute if a.name == "kernel_shape"]
+    assert shapes == [[6, 6], [6, 3]]
+    assert kinds[0].count("Resize") == 3
+    assert "Resize" not in kinds[1]
 
 
 def test_weights_fit_in_7_bits(exported: tuple[Path, Path]) -> None:
