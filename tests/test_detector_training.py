@@ -29,10 +29,11 @@ def marked_photo(box: tuple[int, int, int, int]) -> np.ndarray:
     return image
 
 
-def test_crop_boxes_follow_the_pixels():
+@pytest.mark.parametrize("cut_through", [0.0, 1.0])
+def test_crop_boxes_follow_the_pixels(cut_through):
     """Without turning, the blue pixels of a crop fill its box and nothing else."""
     box = (120, 60, 180, 130)
-    config = CropConfig(rotate=0.0, grey=0.0, degradation=NO_DEGRADATION)
+    config = CropConfig(cut_through=cut_through, rotate=0.0, grey=0.0, degradation=NO_DEGRADATION)
     seen = 0
     for seed in range(60):
         crop = draw_crop(
@@ -55,7 +56,9 @@ def test_crop_boxes_follow_the_pixels():
 
 
 def test_turned_crop_keeps_the_face_in_its_box():
-    config = CropConfig(rotate=1.0, grey=0.0, face_anchored=1.0, degradation=NO_DEGRADATION)
+    config = CropConfig(
+        cut_through=0.0, rotate=1.0, grey=0.0, face_anchored=1.0, degradation=NO_DEGRADATION
+    )
     box = (120, 60, 180, 120)
     for seed in range(30):
         image = np.full((200, 300, 3), 60, np.uint8)
@@ -78,6 +81,37 @@ def test_turned_crop_keeps_the_face_in_its_box():
         if np.abs(centre - crop.boxes[0].reshape(2, 2).mean(0)).max() > 0.1 * side:
             assert green.mean() > 0.02, seed  # only a green padding may explain that
         assert green[int((y_min + y_max) / 2), int((x_min + x_max) / 2)], seed
+
+
+def test_photos_cut_through_a_face_leave_the_larger_part_of_the_photo_and_most_of_the_face():
+    """The face is off the middle: a cut may take any of its sides but the one that it is near."""
+    config = CropConfig(
+        cut_through=1.0,
+        least_left=0.6,
+        rotate=0.0,
+        grey=0.0,
+        face_anchored=1.0,
+        smallest_face=50.0,
+        largest_face=70.0,
+        degradation=NO_DEGRADATION,
+    )
+    box, other = (40, 30, 100, 100), (240, 140, 280, 180)
+    shapes = []
+    for seed in range(40):
+        crop = draw_crop(
+            marked_photo(box),
+            np.float32([box, other]),
+            np.array([False, True]),
+            np.random.default_rng(seed),
+            config,
+        )
+        width, height = (crop.boxes[~crop.ignored][0].reshape(2, 2).T @ [-1, 1]).tolist()
+        shapes.append(width / height)
+    whole = 60 / 70
+    assert min(shapes) > 0.55 * whole
+    assert max(shapes) < whole / 0.55
+    assert 10 < sum(shape < 0.98 * whole for shape in shapes) < 30, "cut on the left"
+    assert 10 < sum(shape > 1.02 * whole for shape in shapes) < 30, "cut at the top"
 
 
 def test_crop_is_a_function_of_its_generator_and_leaves_the_photo_alone():

@@ -27,9 +27,11 @@ class CropConfig:
     smallest_face: float = 9.0  # lower end of that size; equally many per octave
     largest_face: float = 300.0  # upper end: a face that fills the crop and more
     ignore_below: float = 7.0  # faces lower than this are neither learned nor punished
-    rotate: float = 0.3  # share of crops turned in the plane
+    cut_through: float = 0.12  # share of crops of photos that are cut off through a face before
+    least_left: float = 0.45  # of that face's box, up to all of it
+    rotate: float = 0.4  # share of crops turned in the plane
     largest_angle: float = 45.0  # degrees; small angles are drawn more often
-    grey: float = 0.1  # share of crops without colour
+    grey: float = 0.15  # share of crops without colour
     keep_visible: float = 0.5  # a face cut off by more than this is ignored
     drop_visible: float = 0.15  # a face cut off by more than this is background
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
@@ -73,11 +75,16 @@ def draw_crop(
         view: Crop pixels per pixel of `image`, and the position in it of the crop's centre;
             `None`: drawn too.
     """
+    anchors = boxes[~ignored]
+    if view is None and len(anchors) and rng.random() < config.cut_through:
+        anchor = anchors[rng.integers(len(anchors))]
+        image, boxes, ignored, anchor = _cut_through(image, boxes, ignored, anchor, rng, config)
+        anchors = anchor[None]
     height, width = image.shape[:2]
-    scale, centre = view or _scale_and_centre((width, height), boxes[~ignored], rng, config)
+    scale, centre = view or _scale_and_centre((width, height), anchors, rng, config)
     angle = 0.0
     if rng.random() < config.rotate:
-        angle = float(np.clip(rng.normal(0, 0.45), -1, 1)) * config.largest_angle
+        angle = float(np.clip(rng.normal(0, 0.6), -1, 1)) * config.largest_angle
     side = config.side
     # A turned crop is cut from a larger upright one, large enough to hold it at this angle.
     turn = np.deg2rad(angle)
@@ -92,14 +99,55 @@ def draw_crop(
         patch = patch[:, ::-1]
         boxes = boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
     boxes = boxes + np.float32(side / 2)
-    clipped = np.clip(boxes, 0, side)
-    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
-    visible = np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / area
+    clipped, visible = _clipped(boxes, np.zeros(2, int), np.full(2, side))
     small = np.max(clipped[:, 2:] - clipped[:, :2], axis=1, initial=0) < config.ignore_below
     keep = visible > config.drop_visible
     ignored = ignored | (visible < config.keep_visible) | small
     patch = degrade(_recolour(patch, rng, config), rng, config.degradation)
     return Crop(patch, clipped[keep], ignored[keep])
+
+
+def _cut_through(
+    image: npt.NDArray[np.uint8],
+    boxes: npt.NDArray[np.float32],
+    ignored: npt.NDArray[np.bool_],
+    face: npt.NDArray[np.float32],
+    rng: np.random.Generator,
+    config: CropConfig,
+) -> tuple[
+    npt.NDArray[np.uint8],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.float32],
+]:
+    """The larger part of a photo cut off through one face, across or down; the face comes last.
+
+    People at the edge of a photo are cut by whoever took it; few training photos show many.
+    """
+    axis = int(rng.integers(2))
+    end = np.array([image.shape[1], image.shape[0]])
+    start = np.zeros(2, int)
+    low, high = float(face[axis]), float(face[axis + 2])
+    left = rng.uniform(config.least_left, 1) * (high - low)
+    if low + high > end[axis]:  # the face is nearer to the far edge
+        end[axis] = np.clip(round(low + left), 1, end[axis])
+    else:
+        start[axis] = np.clip(round(high - left), 0, end[axis] - 1)
+    part = image[start[1] : end[1], start[0] : end[0]]
+    clipped, visible = _clipped(np.concatenate([boxes, face[None]]), start, end)
+    keep = visible[:-1] > config.drop_visible
+    ignored = ignored | (visible[:-1] < config.keep_visible)
+    return part, clipped[:-1][keep], ignored[keep], clipped[-1]
+
+
+def _clipped(
+    boxes: npt.NDArray[np.float32], start: npt.NDArray[np.int_], end: npt.NDArray[np.int_]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Boxes from a corner of a part of an image on, clipped by it, and the share left of each."""
+    clipped = np.clip(boxes, np.tile(start, 2), np.tile(end, 2)).astype(np.float32)
+    area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
+    visible = np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / area
+    return clipped - np.tile(start, 2).astype(np.float32), visible
 
 
 def _scale_and_centre(
@@ -193,10 +241,10 @@ def _recolour(
     image: npt.NDArray[np.uint8], rng: np.random.Generator, config: CropConfig
 ) -> npt.NDArray[np.uint8]:
     """Brightness, contrast, tint and grey, as one table per channel."""
-    contrast = np.exp(rng.normal(0, 0.15))
+    contrast = np.exp(rng.normal(0, 0.17))
     brightness = rng.normal(0, 15)
-    gamma = np.exp(rng.normal(0, 0.2))
-    tint = np.exp(rng.normal(0, 0.06, 3))
+    gamma = np.exp(rng.normal(0, 0.25))
+    tint = np.exp(rng.normal(0, 0.07, 3))
     if rng.random() < config.grey:
         luma = image.astype(np.float32) @ LUMA_BGR
         image = np.repeat(luma.astype(np.uint8)[..., None], 3, axis=2)
