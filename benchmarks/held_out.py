@@ -1,0 +1,125 @@
+"""How good detectors are on the training photos that were held out, by source and by whose labels.
+
+    python benchmarks/held_out.py --photos PHOTOS --labels learned=LABELS.json --model RUN
+
+PHOTOS holds `train.coco.json`, `train/` and `negatives/`, the photos that the shipped weights were
+trained on. The 300 photos that `facesmith train` holds out are judged by the annotations as they
+were, and by any others of the same photos, those that a training has learned from for example.
+This is where settings are chosen; nothing is chosen on the photos that `detection.py` reports on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from about import about
+from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
+from facesmith.detector import PROPOSALS_FILE, load_detector, shipped_weights
+from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
+from facesmith.faces import Faces
+from facesmith.files import checksum
+from facesmith.images import read_photo
+from facesmith.training.proposals import ProposalConfig, hold_out
+from photo_options import photo_options, read_options
+
+LEAST_SCORE = 0.001
+LEAST_HEIGHT = 16.0  # pixels, of the faces that count
+FALSE_A_PHOTO = 0.1
+AS_THEY_WERE = "as they were"
+SHIPPED = "shipped weights"
+
+
+def main() -> None:
+    arguments = _arguments()
+    folder = arguments.photos
+    annotated = load_annotations(folder / "train.coco.json", folder / "train").photos
+    face_free = load_face_free([folder / "negatives"]).photos
+    _, photos = hold_out([*annotated, *face_free], ProposalConfig())
+    photos = photos[: arguments.limit]
+    labels = {AS_THEY_WERE: photos, **_other_labels(arguments.labels, folder / "train", photos)}
+    made = about(("numpy", "onnxruntime", "pillow"), threads=1)
+    models = {SHIPPED: shipped_weights()}
+    models |= {path.as_posix(): path / PROPOSALS_FILE for path in arguments.models}
+    result = {
+        "about": made,
+        "photos": len(photos),
+        "labels": {name: path.name for name, path in arguments.labels},
+        "detectors": {
+            name: {"weights": checksum(path)[:16], **_figures(path, photos, labels)}
+            for name, path in models.items()
+        },
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    def label(word: str) -> tuple[str, Path]:
+        name, _, path = word.partition("=")
+        return name, Path(path)
+
+    parser = photo_options((__doc__ or "").split("\n", maxsplit=1)[0], "held_out.json")
+    parser.add_argument(
+        "--labels", action="append", default=[], type=label, metavar="NAME=FILE",
+        help="other annotations of the same photos; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--run", dest="models", action="append", default=[], type=Path, metavar="RUN",
+        help="another run folder to judge beside the shipped weights; may be repeated",
+    )  # fmt: skip
+    return read_options(parser)
+
+
+def _other_labels(
+    files: list[tuple[str, Path]], images: Path, photos: list[AnnotatedPhoto]
+) -> dict[str, list[AnnotatedPhoto]]:
+    """For each file the photos in the same order; face-free ones have no other labels."""
+    sets = {}
+    for name, path in files:
+        known = {photo.name: photo for photo in load_annotations(path, images).photos}
+        sets[name] = [known.get(photo.name, photo) for photo in photos]
+    return sets
+
+
+def _figures(
+    weights: Path, photos: list[AnnotatedPhoto], labels: dict[str, list[AnnotatedPhoto]]
+) -> dict[str, Any]:
+    detector = load_detector(weights)
+    found = [detector(read_photo(photo.path).image, min_score=LEAST_SCORE) for photo in photos]
+    figures: dict[str, Any] = {}
+    without = [row for row, photo in enumerate(photos) if not len(photo.boxes)]
+    sources = sorted({photo.source for photo in photos if len(photo.boxes)})
+    for name, labelled in labels.items():
+        figures[name] = {"all": _row(found, labelled, range(len(photos)))}
+        for source in sources:
+            rows = [r for r, p in enumerate(photos) if p.source == source and len(p.boxes)]
+            figures[name][source] = _row(found, labelled, [*rows, *without])
+        for source, row in figures[name].items():
+            print(f"{name:16} {source:8} {row}", flush=True)
+    false = sum(int((found[row].scores >= detector.min_score).sum()) for row in without)
+    figures["false_boxes_on_face_free"] = {"photos": len(without), "boxes": false}
+    return figures
+
+
+def _row(found: list[Faces], labelled: list[AnnotatedPhoto], rows: Any) -> dict[str, float]:
+    truths = [AnnotatedFaces(labelled[row].boxes, labelled[row].ignored) for row in rows]
+    faces = [found[row] for row in rows]
+    tight, loose = (
+        precision_recall(truths, faces, iou_threshold=iou, min_height=LEAST_HEIGHT)
+        for iou in (0.5, 0.4)
+    )
+    figures = {
+        "ap_0.5": tight.average_precision,
+        "ap_0.4": loose.average_precision,
+        f"recall_at_{FALSE_A_PHOTO}_false_a_photo_0.4": loose.recall_at(FALSE_A_PHOTO),
+    }
+    return {name: round(float(np.float64(value)), 4) for name, value in figures.items()}
+
+
+if __name__ == "__main__":
+    main()
