@@ -120,13 +120,6 @@ def test_findings_are_refused_and_missed_faces_added(spot_weights: Path) -> None
 
 
 @pytest.mark.usefixtures("folder")
-def test_boxes_of_a_source_are_trimmed(spot_weights: Path) -> None:
-    run("--model", spot_weights, "--trim", "s=0.125,0.25,0,-0.125")
-    before = [28, 20, 60, 52]
-    assert corrected()[0][0][0] == [before[0] + 4, before[1] + 8, before[2], before[3] + 4]
-
-
-@pytest.mark.usefixtures("folder")
 def test_detections_of_any_detector_judge() -> None:
     rows = [(1, [28, 20, 32, 32], 0.9), (1, [110, 2, 30, 30], 0.3), (2, [120, 20, 20, 20], 0.85)]
     results = [
@@ -221,9 +214,6 @@ def test_a_detector_that_finds_little_is_no_judge() -> None:
         (["--seed", "0"], 2, "--seed goes with --folds"),
         (["--folds", "1"], 2, "--folds"),
         (["--min-suspicion", "nan"], 2, "--min-suspicion"),
-        (["--trim", "s=0.1,0.2"], 2, "expected SOURCE=LEFT,TOP,RIGHT,BOTTOM"),
-        (["--trim", "s=0.1,0.7,0,0"], 2, "between -0.5 and 0.5"),
-        (["--trim", "t=0.1,0,0,0", "--folds", "2"], 1, "No photo has the source 't'"),
         (["--decisions", "gone.csv"], 2, "does not exist"),
         (["--decisions", "faces.json"], 1, "expected the columns number, kind"),
         (["--model", "faces.json"], 1, "faces.json"),

@@ -13,7 +13,6 @@ from facesmith.annotations import AnnotatedPhoto, write_coco
 from facesmith.audit.decisions import Decision, write_decisions
 from facesmith.audit.findings import KINDS, REASONS, Audit, Finding, as_dict
 from facesmith.audit.sheets import page_name, write_sheets
-from facesmith.audit.trimming import Trim, trim
 from facesmith.files import write_json
 
 AUDIT_FILE, CORRECTED_FILE, DECISIONS_FILE = "audit.json", "corrected.json", "decisions.csv"
@@ -94,7 +93,6 @@ def write_audit(
     refused: frozenset[int] = frozenset(),
     others: Sequence[Decision] = (),
     add_missed: bool = False,
-    trims: Sequence[Trim] = (),
     n_shown: int = 240,
 ) -> list[Path]:
     """Write `audit.json`, `corrected.json`, `decisions.csv` and the contact sheets.
@@ -105,17 +103,15 @@ def write_audit(
         refused: Numbers of the findings that a person has refused.
         others: Earlier decisions about none of the findings, see `write_decisions`.
         add_missed: See `correct`.
-        trims: Cut from the boxes of some sources in the corrected annotations.
         n_shown: How many findings of each kind the sheets show at most.
 
     Returns:
         The paths.
 
     Raises:
-        AnnotationError: If no photo has the source of a trim.
         ImageError: If a photo has gone since.
     """
-    corrected = trim(correct(audit, refused, add_missed=add_missed), trims)
+    corrected = correct(audit, refused, add_missed=add_missed)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in (AUDIT_FILE, CORRECTED_FILE, DECISIONS_FILE)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,38 +17,12 @@ from facesmith.files import make_folder
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations
     from facesmith.audit.findings import Audit, AuditConfig
-    from facesmith.audit.trimming import Trim
     from facesmith.faces import Faces
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 # Part of the boxes that a detector must find to be a judge of them.
 _LEAST_FOUND = 0.5
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class _Trim(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """`SOURCE=LEFT,TOP,RIGHT,BOTTOM`, parts of a box's height."""
-
-    name = "trim"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Trim:
-        from facesmith.audit.trimming import Trim  # noqa: PLC0415 - `--help` needs no NumPy
-        from facesmith.errors import AnnotationError  # noqa: PLC0415
-
-        source, _, listing = str(value).rpartition("=")
-        try:
-            left, top, right, bottom = (float(word) for word in listing.split(","))
-        except ValueError:
-            self.fail(
-                f"{value!r}: expected SOURCE=LEFT,TOP,RIGHT,BOTTOM, four parts of the height of a "
-                "box, for example stock=0.1,0.05,0,0.",
-                param,
-                ctx,
-            )
-        try:
-            return Trim(source, left, top, right, bottom)
-        except AnnotationError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 @click.command()
@@ -106,16 +80,6 @@ class _Trim(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
     help="Make faces to learn of the missed ones in corrected.json.  [default: ignored regions]",
 )
 @click.option(
-    "--trim",
-    "trims",
-    type=_Trim(),
-    multiple=True,
-    metavar="SOURCE=L,T,R,B",
-    help="Cut boxes of a source of photos on the left, top, right and bottom in corrected.json, in "
-    "parts of their height, where annotators draw differently; squares lose all of it, narrow "
-    "boxes less. Below 0: add. May be repeated.",
-)
-@click.option(
     "--min-suspicion",
     type=FiniteRange(0, 1),
     default=0.9,
@@ -164,7 +128,6 @@ def audit(
     detections: Path | None,
     decisions: Path | None,
     add_missed: bool,
-    trims: tuple[Trim, ...],
     min_suspicion: float,
     min_score: float,
     min_height: float,
@@ -193,14 +156,12 @@ def audit(
     from facesmith.audit.decisions import match_decisions, read_decisions  # noqa: PLC0415 - slow
     from facesmith.audit.findings import AuditConfig  # noqa: PLC0415
     from facesmith.audit.report import DECISIONS_FILE, audit_dict, write_audit  # noqa: PLC0415
-    from facesmith.audit.trimming import check_trims  # noqa: PLC0415
 
     _check(folds, epochs, negatives, seed, model, detections)
     decided = read_decisions(decisions) if decisions else []
     if not decisions:
         _keep_decisions(out / DECISIONS_FILE)
     loaded = _load(annotations, images, annotation_format, category, quiet)
-    check_trims(loaded.photos, trims)  # before the long work, which would be lost
     make_folder(out)
     config = AuditConfig(min_suspicion, min_score, min_height)
     detector_of: Callable[[int], Callable[..., Faces]] | None = None
@@ -229,7 +190,6 @@ def audit(
         refused=refused,
         others=others,
         add_missed=add_missed,
-        trims=trims,
         n_shown=n_shown,
     )
     if as_json:

@@ -99,7 +99,7 @@ def collect_patches(
             new = box_iou(false, boxes).max(axis=1, initial=0) < config.positive_iou
             boxes = np.concatenate([boxes, false[new]])
         rng = np.random.default_rng([config.loop.seed, i])
-        boxes = _moved(np.repeat(boxes, config.copies, axis=0), rng, config)
+        boxes = moved(np.repeat(boxes, config.copies, axis=0), rng, config)
         height, width = image.shape[:2]
         inside = clip_boxes(boxes, width, height)
         boxes = boxes[((inside[:, 2:] - inside[:, :2]) >= 4).all(axis=1)]
@@ -116,9 +116,10 @@ def collect_patches(
     )
 
 
-def _moved(
+def moved(
     boxes: npt.NDArray[np.float32], rng: np.random.Generator, config: SecondLookConfig
 ) -> npt.NDArray[np.float32]:
+    """Boxes `(n, 4)` moved and scaled at random, as far as the settings say."""
     side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0, keepdims=True)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + rng.normal(0, config.move, (len(boxes), 2)) * side
     half = (boxes[:, 2:] - boxes[:, :2]) / 2 * np.exp(rng.normal(0, config.scale, (len(boxes), 1)))

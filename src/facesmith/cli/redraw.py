@@ -1,0 +1,143 @@
+"""`facesmith redraw`: the boxes of one source of photos drawn in the way of another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.options import format_options
+from facesmith.cli.progress import progress_bar
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
+@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.option("--source", required=True, help="Source of the photos whose boxes are redrawn.")
+@click.option(
+    "--like", required=True, help="Source of the photos from which the way of drawing is learned."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for redrawn.json, the contact sheet redrawn.png and the training's run folder.",
+)
+@click.option(
+    "--way",
+    type=FiniteRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="How far to go from the old boxes to the new ones; half-way fits both annotators.",
+)
+@click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
+@click.option(
+    "--show",
+    "n_shown",
+    type=click.IntRange(1),
+    default=80,
+    show_default=True,
+    help="How many boxes the contact sheet shows at most.",
+)
+@format_options
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--quiet", is_flag=True, help="No figures and no progress; errors remain.")
+def redraw(
+    annotations: Path,
+    images: Path,
+    source: str,
+    like: str,
+    out: Path,
+    way: float,
+    resume: bool,
+    n_shown: int,
+    annotation_format: str | None,
+    category: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Draw the boxes of one source of photos in the way of another.
+
+    One annotator draws squares around the head, another follows the face from ear to ear. A
+    detector that learns from both draws boxes that fit nobody. A small network learns from the
+    photos of --like how boxes are drawn there, in about four minutes, and draws those of --source
+    anew. Look at the contact sheet before you train with redrawn.json.
+
+    Sources are the `source` of the images in COCO annotations.
+
+    \b
+    Example:
+      facesmith redraw faces.json --images photos/ --source stock --like press --out redrawn/
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.annotations import load_annotations, write_coco  # noqa: PLC0415 - see `cli`
+    from facesmith.evaluation.failure_sheet import write_sheet  # noqa: PLC0415
+    from facesmith.redrawing.boxes import check_sources  # noqa: PLC0415
+    from facesmith.redrawing.boxes import redraw as draw_anew  # noqa: PLC0415
+    from facesmith.redrawing.learning import learn_to_draw  # noqa: PLC0415
+    from facesmith.redrawing.sheet import redrawn_sheet  # noqa: PLC0415
+
+    if source == like:
+        raise click.UsageError("--source and --like name the same photos.")
+    loaded = load_annotations(
+        annotations, images, format=annotation_format, categories=category or None
+    )
+    for problem in loaded.problems:
+        click.echo(f"Left out: {problem}", err=True)
+    check_sources(loaded.photos, source, like)
+    progress = _progress(quiet)
+    learned = learn_to_draw(
+        [photo for photo in loaded.photos if photo.source == like],
+        out / "run",
+        resume=resume,
+        quiet=quiet,
+        progress=progress,
+    )
+    redrawn = draw_anew(loaded.photos, source, learned.drawer, way, progress)
+    written = [out / "redrawn.json", out / "redrawn.png"]
+    write_coco(written[0], redrawn.photos)
+    write_sheet(written[1], redrawn_sheet(loaded.photos, redrawn, like, n_shown))
+    overlaps = redrawn.overlaps
+    figures = {
+        "learned_from": learned.n_faces,
+        "judged_on": learned.n_judged,
+        "overlap_of_moved_squares": round(learned.given, 4),
+        "overlap_of_drawn_boxes": round(learned.drawn, 4),
+        "boxes": len(overlaps),
+        "stayed": redrawn.stayed,
+        "lean": round(redrawn.lean, 4),
+        "overlap_with_old_boxes": round(float(overlaps.mean()), 4) if len(overlaps) else None,
+    }
+    if as_json:
+        click.echo(json.dumps(figures))
+    elif not quiet:
+        drawn = len(overlaps) - redrawn.stayed
+        click.echo(f"learned     {learned.n_faces:,} boxes of {like}")
+        click.echo(
+            f"judged      {learned.n_judged:,} others: squares moved at random overlap them by "
+            f"{learned.given:.2f}, drawn anew by {learned.drawn:.2f}"
+        )
+        click.echo(
+            f"drawn       {drawn:,} of {len(overlaps):,} boxes of {source}; the others are at a "
+            "border, of another shape than most, or would have lost their face"
+        )
+        side = "left" if redrawn.lean > 0 else "right"
+        click.echo(
+            f"lean        {100 * abs(redrawn.lean):.0f} % of their width to the {side}, mended"
+        )
+        click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
+
+
+def _progress(quiet: bool) -> Callable[[Iterable[int]], Iterator[int]]:
+    def wrap(numbers: Iterable[int]) -> Iterator[int]:
+        numbers = list(numbers)
+        with progress_bar(len(numbers), quiet) as step:
+            for number in numbers:
+                yield number
+                step()
+
+    return wrap

@@ -1,0 +1,1 @@
+"""One annotator's boxes drawn anew in the way of another."""
