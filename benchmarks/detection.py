@@ -18,7 +18,6 @@ from typing import Any
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
-from facesmith.errors import FacesmithError
 from facesmith.evaluation.compare import (
     CompareConfig,
     FaceFreeFigures,
@@ -29,26 +28,19 @@ from facesmith.evaluation.compare import (
     threshold_at_recall,
 )
 from facesmith.files import checksum
-from facesmith.peers import Peer, open_peer, parse_names
+from facesmith.peers import Peer
 from facesmith.training.proposals import ProposalConfig, hold_out
-from photo_options import photo_options, read_options
+from photo_options import OURS, open_detectors, photo_options, read_options
 
 ANNOTATED = ("val_same_domain", "val_other_domain")
 FACE_FREE = "negatives"
-OURS = "facesmith"
 ALWAYS = {OURS: "facesmith", "facesmith, proposals alone": "facesmith-proposals"}
 SIZES_WH = ((640, 480), (1280, 720))
 
 
 def main() -> None:
     arguments = _arguments()
-    model = f":{arguments.model}" if arguments.model else ""
-    try:
-        always = [f"{label}={kind}{model}" for label, kind in ALWAYS.items()]
-        names = parse_names([*always, *arguments.detector])
-        peers = {name.label: open_peer(name) for name in names}
-    except FacesmithError as error:
-        sys.exit(f"Error: {error}")
+    peers = open_detectors(arguments, [f"{label}={kind}" for label, kind in ALWAYS.items()])
     ours = peers[OURS]
     face_free = _photos(arguments.photos, FACE_FREE, arguments.limit)
     held_out = _held_out_face_free(arguments.photos)

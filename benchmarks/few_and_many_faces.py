@@ -9,17 +9,15 @@ the faces, one thread, each detector at its own threshold, taking turns on every
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations
-from facesmith.errors import FacesmithError
 from facesmith.evaluation.compare import read_resized
 from facesmith.evaluation.timing import time_in_turns
 from facesmith.files import checksum
-from facesmith.peers import Peer, open_peer, parse_names
-from photo_options import photo_options, read_options
+from facesmith.peers import Peer
+from photo_options import open_detectors, photo_options, read_options
 
 SET = "val_same_domain"
 SIZE_WH = (640, 480)
@@ -31,12 +29,7 @@ ROUNDS = 40
 def main() -> None:
     parser = photo_options((__doc__ or "").split("\n", maxsplit=1)[0], "few_and_many_faces.json")
     arguments = read_options(parser)
-    model = f":{arguments.model}" if arguments.model else ""
-    try:
-        names = parse_names([f"facesmith{model}", *arguments.detector])
-        peers = {name.label: open_peer(name) for name in names}
-    except FacesmithError as error:
-        sys.exit(f"Error: {error}")
+    peers = open_detectors(arguments)
     photos = load_annotations(
         arguments.photos / f"{SET}.coco.json", arguments.photos / SET, strict=True
     ).photos[: arguments.limit]

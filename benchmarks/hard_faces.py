@@ -18,20 +18,18 @@ import numpy as np
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations
-from facesmith.errors import FacesmithError
 from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
 from facesmith.evaluation.compare import at_threshold
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_image
-from facesmith.peers import Peer, open_peer, parse_names
+from facesmith.peers import Peer
 from facesmith.turns import UPRIGHT, look_in_turns
 from hard_views import CONDITIONS, View, views_of, whole
-from photo_options import photo_options, read_options
+from photo_options import open_detectors, photo_options, read_options
 
 SETS = ("val_same_domain", "val_other_domain")
 BOTH = "both"
-OURS = "facesmith"
 IOUS = (0.5, 0.4)
 LEAST_SCORE = 0.01
 FALSE_A_PHOTO = 0.1
@@ -42,12 +40,7 @@ Truths = dict[tuple[str, str], list[AnnotatedFaces]]  # by set and condition
 
 def main() -> None:
     arguments = _arguments()
-    model = f":{arguments.model}" if arguments.model else ""
-    try:
-        names = parse_names([f"{OURS}=facesmith{model}", *arguments.detector])
-        peers = {name.label: open_peer(name) for name in names}
-    except FacesmithError as error:
-        sys.exit(f"Error: {error}")
+    peers = open_detectors(arguments)
     made = about(("numpy", "onnxruntime", "pillow"), threads=1)  # of the code as it starts
     found: Found = defaultdict(list)
     truths: Truths = defaultdict(list)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from about import ROOT
+from facesmith.errors import FacesmithError
+from facesmith.peers import Peer, open_peer, parse_names
+
+OURS = "facesmith"  # the label of the weights that are judged
 
 
 def photo_options(description: str, out: str) -> argparse.ArgumentParser:
@@ -37,3 +43,18 @@ def read_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
         parser.error(f"no photos in {arguments.photos}; pass --photos or set FACESMITH_PHOTOS")
     arguments.photos = Path(arguments.photos)
     return arguments
+
+
+def open_detectors(arguments: argparse.Namespace, ours: Sequence[str] = (f"{OURS}=facesmith",)) -> dict[str, Peer]:
+    """The detectors to show the photos to, by label; ends the program if one cannot be opened.
+
+    Args:
+        arguments: What `read_options` gave.
+        ours: `[LABEL=]KIND` of those that are always there, with the weights of `--model`.
+    """
+    model = f":{arguments.model}" if arguments.model else ""
+    try:
+        names = parse_names([*(f"{word}{model}" for word in ours), *arguments.detector])
+        return {name.label: open_peer(name) for name in names}
+    except FacesmithError as error:
+        sys.exit(f"Error: {error}")

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.audit_judges import compare, find, find_in_folds, read_found
+from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.options import format_options
-from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
-    from facesmith.annotations import AnnotatedPhoto, Annotations
-    from facesmith.audit.findings import Audit, AuditConfig
+    from facesmith.annotations import Annotations
+    from facesmith.audit.findings import Audit
     from facesmith.faces import Faces
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-# Part of the boxes that a detector must find to be a judge of them.
-_LEAST_FOUND = 0.5
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -166,17 +164,17 @@ def audit(
     config = AuditConfig(min_suspicion, min_score, min_height)
     detector_of: Callable[[int], Callable[..., Faces]] | None = None
     if folds is not None:
-        found, detector_of = _judge_by_folds(
+        found, detector_of = find_in_folds(
             loaded.photos, out, folds, epochs, negatives, seed or 0, threads, quiet
         )
         judged_by = f"{folds} detectors, each trained on the other photos"
     elif detections is not None:
-        found = _read(detections, annotations, loaded, category)
+        found = read_found(detections, annotations, loaded, category)
         judged_by = detections.name
     else:
-        found, detector_of = _detect(loaded.photos, model, threads or 1, quiet)
+        found, detector_of = find(loaded.photos, model, threads or 1, quiet)
         judged_by = "the weights that come along" if model is None else model.as_posix()
-    findings = _compare(loaded.photos, found, detector_of, judged_by, config, quiet)
+    findings = compare(loaded.photos, found, detector_of, judged_by, config, quiet)
     refused, others = match_decisions(findings, decided)
     if others and not quiet:
         click.echo(
@@ -224,7 +222,7 @@ def _keep_decisions(path: Path) -> None:
         n = sum(not decision.accepted for decision in read_decisions(path))
         if n:
             raise DecisionsError(
-                f"{path} refuses {_number(n, 'finding')}, which this audit would overwrite. "
+                f"{path} refuses {counted(n, 'finding')}, which this audit would overwrite. "
                 f"Pass --decisions {path} to keep to them, or another --out."
             )
 
@@ -253,120 +251,6 @@ def _load(
     return loaded
 
 
-def _read(
-    detections: Path, annotations: Path, loaded: Annotations, category: tuple[str, ...]
-) -> list[Faces]:
-    from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - slow
-
-    found = read_detections(
-        detections,
-        annotations,
-        loaded.photos,
-        allow_others=any(problem.skipped == "photo" for problem in loaded.problems),
-        categories=category or None,
-    )
-    lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
-    if lowest > 0.2:
-        click.echo(
-            f"Warning: the lowest score in {detections.name} is {lowest:.2f}. A face with a lower "
-            "one looks like none here: detect again with --min-score 0.01.",
-            err=True,
-        )
-    return found
-
-
-def _detect(
-    photos: tuple[AnnotatedPhoto, ...], model: Path | None, threads: int, quiet: bool
-) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
-    from facesmith.audit.judging import LOWEST_SCORE  # noqa: PLC0415 - slow
-    from facesmith.detector import load_detector  # noqa: PLC0415
-    from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
-
-    detector = load_detector(model, threads)
-    with progress_bar(len(photos), quiet) as step:
-        found = find_faces(detector, photos, min_score=LOWEST_SCORE, progress=step)
-    return found, lambda _: detector
-
-
-def _compare(
-    photos: tuple[AnnotatedPhoto, ...],
-    found: list[Faces],
-    detector_of: Callable[[int], Callable[..., Faces]] | None,
-    judged_by: str,
-    config: AuditConfig,
-    quiet: bool,
-) -> Audit:
-    from facesmith.audit.judging import audit_photos  # noqa: PLC0415 - slow
-    from facesmith.audit.looks import look_closer  # noqa: PLC0415
-
-    first = audit_photos(photos, found, judged_by=judged_by, config=config)
-    _check_judge(first)
-    n = sum(finding.reason == "no face" for finding in first.findings)
-    if detector_of is None or not n:
-        return first
-    if not quiet:
-        click.echo(f"A closer look at {_number(n, 'suspicious box', 'es')}.", err=True)
-    with progress_bar(n, quiet) as step:
-        closer = look_closer(first, detector_of, step)
-    return audit_photos(photos, found, judged_by=judged_by, config=config, closer=closer)
-
-
-def _check_judge(audit: Audit) -> None:
-    """Raise if the detector finds so little that its disagreement says nothing of the labels."""
-    from facesmith.errors import EvaluationError  # noqa: PLC0415 - slow
-
-    if audit.n_found < _LEAST_FOUND * audit.n_boxes:
-        raise EvaluationError(
-            f"Judged by {audit.judged_by}: only {audit.n_found:,} of "
-            f"{_number(audit.n_boxes, 'box', 'es')} are found with a score of 0.5, too few to "
-            "tell wrong ones from the others. Either the detector has learned too little (pass "
-            "more --epochs and another --out, or no --folds), or the boxes do not lie on the "
-            "faces (another --format, photos that were resized)."
-        )
-
-
-def _judge_by_folds(
-    photos: tuple[AnnotatedPhoto, ...],
-    out: Path,
-    folds: int,
-    epochs: int | None,
-    negatives: tuple[Path, ...],
-    seed: int,
-    threads: int | None,
-    quiet: bool,
-) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
-    from facesmith.annotations import load_face_free  # noqa: PLC0415 - slow
-    from facesmith.audit.folds import (  # noqa: PLC0415
-        detect_in_folds,
-        enough_epochs,
-        minutes,
-        short_config,
-    )
-    from facesmith.training.loop import available_cores  # noqa: PLC0415 - needs PyTorch
-
-    face_free = load_face_free(negatives).photos if negatives else ()
-    cores = threads or available_cores()
-    epochs = epochs or enough_epochs(len(photos) * (folds - 1) // folds + len(face_free))
-    if not quiet:
-        about = minutes(len(photos), len(face_free), folds, epochs, cores)
-        click.echo(
-            f"Training {folds} detectors, about {_number(max(round(about), 1), 'minute')} on "
-            f"{_number(cores, 'CPU core')}. Stop at any time: the same command goes on from there.",
-            err=True,
-        )
-    with progress_bar(len(photos), quiet) as step:
-        judged = detect_in_folds(
-            photos,
-            out / "folds",
-            n_folds=folds,
-            config=short_config(epochs, seed=seed, threads=threads),
-            face_free=face_free,
-            quiet=quiet,
-            progress=step,
-        )
-    return judged.found, judged.detectors()
-
-
 def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: bool) -> None:
     suspicious, missed = audit.of_kind("suspicious"), audit.of_kind("missed")
     reasons = [finding.reason for finding in suspicious]
@@ -382,13 +266,13 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
             "            A detector agrees with photos that it has learned from, their errors too;"
             "\n            if these are among them, --folds finds more."
         )
-    click.echo(f"found       {audit.n_found:,} of {_number(audit.n_boxes, 'box', 'es')}")
+    click.echo(f"found       {audit.n_found:,} of {counted(audit.n_boxes, 'box', 'boxes')}")
     click.echo(
         f"suspicious  {len(suspicious):,} of {audit.n_boxes:,} boxes ({100 * share:.1f} %)"
         f"{': ' if counts else ''}{counts}"
     )
     click.echo(
-        f"missed      {_number(len(missed), 'face')} without a box, score "
+        f"missed      {counted(len(missed), 'face')} without a box, score "
         f"{audit.config.least_score:g} and more"
     )
     if n_refused:
@@ -400,7 +284,3 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
         "Next: look at the sheets; write `refuse` on the lines of decisions.csv that are wrong, "
         "and pass it with --decisions."
     )
-
-
-def _number(n: int, noun: str, ending: str = "s") -> str:
-    return f"{n:,} {noun}{ending * (n != 1)}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table
+from facesmith.cli.numbers import counted
 from facesmith.errors import ImageError
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _as_line(found: PhotoFaces) -> str:
         f"{score:.2f} [{', '.join(f'{edge:.0f}' for edge in box)}]"
         for box, score in zip(found.faces.boxes, found.faces.scores, strict=True)
     ]
-    number = f"{_number(len(faces), 'face')}:" if faces else "no face"
+    number = f"{counted(len(faces), 'face')}:" if faces else "no face"
     name = click.format_filename(found.source.name)
     return "  ".join([name, f"{found.width}x{found.height}", number, *faces])
 
@@ -241,11 +242,7 @@ def _with_progress(
 
 
 def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:
-    text = f"{_number(n_faces, 'face')} in {_number(n_read, 'photo')}"
+    text = f"{counted(n_faces, 'face')} in {counted(n_read, 'photo')}"
     if n_failed:
-        text += f"; {_number(n_failed, 'error')}"
+        text += f"; {counted(n_failed, 'error')}"
     click.echo(f"{text}.", err=True)
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' * (n != 1)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -220,23 +220,19 @@ def _print(found: Mining, min_score: float, max_background_score: float) -> None
         if n_photos:
             with_boxes = len({box.file for box in boxes})
             click.echo(
-                f"{kind:<10}  {len(boxes):,} false {_word(len(boxes), 'box', 'boxes')} with a "
-                f"score of at least {min_score:.2f}, in {with_boxes:,} of {n_photos:,} "
-                f"{_word(n_photos, 'photo', 'photos')}"
+                f"{kind:<10}  {counted(len(boxes), 'false box', 'false boxes')} with a "
+                f"score of at least {min_score:.2f}, in {with_boxes:,} of "
+                f"{counted(n_photos, 'photo')}"
             )
     if found.likely_faces:
         n = len(found.likely_faces)
         click.echo(
-            f"left out    {n:,} {_word(n, 'box', 'boxes')} above {max_background_score:.2f} in the "
+            f"left out    {counted(n, 'box', 'boxes')} above {max_background_score:.2f} in the "
             "background: likely faces without a box. `facesmith audit` shows them"
         )
     if found.incomplete:
         n = len(found.incomplete)
         click.echo(
-            f"left out    {n:,} {_word(n, 'photo', 'photos')} of which a box could not be used: a "
+            f"left out    {counted(n, 'photo')} of which a box could not be used: a "
             "face may be anywhere there"
         )
-
-
-def _word(n: int, one: str, many: str) -> str:
-    return one if n == 1 else many

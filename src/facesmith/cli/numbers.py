@@ -1,4 +1,4 @@
-"""Numbers on the command line."""
+"""Numbers on the command line, and in what it says."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ class FiniteRange(click.FloatRange):
 
 
 IOU = FiniteRange(0, 1, min_open=True)
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """The number with its noun: `1 box`, `2,000 boxes`; the plural ends in s unless given."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

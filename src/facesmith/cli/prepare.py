@@ -19,6 +19,7 @@ from facesmith.annotations import (
     load_annotations,
     load_face_free,
 )
+from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
@@ -229,17 +230,13 @@ def _table(summary: dict[str, Any]) -> str:
     read, skipped = summary["read"], summary["skipped"]
     lines.append("")
     lines.append(
-        f"Read {_number(read['photos'], 'annotated photo')} with {_number(read['faces'], 'face')} "
-        f"and {_number(read['face_free_photos'], 'face-free photo')}; "
-        f"left out {_number(skipped['photos'], 'photo')} and "
-        f"{_number(skipped['boxes'], 'box', 'boxes')}."
+        f"Read {counted(read['photos'], 'annotated photo')} with {counted(read['faces'], 'face')} "
+        f"and {counted(read['face_free_photos'], 'face-free photo')}; "
+        f"left out {counted(skipped['photos'], 'photo')} and "
+        f"{counted(skipped['boxes'], 'box', 'boxes')}."
     )
     lines.append(
         f"Wrote {summary['out']} ({summary['rows']:,} patches from {summary['photos']:,} photos) "
         f"and {summary['contact_sheet']}."
     )
     return "\n".join(lines)
-
-
-def _number(n: int, noun: str, nouns: str | None = None) -> str:
-    return f"{n:,} {noun if n == 1 else nouns or noun + 's'}"

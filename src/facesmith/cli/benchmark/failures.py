@@ -13,7 +13,7 @@ from facesmith.cli.benchmark.photos import (
     load_scored,
     photo_options,
 )
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.numbers import IOU, FiniteRange, counted
 from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
@@ -154,17 +154,17 @@ def _print(failed: Failures) -> None:
     n_false = len(failed.false_boxes)
     click.echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
     click.echo(
-        f"photos     {failed.n_photos:,} with {_number(failed.n_faces, 'face')}; "
+        f"photos     {failed.n_photos:,} with {counted(failed.n_faces, 'face')}; "
         f"a match has an IoU of at least {failed.iou_threshold:g}"
     )
     click.echo(
         f"recall     {_rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))}  "
-        f"{failed.n_found:,} of {_number(failed.n_faces, 'face')} found"
+        f"{failed.n_found:,} of {counted(failed.n_faces, 'face')} found"
     )
     right = failed.n_boxes - n_false
     click.echo(
         f"precision  {_rate(failed.precision, wilson_interval(right, failed.n_boxes))}  "
-        f"{n_false:,} of {_number(failed.n_boxes, 'box', 'boxes')} false"
+        f"{n_false:,} of {counted(failed.n_boxes, 'box', 'boxes')} false"
     )
     reasons = [miss.reason for miss in failed.misses]
     click.echo(
@@ -209,7 +209,3 @@ def _rate(value: float, interval: tuple[float, float]) -> str:
 def _counts(values: Sequence[str], names: tuple[str, ...]) -> str:
     """How often each value occurs, e.g. `3 not seen, 1 badly placed`."""
     return ", ".join(f"{values.count(name):,} {name}" for name in names)
-
-
-def _number(n: int, noun: str, plural: str = "") -> str:
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
