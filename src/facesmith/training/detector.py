@@ -60,7 +60,7 @@ class DetectorConfig:
         config = cls()
         proposals, second_look = config.proposals, config.second_look
         return cls(
-            dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, epochs=15)),
+            dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, epochs=24)),
             dataclasses.replace(
                 second_look, copies=1, loop=dataclasses.replace(second_look.loop, epochs=3)
             ),
