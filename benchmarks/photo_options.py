@@ -45,7 +45,9 @@ def read_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return arguments
 
 
-def open_detectors(arguments: argparse.Namespace, ours: Sequence[str] = (f"{OURS}=facesmith",)) -> dict[str, Peer]:
+def open_detectors(
+    arguments: argparse.Namespace, ours: Sequence[str] = (f"{OURS}=facesmith",)
+) -> dict[str, Peer]:
     """The detectors to show the photos to, by label; ends the program if one cannot be opened.
 
     Args:
