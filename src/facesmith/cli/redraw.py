@@ -36,6 +36,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="How far to go from the old boxes to the new ones; half-way fits both annotators.",
 )
 @click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
+@click.option("--force", is_flag=True, help="Train anew over what --out holds.")
 @click.option(
     "--show",
     "n_shown",
@@ -55,6 +56,7 @@ def redraw(
     out: Path,
     way: float,
     resume: bool,
+    force: bool,
     n_shown: int,
     annotation_format: str | None,
     category: tuple[str, ...],
@@ -81,6 +83,8 @@ def redraw(
     from facesmith.redrawing.learning import learn_to_draw  # noqa: PLC0415
     from facesmith.redrawing.sheet import redrawn_sheet  # noqa: PLC0415
 
+    if resume and force:
+        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
     if source == like:
         raise click.UsageError("--source and --like name the same photos.")
     loaded = load_annotations(
@@ -94,6 +98,7 @@ def redraw(
         [photo for photo in loaded.photos if photo.source == like],
         out / "run",
         resume=resume,
+        force=force,
         quiet=quiet,
         progress=progress,
     )

@@ -119,6 +119,7 @@ def learn_to_draw(
     config: DrawingConfig | None = None,
     *,
     resume: bool = False,
+    force: bool = False,
     quiet: bool = False,
     progress: Progress = iter,
 ) -> Learned:
@@ -130,6 +131,7 @@ def learn_to_draw(
         run: The run folder of the training.
         config: Settings.
         resume: Go on with what the run folder holds.
+        force: Start anew over what the run folder holds.
         quiet: No progress bar of the training.
         progress: Wraps the iteration over the photos' numbers while patches are cut.
 
@@ -145,8 +147,8 @@ def learn_to_draw(
             f"{config.least_height:g} px high and more, not at the border; got {n_faces}."
         )
     folder = RunFolder(run)
-    folder.start({"task": "drawer", "boxes": _checksum(photos, usable), **asdict(config)},
-                 resume=resume, force=False)  # fmt: skip
+    described = {"task": "drawer", "boxes": _checksum(photos, usable), **asdict(config)}
+    folder.start(described, resume=resume, force=force)
     copies = int(np.clip(config.most_patches // n_faces, 1, config.patches.copies))
     patches = dataclasses.replace(config.patches, copies=copies)
     held_out = [_draw(photo.name) < config.held_out for photo in photos]
