@@ -1,6 +1,6 @@
 """How good detectors are on the training photos that were held out, by source and by whose labels.
 
-    python benchmarks/held_out.py --photos PHOTOS --labels learned=LABELS.json --model RUN
+    python benchmarks/held_out.py --photos PHOTOS --labels learned=LABELS.json
 
 PHOTOS holds `train.coco.json`, `train/` and `negatives/`, the photos that the shipped weights were
 trained on. The 300 photos that `facesmith train` holds out are judged by the annotations as they
@@ -15,23 +15,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
-from facesmith.detector import PROPOSALS_FILE, load_detector, shipped_weights
 from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_photo
+from facesmith.peers import Peer
 from facesmith.training.proposals import ProposalConfig, hold_out
-from photo_options import photo_options, read_options
+from photo_options import open_detectors, photo_options, read_options
 
 LEAST_SCORE = 0.001
 LEAST_HEIGHT = 16.0  # pixels, of the faces that count
 FALSE_A_PHOTO = 0.1
 AS_THEY_WERE = "as they were"
-SHIPPED = "shipped weights"
 
 
 def main() -> None:
@@ -43,15 +40,17 @@ def main() -> None:
     photos = photos[: arguments.limit]
     labels = {AS_THEY_WERE: photos, **_other_labels(arguments.labels, folder / "train", photos)}
     made = about(("numpy", "onnxruntime", "pillow"), threads=1)
-    models = {SHIPPED: shipped_weights()}
-    models |= {path.as_posix(): path / PROPOSALS_FILE for path in arguments.models}
+    peers = open_detectors(arguments)
     result = {
         "about": made,
         "photos": len(photos),
         "labels": {name: path.name for name, path in arguments.labels},
         "detectors": {
-            name: {"weights": checksum(path)[:16], **_figures(path, photos, labels)}
-            for name, path in models.items()
+            label: {
+                "weights": {path.name: checksum(path)[:16] for path in peer.weights_paths},
+                **_figures(peer, photos, labels),
+            }
+            for label, peer in peers.items()
         },
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -68,10 +67,6 @@ def _arguments() -> argparse.Namespace:
         "--labels", action="append", default=[], type=label, metavar="NAME=FILE",
         help="other annotations of the same photos; may be repeated",
     )  # fmt: skip
-    parser.add_argument(
-        "--run", dest="models", action="append", default=[], type=Path, metavar="RUN",
-        help="another run folder to judge beside the shipped weights; may be repeated",
-    )  # fmt: skip
     return read_options(parser)
 
 
@@ -87,9 +82,8 @@ def _other_labels(
 
 
 def _figures(
-    weights: Path, photos: list[AnnotatedPhoto], labels: dict[str, list[AnnotatedPhoto]]
+    detector: Peer, photos: list[AnnotatedPhoto], labels: dict[str, list[AnnotatedPhoto]]
 ) -> dict[str, Any]:
-    detector = load_detector(weights)
     found = [detector(read_photo(photo.path).image, min_score=LEAST_SCORE) for photo in photos]
     figures: dict[str, Any] = {}
     without = [row for row, photo in enumerate(photos) if not len(photo.boxes)]
@@ -118,7 +112,7 @@ def _row(found: list[Faces], labelled: list[AnnotatedPhoto], rows: Any) -> dict[
         "ap_0.4": loose.average_precision,
         f"recall_at_{FALSE_A_PHOTO}_false_a_photo_0.4": loose.recall_at(FALSE_A_PHOTO),
     }
-    return {name: round(float(np.float64(value)), 4) for name, value in figures.items()}
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from facesmith.patches.cutting import cut_patches
 from facesmith.redrawing.boxes import inside_photo
 from facesmith.second_look import apply_shifts, shifts_between
 from facesmith.training.augmentation import Augmentation
+from facesmith.training.detector import photos_checksum
 from facesmith.training.loop import LoopConfig, run_loop
 from facesmith.training.runs import RunFolder
 from facesmith.training.second_look import (
@@ -33,7 +34,6 @@ from facesmith.training.second_look import (
     SecondLookConfig,
     SecondLookTask,
     moved,
-    second_look_loss,
 )
 
 LEAST_FACES = 200  # to learn from; fewer teach nothing that can be relied on
@@ -147,7 +147,7 @@ def learn_to_draw(
             f"{config.least_height:g} px high and more, not at the border; got {n_faces}."
         )
     folder = RunFolder(run)
-    described = {"task": "drawer", "boxes": _checksum(photos, usable), **asdict(config)}
+    described = {"task": "drawer", "data": photos_checksum(photos), **asdict(config)}
     folder.start(described, resume=resume, force=force)
     copies = int(np.clip(config.most_patches // n_faces, 1, config.patches.copies))
     patches = dataclasses.replace(config.patches, copies=copies)
@@ -178,14 +178,7 @@ class DrawingTask(SecondLookTask):
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Loss of the shifts on patches of held-out photos."""
-        images = torch.from_numpy(self._held_out.images)
-        outputs = torch.cat(
-            [network(part.permute(0, 3, 1, 2) / 255) for part in torch.split(images, 256)]
-        )
-        labels, shifts = (
-            torch.from_numpy(a) for a in (self._held_out.labels, self._held_out.shifts)
-        )
-        loss, _ = second_look_loss(outputs.float(), labels, shifts, 0.0)
+        _, loss, _ = self.held_out_loss(network)
         return {"loss": float(loss)}
 
 
@@ -251,10 +244,3 @@ def _moved(
 def _draw(name: str) -> float:
     """A number in [0, 1) that belongs to a photo's name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
-
-
-def _checksum(photos: Sequence[AnnotatedPhoto], usable: Sequence[npt.NDArray[np.float32]]) -> str:
-    digest = hashlib.sha256()
-    for photo, boxes in zip(photos, usable, strict=True):
-        digest.update(photo.name.encode() + b"\0" + boxes.astype("<f4").tobytes())
-    return digest.hexdigest()

@@ -208,8 +208,8 @@ class SecondLookTask:
         outputs = network(pixels.permute(0, 3, 1, 2) / 255).float()
         return second_look_loss(outputs, labels, shifts, self._config.label_smoothing)
 
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """Loss, area under the ROC curve and accuracy on patches of held-out photos."""
+    def held_out_loss(self, network: nn.Module) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Outputs `(n, 5)` on patches of held-out photos, the loss and its parts."""
         held = self._held_out
         outputs = torch.cat(
             [
@@ -220,6 +220,12 @@ class SecondLookTask:
         loss, figures = second_look_loss(
             outputs, torch.from_numpy(held.labels), torch.from_numpy(held.shifts), 0.0
         )
+        return outputs, loss, figures
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Loss, area under the ROC curve and accuracy on patches of held-out photos."""
+        held = self._held_out
+        outputs, loss, figures = self.held_out_loss(network)
         judged = ~np.isnan(held.labels)
         logits, labels = outputs[:, 0].numpy()[judged], held.labels[judged]
         return {
