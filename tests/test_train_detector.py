@@ -24,7 +24,11 @@ from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.detector import DetectorConfig, train_detector  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
-from facesmith.training.proposals import ProposalConfig, hold_out  # noqa: E402
+from facesmith.training.proposals import (  # noqa: E402
+    ProposalConfig,
+    ProposalTask,
+    hold_out,
+)
 from facesmith.training.second_look import SecondLookConfig  # noqa: E402
 
 N_PHOTOS, N_FACE_FREE = 44, 8
@@ -149,6 +153,24 @@ def test_killed_at_any_step_and_resumed_ends_the_same(
     n_left = 10**6
     train(photos, run, config(), resume=True)
     assert weights(run) == weights(undisturbed[0])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_is_used_and_what_it_leaves_needs_none(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+    loss = ProposalTask.loss
+
+    def watched(self: ProposalTask, network: torch.nn.Module, batch: tuple) -> object:
+        used.append(batch[0].device.type)
+        return loss(self, network, batch)
+
+    monkeypatch.setattr(ProposalTask, "loss", watched)
+    metrics = train(photos, tmp_path / "run", config())
+    assert set(used) == {"cuda"}
+    assert metrics["held_out"].keys() == {"proposals alone", "with second look"}
+    load_detector(tmp_path / "run")(np.zeros((96, 128, 3), np.uint8))
 
 
 def test_photos_are_held_out_by_name_alone(photos: Path) -> None:

@@ -44,7 +44,7 @@ def assign(
         twice. Empty for no faces.
     """
     if len(faces) == 0:
-        none = torch.zeros(0, dtype=torch.int64)
+        none = torch.zeros(0, dtype=torch.int64, device=logits.device)
         return none, none, none
     overlap = pairwise_iou(boxes[photos], faces)  # (t, p)
     target = 0.5 * (faces[:, :2] + faces[:, 2:])
@@ -63,17 +63,22 @@ def assign(
     most = min(_MOST_CELLS, cost.shape[1])
     wanted = (overlap * fits).topk(most, dim=1).values.sum(1).int().clamp(1, most)
     lowest, cells = cost.topk(most, dim=1, largest=False)
+    # A few hundred numbers, to be sorted by several keys: quickest on the CPU.
+    wanted, cells, lowest = wanted.cpu(), cells.cpu(), lowest.cpu()
     chosen = torch.arange(most)[None] < wanted[:, None]
     chosen &= lowest < 1e5
     face_index = torch.arange(len(faces))[:, None].expand_as(cells)[chosen].numpy()
     cell_index, costs = cells[chosen].numpy(), lowest[chosen].numpy()
-    photo_index = photos.numpy()[face_index]
+    photo_index = photos.cpu().numpy()[face_index]
     # A cell wanted by several faces goes to the one it costs least.
     key = photo_index.astype(np.int64) * cost.shape[1] + cell_index
     order = np.lexsort((face_index, costs, key))
     first = np.append(True, np.diff(key[order]) != 0) if len(order) else np.zeros(0, bool)
     kept = order[first]
-    return tuple(torch.from_numpy(a[kept]) for a in (photo_index, cell_index, face_index))  # type: ignore[return-value]
+    photo, cell, face = (
+        torch.from_numpy(a[kept]).to(logits.device) for a in (photo_index, cell_index, face_index)
+    )
+    return photo, cell, face
 
 
 def detection_loss(

@@ -30,7 +30,7 @@ class CropConfig:
     cut_through: float = 0.12  # share of crops of photos that are cut off through a face before
     least_left: float = 0.45  # of that face's box, up to all of it
     rotate: float = 0.4  # share of crops turned in the plane
-    largest_angle: float = 45.0  # degrees; small angles are drawn more often
+    largest_angle: float = 60.0  # degrees; small angles are drawn more often
     grey: float = 0.15  # share of crops without colour
     keep_visible: float = 0.5  # a face cut off by more than this is ignored
     drop_visible: float = 0.15  # a face cut off by more than this is background
@@ -96,15 +96,16 @@ def draw_crop(
         patch = _turned_image(patch, turn, side)
         boxes = turned_ellipses(boxes, turn)
     if rng.random() < 0.5:
-        patch = patch[:, ::-1]
+        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         boxes = boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
     boxes = boxes + np.float32(side / 2)
     clipped, visible = _clipped(boxes, np.zeros(2, int), np.full(2, side))
     small = np.max(clipped[:, 2:] - clipped[:, :2], axis=1, initial=0) < config.ignore_below
     keep = visible > config.drop_visible
     ignored = ignored | (visible < config.keep_visible) | small
-    patch = degrade(_recolour(patch, rng, config), rng, config.degradation)
-    return Crop(patch, clipped[keep], ignored[keep])
+    # Pillow's until here: each way into an array or back takes as long as a change of the picture.
+    pixels = degrade(np.asarray(_recolour(patch, rng, config)), rng, config.degradation)
+    return Crop(pixels, clipped[keep], ignored[keep])
 
 
 def _cut_through(
@@ -184,11 +185,11 @@ def _cut(
     scale: float,
     side: int,
     rng: np.random.Generator,
-) -> npt.NDArray[np.uint8]:
+) -> Image.Image:
     """The square of `side` pixels about `centre` at `scale`; one flat colour beyond the photo."""
     height, width = image.shape[:2]
     colour = tuple(rng.integers(0, 256, 3).tolist())
-    canvas = np.array(Image.new("RGB", (side, side), colour))  # faster than NumPy's `full`
+    canvas = Image.new("RGB", (side, side), colour)
     low = centre - side / scale / 2
     first = np.maximum(np.ceil(-low * scale), 0).astype(int)
     last = np.minimum(np.floor((np.array([width, height], np.float32) - low) * scale), side).astype(
@@ -203,23 +204,20 @@ def _cut(
     resized = Image.fromarray(image).resize(
         target, Image.Resampling.BILINEAR, box=edges, reducing_gap=2.0
     )
-    canvas[first[1] : last[1], first[0] : last[0]] = np.asarray(resized)
+    canvas.paste(resized, (int(first[0]), int(first[1])))
     return canvas
 
 
-def _turned_image(image: npt.NDArray[np.uint8], angle: float, side: int) -> npt.NDArray[np.uint8]:
+def _turned_image(image: Image.Image, angle: float, side: int) -> Image.Image:
     """The square of `side` pixels in the middle of a square image turned counter-clockwise."""
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
-    middle, out = image.shape[0] / 2, side / 2
+    middle, out = image.height / 2, side / 2
     # From the result back to the image, about both centres.
     matrix = (
         *(cos, -sin, middle - cos * out + sin * out),
         *(sin, cos, middle - sin * out - cos * out),
     )
-    turned = Image.fromarray(image).transform(
-        (side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
-    )
-    return np.asarray(turned)
+    return image.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
 
 
 def turned_ellipses(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray[np.float32]:
@@ -237,19 +235,17 @@ def turned_ellipses(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
-def _recolour(
-    image: npt.NDArray[np.uint8], rng: np.random.Generator, config: CropConfig
-) -> npt.NDArray[np.uint8]:
+def _recolour(image: Image.Image, rng: np.random.Generator, config: CropConfig) -> Image.Image:
     """Brightness, contrast, tint and grey, as one table per channel."""
     contrast = np.exp(rng.normal(0, 0.17))
     brightness = rng.normal(0, 15)
     gamma = np.exp(rng.normal(0, 0.25))
     tint = np.exp(rng.normal(0, 0.07, 3))
     if rng.random() < config.grey:
-        luma = image.astype(np.float32) @ LUMA_BGR
-        image = np.repeat(luma.astype(np.uint8)[..., None], 3, axis=2)
+        luma = (np.asarray(image, np.float32) @ LUMA_BGR).astype(np.uint8)
+        image = Image.merge("RGB", [Image.fromarray(luma)] * 3)
         tint[:] = 1
     levels = 255 * (np.arange(256) / 255) ** gamma
     tables = ((levels[:, None] - 128) * contrast + 128 + brightness) * tint
     tables = np.clip(tables, 0, 255).astype(np.uint8)  # (256, 3)
-    return np.asarray(Image.fromarray(image).point(tables.T.ravel().tolist()))
+    return image.point(tables.T.ravel().tolist())

@@ -52,7 +52,9 @@ class LoopConfig:
     checkpoint_seconds: float = 60.0  # at most this much work is done again after a kill
     checkpoint_steps: int = 0  # steps after which to checkpoint, whatever the clock says; 0: never
     time_limit: float = 0.0  # seconds after which to stop at the next step; 0: none
-    prefetch: int = 2  # batches prepared ahead, each in its own thread; 0: none, between steps
+    # Batches prepared ahead, each in its own thread; 0: none, between the steps; below 0: as many
+    # as there are cores, at least two.
+    prefetch: int = -1
     threads: int = 0  # of PyTorch; 0: one per core that this process may use
     precision: str = "auto"  # "auto", "bf16-mixed" or "32-true", as Lightning Fabric names them
     accelerator: str = "auto"  # "auto", "cpu", "cuda" or "mps", as Lightning Fabric names them
@@ -155,6 +157,7 @@ def run_loop(
     spent = max(time.monotonic() - training.called_at, 1e-9)
     stopped = "early stop" if progress.epoch < config.epochs else "all epochs"
     best_weights = training.best_weights or load_checkpoint(run.best_checkpoint)["weights"]
+    task.network.cpu()  # what follows, export and judging, needs no accelerator
     return LoopResult(
         best_epoch=progress.best_epoch,
         best=progress.best,
@@ -164,7 +167,7 @@ def run_loop(
         / task.steps_per_epoch
         * rows_per_epoch
         / spent,
-        weights=best_weights,
+        weights={name: tensor.cpu() for name, tensor in best_weights.items()},
         stopped="time limit" if training.out_of_time else stopped,
     )
 
@@ -427,12 +430,13 @@ def _batches(task: Task, config: LoopConfig, progress: _Progress) -> Iterator[It
     if not config.prefetch:
         yield (task.batch(*position) for position in positions)
         return
-    pool = ThreadPoolExecutor(max_workers=config.prefetch)
+    ahead_most = config.prefetch if config.prefetch > 0 else max(available_cores(), 2)
+    pool = ThreadPoolExecutor(max_workers=ahead_most)
     waiting: deque[Future[Any]] = deque()
 
     def ahead() -> Iterator[Any]:
         while True:
-            while len(waiting) < config.prefetch:
+            while len(waiting) < ahead_most:
                 position = next(positions, None)
                 if position is None:
                     break

@@ -41,7 +41,7 @@ class ProposalConfig:
 
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            epochs=72, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
+            epochs=84, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
         )
     )
     network: DetectorNetConfig = field(default_factory=DetectorNetConfig)
@@ -165,7 +165,8 @@ class ProposalTask:
         """The detection loss of one batch."""
         images, faces, photos, ignored = batch
         logits, raw = flatten_maps(network(to_input(images)))
-        centres, strides = cell_centres((images.shape[2], images.shape[1]))
+        size_wh = (images.shape[2], images.shape[1])
+        centres, strides = (part.to(images.device) for part in cell_centres(size_wh))
         boxes = decode_boxes(raw, centres, strides)
         return detection_loss(logits, boxes, centres, strides, faces, photos, ignored)
 
@@ -225,9 +226,11 @@ def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float =
     """What the network alone finds in one whole image, for judging a training."""
     height, width = image.shape[:2]
     pad_right, pad_below = -width % INPUT_MULTIPLE, -height % INPUT_MULTIPLE
-    padded = functional.pad(to_input(torch.from_numpy(image)[None]), (0, pad_right, 0, pad_below))
+    device = next(network.parameters()).device
+    pixels = to_input(torch.from_numpy(image)[None].to(device))
+    padded = functional.pad(pixels, (0, pad_right, 0, pad_below))
     with torch.no_grad():
-        logits, raw = flatten_maps(network(padded))
+        logits, raw = (part.cpu() for part in flatten_maps(network(padded)))
     centres, strides = cell_centres((width + pad_right, height + pad_below))
     scores = torch.sigmoid(logits[0])
     boxes = decode_boxes(raw[0], centres, strides)

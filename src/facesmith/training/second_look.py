@@ -211,12 +211,12 @@ class SecondLookTask:
     def held_out_loss(self, network: nn.Module) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Outputs `(n, 5)` on patches of held-out photos, the loss and its parts."""
         held = self._held_out
-        outputs = torch.cat(
-            [
-                network(torch.from_numpy(held.images[i : i + 256]).permute(0, 3, 1, 2) / 255)
-                for i in range(0, len(held.labels), 256)
-            ]
-        ).float()
+        device = next(network.parameters()).device
+        parts = []
+        for i in range(0, len(held.labels), 256):
+            pixels = torch.from_numpy(held.images[i : i + 256]).to(device)
+            parts.append(network(pixels.permute(0, 3, 1, 2) / 255).float().cpu())
+        outputs = torch.cat(parts)
         loss, figures = second_look_loss(
             outputs, torch.from_numpy(held.labels), torch.from_numpy(held.shifts), 0.0
         )
