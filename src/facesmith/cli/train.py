@@ -54,6 +54,14 @@ from facesmith.cli.warned import warnings_in_words
     help="Train a detector in a third of the time, some points of average precision worse.",
 )
 @click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Go on from a detector's weights instead of from random ones: a run folder, its "
+    "detector.onnx, or `shipped` for those that come along. Fewer passes then do.",
+)
+@click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
 )
 @click.option(
@@ -112,10 +120,11 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
         train_detector_command(data, out, resume=resume, force=force, **options)
         return
-    for name in ("images", "negatives", "mined", "mined_share", "quick"):
+    for name in ("images", "negatives", "mined", "mined_share", "quick", "start"):
         if options.pop(name):
+            option = {"start": "from"}.get(name, name.replace("_", "-"))
             raise click.UsageError(
-                f"--{name.replace('_', '-')} goes with annotated photos; {data} is a patches file."
+                f"--{option} goes with annotated photos; {data} is a patches file."
             )
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 

@@ -11,9 +11,12 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.cli.targets import read_target
+from facesmith.detector import shipped_weights
 from facesmith.mining import read_mined
 from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.mined import MinedConfig, MinedTraining
+
+SHIPPED = Path("shipped")  # what --from takes for the weights that come along
 
 
 def train_detector_command(
@@ -24,6 +27,7 @@ def train_detector_command(
     negatives: tuple[Path, ...],
     mined: tuple[Path, ...],
     mined_share: float | None,
+    start: Path | None,
     as_json: bool,
     quiet: bool,
     resume: bool,
@@ -41,10 +45,14 @@ def train_detector_command(
             raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")
     false_boxes = _read_mined(mined, mined_share)
     photos = read_photos(data, images, negatives, quiet)
-    config = _config(**{name: value for name, value in options.items() if value is not None})
+    config = _config(
+        continued=start is not None, **{k: v for k, v in options.items() if v is not None}
+    )
+    if start == SHIPPED:
+        start = shipped_weights()
     metrics = train_detector(
-        photos, out, config, target=target, mined=false_boxes, resume=resume, force=force,
-        quiet=quiet,
+        photos, out, config, target=target, mined=false_boxes, start=start, resume=resume,
+        force=force, quiet=quiet,
     )  # fmt: skip
     if as_json:
         click.echo(json.dumps(metrics))
@@ -82,9 +90,18 @@ def _read_mined(paths: tuple[Path, ...], share: float | None) -> MinedTraining |
     return MinedTraining.merged([read_mined(path) for path in paths], config)
 
 
-def _config(quick: bool = False, batch_size: int | None = None, **options: Any) -> DetectorConfig:
+def _config(
+    quick: bool = False, continued: bool = False, batch_size: int | None = None, **options: Any
+) -> DetectorConfig:
     """The defaults, changed by the options: they are those of the proposal network's training."""
+    if quick and continued:
+        raise click.UsageError(
+            "--quick is for a training from the start; --from is short already, and --epochs says "
+            "how short."
+        )
     config = DetectorConfig.quick() if quick else DetectorConfig()
+    if continued:
+        config = DetectorConfig.continued()
     shared = {name: options[name] for name in ("seed", "threads") if name in options}
     proposals, second_look = config.proposals, config.second_look
     if batch_size is not None:

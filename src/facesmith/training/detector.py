@@ -19,8 +19,9 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Detector
+from facesmith.errors import WeightsError
 from facesmith.evaluation.operating_point import OperatingPoint, Target
-from facesmith.files import finite_or_none, write_json
+from facesmith.files import checksum, finite_or_none, write_json
 from facesmith.scores import Calibration
 from facesmith.second_look import SecondLook
 from facesmith.training.calibration import (
@@ -66,6 +67,22 @@ class DetectorConfig:
             ),
         )
 
+    @classmethod
+    def continued(cls) -> DetectorConfig:
+        """For going on from trained weights with other photos or labels: fewer, smaller steps."""
+        config = cls()
+        proposals, second_look = config.proposals, config.second_look
+        return cls(
+            dataclasses.replace(
+                proposals,
+                loop=dataclasses.replace(proposals.loop, epochs=24, learning_rate=1e-3),
+            ),
+            dataclasses.replace(
+                second_look,
+                loop=dataclasses.replace(second_look.loop, epochs=4, learning_rate=1e-3),
+            ),
+        )
+
 
 def train_detector(
     photos: Sequence[AnnotatedPhoto],
@@ -74,6 +91,7 @@ def train_detector(
     *,
     target: Target | None = None,
     mined: MinedTraining | None = None,
+    start: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -88,6 +106,9 @@ def train_detector(
             which on a face is likelier than not. A finished run can be resumed with another target.
         mined: False boxes of an earlier detector in these photos, to be seen more often; `None`:
             the training is the same as ever, to the byte.
+        start: Go on from the weights of this run folder or `detector.onnx`, see
+            `DetectorConfig.continued`; a `second_look.onnx` beside it is gone on from, too. `None`:
+            from random ones.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
         quiet: No progress bar.
@@ -98,16 +119,20 @@ def train_detector(
     Raises:
         TrainingError: If there are too few photos, mined boxes belong to other photos, or the
             training ends early.
+        WeightsError: If the weights to go on from cannot be read or are another network's.
         EvaluationError: If no threshold keeps the target.
     """
     config = with_threads(config or DetectorConfig())
     described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}
     described |= {} if mined is None else {"mined": mined.described()}
+    first_start, second_start = _weights_of(start)
+    if first_start is not None:
+        described["start"] = [checksum(p) for p in (first_start, second_start) if p is not None]
     training, held_out = hold_out(photos, config.proposals)
     placed = _place(mined, training, held_out, quiet)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
-    proposals = ProposalTask(photos, config.proposals, mined)
+    proposals = ProposalTask(photos, config.proposals, mined, first_start)
     _say(f"Proposals: {proposals.steps_per_epoch} steps an epoch.", quiet)
     first = _train(proposals, config.proposals.loop, run, "proposals", described, resume, quiet)
     proposals.network.load_state_dict(first.weights)
@@ -130,7 +155,7 @@ def train_detector(
             )
         )
     sources = [p.source if len(p.boxes) else None for p in training]
-    look = SecondLookTask(parts[0], parts[1], config.second_look, sources)
+    look = SecondLookTask(parts[0], parts[1], config.second_look, sources, second_start)
     _say(f"Second look: {len(parts[0].labels)} patches.", quiet)
     second = _train(look, config.second_look.loop, run, "second-look", described, resume, quiet)
     look.network.load_state_dict(second.weights)
@@ -197,6 +222,19 @@ def _judge_both_ways(
         ways[way] = (fitted, *judge(Detector(path, threads=1), judged, target))
     # At the looser overlap: where exactly a box ends, annotators disagree among themselves.
     return max(ways, key=lambda way: ways[way][1]["ap_iou40"]), ways
+
+
+def _weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
+    """The two weights files to go on from, as far as there are any."""
+    if start is None:
+        return None, None
+    path = Path(start)
+    if path.is_dir():
+        path = path / PROPOSALS_FILE
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file to go on from. Pass a run folder.")
+    second = path.with_name(SECOND_LOOK_FILE)
+    return path, second if second.is_file() else None
 
 
 def _place(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
+from facesmith.training.warm_start import start_from
 
 _LEAST_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
 
@@ -100,6 +102,7 @@ class ProposalTask:
         photos: Sequence[AnnotatedPhoto],
         config: ProposalConfig,
         mined: MinedTraining | None = None,
+        start: Path | None = None,
     ) -> None:
         training, held_out = hold_out(photos, config)
         if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
@@ -126,6 +129,8 @@ class ProposalTask:
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         self._sources = [p.source if len(p.boxes) else None for p in training]
         self._mined = None if mined is None else PlacedBoxes(mined, training)
+        if start is not None:
+            start_from(self.network, start, to_input(self.batch(0, 0)[0]))
 
     def batch(self, epoch: int, step: int) -> Any:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import PlacedBoxes
 from facesmith.training.proposals import Photos, draw_rows
+from facesmith.training.warm_start import start_from
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ class SecondLookTask:
         held_out: LookedAt,
         config: SecondLookConfig,
         sources: Sequence[str | None],
+        start: Path | None = None,
     ) -> None:
         self._sources = [sources[photo] for photo in training.photos]
         self._training, self._held_out, self._config = training, held_out, config
@@ -180,6 +183,8 @@ class SecondLookTask:
         )
         self.steps_per_epoch = max(len(training.labels) // config.batch_size, 1)
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
+        if start is not None:
+            start_from(self.network, start, _to_input(self.batch(0, 0)[0]))
 
     def batch(self, epoch: int, step: int) -> Any:
         """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, shifts `(n, 4)`."""
@@ -205,7 +210,7 @@ class SecondLookTask:
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the score where judged, and smooth L1 of the shifts where known."""
         pixels, labels, shifts = batch
-        outputs = network(pixels.permute(0, 3, 1, 2) / 255).float()
+        outputs = network(_to_input(pixels)).float()
         return second_look_loss(outputs, labels, shifts, self._config.label_smoothing)
 
     def held_out_loss(self, network: nn.Module) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -215,7 +220,7 @@ class SecondLookTask:
         parts = []
         for i in range(0, len(held.labels), 256):
             pixels = torch.from_numpy(held.images[i : i + 256]).to(device)
-            parts.append(network(pixels.permute(0, 3, 1, 2) / 255).float().cpu())
+            parts.append(network(_to_input(pixels)).float().cpu())
         outputs = torch.cat(parts)
         loss, figures = second_look_loss(
             outputs, torch.from_numpy(held.labels), torch.from_numpy(held.shifts), 0.0
@@ -234,6 +239,11 @@ class SecondLookTask:
             "auc": area_under_curve(labels.astype(int), logits),
             "accuracy": float(np.mean((logits > 0) == (labels > 0.5))),
         }
+
+
+def _to_input(pixels: Tensor) -> Tensor:
+    """Patches `(n, 64, 64, 3)` of 0 to 255 as what the network takes."""
+    return pixels.permute(0, 3, 1, 2) / 255
 
 
 def second_look_loss(

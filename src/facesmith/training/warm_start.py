@@ -1,0 +1,172 @@
+"""Going on from weights that ship: from a weights file back to a network that can learn.
+
+A weights file holds convolutions into which batch normalisation was folded, mostly in 8 bits. They
+become float32 again, and batch normalisation is unfolded by what it sees of some images: before the
+first step the network does what the file does, but for the rounding of activations.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from facesmith.errors import WeightsError
+
+Arrays = dict[str, npt.NDArray[np.float32]]
+
+_PREFIX = "network."  # of the exported graph's parameters, see `detector_export`
+
+
+def start_from(network: nn.Module, path: str | Path, images: Tensor) -> None:
+    """Give a network the weights of a file that an earlier training exported, in place.
+
+    Args:
+        network: A network of the same shape, as `facesmith.networks` builds it.
+        path: `detector.onnx` or `second_look.onnx`.
+        images: What the network will see, float32 `(n, 3, height, width)` in [0, 1]; some dozens.
+            Batch normalisation gets their mean and variance.
+
+    Raises:
+        WeightsError: If the file cannot be read, or its network has another shape.
+    """
+    arrays = _parameters(Path(path), network)
+    state = network.state_dict()
+    for name, array in arrays.items():
+        if name not in state or state[name].shape != array.shape:
+            expected = tuple(state[name].shape) if name in state else "none"
+            raise WeightsError(
+                f"{path}: its {name} has the shape {array.shape}, the network to train has "
+                f"{expected}. Only weights of the same network can be gone on from."
+            )
+    folded = {name.removesuffix(".bias"): name for name in arrays if name.endswith(".bias")}
+    modules = dict(network.named_modules())
+    missing = [
+        name
+        for name, module in modules.items()
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d) and name not in folded
+    ]
+    missing = [name for name in missing if f"{name}.weight" not in arrays]
+    if missing:
+        raise WeightsError(f"{path} holds no weights for {', '.join(missing)}; is it complete?")
+    network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()}, strict=False)
+    _unfold(network, images)
+
+
+def _parameters(path: Path, network: nn.Module) -> Arrays:
+    """Weights and biases of a file by their names in the network.
+
+    The bias of a convolution that batch normalisation follows is that normalisation's.
+    """
+    try:
+        graph = onnx.load(str(path)).graph
+    except Exception as error:  # a missing or damaged file: several libraries' exceptions
+        raise WeightsError(f"{path} is not a usable ONNX file ({error}).") from error
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    order = list(network.named_modules())
+    arrays: Arrays = {}
+    for node in graph.node:
+        if node.op_type not in ("Conv", "Gemm") or len(node.input) < 3:
+            continue
+        weights, bias = (_values(name, stored, makers) for name in node.input[1:3])
+        number = _module(node, order)
+        if number is None:
+            raise WeightsError(
+                f"{path}: no part of the network to train belongs to {node.output[0]}. Only "
+                "weights of the same network can be gone on from."
+            )
+        name, module = order[number]
+        if isinstance(module, nn.Conv2d):
+            weights = _as_stored_by_torch(weights, module)
+        arrays[f"{name}.weight"] = weights
+        after = order[number + 1] if number + 1 < len(order) else ("", module)
+        owner = after[0] if isinstance(after[1], nn.BatchNorm2d) else name
+        arrays[f"{owner}.bias"] = bias
+    return arrays
+
+
+def _values(
+    name: str, stored: dict[str, Any], makers: dict[str, onnx.NodeProto]
+) -> npt.NDArray[np.float32]:
+    """A tensor of the graph, out of 8 bits where it was stored so."""
+    if name in stored:
+        return np.asarray(stored[name], np.float32)
+    numbers, scale, zero = (stored[part] for part in makers[name].input)
+    along_first = (-1, *[1] * (numbers.ndim - 1))
+    difference = numbers.astype(np.float32) - zero.astype(np.float32).reshape(along_first)
+    return np.asarray(difference * scale.reshape(along_first), np.float32)
+
+
+def _module(node: onnx.NodeProto, order: list[tuple[str, nn.Module]]) -> int | None:
+    """Which module a convolution or product of the graph was exported from, as its number.
+
+    Parameters that nothing was folded into have kept their names. The others' outputs are called
+    after the module: the convolution, or the ReLU that comes after it.
+    """
+    numbers = {name: number for number, (name, _) in enumerate(order)}
+    for name in node.input:
+        kept = re.fullmatch(rf"{re.escape(_PREFIX)}(.+)\.weight(_DequantizeLinear_Output)?", name)
+        if kept:
+            return numbers.get(kept[1])
+    called = re.fullmatch(r"/network/(.+)/(?:Relu|Conv)_output_0", node.output[0])
+    parts = called[1].split("/") if called else []
+    for first in reversed(range(len(parts))):  # the exporter writes some of these from the root on
+        last = numbers.get(".".join(parts[first:]).removeprefix(_PREFIX))
+        if last is not None:
+            until = [n for n in range(last + 1) if isinstance(order[n][1], nn.Conv2d)]
+            return until[-1] if until else None
+    return None
+
+
+def _as_stored_by_torch(
+    weights: npt.NDArray[np.float32], convolution: nn.Conv2d
+) -> npt.NDArray[np.float32]:
+    """Undo what `quantisation` does to a first convolution: pixels of a row side by side."""
+    n_in, columns = convolution.in_channels, convolution.kernel_size[1]
+    if weights.shape[1] == n_in:
+        return weights
+    stride, padding = convolution.stride[1], int(convolution.padding[1])
+    blocks, places = np.divmod(np.arange(columns) - padding, stride)
+    parts = weights.reshape(len(weights), stride, n_in, *weights.shape[2:])
+    return np.stack(
+        [parts[:, p, :, :, b] for b, p in zip(blocks - blocks.min(), places, strict=True)], axis=-1
+    )
+
+
+def _unfold(network: nn.Module, images: Tensor) -> None:
+    """Set each batch normalisation so that it adds its bias and else changes nothing.
+
+    It does so in training too, where it takes mean and variance from the batch, as far as other
+    batches are like these images.
+    """
+
+    def prepare(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        assert isinstance(module, nn.BatchNorm2d)
+        assert module.running_mean is not None
+        assert module.running_var is not None
+        mean = inputs[0].float().mean((0, 2, 3))
+        variance = inputs[0].float().var((0, 2, 3), correction=0)
+        module.running_mean.copy_(mean)
+        module.running_var.copy_(variance)
+        module.weight.copy_((variance + module.eps).sqrt())
+        module.bias.add_(mean)
+
+    hooks = [
+        module.register_forward_pre_hook(prepare)
+        for module in network.modules()
+        if isinstance(module, nn.BatchNorm2d)
+    ]
+    was_training = network.training
+    with torch.no_grad():
+        network.eval()(images)
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
