@@ -42,8 +42,8 @@ from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_image
-from facesmith.training.loop import available_cores
 from facesmith.training.proposals import ProposalConfig, hold_out
+from facesmith.training.resources import available_cores
 
 SHARE = 0.03  # of the boxes, for each kind of error
 SUSPICIONS = (0.5, 0.7, 0.8, 0.9, 0.95)

@@ -26,7 +26,7 @@ from facesmith.classifier import load_classifier  # noqa: E402
 from facesmith.cli import main  # noqa: E402
 from facesmith.networks.classifiers import build_classifier  # noqa: E402
 from facesmith.patches import save_patches  # noqa: E402
-from facesmith.training.loop import load_checkpoint  # noqa: E402
+from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
 
 LATEST = 60.0  # seconds until a training that does not get on is given up
 

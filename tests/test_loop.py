@@ -16,13 +16,8 @@ torch = pytest.importorskip("torch")
 
 import facesmith.files  # noqa: E402
 from facesmith.errors import TrainingError, WeightsError  # noqa: E402
-from facesmith.training.loop import (  # noqa: E402
-    LoopConfig,
-    LoopResult,
-    learning_rate,
-    load_checkpoint,
-    run_loop,
-)
+from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
+from facesmith.training.loop import LoopConfig, LoopResult, learning_rate, run_loop  # noqa: E402
 from facesmith.training.runs import RunFolder  # noqa: E402
 
 CONFIG = LoopConfig(

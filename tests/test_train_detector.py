@@ -17,7 +17,7 @@ from facesmith.annotations import load_annotations, load_face_free  # noqa: E402
 from facesmith.boxes import box_iou  # noqa: E402
 from facesmith.cli import main  # noqa: E402
 from facesmith.detector import load_detector  # noqa: E402
-from facesmith.errors import TrainingError  # noqa: E402
+from facesmith.errors import TrainingError, WeightsError  # noqa: E402
 from facesmith.evaluation.operating_point import Target  # noqa: E402
 from facesmith.images import read_image  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
@@ -265,6 +265,39 @@ def test_quick_is_for_detectors(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert "--quick goes with annotated photos" in result.output
+
+
+def test_a_training_goes_on_from_the_weights_of_another(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
+) -> None:
+    """With no learning rate to speak of, the weights stay those that it began with."""
+    still = config(epochs=1)
+    still = replace(
+        still,
+        proposals=replace(still.proposals, loop=replace(still.proposals.loop, learning_rate=1e-9)),
+        quantise_loss=-1.0,
+    )
+    before, run = undisturbed[0], tmp_path / "run"
+    train(photos, run, still, start=before)
+    old, new = load_detector(before), load_detector(run)
+    image = read_image(photos / "people" / "00.png")
+    boxes, scores = new.candidates(image, 0.001)
+    expected, expected_scores = old.candidates(image, 0.001)
+    assert len(boxes) > 0
+    np.testing.assert_allclose(scores[0], expected_scores[0], rtol=0.2)
+    assert box_iou(boxes[:1], expected[:1])[0, 0] > 0.9
+    with pytest.raises(TrainingError, match="start"):
+        train(photos, run, still, start=None, resume=True)
+    with pytest.raises(WeightsError, match="no such weights file to go on from"):
+        train(photos, tmp_path / "other", still, start=tmp_path / "nowhere")
+
+
+def test_going_on_is_no_quick_start(photos: Path, tmp_path: Path) -> None:
+    words = ["train", str(photos / "faces.json"), "--images", str(photos / "people")]
+    words += ["--out", str(tmp_path / "run"), "--from", "shipped", "--quick"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "--from is short already" in result.output
 
 
 def test_the_command_asks_for_the_folder_of_the_photos(photos: Path, tmp_path: Path) -> None:

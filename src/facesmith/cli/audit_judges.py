@@ -10,6 +10,7 @@ import click
 
 from facesmith.cli.numbers import counted
 from facesmith.cli.progress import progress_bar
+from facesmith.training.resources import available_cores
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations
@@ -115,7 +116,6 @@ def find_in_folds(
         minutes,
         short_config,
     )
-    from facesmith.training.loop import available_cores  # noqa: PLC0415 - needs PyTorch
 
     face_free = load_face_free(negatives).photos if negatives else ()
     cores = threads or available_cores()

@@ -28,7 +28,7 @@ from facesmith.detector import load_detector
 from facesmith.drawn.patches import draw_patches
 from facesmith.evaluation.roc_report import draw_roc
 from facesmith.patches import Patches, save_patches, write_contact_sheet
-from facesmith.training.loop import available_cores
+from facesmith.training.resources import available_cores
 
 MORE_THAN_ONE_PROCESS = 1024  # rows; below this, starting processes takes longer than drawing
 

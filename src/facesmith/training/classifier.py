@@ -25,7 +25,8 @@ from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_clas
 from facesmith.patches import SPLITS, Patches, load_patches
 from facesmith.roc import area_under_curve
 from facesmith.training.augmentation import WarpedAugmentation, augment_warped
-from facesmith.training.loop import LoopConfig, available_cores, run_loop
+from facesmith.training.loop import LoopConfig, run_loop
+from facesmith.training.resources import available_cores
 from facesmith.training.runs import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder

@@ -34,9 +34,10 @@ from facesmith.training.calibration import (
 )
 from facesmith.training.detector_export import export_proposals, export_second_look
 from facesmith.training.eight_bits import quantise_proposals, quantise_second_look
-from facesmith.training.loop import LoopConfig, LoopResult, available_cores, run_loop
+from facesmith.training.loop import LoopConfig, LoopResult, run_loop
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, hold_out
+from facesmith.training.resources import available_cores
 from facesmith.training.runs import RunFolder
 from facesmith.training.second_look import (
     SecondLookConfig,

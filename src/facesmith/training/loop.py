@@ -8,22 +8,15 @@ on. And a file is replaced atomically, so that a checkpoint is either the old or
 from __future__ import annotations
 
 import copy
-import ctypes
-import io
 import logging
 import math
-import os
-import pickle
 import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import click
@@ -32,7 +25,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from facesmith.errors import TrainingError, WeightsError
-from facesmith.files import write_bytes
+from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
+from facesmith.training.prefetch import prepared_ahead
+from facesmith.training.resources import available_cores, keep_freed_memory
 from facesmith.training.runs import RunFolder
 
 
@@ -134,7 +129,7 @@ def run_loop(
             checkpoint to go on from.
     """
     torch.set_num_threads(config.threads or available_cores())
-    _keep_freed_memory()
+    keep_freed_memory()
     training = _Training(task, config, run)
     if resume and run.last_checkpoint.exists():
         training.restore()
@@ -142,7 +137,7 @@ def run_loop(
     first_step = training.steps_done
     with (
         _stop_signal() as stop,
-        _batches(task, config, progress) as batches,
+        prepared_ahead(task.batch, training.positions(), config.prefetch) as batches,
         run.open_log(progress.epoch) as log,
         _bar(training.steps_total, first_step, quiet) as bar,
     ):
@@ -199,6 +194,11 @@ class _Training:
     @property
     def steps_done(self) -> int:
         return self.progress.epoch * self.task.steps_per_epoch + self.progress.step
+
+    def positions(self) -> Iterator[tuple[int, int]]:
+        """Epoch and step of every batch from where the training stands now to the end."""
+        numbers = range(self.steps_done, self.steps_total)
+        return (divmod(number, self.task.steps_per_epoch) for number in numbers)
 
     def step(self, batch: Any) -> None:
         """One batch forward and back, one change of the weights."""
@@ -263,7 +263,9 @@ class _Training:
         # When time is up, last.pt stands within the epoch, and resuming does the rest of it:
         # what that finds best may not be forestalled here.
         if not self.out_of_time:
-            _save(self.run.best_checkpoint, {"weights": self.best_weights, "metrics": row})
+            save_checkpoint(
+                self.run.best_checkpoint, {"weights": self.best_weights, "metrics": row}
+            )
         return row
 
     def begin_next_epoch(self) -> None:
@@ -290,7 +292,7 @@ class _Training:
             "progress": dict(vars(self.progress)),
         }
         try:
-            _save(self.run.last_checkpoint, state)
+            save_checkpoint(self.run.last_checkpoint, state)
         except TrainingError as error:
             raise TrainingError(f"{error} {_way_on(self.run)}") from error
         self.saved_at = time.monotonic()
@@ -338,13 +340,6 @@ def learning_rate(config: LoopConfig, step: int, total_steps: int) -> float:
     return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def available_cores() -> int:
-    """Cores that this process may use, which a container may have cut down."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _precision(config: LoopConfig) -> str:
     if config.precision != "auto":
         return config.precision
@@ -365,22 +360,6 @@ def _update_average(averaged: list[Tensor], trained: list[Tensor], decay: float,
     torch._foreach_lerp_(averaged, trained, weight)
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep freed blocks for the next step instead of handing them back to the system.
-
-    A step allocates tens of megabytes in large blocks. By default each is mapped anew, and the
-    system zeroes every page of it: measured, that takes three quarters of the time of the
-    `pointwise` net's training. Nothing happens where the C library is another.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return  # another C library, or Windows
-    m_trim_threshold, m_mmap_threshold = -1, -3  # from glibc's malloc.h
-    mallopt(m_mmap_threshold, 1 << 30)
-    mallopt(m_trim_threshold, (1 << 31) - 1)
-
-
 def _better(value: float, best: float, task: Task) -> bool:
     if math.isnan(best):
         return True
@@ -391,64 +370,6 @@ def _way_on(run: RunFolder) -> str:
     if run.last_checkpoint.exists():
         return f"Go on from {run.last_checkpoint} with --resume."
     return "There is no checkpoint yet."
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    # By way of memory: PyTorch's own file writer hides why the disk refused.
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What `checkpoints/last.pt` or `best.pt` holds, on the CPU; nothing in it is executed.
-
-    Raises:
-        WeightsError: If the file is missing or damaged.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]  # an empty file says nothing
-        raise WeightsError(
-            f"{path} is no usable checkpoint ({why}). Start anew with --force, or pass another "
-            "--out."
-        ) from error
-    return state
-
-
-@contextmanager
-def _batches(task: Task, config: LoopConfig, progress: _Progress) -> Iterator[Iterator[Any]]:
-    """The batches from here to the end, prepared ahead in threads, handed out in order."""
-    # The loop moves `progress` on while this generator is alive: pin where it starts.
-    first_epoch, first_step = progress.epoch, progress.step
-    positions = iter(
-        (epoch, step)
-        for epoch in range(first_epoch, config.epochs)
-        for step in range(first_step if epoch == first_epoch else 0, task.steps_per_epoch)
-    )
-    if not config.prefetch:
-        yield (task.batch(*position) for position in positions)
-        return
-    ahead_most = config.prefetch if config.prefetch > 0 else max(available_cores(), 2)
-    pool = ThreadPoolExecutor(max_workers=ahead_most)
-    waiting: deque[Future[Any]] = deque()
-
-    def ahead() -> Iterator[Any]:
-        while True:
-            while len(waiting) < ahead_most:
-                position = next(positions, None)
-                if position is None:
-                    break
-                waiting.append(pool.submit(task.batch, *position))
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-
-    try:
-        yield ahead()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def _parameters(path: Path, network: nn.Module) -> Arrays:
         if node.op_type not in ("Conv", "Gemm") or len(node.input) < 3:
             continue
         weights, bias = (_values(name, stored, makers) for name in node.input[1:3])
-        number = _module(node, order)
+        number = _module(node, makers, order)
         if number is None:
             raise WeightsError(
                 f"{path}: no part of the network to train belongs to {node.output[0]}. Only "
@@ -99,23 +99,33 @@ def _values(
     """A tensor of the graph, out of 8 bits where it was stored so."""
     if name in stored:
         return np.asarray(stored[name], np.float32)
-    numbers, scale, zero = (stored[part] for part in makers[name].input)
+    maker = makers[name]
+    if maker.op_type == "Identity":  # of a tensor that another one equals
+        return _values(maker.input[0], stored, makers)
+    if maker.op_type == "Transpose":  # of weights that a training kept channels-last
+        (order,) = (onnx.helper.get_attribute_value(entry) for entry in maker.attribute)
+        return np.transpose(_values(maker.input[0], stored, makers), order)
+    numbers, scale, zero = (stored[part] for part in maker.input)
     along_first = (-1, *[1] * (numbers.ndim - 1))
     difference = numbers.astype(np.float32) - zero.astype(np.float32).reshape(along_first)
     return np.asarray(difference * scale.reshape(along_first), np.float32)
 
 
-def _module(node: onnx.NodeProto, order: list[tuple[str, nn.Module]]) -> int | None:
+def _module(
+    node: onnx.NodeProto, makers: dict[str, onnx.NodeProto], order: list[tuple[str, nn.Module]]
+) -> int | None:
     """Which module a convolution or product of the graph was exported from, as its number.
 
     Parameters that nothing was folded into have kept their names. The others' outputs are called
     after the module: the convolution, or the ReLU that comes after it.
     """
     numbers = {name: number for number, (name, _) in enumerate(order)}
-    for name in node.input:
-        kept = re.fullmatch(rf"{re.escape(_PREFIX)}(.+)\.weight(_DequantizeLinear_Output)?", name)
-        if kept:
-            return numbers.get(kept[1])
+    name = node.input[1]
+    while name in makers and makers[name].op_type in ("Transpose", "DequantizeLinear"):
+        name = makers[name].input[0]
+    kept = re.fullmatch(rf"{re.escape(_PREFIX)}(.+)\.weight(_quantized)?", name)
+    if kept:
+        return numbers.get(kept[1])
     called = re.fullmatch(r"/network/(.+)/(?:Relu|Conv)_output_0", node.output[0])
     parts = called[1].split("/") if called else []
     for first in reversed(range(len(parts))):  # the exporter writes some of these from the root on
@@ -131,9 +141,9 @@ def _as_stored_by_torch(
 ) -> npt.NDArray[np.float32]:
     """Undo what `quantisation` does to a first convolution: pixels of a row side by side."""
     n_in, columns = convolution.in_channels, convolution.kernel_size[1]
-    if weights.shape[1] == n_in:
-        return weights
     stride, padding = convolution.stride[1], int(convolution.padding[1])
+    if weights.shape[1] != stride * n_in or stride == 1:
+        return weights
     blocks, places = np.divmod(np.arange(columns) - padding, stride)
     parts = weights.reshape(len(weights), stride, n_in, *weights.shape[2:])
     return np.stack(

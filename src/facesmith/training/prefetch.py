@@ -1,0 +1,47 @@
+"""Batches that are prepared while the network works on the one before."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from facesmith.training.resources import available_cores
+
+
+@contextmanager
+def prepared_ahead(
+    prepare: Callable[[int, int], Any], positions: Iterable[tuple[int, int]], prefetch: int
+) -> Iterator[Iterator[Any]]:
+    """Batches in order, some prepared ahead, each in a thread of its own.
+
+    Args:
+        prepare: Makes the batch of an epoch and a step.
+        positions: Epoch and step of each batch.
+        prefetch: As `LoopConfig.prefetch` has it.
+    """
+    positions = iter(positions)
+    if not prefetch:
+        yield (prepare(*position) for position in positions)
+        return
+    ahead_most = prefetch if prefetch > 0 else max(available_cores(), 2)
+    pool = ThreadPoolExecutor(max_workers=ahead_most)
+    waiting: deque[Future[Any]] = deque()
+
+    def ahead() -> Iterator[Any]:
+        while True:
+            while len(waiting) < ahead_most:
+                position = next(positions, None)
+                if position is None:
+                    break
+                waiting.append(pool.submit(prepare, *position))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+
+    try:
+        yield ahead()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
