@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch")
 from facesmith.annotations import load_annotations, load_face_free  # noqa: E402
 from facesmith.boxes import box_iou  # noqa: E402
 from facesmith.cli import main  # noqa: E402
-from facesmith.detector import load_detector  # noqa: E402
+from facesmith.cli.train_detector import _config  # noqa: E402
+from facesmith.detector import load_detector, shipped_weights  # noqa: E402
 from facesmith.errors import TrainingError, WeightsError  # noqa: E402
 from facesmith.evaluation.operating_point import Target  # noqa: E402
 from facesmith.images import read_image  # noqa: E402
@@ -290,6 +291,18 @@ def test_a_training_goes_on_from_the_weights_of_another(
         train(photos, run, still, start=None, resume=True)
     with pytest.raises(WeightsError, match="no such weights file to go on from"):
         train(photos, tmp_path / "other", still, start=tmp_path / "nowhere")
+
+
+def test_what_is_gone_on_from_gets_fewer_passes(tmp_path: Path) -> None:
+    anew, both = _config(), _config(start=shipped_weights())
+    for name in ("proposals", "second_look"):
+        few, many = getattr(both, name).loop, getattr(anew, name).loop
+        assert few.epochs < many.epochs
+        assert few.learning_rate < many.learning_rate
+    (tmp_path / "detector.onnx").write_bytes(shipped_weights().read_bytes())
+    alone = _config(start=tmp_path)
+    assert alone.proposals == both.proposals
+    assert alone.second_look == anew.second_look
 
 
 def test_going_on_is_no_quick_start(photos: Path, tmp_path: Path) -> None:

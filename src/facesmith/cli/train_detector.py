@@ -13,7 +13,7 @@ from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_fr
 from facesmith.cli.targets import read_target
 from facesmith.detector import shipped_weights
 from facesmith.mining import read_mined
-from facesmith.training.detector import DetectorConfig, train_detector
+from facesmith.training.detector import DetectorConfig, train_detector, weights_of
 from facesmith.training.mined import MinedConfig, MinedTraining
 
 SHIPPED = Path("shipped")  # what --from takes for the weights that come along
@@ -44,12 +44,10 @@ def train_detector_command(
         if options.pop(name) is not None:
             raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")
     false_boxes = _read_mined(mined, mined_share)
-    photos = read_photos(data, images, negatives, quiet)
-    config = _config(
-        continued=start is not None, **{k: v for k, v in options.items() if v is not None}
-    )
     if start == SHIPPED:
         start = shipped_weights()
+    config = _config(start=start, **{k: v for k, v in options.items() if v is not None})
+    photos = read_photos(data, images, negatives, quiet)
     metrics = train_detector(
         photos, out, config, target=target, mined=false_boxes, start=start, resume=resume,
         force=force, quiet=quiet,
@@ -91,17 +89,23 @@ def _read_mined(paths: tuple[Path, ...], share: float | None) -> MinedTraining |
 
 
 def _config(
-    quick: bool = False, continued: bool = False, batch_size: int | None = None, **options: Any
+    quick: bool = False,
+    start: Path | None = None,
+    batch_size: int | None = None,
+    **options: Any,
 ) -> DetectorConfig:
     """The defaults, changed by the options: they are those of the proposal network's training."""
-    if quick and continued:
+    if quick and start is not None:
         raise click.UsageError(
             "--quick is for a training from the start; --from is short already, and --epochs says "
             "how short."
         )
     config = DetectorConfig.quick() if quick else DetectorConfig()
-    if continued:
+    if start is not None:
+        from_random = config.second_look
         config = DetectorConfig.continued()
+        if weights_of(start)[1] is None:
+            config = dataclasses.replace(config, second_look=from_random)
     shared = {name: options[name] for name in ("seed", "threads") if name in options}
     proposals, second_look = config.proposals, config.second_look
     if batch_size is not None:

@@ -70,7 +70,10 @@ class DetectorConfig:
 
     @classmethod
     def continued(cls) -> DetectorConfig:
-        """For going on from trained weights with other photos or labels: fewer, smaller steps."""
+        """For going on from trained weights with other photos or labels: fewer, smaller steps.
+
+        Where the weights have no second look, that of the defaults is the one to take.
+        """
         config = cls()
         proposals, second_look = config.proposals, config.second_look
         return cls(
@@ -126,7 +129,7 @@ def train_detector(
     config = with_threads(config or DetectorConfig())
     described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}
     described |= {} if mined is None else {"mined": mined.described()}
-    first_start, second_start = _weights_of(start)
+    first_start, second_start = weights_of(start)
     if first_start is not None:
         described["start"] = [checksum(p) for p in (first_start, second_start) if p is not None]
     training, held_out = hold_out(photos, config.proposals)
@@ -225,8 +228,12 @@ def _judge_both_ways(
     return max(ways, key=lambda way: ways[way][1]["ap_iou40"]), ways
 
 
-def _weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
-    """The two weights files to go on from, as far as there are any."""
+def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
+    """The two weights files to go on from, as far as there are any.
+
+    Raises:
+        WeightsError: If there is no first one where it should be.
+    """
     if start is None:
         return None, None
     path = Path(start)
