@@ -194,7 +194,7 @@ def test_a_file_size_limit_ends_in_one_line_and_resumes_to_the_same(patches, tmp
 
 def test_a_run_folder_holds_what_is_needed_to_judge_and_repeat_it(patches, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["facesmith", "train", "and so on"])
-    run, epochs = tmp_path / "run", 25
+    run, epochs = tmp_path / "run", 40
     metrics = metrics_of(
         train(
             patches,
