@@ -123,7 +123,7 @@ def test_killed_at_many_random_moments(patches, tmp_path, network, threads):
     longest = time.monotonic() - began
     seed = time.time_ns() % 10**6  # other moments each time; shown when it fails
     draw, killed = np.random.default_rng(seed), 0
-    for _ in range(12):
+    for _ in range(5):
         process = start(words(patches, run, *more, "--resume"))
         # On a machine that has meanwhile become idle a training ends long before `longest`: the
         # first is killed early, so that there is something to resume.
