@@ -111,7 +111,7 @@ def test_killed_and_resumed_a_training_ends_with_the_same_bytes(patches, setting
 def test_killed_at_many_random_moments(patches, tmp_path, network, threads):
     """At any moment from the start of the program on, with a checkpoint every fifth step."""
     settings = tmp_path / "settings.json"
-    epochs = 8 if network == "tiny-darknet" else 60
+    epochs = 4 if network == "tiny-darknet" else 20
     loop = {"epochs": epochs, "checkpoint_steps": 5, "warmup_steps": 10}
     settings.write_text(json.dumps({"batch_size": 8, "loop": loop}))
     more = ["--network", network, "--config", settings, "--quiet", "--threads", threads]
