@@ -83,7 +83,7 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
             part()
             spent[name].append((time.process_time() - start) * 1e3)
     ms = {name: round(float(np.median(times[3:])), 3) for name, times in spent.items()}
-    mmac = multiply_adds(fine.shape[1:3]) / 1e6
+    mmac = multiply_adds(DetectorNet().eval(), fine.shape[1:3]) / 1e6
     inside = ms["network"] + ms["network, coarser look"] + ms.get("second look", 0.0)
     return {
         "size": f"{size_wh[0]}x{size_wh[1]}",
@@ -96,9 +96,9 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
     }
 
 
-def multiply_adds(shape_hw: tuple[int, int]) -> int:
-    """Of one run of the proposal network, convolutions only."""
-    network, total = DetectorNet().eval(), 0
+def multiply_adds(network: nn.Module, shape_hw: tuple[int, int]) -> int:
+    """Of one run of a proposal network, convolutions only."""
+    total = 0
 
     def count(module: nn.Module, _: Any, output: torch.Tensor) -> None:
         nonlocal total

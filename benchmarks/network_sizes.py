@@ -11,25 +11,29 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import torch
 
 from about import about
+from detector_speed import multiply_adds
+from facesmith.evaluation.timing import time_in_turns
 from facesmith.networks.detector import DetectorNet, DetectorNetConfig
 from facesmith.quantisation import quantise
 from facesmith.scores import Calibration
 from facesmith.sessions import session_options
 from facesmith.training.detector_export import export_proposals
 
+Run = Callable[[npt.NDArray[np.uint8]], Any]  # an image `(height, width, 3)` in
+
 SIZE_WH = (640, 480)
-ROUNDS, FIRST_ROUNDS = 60, 5  # measured, and before that to warm up
+ROUNDS = 60
 SIZES = {
     "as shipped": DetectorNetConfig(),
     "no second block at stride 4": DetectorNetConfig(depths=(0, 1, 2, 2, 1)),
@@ -51,7 +55,8 @@ def main() -> None:
     networks = {name: _network(config) for name, config in SIZES.items()}
     runs = {name: run for name, (run, _) in networks.items()}
     runs |= {path.stem: _peer(path) for path in arguments.peer}
-    medians = _timed(runs)
+    image = np.random.default_rng(0).integers(0, 256, (SIZE_WH[1], SIZE_WH[0], 3)).astype(np.uint8)
+    timed = time_in_turns(runs, [image], rounds=ROUNDS)
     result = {
         "about": about(("numpy", "onnxruntime", "torch"), threads=1),
         "size_wh": SIZE_WH,
@@ -59,16 +64,16 @@ def main() -> None:
         "networks": {
             name: {
                 **({"million_multiply_adds": networks[name][1]} if name in networks else {}),
-                "ms": median,
+                "ms": round(timing.median_ms, 2),
             }
-            for name, median in medians.items()
+            for name, timing in timed.items()
         },
     }
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result["networks"], indent=2))
 
 
-def _network(config: DetectorNetConfig) -> tuple[Callable[[], Any], int]:
+def _network(config: DetectorNetConfig) -> tuple[Run, int]:
     """What runs an exported, quantised network once, and its millions of multiply-adds."""
     torch.manual_seed(0)
     network = DetectorNet(config).eval()
@@ -83,49 +88,22 @@ def _network(config: DetectorNetConfig) -> tuple[Callable[[], Any], int]:
         export_proposals(network, path, Calibration())
         quantise(path, typical)
         session = _session(path)
-    image = rng.integers(0, 256, (1, SIZE_WH[1], SIZE_WH[0], 3)).astype(np.uint8)
-    return lambda: session.run(None, {"image": image}), _multiply_adds(network)
+    total = multiply_adds(network, (SIZE_WH[1], SIZE_WH[0]))
+    return lambda image: session.run(None, {"image": image[None]}), round(total / 1e6)
 
 
-def _peer(path: Path) -> Callable[[], Any]:
+def _peer(path: Path) -> Run:
     session = _session(path)
     name = session.get_inputs()[0].name
-    image = np.random.default_rng(0).random((1, 3, SIZE_WH[1], SIZE_WH[0]), np.float32) * 255
-    return lambda: session.run(None, {name: image})
+    # Made here: turning bytes into float32 is no part of the network.
+    given = np.random.default_rng(0).random((1, 3, SIZE_WH[1], SIZE_WH[0]), np.float32) * 255
+    return lambda _: session.run(None, {name: given})
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(
         path.read_bytes(), session_options(threads=1), providers=["CPUExecutionProvider"]
     )
-
-
-def _multiply_adds(network: torch.nn.Module) -> int:
-    total = 0
-
-    def count(module: torch.nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        nonlocal total
-        assert isinstance(module, torch.nn.Conv2d)
-        total += module.weight.numel() * output.shape[2] * output.shape[3]
-
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.register_forward_hook(count)
-    with torch.no_grad():
-        network(torch.zeros(1, 3, SIZE_WH[1], SIZE_WH[0]))
-    return round(total / 1e6)
-
-
-def _timed(runs: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """The median of each, in milliseconds."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(FIRST_ROUNDS + ROUNDS):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            if number >= FIRST_ROUNDS:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: round(1000 * float(np.median(each)), 2) for name, each in seconds.items()}
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ from facesmith.cli.warned import warnings_in_words
     type=click.Path(path_type=Path),
     metavar="MODEL",
     help="Go on from a detector's weights instead of from random ones: a run folder, its "
-    "detector.onnx, or `shipped` for those that come along. Fewer passes then do.",
+    "detector.onnx, or `shipped` for those that come along. By default for 24 passes.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"

@@ -13,7 +13,7 @@ from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_fr
 from facesmith.cli.targets import read_target
 from facesmith.detector import shipped_weights
 from facesmith.mining import read_mined
-from facesmith.training.detector import DetectorConfig, train_detector, weights_of
+from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.mined import MinedConfig, MinedTraining
 
 SHIPPED = Path("shipped")  # what --from takes for the weights that come along
@@ -102,10 +102,7 @@ def _config(
         )
     config = DetectorConfig.quick() if quick else DetectorConfig()
     if start is not None:
-        from_random = config.second_look
-        config = DetectorConfig.continued()
-        if weights_of(start)[1] is None:
-            config = dataclasses.replace(config, second_look=from_random)
+        config = DetectorConfig.continued(start)
     shared = {name: options[name] for name in ("seed", "threads") if name in options}
     proposals, second_look = config.proposals, config.second_look
     if batch_size is not None:

@@ -69,23 +69,22 @@ class DetectorConfig:
         )
 
     @classmethod
-    def continued(cls) -> DetectorConfig:
+    def continued(cls, start: str | Path) -> DetectorConfig:
         """For going on from trained weights with other photos or labels: fewer, smaller steps.
 
-        Where the weights have no second look, that of the defaults is the one to take.
+        Args:
+            start: As `train_detector` takes it. A second look that is not there is trained whole.
+
+        Raises:
+            WeightsError: If there are no such weights.
         """
         config = cls()
         proposals, second_look = config.proposals, config.second_look
-        return cls(
-            dataclasses.replace(
-                proposals,
-                loop=dataclasses.replace(proposals.loop, epochs=24, learning_rate=1e-3),
-            ),
-            dataclasses.replace(
-                second_look,
-                loop=dataclasses.replace(second_look.loop, epochs=4, learning_rate=1e-3),
-            ),
-        )
+        if weights_of(start)[1] is not None:
+            loop = dataclasses.replace(second_look.loop, epochs=4, learning_rate=1e-3)
+            second_look = dataclasses.replace(second_look, loop=loop)
+        loop = dataclasses.replace(proposals.loop, epochs=24, learning_rate=1e-3)
+        return cls(dataclasses.replace(proposals, loop=loop), second_look)
 
 
 def train_detector(

@@ -46,14 +46,12 @@ def start_from(network: nn.Module, path: str | Path, images: Tensor) -> None:
                 f"{path}: its {name} has the shape {array.shape}, the network to train has "
                 f"{expected}. Only weights of the same network can be gone on from."
             )
-    folded = {name.removesuffix(".bias"): name for name in arrays if name.endswith(".bias")}
-    modules = dict(network.named_modules())
+    found = {name.rpartition(".")[0] for name in arrays}
     missing = [
         name
-        for name, module in modules.items()
-        if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d) and name not in folded
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d) and name not in found
     ]
-    missing = [name for name in missing if f"{name}.weight" not in arrays]
     if missing:
         raise WeightsError(f"{path} holds no weights for {', '.join(missing)}; is it complete?")
     network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()}, strict=False)
