@@ -124,7 +124,10 @@ class Detector:
         scores = calibration.scores(logits, second)
         good = (scores >= min_score) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         boxes, scores = boxes[good], scores[good]
-        kept = non_maximum_suppression(boxes, scores, NMS_IOU)
+        if self._second_look is None:  # then no box has changed, and few scores their order
+            kept = np.argsort(-scores, kind="stable")
+        else:
+            kept = non_maximum_suppression(boxes, scores, NMS_IOU)
         return Faces(boxes[kept], scores[kept])
 
     def candidates(

@@ -68,7 +68,6 @@ N_FOLDS = 3
 # from a flag is learned first, but after a few hundred steps nothing is found yet.
 LEAST_EPOCHS = 8
 LEAST_STEPS = 1200
-_EPOCHS_SECOND_LOOK = 3
 # Seconds that one core takes to learn from one photo once, measured with the default network.
 _SECONDS_A_PHOTO = 0.026
 _BATCH_SIZE = 32  # crops a step, as detectors are trained by default
@@ -148,18 +147,10 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
     """
     from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
 
-    quick = DetectorConfig.quick()
-    proposals, second_look = quick.proposals, quick.second_look
-    later = min(_EPOCHS_SECOND_LOOK, second_look.loop.epochs)
+    def shortened(loop: LoopConfig) -> LoopConfig:
+        return replace(loop, epochs=epochs, seed=seed, threads=threads or loop.threads)
 
-    def changed(loop: LoopConfig, n_epochs: int) -> LoopConfig:
-        return replace(loop, epochs=n_epochs, seed=seed, threads=threads or loop.threads)
-
-    return replace(
-        quick,
-        proposals=replace(proposals, loop=changed(proposals.loop, epochs)),
-        second_look=replace(second_look, loop=changed(second_look.loop, later)),
-    )
+    return DetectorConfig.quick().with_loops(shortened)
 
 
 def minutes(n_photos: int, n_face_free: int, n_folds: int, epochs: int, cores: int) -> float:

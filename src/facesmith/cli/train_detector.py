@@ -14,7 +14,9 @@ from facesmith.cli.targets import read_target
 from facesmith.detector import shipped_weights
 from facesmith.mining import read_mined
 from facesmith.training.detector import DetectorConfig, train_detector
+from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
+from facesmith.training.second_look import SecondLookConfig
 
 SHIPPED = Path("shipped")  # what --from takes for the weights that come along
 
@@ -91,10 +93,13 @@ def _read_mined(paths: tuple[Path, ...], share: float | None) -> MinedTraining |
 def _config(
     quick: bool = False,
     start: Path | None = None,
+    second_look: bool = False,
     batch_size: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
     **options: Any,
 ) -> DetectorConfig:
-    """The defaults, changed by the options: they are those of the proposal network's training."""
+    """The defaults, changed by the options: most are those of the proposal network's training."""
     if quick and start is not None:
         raise click.UsageError(
             "--quick is for a training from the start; --from is short already, and --epochs says "
@@ -103,19 +108,21 @@ def _config(
     config = DetectorConfig.quick() if quick else DetectorConfig()
     if start is not None:
         config = DetectorConfig.continued(start)
-    shared = {name: options[name] for name in ("seed", "threads") if name in options}
-    proposals, second_look = config.proposals, config.second_look
+    if second_look and config.second_look is None:
+        config = dataclasses.replace(config, second_look=SecondLookConfig())
+    proposals = config.proposals
     if batch_size is not None:
         proposals = dataclasses.replace(proposals, batch_size=batch_size)
-    return dataclasses.replace(
-        config,
-        proposals=dataclasses.replace(
-            proposals, loop=dataclasses.replace(proposals.loop, **options)
-        ),
-        second_look=dataclasses.replace(
-            second_look, loop=dataclasses.replace(second_look.loop, **shared)
-        ),
-    )
+    proposals = dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, **options))
+
+    def shared(loop: LoopConfig) -> LoopConfig:
+        return dataclasses.replace(
+            loop,
+            seed=loop.seed if seed is None else seed,
+            threads=loop.threads if threads is None else threads,
+        )
+
+    return dataclasses.replace(config, proposals=proposals).with_loops(shared)
 
 
 def _print(metrics: dict[str, Any], out: Path) -> None:

@@ -1,8 +1,8 @@
 """One command's worth of work: annotated photos in, a detector out.
 
-First the proposal network learns from crops of the photos. Then it is run over the same photos,
-and the second look learns from patches of what it proposes, right and wrong. Last, the scores are
-calibrated on photos that neither has learned from.
+First the proposal network learns from crops of the photos. Where a second look is asked for, the
+proposals are then run over the same photos, and it learns from patches of what they propose, right
+and wrong. Last, the scores are calibrated on photos that neither has learned from.
 """
 
 from __future__ import annotations
@@ -46,26 +46,28 @@ from facesmith.training.second_look import (
 )
 from facesmith.weights_file import update_description
 
+# The two ways to detect that a training compares.
+ALONE = "proposals alone"
+WITH_SECOND_LOOK = "with second look"
+KEPT_SCORE = 0.05  # raw score from which on proposals are kept
+
 
 @dataclass(frozen=True)
 class DetectorConfig:
     """Everything that decides what a detector training produces, beside the photos."""
 
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
-    second_look: SecondLookConfig = field(default_factory=SecondLookConfig)
+    # Whether a second look is trained, too, and stays where it pays. It seldom does: decision 2.
+    second_look: SecondLookConfig | None = None
     # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
     quantise_loss: float = 0.005
 
     @classmethod
     def quick(cls) -> DetectorConfig:
         """For a first look at what one's photos give: a third of the time, some points worse."""
-        config = cls()
-        proposals, second_look = config.proposals, config.second_look
+        proposals = ProposalConfig()
         return cls(
-            dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, epochs=24)),
-            dataclasses.replace(
-                second_look, copies=1, loop=dataclasses.replace(second_look.loop, epochs=3)
-            ),
+            dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, epochs=24))
         )
 
     @classmethod
@@ -73,18 +75,26 @@ class DetectorConfig:
         """For going on from trained weights with other photos or labels: fewer, smaller steps.
 
         Args:
-            start: As `train_detector` takes it. A second look that is not there is trained whole.
+            start: As `train_detector` takes it. A second look that is there is gone on from, too.
 
         Raises:
             WeightsError: If there are no such weights.
         """
-        config = cls()
-        proposals, second_look = config.proposals, config.second_look
+        proposals, second_look = ProposalConfig(), None
         if weights_of(start)[1] is not None:
+            second_look = SecondLookConfig()
             loop = dataclasses.replace(second_look.loop, epochs=4, learning_rate=1e-3)
             second_look = dataclasses.replace(second_look, loop=loop)
         loop = dataclasses.replace(proposals.loop, epochs=24, learning_rate=1e-3)
         return cls(dataclasses.replace(proposals, loop=loop), second_look)
+
+    def with_loops(self, change: Callable[[LoopConfig], LoopConfig]) -> DetectorConfig:
+        """The settings with those of all trainings' loops changed."""
+        proposals, second_look = self.proposals, self.second_look
+        proposals = dataclasses.replace(proposals, loop=change(proposals.loop))
+        if second_look is not None:
+            second_look = dataclasses.replace(second_look, loop=change(second_look.loop))
+        return dataclasses.replace(self, proposals=proposals, second_look=second_look)
 
 
 def train_detector(
@@ -129,49 +139,50 @@ def train_detector(
     described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}
     described |= {} if mined is None else {"mined": mined.described()}
     first_start, second_start = weights_of(start)
+    if config.second_look is None:
+        second_start = None
     if first_start is not None:
         described["start"] = [checksum(p) for p in (first_start, second_start) if p is not None]
     training, held_out = hold_out(photos, config.proposals)
     placed = _place(mined, training, held_out, quiet)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
+    stages = _Stages(run, described, resume, quiet)
     proposals = ProposalTask(photos, config.proposals, mined, first_start)
     _say(f"Proposals: {proposals.steps_per_epoch} steps an epoch.", quiet)
-    first = _train(proposals, config.proposals.loop, run, "proposals", described, resume, quiet)
+    first = stages.train(proposals, config.proposals.loop, "proposals")
     proposals.network.load_state_dict(first.weights)
     detector_path = run.path / PROPOSALS_FILE
     export_proposals(proposals.network, detector_path, Calibration())
 
     learned, judged = (Photos(chosen, config.proposals) for chosen in (training, held_out))
     precision = quantise_proposals(detector_path, learned, judged, config.quantise_loss)
-    detector = Detector(detector_path, threads=1)
-    parts = []
-    for name, chosen in (("training", learned), ("held-out", judged)):
-        progress = _with_bar(f"Patches of {name} photos", quiet)
-        parts.append(
+    summaries, precisions = {"proposals": _summary(first)}, {"proposals": precision}
+    if config.second_look is not None:
+        detector = Detector(detector_path, threads=1)
+        patches = [
             collect_patches(
                 detector,
                 chosen,
                 config.second_look,
-                progress,
+                _with_bar(f"Patches of {name} photos", quiet),
                 placed if chosen is learned else None,
             )
-        )
-    sources = [p.source if len(p.boxes) else None for p in training]
-    look = SecondLookTask(parts[0], parts[1], config.second_look, sources, second_start)
-    _say(f"Second look: {len(parts[0].labels)} patches.", quiet)
-    second = _train(look, config.second_look.loop, run, "second-look", described, resume, quiet)
-    look.network.load_state_dict(second.weights)
-    second_path = run.path / SECOND_LOOK_FILE
-    export_second_look(look.network, second_path)
-    precisions = {"proposals": precision}
-    if config.quantise_loss >= 0:
-        precisions["second look"] = quantise_second_look(second_path, *parts)
+            for name, chosen in (("training", learned), ("held-out", judged))
+        ]
+        sources = [p.source if len(p.boxes) else None for p in training]
+        look = SecondLookTask(patches[0], patches[1], config.second_look, sources, second_start)
+        _say(f"Second look: {len(patches[0].labels)} patches.", quiet)
+        second = stages.train(look, config.second_look.loop, "second-look")
+        look.network.load_state_dict(second.weights)
+        export_second_look(look.network, run.path / SECOND_LOOK_FILE)
+        summaries["second_look"] = _summary(second)
+        if config.quantise_loss >= 0:
+            precisions["second look"] = quantise_second_look(run.path / SECOND_LOOK_FILE, *patches)
 
-    best, judged_ways = _judge_both_ways(
-        run.path, judged, held_out_sources(held_out), config.second_look, target
-    )
-    fitted, figures, point = judged_ways[best]
+    sources_held_out = held_out_sources(held_out)
+    kept, ways = _judge_ways(run.path, judged, sources_held_out, config.second_look, target)
+    fitted, figures, point = ways[kept]
     changes = {
         "calibration": asdict(fitted.calibration),
         "threshold": figures["threshold"],
@@ -179,52 +190,76 @@ def train_detector(
     }
     update_description(detector_path, changes)
     if not fitted.calibration.second:
-        second_path.unlink()
+        (run.path / SECOND_LOOK_FILE).unlink(missing_ok=True)
     outcome = {
         "photos": len(photos),
         "photos_held_out": len(held_out),
-        "proposals": _summary(first),
-        "second_look": _summary(second),
+        **summaries,
         "precision": precisions,
-        "kept": best,
+        "kept": kept,
         "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
         "calibration_error": fitted.calibration_error,
         **({"operating_point": point.to_dict()} if point else {}),
-        "held_out": {way: judgement[1] for way, judgement in judged_ways.items()},
+        "held_out": {way: judgement[1] for way, judgement in ways.items()},
     }
     metrics: dict[str, Any] = finite_or_none(outcome)
     write_json(run.metrics_path, metrics)
     return metrics
 
 
-def _judge_both_ways(
+@dataclass(frozen=True)
+class _Stages:
+    """The trainings of one run, each in a folder of its own inside the run folder."""
+
+    run: RunFolder
+    described: dict[str, Any]
+    resume: bool
+    quiet: bool
+
+    def train(
+        self, task: ProposalTask | SecondLookTask, config: LoopConfig, name: str
+    ) -> LoopResult:
+        part = RunFolder(self.run.path / name)
+        part.start(self.described, resume=self.resume, force=False)
+        rows = task.rows_per_epoch
+        return run_loop(
+            task, config, part, rows_per_epoch=rows, resume=self.resume, quiet=self.quiet
+        )
+
+
+def _judge_ways(
     folder: Path,
     judged: Photos,
     sources: Sequence[str],
-    config: SecondLookConfig,
+    config: SecondLookConfig | None,
     target: Target | None,
 ) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
-    """Calibrate and judge the proposals alone, and with the second look: it stays where it pays.
+    """Calibrate and judge the proposals alone and, where it was trained, with the second look.
 
     Returns:
-        The better way, and of each the calibration, the figures and the threshold for a target.
+        The way that is kept, and of each the calibration, figures and threshold for a target.
     """
     path = folder / PROPOSALS_FILE
-    detector, trained = Detector(path, threads=1), SecondLook(folder / SECOND_LOOK_FILE)
+    detector = Detector(path, threads=1)
     ways: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
-    for way, second_look in (("proposals alone", None), ("with second look", trained)):
-        looks = Calibration(candidate_score=config.kept_score)
-        if second_look is not None:
-            looks = dataclasses.replace(
-                looks, look_score=config.look_score, sure_score=config.sure_score
-            )
-            looks = with_mean_logits(looks, detector, second_look, judged)
+
+    def judge_way(way: str, second_look: SecondLook | None, looks: Calibration) -> None:
         boxes = held_out_boxes(detector, second_look, judged, sources, looks)
         fitted = fit_calibration(boxes, second_look is not None, looks)
         update_description(path, {"calibration": asdict(fitted.calibration)})
         ways[way] = (fitted, *judge(Detector(path, threads=1), judged, target))
+
+    looks = Calibration(candidate_score=KEPT_SCORE)
+    judge_way(ALONE, None, looks)
+    if config is None:
+        return ALONE, ways
+    second_look = SecondLook(folder / SECOND_LOOK_FILE)
+    looks = dataclasses.replace(looks, look_score=config.look_score, sure_score=config.sure_score)
+    looks = with_mean_logits(looks, detector, second_look, judged)
+    judge_way(WITH_SECOND_LOOK, second_look, looks)
     # At the looser overlap: where exactly a box ends, annotators disagree among themselves.
-    return max(ways, key=lambda way: ways[way][1]["ap_iou40"]), ways
+    gain = ways[WITH_SECOND_LOOK][1]["ap_iou40"] - ways[ALONE][1]["ap_iou40"]
+    return WITH_SECOND_LOOK if gain >= config.least_gain else ALONE, ways
 
 
 def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
@@ -259,15 +294,8 @@ def _place(
 
 def with_threads(config: DetectorConfig) -> DetectorConfig:
     """The settings with the number of threads filled in, which decides the last bits."""
-
-    def fill(loop: LoopConfig) -> LoopConfig:
-        return dataclasses.replace(loop, threads=loop.threads or available_cores())
-
-    return dataclasses.replace(
-        config,
-        proposals=dataclasses.replace(config.proposals, loop=fill(config.proposals.loop)),
-        second_look=dataclasses.replace(config.second_look, loop=fill(config.second_look.loop)),
-    )
+    cores = available_cores()
+    return config.with_loops(lambda loop: dataclasses.replace(loop, threads=loop.threads or cores))
 
 
 def photos_checksum(photos: Sequence[AnnotatedPhoto]) -> str:
@@ -278,22 +306,6 @@ def photos_checksum(photos: Sequence[AnnotatedPhoto]) -> str:
         digest.update(photo.boxes.astype("<f4").tobytes())
         digest.update(photo.ignored.tobytes())
     return digest.hexdigest()
-
-
-def _train(
-    task: ProposalTask | SecondLookTask,
-    config: LoopConfig,
-    run: RunFolder,
-    name: str,
-    described: dict[str, Any],
-    resume: bool,
-    quiet: bool,
-) -> LoopResult:
-    part = RunFolder(run.path / name)
-    part.start(described, resume=resume, force=False)
-    return run_loop(
-        task, config, part, rows_per_epoch=task.rows_per_epoch, resume=resume, quiet=quiet
-    )
 
 
 def _summary(result: LoopResult) -> dict[str, Any]:
