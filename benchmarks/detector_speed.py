@@ -58,9 +58,6 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
     fine = padded(seen, INPUT_MULTIPLE)[None]
     coarse = np.asarray(Image.fromarray(seen).reduce(COARSER))
     coarser = padded(coarse, INPUT_MULTIPLE)[None]
-    looks = detector._calibration
-    boxes, raw = detector.candidates(image, looks.candidate_score)
-    doubtful = boxes[(raw >= looks.look_score) & (raw < looks.sure_score)]
     parts: dict[str, Callable[[], object]] = {
         "whole": lambda: detector(image),
         "scaling": lambda: scaled(image, detector.input_scale(*size_wh)),
@@ -69,7 +66,9 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
         "shrinking for the coarser look": lambda: Image.fromarray(seen).reduce(COARSER),
     }
     if detector._second_look is not None:
-        look = detector._second_look
+        look, looks = detector._second_look, detector._calibration
+        boxes, raw = detector.candidates(image, looks.candidate_score)
+        doubtful = boxes[(raw >= looks.look_score) & (raw < looks.sure_score)]
         parts["second look"] = lambda: look(image, doubtful)
     if peer is not None:
         yunet = YuNet(peer)
@@ -88,7 +87,6 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
     return {
         "size": f"{size_wh[0]}x{size_wh[1]}",
         "network_input": f"{fine.shape[2]}x{fine.shape[1]}",
-        "doubtful_proposals": len(doubtful),
         "ms": ms,
         "mmac": round(mmac, 1),
         "network_gmac_a_second": round(mmac / ms["network"], 1),

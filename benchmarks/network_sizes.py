@@ -39,6 +39,12 @@ SIZES = {
     "no second block at stride 4": DetectorNetConfig(depths=(0, 1, 2, 2, 1)),
     "none at strides 4 and 8": DetectorNetConfig(depths=(0, 0, 2, 2, 1)),
     "24 channels at stride 4": DetectorNetConfig(widths=(24, 48, 64, 96, 96)),
+    # Trained in full, too: decision 2.
+    "16 and 32 at strides 4 and 8, no second block at 4; 128 and 160 at 32 and 64": (
+        DetectorNetConfig(
+            widths=(16, 32, 64, 128, 160), depths=(0, 1, 2, 2, 1), heads=(32, 48, 64, 64)
+        )
+    ),
     "16 and 32 at strides 4 and 8, no second block at 4": DetectorNetConfig(
         widths=(16, 32, 64, 96, 96), depths=(0, 1, 2, 2, 1), heads=(24, 48, 48, 48)
     ),

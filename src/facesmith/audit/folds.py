@@ -147,10 +147,12 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
     """
     from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
 
-    def shortened(loop: LoopConfig) -> LoopConfig:
-        return replace(loop, epochs=epochs, seed=seed, threads=threads or loop.threads)
+    def changed(loop: LoopConfig) -> LoopConfig:
+        return replace(loop, seed=seed, threads=threads or loop.threads)
 
-    return DetectorConfig.quick().with_loops(shortened)
+    config = DetectorConfig.quick().with_loops(changed)
+    loop = replace(config.proposals.loop, epochs=epochs)
+    return replace(config, proposals=replace(config.proposals, loop=loop))
 
 
 def minutes(n_photos: int, n_face_free: int, n_folds: int, epochs: int, cores: int) -> float:

@@ -62,10 +62,11 @@ from facesmith.cli.warned import warnings_in_words
     "detector.onnx, or `shipped` for those that come along. By default for 24 passes.",
 )
 @click.option(
-    "--second-look",
+    "--no-second-look",
+    "single_look",
     is_flag=True,
-    help="Train a second network, too, that looks at doubtful boxes again; it is kept where it "
-    "gains more than it costs in time.",
+    help="Train no second network that looks at doubtful boxes again: a detector that takes less "
+    "time, above all for crowds, and finds a little less.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
@@ -112,8 +113,8 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
     DATA is the .npz that `facesmith prepare` wrote, or annotations in any format that it reads,
     together with --images. The run folder gets weights that need no training framework
-    (classifier.onnx, or detector.onnx), the settings, a log for people and for TensorBoard, and
-    checkpoints. A training that was stopped or killed at any moment goes on
+    (classifier.onnx, or detector.onnx and second_look.onnx), the settings, a log for people and
+    for TensorBoard, and checkpoints. A training that was stopped or killed at any moment goes on
     with --resume and ends with the same weights, to the byte, as if nothing had happened.
 
     \b
@@ -126,9 +127,11 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
         train_detector_command(data, out, resume=resume, force=force, **options)
         return
-    for name in ("images", "negatives", "mined", "mined_share", "quick", "start", "second_look"):
+    for name in ("images", "negatives", "mined", "mined_share", "quick", "start", "single_look"):
         if options.pop(name):
-            option = {"start": "from"}.get(name, name.replace("_", "-"))
+            option = {"start": "from", "single_look": "no-second-look"}.get(
+                name, name.replace("_", "-")
+            )
             raise click.UsageError(
                 f"--{option} goes with annotated photos; {data} is a patches file."
             )

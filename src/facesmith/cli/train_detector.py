@@ -16,7 +16,6 @@ from facesmith.mining import read_mined
 from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
-from facesmith.training.second_look import SecondLookConfig
 
 SHIPPED = Path("shipped")  # what --from takes for the weights that come along
 
@@ -93,7 +92,7 @@ def _read_mined(paths: tuple[Path, ...], share: float | None) -> MinedTraining |
 def _config(
     quick: bool = False,
     start: Path | None = None,
-    second_look: bool = False,
+    single_look: bool = False,
     batch_size: int | None = None,
     seed: int | None = None,
     threads: int | None = None,
@@ -108,8 +107,8 @@ def _config(
     config = DetectorConfig.quick() if quick else DetectorConfig()
     if start is not None:
         config = DetectorConfig.continued(start)
-    if second_look and config.second_look is None:
-        config = dataclasses.replace(config, second_look=SecondLookConfig())
+    if single_look:
+        config = dataclasses.replace(config, second_look=None)
     proposals = config.proposals
     if batch_size is not None:
         proposals = dataclasses.replace(proposals, batch_size=batch_size)

@@ -49,8 +49,8 @@ class SecondLookConfig:
     negative_iou: float = 0.3  # and one with at most this overlap is none; between: not judged
     correct_iou: float = 0.3  # boxes with at least this overlap learn how to change
     label_smoothing: float = 0.05  # some labels are wrong
-    # The second look takes time of every photo: it stays where it gains so much average precision
-    # at an IoU of 0.4 on the held-out photos. Two that were trained alike differed by 0.002.
+    # It takes time of every photo: it stays where the mean of average precision at an IoU of 0.5
+    # and 0.4 and of recall at 0.1 false boxes a photo rises by this on the held-out photos.
     least_gain: float = 0.003
     augmentation: Augmentation = field(
         default_factory=lambda: Augmentation(flip=0.0, max_shift=0, cutout=0.15)
