@@ -51,7 +51,6 @@ from facesmith.weights_file import update_description
 ALONE = "proposals alone"
 WITH_SECOND_LOOK = "with second look"
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
-KEPT_SCORE = 0.05  # raw score from which on proposals are kept
 
 
 @dataclass(frozen=True)
@@ -253,7 +252,7 @@ def _judge_ways(
         update_description(path, {"calibration": asdict(fitted.calibration)})
         ways[way] = (fitted, *judge(Detector(path, threads=1), judged, target))
 
-    looks = Calibration(candidate_score=KEPT_SCORE)
+    looks = Calibration()
     judge_way(ALONE, None, looks)
     if config is None:
         return ALONE, ways
