@@ -321,8 +321,26 @@ def test_a_training_goes_on_from_the_weights_of_another(
     assert box_iou(boxes[:1], expected[:1])[0, 0] > 0.9
     with pytest.raises(TrainingError, match="start"):
         train(photos, run, still, start=None, resume=True)
-    with pytest.raises(WeightsError, match="no such weights file to go on from"):
+    with pytest.raises(WeightsError, match="no such weights file"):
         train(photos, tmp_path / "other", still, start=tmp_path / "nowhere")
+
+
+def test_a_training_learns_from_a_teacher(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
+) -> None:
+    teacher, run, settings = undisturbed[0], tmp_path / "run", config(1, second_look=False)
+    train(photos, run, settings, teacher=teacher)
+    columns = (run / "proposals" / "log.csv").read_text().partition("\n")[0].split(",")
+    assert "train_teacher_loss" in columns
+    with pytest.raises(TrainingError, match="teacher"):
+        train(photos, run, settings, resume=True)
+    with pytest.raises(WeightsError, match="no such weights file"):
+        train(photos, tmp_path / "other", settings, teacher=tmp_path / "nowhere.onnx")
+
+
+def test_a_teacher_may_be_a_larger_network() -> None:
+    assert _config(size="large").proposals.network == DetectorNetConfig.large()
+    assert _config().proposals.network == DetectorNetConfig()
 
 
 def test_what_is_gone_on_from_gets_fewer_passes(tmp_path: Path) -> None:

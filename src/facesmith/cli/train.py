@@ -11,6 +11,11 @@ from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 
+_OF_DETECTORS = (
+    *("images", "negatives", "mined", "mined_share", "quick", "start", "size", "teacher"),
+    "single_look",
+)
+
 
 @click.command()
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
@@ -60,6 +65,19 @@ from facesmith.cli.warned import warnings_in_words
     metavar="MODEL",
     help="Go on from a detector's weights instead of from random ones: a run folder, its "
     "detector.onnx, or `shipped` for those that come along. By default for 24 passes.",
+)
+@click.option(
+    "--size",
+    type=click.Choice(["standard", "large"]),
+    help="Of a detector's proposal network. Large: a few points better, six times slower; to be a "
+    "--teacher.  [default: standard]",
+)
+@click.option(
+    "--teacher",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="MODEL",
+    help="A detector whose answers are learned beside the labels, a large one as a rule: a run "
+    "folder or its detector.onnx.",
 )
 @click.option(
     "--no-second-look",
@@ -127,7 +145,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
         train_detector_command(data, out, resume=resume, force=force, **options)
         return
-    for name in ("images", "negatives", "mined", "mined_share", "quick", "start", "single_look"):
+    for name in _OF_DETECTORS:
         if options.pop(name):
             option = {"start": "from", "single_look": "no-second-look"}.get(
                 name, name.replace("_", "-")

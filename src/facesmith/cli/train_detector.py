@@ -13,6 +13,7 @@ from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_fr
 from facesmith.cli.targets import read_target
 from facesmith.detector import shipped_weights
 from facesmith.mining import read_mined
+from facesmith.networks.detector import DetectorNetConfig
 from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
@@ -29,6 +30,7 @@ def train_detector_command(
     mined: tuple[Path, ...],
     mined_share: float | None,
     start: Path | None,
+    teacher: Path | None,
     as_json: bool,
     quiet: bool,
     resume: bool,
@@ -50,8 +52,8 @@ def train_detector_command(
     config = _config(start=start, **{k: v for k, v in options.items() if v is not None})
     photos = read_photos(data, images, negatives, quiet)
     metrics = train_detector(
-        photos, out, config, target=target, mined=false_boxes, start=start, resume=resume,
-        force=force, quiet=quiet,
+        photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
+        resume=resume, force=force, quiet=quiet,
     )  # fmt: skip
     if as_json:
         click.echo(json.dumps(metrics))
@@ -93,6 +95,7 @@ def _config(
     quick: bool = False,
     start: Path | None = None,
     single_look: bool = False,
+    size: str = "standard",
     batch_size: int | None = None,
     seed: int | None = None,
     threads: int | None = None,
@@ -110,6 +113,8 @@ def _config(
     if single_look:
         config = dataclasses.replace(config, second_look=None)
     proposals = config.proposals
+    if size == "large":
+        proposals = dataclasses.replace(proposals, network=DetectorNetConfig.large())
     if batch_size is not None:
         proposals = dataclasses.replace(proposals, batch_size=batch_size)
     proposals = dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, **options))

@@ -30,7 +30,7 @@ class CropConfig:
     cut_through: float = 0.12  # share of crops of photos that are cut off through a face before
     least_left: float = 0.45  # of that face's box, up to all of it
     rotate: float = 0.4  # share of crops turned in the plane
-    largest_angle: float = 45.0  # degrees; small angles are drawn more often
+    largest_angle: float = 60.0  # degrees; small angles are drawn more often
     grey: float = 0.15  # share of crops without colour
     keep_visible: float = 0.5  # a face cut off by more than this is ignored
     drop_visible: float = 0.15  # a face cut off by more than this is background

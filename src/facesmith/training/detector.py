@@ -108,6 +108,7 @@ def train_detector(
     target: Target | None = None,
     mined: MinedTraining | None = None,
     start: str | Path | None = None,
+    teacher: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -125,6 +126,8 @@ def train_detector(
         start: Go on from the weights of this run folder or `detector.onnx`, see
             `DetectorConfig.continued`; a `second_look.onnx` beside it is gone on from, too. `None`:
             from random ones.
+        teacher: Learn what the proposals of this run folder or `detector.onnx` say, too; a larger
+            network's as a rule, see `DetectorNetConfig.large`. `None`: the labels alone.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
         quiet: No progress bar.
@@ -135,7 +138,8 @@ def train_detector(
     Raises:
         TrainingError: If there are too few photos, mined boxes belong to other photos, or the
             training ends early.
-        WeightsError: If the weights to go on from cannot be read or are another network's.
+        WeightsError: If the weights to go on from cannot be read or are another network's, or
+            those of the teacher cannot be read.
         EvaluationError: If no threshold keeps the target.
     """
     config = with_threads(config or DetectorConfig())
@@ -146,12 +150,15 @@ def train_detector(
         second_start = None
     if first_start is not None:
         described["start"] = [checksum(p) for p in (first_start, second_start) if p is not None]
+    teaching = weights_of(teacher)[0]
+    if teaching is not None:
+        described["teacher"] = checksum(teaching)
     training, held_out = hold_out(photos, config.proposals)
     placed = _place(mined, training, held_out, quiet)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
     stages = _Stages(run, described, resume, quiet)
-    proposals = ProposalTask(photos, config.proposals, mined, first_start)
+    proposals = ProposalTask(photos, config.proposals, mined, first_start, teaching)
     _say(f"Proposals: {proposals.steps_per_epoch} steps an epoch.", quiet)
     first = stages.train(proposals, config.proposals.loop, "proposals")
     proposals.network.load_state_dict(first.weights)
@@ -265,7 +272,7 @@ def _judge_ways(
 
 
 def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
-    """The two weights files to go on from, as far as there are any.
+    """The two weights files of a model, as far as there are any.
 
     Raises:
         WeightsError: If there is no first one where it should be.
@@ -276,7 +283,7 @@ def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
     if path.is_dir():
         path = path / PROPOSALS_FILE
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file to go on from. Pass a run folder.")
+        raise WeightsError(f"{path}: no such weights file. Pass a run folder.")
     second = path.with_name(SECOND_LOOK_FILE)
     return path, second if second.is_file() else None
 

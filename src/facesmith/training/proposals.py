@@ -32,6 +32,7 @@ from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
+from facesmith.training.teacher import Teacher, distillation_loss
 from facesmith.training.warm_start import start_from
 
 _LEAST_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
@@ -55,6 +56,9 @@ class ProposalConfig:
     # Sources of photos (see `AnnotatedPhoto.source`) are drawn in proportion to their number of
     # photos to this power: 1 takes each photo once an epoch, 0 all sources alike.
     source_power: float = 1.0
+    # Share of a batch's crops that a teacher looks at, where there is one: it takes longer for a
+    # crop than the network that learns.
+    taught: float = 0.5
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
@@ -103,6 +107,7 @@ class ProposalTask:
         config: ProposalConfig,
         mined: MinedTraining | None = None,
         start: Path | None = None,
+        teacher: Path | None = None,
     ) -> None:
         training, held_out = hold_out(photos, config)
         if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
@@ -129,11 +134,15 @@ class ProposalTask:
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         self._sources = [p.source if len(p.boxes) else None for p in training]
         self._mined = None if mined is None else PlacedBoxes(mined, training)
+        self._teacher = None if teacher is None else Teacher(teacher)
         if start is not None:
             start_from(self.network, start, to_input(self.batch(0, 0)[0]))
 
     def batch(self, epoch: int, step: int) -> Any:
-        """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore."""
+        """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore.
+
+        With a teacher also what it says of the first of these images, see `Teacher.__call__`.
+        """
         config = self._config
         seed, size, crop_config = config.loop.seed, config.batch_size, config.crops
         order = draw_rows(self._sources, config.source_power, seed, epoch)
@@ -153,11 +162,16 @@ class ProposalTask:
                 rng = np.random.default_rng([seed, epoch, 1 + int(row), place])
                 crops.append(draw_crop(*self._training[int(row)], rng, crop_config))
         counts = [len(crop.boxes) for crop in crops]
+        images = np.stack([crop.image for crop in crops])
+        taught: tuple[Tensor, ...] = ()
+        if self._teacher is not None:
+            taught = self._teacher(images[: max(round(config.taught * len(images)), 1)])
         return (
-            torch.from_numpy(np.stack([crop.image for crop in crops])),
+            torch.from_numpy(images),
             torch.from_numpy(np.concatenate([crop.boxes for crop in crops])),
             torch.from_numpy(np.repeat(np.arange(len(crops)), counts)),
             torch.from_numpy(np.concatenate([crop.ignored for crop in crops])),
+            *taught,
         )
 
     def _mined_crop(self, number: int, rng: np.random.Generator, config: CropConfig) -> Crop:
@@ -167,13 +181,20 @@ class ProposalTask:
         return draw_crop(image, boxes, ignored, rng, config, view)
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """The detection loss of one batch."""
-        images, faces, photos, ignored = batch
+        """The detection loss of one batch, and how far the network is from its teacher."""
+        images, faces, photos, ignored, *taught = batch
         logits, raw = flatten_maps(network(to_input(images)))
         size_wh = (images.shape[2], images.shape[1])
         centres, strides = (part.to(images.device) for part in cell_centres(size_wh))
         boxes = decode_boxes(raw, centres, strides)
-        return detection_loss(logits, boxes, centres, strides, faces, photos, ignored)
+        loss, figures = detection_loss(logits, boxes, centres, strides, faces, photos, ignored)
+        if not taught:
+            return loss, figures
+        said, raw_said = taught
+        n = len(said)
+        boxes_said = decode_boxes(raw_said, centres, strides)
+        distance = distillation_loss(logits[:n], boxes[:n], said, boxes_said)
+        return loss + distance, {**figures, "teacher_loss": distance}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Average precision and recall over whole held-out photos."""

@@ -1,0 +1,95 @@
+"""Distillation: what a larger detector says of a crop, cell by cell, is learned beside the labels.
+
+Labels say where faces are. A teacher says also how sure one can be, of every cell, and of faces
+that nobody annotated.
+
+Source:
+    Hinton et al., "Distilling the knowledge in a neural network", 2015.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facesmith.errors import WeightsError
+from facesmith.networks.detector import BOX_UNIT, STRIDES
+from facesmith.sessions import open_session
+from facesmith.training.assignment import pairwise_iou
+
+_SURE = 0.3  # cells to which the teacher gives less teach no box
+_LEAST_SUM = 8.0  # of the teacher's scores in a batch: what a loss is divided by at least
+
+
+class Teacher:
+    """A detector's weights file, run by ONNX Runtime on one thread. Safe to call from several."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the file.
+
+        Args:
+            path: `detector.onnx` of this or a larger network.
+
+        Raises:
+            WeightsError: If it is none, or has other cells than the networks trained here.
+        """
+        self._session, metadata = open_session(path, kind="detector")
+        cells = (list(metadata["strides"]), float(metadata["box_unit"]))
+        if cells != (list(STRIDES), BOX_UNIT):
+            raise WeightsError(
+                f"{path}: a teacher needs cells at strides of {list(STRIDES)} and boxes in units "
+                f"of {BOX_UNIT}; it has {cells[0]} and {cells[1]}. Train a teacher anew."
+            )
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """What it says of each cell.
+
+        Args:
+            images: uint8 `(n, side, side, 3)`, BGR, `side` a multiple of 32.
+
+        Returns:
+            Logits float32 `(n, p)` and raw boxes `(n, p, 4)`, as `flatten_maps` orders them.
+        """
+        said = [
+            np.concatenate(
+                [level.reshape(5, -1) for level in self._session.run(None, {"image": image[None]})],
+                axis=1,
+            )
+            for image in images
+        ]
+        cells = torch.from_numpy(np.stack(said))  # (n, 5, p)
+        return cells[:, 0], cells[:, 1:].transpose(1, 2)
+
+
+def distillation_loss(
+    logits: Tensor, boxes: Tensor, taught: Tensor, taught_boxes: Tensor
+) -> Tensor:
+    """How far scores and boxes are from a teacher's; 0 where they are the same.
+
+    Args:
+        logits: `(n, p)`, of the network that learns.
+        boxes: `(n, p, 4)`, its boxes, pixels.
+        taught: `(n, p)`, the teacher's logits.
+        taught_boxes: `(n, p, 4)`, the teacher's boxes, pixels.
+
+    Returns:
+        A number of the size of `detection_loss`: the divergence (Kullback-Leibler) of the scores of
+        all cells, over the sum of the teacher's, and twice the mean of 1 minus the overlap, over
+        the cells that the teacher is sure of, weighted by its scores.
+    """
+    target = torch.sigmoid(taught)
+    entropy, least = (
+        functional.binary_cross_entropy_with_logits(said, target, reduction="none")
+        for said in (logits, taught)
+    )
+    score_loss = (entropy - least).sum() / target.sum().clamp(min=_LEAST_SUM)
+    sure = target > _SURE
+    overlap = pairwise_iou(boxes[sure][:, None], taught_boxes[sure])[:, 0]
+    weights = target[sure]
+    box_loss = ((1 - overlap) * weights).sum() / weights.sum().clamp(min=_LEAST_SUM)
+    return score_loss + 2.0 * box_loss
