@@ -36,6 +36,7 @@ SIZE_WH = (640, 480)
 ROUNDS = 60
 SIZES = {
     "as shipped": DetectorNetConfig(),
+    "large, a teacher": DetectorNetConfig.large(),
     "no second block at stride 4": DetectorNetConfig(depths=(0, 1, 2, 2, 1)),
     "none at strides 4 and 8": DetectorNetConfig(depths=(0, 0, 2, 2, 1)),
     "24 channels at stride 4": DetectorNetConfig(widths=(24, 48, 64, 96, 96)),
