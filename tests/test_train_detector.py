@@ -311,8 +311,7 @@ def test_a_training_goes_on_from_the_weights_of_another(
         quantise_loss=-1.0,
     )
     before, run = undisturbed[0], tmp_path / "run"
-    shares = train(photos, run, still, start=before)["proposals"]["figure_by_share_of_the_way"]
-    assert list(shares) == ["1", "0.75", "0.5", "0.25"]
+    train(photos, run, still, start=before)
     old, new = load_detector(before), load_detector(run)
     image = read_image(photos / "people" / "00.png")
     boxes, scores = new.candidates(image, 0.001)

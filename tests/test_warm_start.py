@@ -20,7 +20,7 @@ from facesmith.scores import Calibration  # noqa: E402
 from facesmith.second_look import SecondLook  # noqa: E402
 from facesmith.training.detector_export import export_proposals, export_second_look  # noqa: E402
 from facesmith.training.proposals import to_input  # noqa: E402
-from facesmith.training.warm_start import best_between, start_from  # noqa: E402
+from facesmith.training.warm_start import start_from  # noqa: E402
 
 SMALL = DetectorNetConfig((8, 8, 12, 16, 16), (0, 1, 0, 0, 0), (8, 8, 8, 8))
 
@@ -108,19 +108,3 @@ def test_other_networks_and_damaged_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(WeightsError, match="not a usable ONNX file"):
         start_from(DetectorNet(SMALL), path, images)
-
-
-@pytest.mark.parametrize(("best", "expected"), [(0.4, 0.5), (0.8, 0.75), (3.0, 1.0), (-1.0, 0.25)])
-def test_the_best_weights_may_lie_on_the_way(best: float, expected: float) -> None:
-    start = {"a": torch.zeros(2), "steps": torch.tensor(0)}
-    trained = {"a": torch.tensor([1.0, -1.0]), "steps": torch.tensor(7)}
-    weights, figures = best_between(start, trained, lambda w: -abs(float(w["a"][0]) - best))
-    torch.testing.assert_close(weights["a"], torch.tensor([expected, -expected]))
-    assert weights["steps"] == 7
-    assert sorted(figures) == ["0.25", "0.5", "0.75", "1"]
-
-
-def test_undefined_figures_leave_the_trained_weights() -> None:
-    trained = {"a": torch.ones(1)}
-    weights, _ = best_between({"a": torch.zeros(1)}, trained, lambda _: float("nan"))
-    assert weights is trained

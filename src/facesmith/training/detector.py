@@ -45,7 +45,6 @@ from facesmith.training.second_look import (
     SecondLookTask,
     collect_patches,
 )
-from facesmith.training.warm_start import best_between
 from facesmith.weights_file import update_description
 
 # The two ways to detect that a training compares.
@@ -161,13 +160,14 @@ def train_detector(
     stages = _Stages(run, described, resume, quiet)
     proposals = ProposalTask(photos, config.proposals, mined, first_start, teaching)
     _say(f"Proposals: {proposals.steps_per_epoch} steps an epoch.", quiet)
-    summaries = {"proposals": _learn_proposals(proposals, config.proposals.loop, stages)}
+    first = stages.train(proposals, config.proposals.loop, "proposals")
+    proposals.network.load_state_dict(first.weights)
     detector_path = run.path / PROPOSALS_FILE
     export_proposals(proposals.network, detector_path, Calibration())
 
     learned, judged = (Photos(chosen, config.proposals) for chosen in (training, held_out))
     precision = quantise_proposals(detector_path, learned, judged, config.quantise_loss)
-    precisions = {"proposals": precision}
+    summaries, precisions = {"proposals": _summary(first)}, {"proposals": precision}
     if config.second_look is not None:
         detector = Detector(detector_path, threads=1)
         patches = [
@@ -235,17 +235,6 @@ class _Stages:
         return run_loop(
             task, config, part, rows_per_epoch=rows, resume=self.resume, quiet=self.quiet
         )
-
-
-def _learn_proposals(task: ProposalTask, config: LoopConfig, stages: _Stages) -> dict[str, Any]:
-    """Train the proposal network, give it the best weights, and say how it went."""
-    result = stages.train(task, config, "proposals")
-    weights, summary = result.weights, _summary(result)
-    if task.start is not None:
-        weights, figures = best_between(task.start, result.weights, task.figure)
-        summary["figure_by_share_of_the_way"] = figures
-    task.network.load_state_dict(weights)
-    return summary
 
 
 def _judge_ways(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -136,10 +135,8 @@ class ProposalTask:
         self._sources = [p.source if len(p.boxes) else None for p in training]
         self._mined = None if mined is None else PlacedBoxes(mined, training)
         self._teacher = None if teacher is None else Teacher(teacher)
-        self.start: dict[str, Tensor] | None = None  # the weights that are gone on from
         if start is not None:
             start_from(self.network, start, to_input(self.batch(0, 0)[0]))
-            self.start = copy.deepcopy(self.network.state_dict())
 
     def batch(self, epoch: int, step: int) -> Any:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore.
@@ -214,11 +211,6 @@ class ProposalTask:
             "ap_iou40": loose.average_precision,
             "recall_at_0.1": loose.recall_at(0.1),
         }
-
-    def figure(self, weights: dict[str, Tensor]) -> float:
-        """How good weights are, in one number: the mean of what `validate` gives."""
-        self.network.load_state_dict(weights)
-        return float(np.mean(list(self.validate(self.network.eval()).values())))
 
 
 def draw_rows(

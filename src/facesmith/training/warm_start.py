@@ -8,7 +8,6 @@ first step the network does what the file does, but for the rounding of activati
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from torch import Tensor, nn
 from facesmith.errors import WeightsError
 
 Arrays = dict[str, npt.NDArray[np.float32]]
-Weights = dict[str, Tensor]
 
 _PREFIX = "network."  # of the exported graph's parameters, see `detector_export`
 
@@ -58,36 +56,6 @@ def start_from(network: nn.Module, path: str | Path, images: Tensor) -> None:
         raise WeightsError(f"{path} holds no weights for {', '.join(missing)}; is it complete?")
     network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()}, strict=False)
     _unfold(network, images)
-
-
-def best_between(
-    start: Weights, trained: Weights, judge: Callable[[Weights], float]
-) -> tuple[Weights, dict[str, float]]:
-    """The best weights on the way from those that were gone on from to those at the end.
-
-    Both lie in one valley as a rule, and between them may be weights that are better than either.
-
-    Args:
-        start: What the network began with.
-        trained: What it has become.
-        judge: Says how good weights are; higher is better.
-
-    Returns:
-        The weights, and the figure of each share of the way that was tried. The whole way is gone
-        unless less of it is better.
-
-    Source:
-        Wortsman et al., "Robust fine-tuning of zero-shot models", 2022.
-    """
-    found = {1.0: trained}
-    for share in (0.75, 0.5, 0.25):
-        found[share] = {
-            name: torch.lerp(start[name], end, share) if end.is_floating_point() else end
-            for name, end in trained.items()
-        }
-    figures = {share: judge(weights) for share, weights in found.items()}
-    best = max(figures, key=lambda share: figures[share])
-    return found[best], {f"{share:g}": figure for share, figure in figures.items()}
 
 
 def _parameters(path: Path, network: nn.Module) -> Arrays:
