@@ -283,7 +283,9 @@ def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
     if path.is_dir():
         path = path / PROPOSALS_FILE
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file. Pass a run folder.")
+        raise WeightsError(
+            f"{path}: no such weights file to go on from or to be taught by. Pass a run folder."
+        )
     second = path.with_name(SECOND_LOOK_FILE)
     return path, second if second.is_file() else None
 

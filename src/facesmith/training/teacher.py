@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facesmith.errors import WeightsError
-from facesmith.networks.detector import BOX_UNIT, STRIDES
+from facesmith.networks.detector import BOX_UNIT, STRIDES, flatten_maps
 from facesmith.sessions import open_session
 from facesmith.training.assignment import pairwise_iou
 
@@ -55,15 +55,10 @@ class Teacher:
         Returns:
             Logits float32 `(n, p)` and raw boxes `(n, p, 4)`, as `flatten_maps` orders them.
         """
-        said = [
-            np.concatenate(
-                [level.reshape(5, -1) for level in self._session.run(None, {"image": image[None]})],
-                axis=1,
-            )
-            for image in images
-        ]
-        cells = torch.from_numpy(np.stack(said))  # (n, 5, p)
-        return cells[:, 0], cells[:, 1:].transpose(1, 2)
+        maps = (self._session.run(None, {"image": image[None]}) for image in images)
+        said = [flatten_maps([torch.from_numpy(level) for level in levels]) for levels in maps]
+        logits, boxes = zip(*said, strict=True)
+        return torch.cat(logits), torch.cat(boxes)
 
 
 def distillation_loss(
