@@ -4,6 +4,9 @@
 
 PHOTOS holds, for each set, a folder of photos and its COCO JSON beside it. Each detector sees the
 same views of the same photos, in turns. `results/README.md` says how the figures come about.
+
+With --held-out the photos are those that trainings hold out of PHOTOS/train and PHOTOS/negatives:
+settings are chosen there, by the views of --condition.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +30,12 @@ from facesmith.files import checksum
 from facesmith.images import read_image
 from facesmith.peers import Peer
 from facesmith.turns import UPRIGHT, look_in_turns
-from hard_views import CONDITIONS, View, views_of, whole
-from photo_options import open_detectors, photo_options, read_options
+from hard_views import CONDITIONS, Condition, View, views_of, whole
+from photo_options import held_out_photos, open_detectors, photo_options, read_options
 
 SETS = ("val_same_domain", "val_other_domain")
-BOTH = "both"
+HELD_OUT = "held_out"
+BOTH = "both"  # all sets together
 IOUS = (0.5, 0.4)
 LEAST_SCORE = 0.01
 FALSE_A_PHOTO = 0.1
@@ -44,12 +50,15 @@ def main() -> None:
     made = about(("numpy", "onnxruntime", "pillow"), threads=1)  # of the code as it starts
     found: Found = defaultdict(list)
     truths: Truths = defaultdict(list)
-    for set_name in SETS:
-        photos = load_annotations(
-            arguments.photos / f"{set_name}.coco.json", arguments.photos / set_name, strict=True
-        ).photos[: arguments.limit]
+    conditions = [
+        condition
+        for condition in CONDITIONS
+        if not arguments.condition or condition.name in arguments.condition
+    ]
+    sets = _sets(arguments)
+    for set_name, photos in sets.items():
         for number, photo in enumerate(photos, start=1):
-            _look(peers, photo, set_name, found, truths)
+            _look(peers, photo, set_name, conditions, found, truths)
             if number % 25 == 0 or number == len(photos):
                 print(f"{set_name}: {number} of {len(photos)} photos", file=sys.stderr)
     result = {
@@ -61,8 +70,8 @@ def main() -> None:
         "photos_a_set": arguments.limit or "all",
         "thresholds": {label: peer.min_score for label, peer in peers.items()},
         "conditions": [
-            {"condition": condition.name, **_figures(condition.name, peers, found, truths)}
-            for condition in CONDITIONS
+            {"condition": condition.name, **_figures(condition.name, sets, peers, found, truths)}
+            for condition in conditions
         ],
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -72,16 +81,42 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     description = (__doc__ or "").split("\n", maxsplit=1)[0]
-    return read_options(photo_options(description, "hard_faces.json"))
+    parser = photo_options(description, "hard_faces.json")
+    parser.add_argument(
+        "--held-out", action="store_true", help="the photos held out from training instead"
+    )
+    parser.add_argument(
+        "--condition", action="append", choices=[condition.name for condition in CONDITIONS],
+        metavar="NAME", help="only these views, as the results name them; may be repeated",
+    )  # fmt: skip
+    return read_options(parser)
+
+
+def _sets(arguments: argparse.Namespace) -> dict[str, Sequence[AnnotatedPhoto]]:
+    """The photos to show, by set."""
+    folder: Path = arguments.photos
+    if arguments.held_out:
+        return {HELD_OUT: held_out_photos(folder)[: arguments.limit]}
+    return {
+        name: load_annotations(folder / f"{name}.coco.json", folder / name, strict=True).photos[
+            : arguments.limit
+        ]
+        for name in SETS
+    }
 
 
 def _look(
-    peers: dict[str, Peer], photo: AnnotatedPhoto, set_name: str, found: Found, truths: Truths
+    peers: dict[str, Peer],
+    photo: AnnotatedPhoto,
+    set_name: str,
+    conditions: Sequence[Condition],
+    found: Found,
+    truths: Truths,
 ) -> None:
     """All views of one photo, each seen by all detectors."""
     view = whole(photo, read_image(photo.path))
     seen: dict[str, Faces] = {}  # what was found in the photo as it is
-    for condition in CONDITIONS:
+    for condition in conditions:
         for hard in views_of(condition, photo, view):
             truths[set_name, condition.name].append(AnnotatedFaces(hard.boxes, hard.ignored))
             for label, peer in peers.items():
@@ -102,18 +137,18 @@ def _find(peer: Peer, view: View, turns: tuple[int, ...]) -> Faces:
 
 
 def _figures(
-    condition: str, peers: dict[str, Peer], found: Found, truths: Truths
+    condition: str, sets: Iterable[str], peers: dict[str, Peer], found: Found, truths: Truths
 ) -> dict[str, dict[str, Any]]:
-    """Of each set, and of both together: numbers of views and faces, and each detector's row."""
+    """Of each set, and of all together: numbers of views and faces, and each detector's row."""
     figures = {}
-    for name, sets in (*((name, (name,)) for name in SETS), (BOTH, SETS)):
-        there = [truth for part in sets for truth in truths[part, condition]]
+    for name, parts in (*((name, (name,)) for name in sets), (BOTH, tuple(sets))):
+        there = [truth for part in parts for truth in truths[part, condition]]
         row: dict[str, Any] = {
             "views": len(there),
             "faces": sum(int((~truth.ignored).sum()) for truth in there),
         }
         for label, peer in peers.items():
-            seen = [faces for part in sets for faces in found[part, condition, label]]
+            seen = [faces for part in parts for faces in found[part, condition, label]]
             row[label] = _row(there, seen, peer)
         figures[name] = row
     return figures

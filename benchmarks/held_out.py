@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from about import about
-from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
+from facesmith.annotations import AnnotatedPhoto, load_annotations
 from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_photo
 from facesmith.peers import Peer
-from facesmith.training.proposals import ProposalConfig, hold_out
-from photo_options import open_detectors, photo_options, read_options
+from photo_options import held_out_photos, open_detectors, photo_options, read_options
 
 LEAST_SCORE = 0.001
 LEAST_HEIGHT = 16.0  # pixels, of the faces that count
@@ -34,10 +33,7 @@ AS_THEY_WERE = "as they were"
 def main() -> None:
     arguments = _arguments()
     folder = arguments.photos
-    annotated = load_annotations(folder / "train.coco.json", folder / "train").photos
-    face_free = load_face_free([folder / "negatives"]).photos
-    _, photos = hold_out([*annotated, *face_free], ProposalConfig())
-    photos = photos[: arguments.limit]
+    photos = held_out_photos(folder)[: arguments.limit]
     labels = {AS_THEY_WERE: photos, **_other_labels(arguments.labels, folder / "train", photos)}
     made = about(("numpy", "onnxruntime", "pillow"), threads=1)
     peers = open_detectors(arguments)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from about import ROOT
+from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.errors import FacesmithError
 from facesmith.peers import Peer, open_peer, parse_names
+from facesmith.training.proposals import ProposalConfig, hold_out
 
 OURS = "facesmith"  # the label of the weights that are judged
 
@@ -60,3 +62,10 @@ def open_detectors(
         return {name.label: open_peer(name) for name in names}
     except FacesmithError as error:
         sys.exit(f"Error: {error}")
+
+
+def held_out_photos(folder: Path) -> list[AnnotatedPhoto]:
+    """The 300 photos that `facesmith train` holds out of `train` and `negatives` in this folder."""
+    annotated = load_annotations(folder / "train.coco.json", folder / "train").photos
+    face_free = load_face_free([folder / "negatives"]).photos
+    return hold_out([*annotated, *face_free], ProposalConfig())[1]

@@ -20,7 +20,8 @@ from facesmith.training.second_look import (  # noqa: E402
 )
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 
-STILL = replace(SecondLookConfig(), copies=1, move=0.0, scale=0.0)  # boxes exactly as proposed
+# Boxes exactly as proposed, in the photo as it is.
+STILL = replace(SecondLookConfig(), copies=1, crops_per_photo=0, move=0.0, scale=0.0)
 
 
 def test_shifts_worked_by_hand():
@@ -71,6 +72,20 @@ def test_face_free_photos_give_non_faces_only():
     assert rows.labels.tolist() == [0, 0]
     assert np.isnan(rows.shifts).all()
     assert len(collect_patches(Proposer(), OnePhoto(), STILL).labels) == 0
+
+
+def test_crops_of_a_photo_give_further_patches_of_their_own():
+    faces = OnePhoto((50, 50, 100, 100), (120, 120, 170, 170))
+    plain = collect_patches(Proposer((10, 10, 40, 40)), faces, STILL)
+    config = replace(STILL, crops_per_photo=2)
+    rows = collect_patches(Proposer((10, 10, 40, 40)), faces, config)
+    n = len(plain.labels)
+    np.testing.assert_array_equal(rows.images[:n], plain.images)
+    np.testing.assert_array_equal(rows.labels[:n], plain.labels)
+    assert len(rows.labels) > n
+    assert len(rows.photos) == len(rows.shifts) == len(rows.images) == len(rows.labels)
+    again = collect_patches(Proposer((10, 10, 40, 40)), faces, config)
+    np.testing.assert_array_equal(rows.images, again.images)
 
 
 def test_loss_leaves_out_what_is_not_known():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click import UsageError
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
@@ -159,6 +160,30 @@ def test_a_detector_can_do_without_a_second_look(photos: Path, tmp_path: Path) -
     assert "second_look" not in metrics
     assert weights(tmp_path / "run").keys() == {"detector.onnx"}
     assert not (tmp_path / "run" / "second-look").exists()
+
+
+def test_a_second_look_can_be_trained_for_proposals_that_stay(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
+) -> None:
+    before, run = undisturbed[0], tmp_path / "run"
+    settings = replace(config(), keep_proposals=True)
+    metrics = train(photos, run, settings, start=before / "detector.onnx")
+    assert "proposals" not in metrics
+    assert metrics["second_look"]["epochs"] == 1
+    image = read_image(photos / "people" / "00.png")
+    expected = load_detector(before).candidates(image, 0.001)
+    for found, given in zip(load_detector(run).candidates(image, 0.001), expected, strict=True):
+        np.testing.assert_array_equal(found, given)
+    assert not (run / "proposals").exists()
+    with pytest.raises(TrainingError, match="proposals that stay as they are"):
+        train(photos, tmp_path / "other", settings)
+
+
+def test_proposals_to_keep_must_be_named() -> None:
+    assert _config(keep_proposals=True, start=shipped_weights()).keep_proposals
+    for options in ({}, {"start": shipped_weights(), "single_look": True}):
+        with pytest.raises(UsageError, match="--second-look-only"):
+            _config(keep_proposals=True, **options)
 
 
 def test_killed_at_any_step_and_resumed_ends_the_same(

@@ -13,8 +13,14 @@ from facesmith.cli.warned import warnings_in_words
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "mined_share", "quick", "start", "size", "teacher"),
-    "single_look",
+    *("single_look", "keep_proposals"),
 )
+
+_SPELT = {
+    "start": "from",
+    "single_look": "no-second-look",
+    "keep_proposals": "second-look-only",
+}
 
 
 @click.command()
@@ -87,6 +93,12 @@ _OF_DETECTORS = (
     "time, above all for crowds, and finds a little less.",
 )
 @click.option(
+    "--second-look-only",
+    "keep_proposals",
+    is_flag=True,
+    help="With --from: leave the proposals as they are and train the second network alone.",
+)
+@click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
 )
 @click.option(
@@ -147,9 +159,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
         return
     for name in _OF_DETECTORS:
         if options.pop(name):
-            option = {"start": "from", "single_look": "no-second-look"}.get(
-                name, name.replace("_", "-")
-            )
+            option = _SPELT.get(name, name.replace("_", "-"))
             raise click.UsageError(
                 f"--{option} goes with annotated photos; {data} is a patches file."
             )

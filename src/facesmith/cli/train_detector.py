@@ -95,6 +95,7 @@ def _config(
     quick: bool = False,
     start: Path | None = None,
     single_look: bool = False,
+    keep_proposals: bool = False,
     size: str = "standard",
     batch_size: int | None = None,
     seed: int | None = None,
@@ -107,11 +108,17 @@ def _config(
             "--quick is for a training from the start; --from is short already, and --epochs says "
             "how short."
         )
+    if keep_proposals and (start is None or single_look):
+        raise click.UsageError(
+            "--second-look-only keeps the proposals of --from MODEL, and does not go with "
+            "--no-second-look."
+        )
     config = DetectorConfig.quick() if quick else DetectorConfig()
     if start is not None:
         config = DetectorConfig.continued(start)
     if single_look:
         config = dataclasses.replace(config, second_look=None)
+    config = dataclasses.replace(config, keep_proposals=keep_proposals)
     proposals = config.proposals
     if size == "large":
         proposals = dataclasses.replace(proposals, network=DetectorNetConfig.large())

@@ -8,6 +8,7 @@ wrong. Last, the scores are calibrated on photos that neither has learned from.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,7 @@ import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Detector
-from facesmith.errors import WeightsError
+from facesmith.errors import TrainingError, WeightsError
 from facesmith.evaluation.operating_point import OperatingPoint, Target
 from facesmith.files import checksum, finite_or_none, write_json
 from facesmith.scores import Calibration
@@ -41,6 +42,7 @@ from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, h
 from facesmith.training.resources import available_cores
 from facesmith.training.runs import RunFolder
 from facesmith.training.second_look import (
+    LookedAt,
     SecondLookConfig,
     SecondLookTask,
     collect_patches,
@@ -50,6 +52,7 @@ from facesmith.weights_file import update_description
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"
 WITH_SECOND_LOOK = "with second look"
+_PARTS = ("training", "held-out")
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
 
 
@@ -60,6 +63,8 @@ class DetectorConfig:
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     # `None`: no second look is trained.
     second_look: SecondLookConfig | None = field(default_factory=SecondLookConfig)
+    # Take the proposals of the weights that the training goes on from as they are.
+    keep_proposals: bool = False
     # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
     quantise_loss: float = 0.005
 
@@ -136,8 +141,8 @@ def train_detector(
         What `metrics.json` holds; undefined figures are `None`.
 
     Raises:
-        TrainingError: If there are too few photos, mined boxes belong to other photos, or the
-            training ends early.
+        TrainingError: If there are too few photos, mined boxes belong to other photos, there are
+            no proposals to keep or nothing is left to train, or the training ends early.
         WeightsError: If the weights to go on from cannot be read or are another network's, or
             those of the teacher cannot be read.
         EvaluationError: If no threshold keeps the target.
@@ -153,40 +158,32 @@ def train_detector(
     teaching = weights_of(teacher)[0]
     if teaching is not None:
         described["teacher"] = checksum(teaching)
+    if config.keep_proposals and (first_start is None or config.second_look is None):
+        raise TrainingError(
+            "A second look of its own for proposals that stay as they are needs those proposals "
+            "and settings of a second look. Pass `start` and leave `second_look` as it is."
+        )
     training, held_out = hold_out(photos, config.proposals)
     placed = _place(mined, training, held_out, quiet)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
     stages = _Stages(run, described, resume, quiet)
-    proposals = ProposalTask(photos, config.proposals, mined, first_start, teaching)
-    _say(f"Proposals: {proposals.steps_per_epoch} steps an epoch.", quiet)
-    first = stages.train(proposals, config.proposals.loop, "proposals")
-    proposals.network.load_state_dict(first.weights)
     detector_path = run.path / PROPOSALS_FILE
-    export_proposals(proposals.network, detector_path, Calibration())
-
     learned, judged = (Photos(chosen, config.proposals) for chosen in (training, held_out))
-    precision = quantise_proposals(detector_path, learned, judged, config.quantise_loss)
-    summaries, precisions = {"proposals": _summary(first)}, {"proposals": precision}
+    summaries, precisions = {}, {}
+    if config.keep_proposals and first_start is not None:
+        shutil.copyfile(first_start, detector_path)
+        update_description(detector_path, {"calibration": asdict(Calibration())})
+    else:
+        proposals = ProposalTask(photos, config.proposals, mined, first_start, teaching)
+        summaries["proposals"] = stages.train_proposals(proposals, config.proposals.loop)
+        most = config.quantise_loss
+        precisions["proposals"] = quantise_proposals(detector_path, learned, judged, most)
     if config.second_look is not None:
-        detector = Detector(detector_path, threads=1)
-        patches = [
-            collect_patches(
-                detector,
-                chosen,
-                config.second_look,
-                _with_bar(f"Patches of {name} photos", quiet),
-                placed if chosen is learned else None,
-            )
-            for name, chosen in (("training", learned), ("held-out", judged))
-        ]
+        patches = stages.collect(config.second_look, learned, judged, placed)
         sources = [p.source if len(p.boxes) else None for p in training]
-        look = SecondLookTask(patches[0], patches[1], config.second_look, sources, second_start)
-        _say(f"Second look: {len(patches[0].labels)} patches.", quiet)
-        second = stages.train(look, config.second_look.loop, "second-look")
-        look.network.load_state_dict(second.weights)
-        export_second_look(look.network, run.path / SECOND_LOOK_FILE)
-        summaries["second_look"] = _summary(second)
+        look = SecondLookTask(*patches, config.second_look, sources, second_start)
+        summaries["second_look"] = stages.train_second_look(look, config.second_look.loop)
         if config.quantise_loss >= 0:
             precisions["second look"] = quantise_second_look(run.path / SECOND_LOOK_FILE, *patches)
 
@@ -226,15 +223,47 @@ class _Stages:
     resume: bool
     quiet: bool
 
-    def train(
+    def train_proposals(self, task: ProposalTask, config: LoopConfig) -> dict[str, Any]:
+        """Train and write the proposals; what `metrics.json` says of it."""
+        _say(f"Proposals: {task.steps_per_epoch} steps an epoch.", self.quiet)
+        result = self._train(task, config, "proposals")
+        export_proposals(task.network, self.run.path / PROPOSALS_FILE, Calibration())
+        return _summary(result)
+
+    def collect(
+        self,
+        config: SecondLookConfig,
+        learned: Photos,
+        judged: Photos,
+        mined: PlacedBoxes | None,
+    ) -> tuple[LookedAt, LookedAt]:
+        """Patches of the proposals in the photos to learn from and in those held out."""
+        detector = Detector(self.run.path / PROPOSALS_FILE, threads=1)
+        bars = [_with_bar(f"Patches of {name} photos", self.quiet) for name in _PARTS]
+        return (
+            collect_patches(detector, learned, config, bars[0], mined),
+            collect_patches(detector, judged, config, bars[1]),
+        )
+
+    def train_second_look(self, task: SecondLookTask, config: LoopConfig) -> dict[str, Any]:
+        """Train and write the second look; what `metrics.json` says of it."""
+        _say(f"Second look: {task.rows_per_epoch} patches an epoch.", self.quiet)
+        result = self._train(task, config, "second-look")
+        export_second_look(task.network, self.run.path / SECOND_LOOK_FILE)
+        return _summary(result)
+
+    def _train(
         self, task: ProposalTask | SecondLookTask, config: LoopConfig, name: str
     ) -> LoopResult:
+        """Train in a folder of that name; the network gets the best weights."""
         part = RunFolder(self.run.path / name)
         part.start(self.described, resume=self.resume, force=False)
-        rows = task.rows_per_epoch
-        return run_loop(
-            task, config, part, rows_per_epoch=rows, resume=self.resume, quiet=self.quiet
-        )
+        result = run_loop(
+            task, config, part, rows_per_epoch=task.rows_per_epoch, resume=self.resume,
+            quiet=self.quiet,
+        )  # fmt: skip
+        task.network.load_state_dict(result.weights)
+        return result
 
 
 def _judge_ways(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from facesmith.patches.cutting import cut_patches
 from facesmith.roc import area_under_curve
 from facesmith.second_look import shifts_between
 from facesmith.training.augmentation import Augmentation, augment, uniforms
+from facesmith.training.crops import CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import PlacedBoxes
 from facesmith.training.proposals import Photos, draw_rows
@@ -43,6 +44,12 @@ class SecondLookConfig:
     sure_score: float = 0.6
     most_per_photo: int = 30  # proposals of one photo that become patches
     copies: int = 2  # patches per proposal, each with a box moved and scaled a little
+    # Crops of each photo that are looked through beside the photo itself, one patch per proposal:
+    # what is doubtful is turned, cut off, tiny or blurred more often than photos are.
+    crops_per_photo: int = 1
+    crops: CropConfig = field(
+        default_factory=lambda: replace(CropConfig().doubled(), rotate=0.6, cut_through=0.25)
+    )
     move: float = 0.05  # standard deviation of that shift, in longer sides of the box
     scale: float = 0.10  # and of the logarithm of that scale
     positive_iou: float = 0.5  # a patch whose box overlaps a face at least this much is a face
@@ -90,32 +97,56 @@ def collect_patches(
         progress: Wraps the iteration over the photos' numbers.
         mined: False boxes in these photos; those that are not proposed are cut too.
     """
-    images, labels, shifts, numbers = [], [], [], []
+    parts = [_no_patches()]
     for i in progress(range(len(photos))):
         image, faces, ignored = photos[i]
-        boxes, _ = detector.candidates(image, config.candidate_score)
-        boxes = boxes[: config.most_per_photo]
-        missed = box_iou(faces, boxes).max(axis=1, initial=0) < config.positive_iou
-        boxes = np.concatenate([boxes, faces[missed & ~ignored]])
+        false = np.zeros((0, 4), np.float32)
         if mined is not None:
             false = mined.boxes_in(i, (image.shape[1], image.shape[0]))
-            new = box_iou(false, boxes).max(axis=1, initial=0) < config.positive_iou
-            boxes = np.concatenate([boxes, false[new]])
         rng = np.random.default_rng([config.loop.seed, i])
-        boxes = moved(np.repeat(boxes, config.copies, axis=0), rng, config)
-        height, width = image.shape[:2]
-        inside = clip_boxes(boxes, width, height)
-        boxes = boxes[((inside[:, 2:] - inside[:, :2]) >= 4).all(axis=1)]
-        keep, row_labels, row_shifts = _label(boxes, faces, ignored, config)
-        images.append(cut_patches(image, boxes[keep]))
-        labels.append(row_labels[keep])
-        shifts.append(row_shifts[keep])
-        numbers.append(np.full(int(keep.sum()), i))
+        parts.append(_patches(detector, image, faces, ignored, false, i, rng, config))
+        single = replace(config, copies=1)
+        for number in range(config.crops_per_photo):
+            rng = np.random.default_rng([config.loop.seed, i, 1 + number])
+            crop = draw_crop(image, faces, ignored, rng, config.crops)
+            shown = (crop.image, crop.boxes, crop.ignored, false[:0])
+            parts.append(_patches(detector, *shown, i, rng, single))
     return LookedAt(
-        np.concatenate([*images, np.zeros((0, 64, 64, 3), np.uint8)]),
-        np.concatenate([*labels, np.zeros(0, np.float32)]),
-        np.concatenate([*shifts, np.zeros((0, 4), np.float32)]),
-        np.concatenate([*numbers, np.zeros(0, np.int64)]),
+        *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(LookedAt))
+    )
+
+
+def _patches(
+    detector: Detector,
+    image: npt.NDArray[np.uint8],
+    faces: npt.NDArray[np.float32],
+    ignored: npt.NDArray[np.bool_],
+    false: npt.NDArray[np.float32],
+    number: int,
+    rng: np.random.Generator,
+    config: SecondLookConfig,
+) -> LookedAt:
+    """Patches of one picture: of proposals, of faces and of `false` boxes not proposed."""
+    boxes, _ = detector.candidates(image, config.candidate_score)
+    boxes = boxes[: config.most_per_photo]
+    missed = box_iou(faces, boxes).max(axis=1, initial=0) < config.positive_iou
+    boxes = np.concatenate([boxes, faces[missed & ~ignored]])
+    new = box_iou(false, boxes).max(axis=1, initial=0) < config.positive_iou
+    boxes = np.concatenate([boxes, false[new]])
+    boxes = moved(np.repeat(boxes, config.copies, axis=0), rng, config)
+    inside = clip_boxes(boxes, image.shape[1], image.shape[0])
+    boxes = boxes[((inside[:, 2:] - inside[:, :2]) >= 4).all(axis=1)]
+    keep, labels, shifts = _label(boxes, faces, ignored, config)
+    numbers = np.full(int(keep.sum()), number)
+    return LookedAt(cut_patches(image, boxes[keep]), labels[keep], shifts[keep], numbers)
+
+
+def _no_patches() -> LookedAt:
+    return LookedAt(
+        np.zeros((0, 64, 64, 3), np.uint8),
+        np.zeros(0, np.float32),
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.int64),
     )
 
 
