@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,10 @@ class ProposalTask:
         )
         self.steps_per_epoch = len(training) // config.batch_size
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
-        self._sources = [p.source if len(p.boxes) else None for p in training]
+        sources = [p.source if len(p.boxes) else None for p in training]
+        self._order = lru_cache(maxsize=2)(
+            partial(draw_rows, sources, config.source_power, config.loop.seed)
+        )
         self._mined = None if mined is None else PlacedBoxes(mined, training)
         self._teacher = None if teacher is None else Teacher(teacher)
         if start is not None:
@@ -145,7 +149,7 @@ class ProposalTask:
         """
         config = self._config
         seed, size, crop_config = config.loop.seed, config.batch_size, config.crops
-        order = draw_rows(self._sources, config.source_power, seed, epoch)
+        order = self._order(epoch)
         rows = order[step * size : (step + 1) * size]
         if config.wide_every and step % config.wide_every == config.wide_every - 1:
             rows = rows[: max(size // 4, 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,12 @@ class SecondLookTask:
         sources: Sequence[str | None],
         start: Path | None = None,
     ) -> None:
-        self._sources = [sources[photo] for photo in training.photos]
+        drawn_from = [sources[photo] for photo in training.photos]
+        # Two epochs, for the batches that are prepared ahead: to draw all rows takes as long as to
+        # learn from a batch of them.
+        self._order = lru_cache(maxsize=2)(
+            partial(draw_rows, drawn_from, config.source_power, config.loop.seed)
+        )
         self._training, self._held_out, self._config = training, held_out, config
         self.network: nn.Module = build_second_look(config.loop.seed)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
@@ -221,8 +227,7 @@ class SecondLookTask:
     def batch(self, epoch: int, step: int) -> Any:
         """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, shifts `(n, 4)`."""
         seed, size = self._config.loop.seed, self._config.batch_size
-        order = draw_rows(self._sources, self._config.source_power, seed, epoch)
-        rows = order[step * size : (step + 1) * size]
+        rows = self._order(epoch)[step * size : (step + 1) * size]
         patches, matrices, offsets = augment(
             self._training.images, rows, self._config.augmentation, seed=seed, epoch=epoch
         )
