@@ -27,9 +27,9 @@ class CropConfig:
     smallest_face: float = 9.0  # lower end of that size; equally many per octave
     largest_face: float = 300.0  # upper end: a face that fills the crop and more
     ignore_below: float = 7.0  # faces lower than this are neither learned nor punished
-    cut_through: float = 0.2  # share of crops of photos that are cut off through a face before
+    cut_through: float = 0.12  # share of crops of photos that are cut off through a face before
     least_left: float = 0.45  # of that face's box, up to all of it
-    rotate: float = 0.5  # share of crops turned in the plane
+    rotate: float = 0.4  # share of crops turned in the plane
     largest_angle: float = 60.0  # degrees; small angles are drawn more often
     grey: float = 0.15  # share of crops without colour
     keep_visible: float = 0.5  # a face cut off by more than this is ignored

@@ -47,30 +47,18 @@ class Teacher:
             )
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        """What it says of each cell, the mean of what it says of a crop and of its mirror image.
+        """What it says of each cell.
 
         Args:
-            images: uint8 `(n, side, side, 3)`, BGR, `side` a multiple of 64.
+            images: uint8 `(n, side, side, 3)`, BGR, `side` a multiple of 32.
 
         Returns:
             Logits float32 `(n, p)` and raw boxes `(n, p, 4)`, as `flatten_maps` orders them.
         """
-        said = [flatten_maps(self._maps(image)) for image in images]
+        maps = (self._session.run(None, {"image": image[None]}) for image in images)
+        said = [flatten_maps([torch.from_numpy(level) for level in levels]) for levels in maps]
         logits, boxes = zip(*said, strict=True)
         return torch.cat(logits), torch.cat(boxes)
-
-    def _maps(self, image: npt.NDArray[np.uint8]) -> list[Tensor]:
-        """The mean of both looks at an image, one map `(1, 5, rows, columns)` a stride."""
-        levels, mirrored = (
-            self._session.run(None, {"image": np.ascontiguousarray(look[None])})
-            for look in (image, image[:, ::-1])
-        )
-        maps = []
-        for level, other in zip(levels, mirrored, strict=True):
-            back = other[..., ::-1].copy()
-            back[:, 1] *= -1  # how far the centre lies to the right of the cell's
-            maps.append(torch.from_numpy((level + back) / 2))
-        return maps
 
 
 def distillation_loss(
