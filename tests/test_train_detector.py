@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from facesmith.training.proposals import (  # noqa: E402
     hold_out,
 )
 from facesmith.training.second_look import SecondLookConfig  # noqa: E402
+from facesmith.weights_file import update_description  # noqa: E402
 
 N_PHOTOS, N_FACE_FREE = 44, 8
 
@@ -166,8 +168,12 @@ def test_a_second_look_can_be_trained_for_proposals_that_stay(
     photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
 ) -> None:
     before, run = undisturbed[0], tmp_path / "run"
+    started = tmp_path / "start" / "detector.onnx"
+    started.parent.mkdir()
+    shutil.copyfile(before / "detector.onnx", started)
+    update_description(started, {"operating_point": {"value": 0.9}})
     settings = replace(config(), keep_proposals=True)
-    metrics = train(photos, run, settings, start=before / "detector.onnx")
+    metrics = train(photos, run, settings, start=started)
     assert "proposals" not in metrics
     assert metrics["second_look"]["epochs"] == 1
     image = read_image(photos / "people" / "00.png")
@@ -175,6 +181,7 @@ def test_a_second_look_can_be_trained_for_proposals_that_stay(
     for found, given in zip(load_detector(run).candidates(image, 0.001), expected, strict=True):
         np.testing.assert_array_equal(found, given)
     assert not (run / "proposals").exists()
+    assert "operating_point" not in load_detector(run).metadata
     with pytest.raises(TrainingError, match="proposals that stay as they are"):
         train(photos, tmp_path / "other", settings)
 
@@ -184,6 +191,17 @@ def test_proposals_to_keep_must_be_named() -> None:
     for options in ({}, {"start": shipped_weights(), "single_look": True}):
         with pytest.raises(UsageError, match="--second-look-only"):
             _config(keep_proposals=True, **options)
+
+
+def test_options_of_the_proposals_do_not_go_with_keeping_them(photos: Path) -> None:
+    words = [
+        *("train", str(photos / "faces.json"), "--images", str(photos / "people")),
+        *("--out", str(photos / "run"), "--from", "shipped", "--second-look-only"),
+    ]
+    for option, value in (("--epochs", "3"), ("--teacher", str(shipped_weights()))):
+        result = CliRunner().invoke(main, [*words, option, value])
+        assert result.exit_code == 2
+        assert f"{option} is for the training of the proposals" in result.output
 
 
 def test_killed_at_any_step_and_resumed_ends_the_same(

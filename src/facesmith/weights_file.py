@@ -33,11 +33,14 @@ def update_description(path: str | Path, changes: Mapping[str, Any]) -> None:
 
     Args:
         path: A weights file that facesmith wrote.
-        changes: Name -> new value.
+        changes: Name -> new value; `None` takes the entry away.
 
     Raises:
         TrainingError: If the file cannot be written.
     """
     model = onnx.load(str(path))
     stored = next(entry.value for entry in model.metadata_props if entry.key == METADATA_KEY)
-    write_model(model, path, {**json.loads(stored), **changes})
+    described = {**json.loads(stored), **changes}
+    for name in [name for name, value in changes.items() if value is None]:
+        del described[name]
+    write_model(model, path, described)

@@ -18,6 +18,7 @@ from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
 
+_OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "early_stop", "time_limit")
 SHIPPED = Path("shipped")  # what --from takes for the weights that come along
 
 
@@ -49,6 +50,8 @@ def train_detector_command(
     false_boxes = _read_mined(mined, mined_share)
     if start == SHIPPED:
         start = shipped_weights()
+    if options["keep_proposals"]:
+        _refuse_options_of_proposals({**options, "teacher": teacher})
     config = _config(start=start, **{k: v for k, v in options.items() if v is not None})
     photos = read_photos(data, images, negatives, quiet)
     metrics = train_detector(
@@ -89,6 +92,16 @@ def _read_mined(paths: tuple[Path, ...], share: float | None) -> MinedTraining |
         return None
     config = MinedConfig() if share is None else MinedConfig(share=share)
     return MinedTraining.merged([read_mined(path) for path in paths], config)
+
+
+def _refuse_options_of_proposals(options: dict[str, Any]) -> None:
+    """Ends the command where it is to keep the proposals and yet told how to train them."""
+    for name in ("teacher", "size", *_OF_PROPOSALS):
+        if options[name] is not None:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} is for the training of the proposals, which "
+                "--second-look-only leaves as they are. Leave one of the two out."
+            )
 
 
 def _config(

@@ -173,7 +173,8 @@ def train_detector(
     summaries, precisions = {}, {}
     if config.keep_proposals and first_start is not None:
         shutil.copyfile(first_start, detector_path)
-        update_description(detector_path, {"calibration": asdict(Calibration())})
+        changes = {"calibration": asdict(Calibration()), "operating_point": None}
+        update_description(detector_path, changes)
     else:
         proposals = ProposalTask(photos, config.proposals, mined, first_start, teaching)
         summaries["proposals"] = stages.train_proposals(proposals, config.proposals.loop)
@@ -190,12 +191,12 @@ def train_detector(
     sources_held_out = held_out_sources(held_out)
     kept, ways = _judge_ways(run.path, judged, sources_held_out, config.second_look, target)
     fitted, figures, point = ways[kept]
-    changes = {
+    stored = {
         "calibration": asdict(fitted.calibration),
         "threshold": figures["threshold"],
         **({"operating_point": point.to_dict()} if point else {}),
     }
-    update_description(detector_path, changes)
+    update_description(detector_path, stored)
     if not fitted.calibration.second:
         (run.path / SECOND_LOOK_FILE).unlink(missing_ok=True)
     outcome = {

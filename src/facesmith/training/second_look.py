@@ -202,8 +202,8 @@ class SecondLookTask:
         start: Path | None = None,
     ) -> None:
         drawn_from = [sources[photo] for photo in training.photos]
-        # Two epochs, for the batches that are prepared ahead: to draw all rows takes as long as to
-        # learn from a batch of them.
+        # Two epochs, for the batches that are prepared ahead. Drawing an order takes nearly as long
+        # as learning from a batch.
         self._order = lru_cache(maxsize=2)(
             partial(draw_rows, drawn_from, config.source_power, config.loop.seed)
         )
