@@ -52,7 +52,6 @@ from facesmith.weights_file import update_description
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"
 WITH_SECOND_LOOK = "with second look"
-_PARTS = ("training", "held-out")
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
 
 
@@ -158,7 +157,8 @@ def train_detector(
     teaching = weights_of(teacher)[0]
     if teaching is not None:
         described["teacher"] = checksum(teaching)
-    if config.keep_proposals and (first_start is None or config.second_look is None):
+    kept_proposals = first_start if config.keep_proposals else None
+    if config.keep_proposals and (kept_proposals is None or config.second_look is None):
         raise TrainingError(
             "A second look of its own for proposals that stay as they are needs those proposals "
             "and settings of a second look. Pass `start` and leave `second_look` as it is."
@@ -171,8 +171,8 @@ def train_detector(
     detector_path = run.path / PROPOSALS_FILE
     learned, judged = (Photos(chosen, config.proposals) for chosen in (training, held_out))
     summaries, precisions = {}, {}
-    if config.keep_proposals and first_start is not None:
-        shutil.copyfile(first_start, detector_path)
+    if kept_proposals is not None:
+        shutil.copyfile(kept_proposals, detector_path)
         changes = {"calibration": asdict(Calibration()), "operating_point": None}
         update_description(detector_path, changes)
     else:
@@ -240,10 +240,11 @@ class _Stages:
     ) -> tuple[LookedAt, LookedAt]:
         """Patches of the proposals in the photos to learn from and in those held out."""
         detector = Detector(self.run.path / PROPOSALS_FILE, threads=1)
-        bars = [_with_bar(f"Patches of {name} photos", self.quiet) for name in _PARTS]
+        bar = _with_bar("Patches of training photos", self.quiet)
+        other_bar = _with_bar("Patches of held-out photos", self.quiet)
         return (
-            collect_patches(detector, learned, config, bars[0], mined),
-            collect_patches(detector, judged, config, bars[1]),
+            collect_patches(detector, learned, config, bar, mined),
+            collect_patches(detector, judged, config, other_bar),
         )
 
     def train_second_look(self, task: SecondLookTask, config: LoopConfig) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from facesmith.patches.cutting import cut_patches
 from facesmith.roc import area_under_curve
 from facesmith.second_look import shifts_between
 from facesmith.training.augmentation import Augmentation, augment, uniforms
-from facesmith.training.crops import CropConfig, draw_crop
+from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import PlacedBoxes
 from facesmith.training.proposals import Photos, draw_rows
@@ -99,19 +99,19 @@ def collect_patches(
         mined: False boxes in these photos; those that are not proposed are cut too.
     """
     parts = [_no_patches()]
+    none = np.zeros((0, 4), np.float32)
+    single = replace(config, copies=1)
     for i in progress(range(len(photos))):
         image, faces, ignored = photos[i]
-        false = np.zeros((0, 4), np.float32)
+        false = none
         if mined is not None:
             false = mined.boxes_in(i, (image.shape[1], image.shape[0]))
         rng = np.random.default_rng([config.loop.seed, i])
-        parts.append(_patches(detector, image, faces, ignored, false, i, rng, config))
-        single = replace(config, copies=1)
+        parts.append(_patches(detector, Crop(image, faces, ignored), false, i, rng, config))
         for number in range(config.crops_per_photo):
             rng = np.random.default_rng([config.loop.seed, i, 1 + number])
             crop = draw_crop(image, faces, ignored, rng, config.crops)
-            shown = (crop.image, crop.boxes, crop.ignored, false[:0])
-            parts.append(_patches(detector, *shown, i, rng, single))
+            parts.append(_patches(detector, crop, none, i, rng, single))
     return LookedAt(
         *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(LookedAt))
     )
@@ -119,15 +119,14 @@ def collect_patches(
 
 def _patches(
     detector: Detector,
-    image: npt.NDArray[np.uint8],
-    faces: npt.NDArray[np.float32],
-    ignored: npt.NDArray[np.bool_],
+    picture: Crop,
     false: npt.NDArray[np.float32],
     number: int,
     rng: np.random.Generator,
     config: SecondLookConfig,
 ) -> LookedAt:
-    """Patches of one picture: of proposals, of faces and of `false` boxes not proposed."""
+    """Patches of a photo or a crop of it: of proposals, and of faces and `false` boxes besides."""
+    image, faces, ignored = picture.image, picture.boxes, picture.ignored
     boxes, _ = detector.candidates(image, config.candidate_score)
     boxes = boxes[: config.most_per_photo]
     missed = box_iou(faces, boxes).max(axis=1, initial=0) < config.positive_iou
