@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,28 @@ def test_crops_of_a_photo_give_further_patches_of_their_own():
     assert len(rows.photos) == len(rows.shifts) == len(rows.images) == len(rows.labels)
     again = collect_patches(Proposer((10, 10, 40, 40)), faces, config)
     np.testing.assert_array_equal(rows.images, again.images)
+
+
+def test_patches_do_not_depend_on_how_many_photos_are_looked_through_at_once():
+    class SomePhotos:
+        def __len__(self):
+            return 7
+
+        def __getitem__(self, index):
+            # The later ones are quicker, so that threads finish them first.
+            time.sleep(0.002 * (7 - index))
+            return OnePhoto((50, 50, 100 + 5 * index, 100 + 5 * index))[0]
+
+    def patches(prefetch):
+        loop = replace(STILL.loop, prefetch=prefetch)
+        config = replace(STILL, crops_per_photo=1, move=0.05, loop=loop)
+        return collect_patches(Proposer((55, 50, 105, 100)), SomePhotos(), config)
+
+    alone, together = patches(0), patches(4)
+    assert sorted(alone.photos) == alone.photos.tolist()
+    assert set(alone.photos) == set(range(7))
+    for each in fields(LookedAt):
+        np.testing.assert_array_equal(getattr(alone, each.name), getattr(together, each.name))
 
 
 def test_loss_leaves_out_what_is_not_known():

@@ -24,6 +24,7 @@ from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import PlacedBoxes
+from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.proposals import Photos, draw_rows
 from facesmith.training.warm_start import start_from
 
@@ -98,20 +99,26 @@ def collect_patches(
         progress: Wraps the iteration over the photos' numbers.
         mined: False boxes in these photos; those that are not proposed are cut too.
     """
-    parts = [_no_patches()]
     none = np.zeros((0, 4), np.float32)
     single = replace(config, copies=1)
-    for i in progress(range(len(photos))):
+
+    def patches_of(_: int, i: int) -> list[LookedAt]:
         image, faces, ignored = photos[i]
         false = none
         if mined is not None:
             false = mined.boxes_in(i, (image.shape[1], image.shape[0]))
         rng = np.random.default_rng([config.loop.seed, i])
-        parts.append(_patches(detector, Crop(image, faces, ignored), false, i, rng, config))
+        parts = [_patches(detector, Crop(image, faces, ignored), false, i, rng, config)]
         for number in range(config.crops_per_photo):
             rng = np.random.default_rng([config.loop.seed, i, 1 + number])
             crop = draw_crop(image, faces, ignored, rng, config.crops)
             parts.append(_patches(detector, crop, none, i, rng, single))
+        return parts
+
+    numbers = ((0, i) for i in range(len(photos)))
+    with prepared_ahead(patches_of, numbers, config.loop.prefetch) as prepared:
+        with_bar = zip(progress(range(len(photos))), prepared, strict=True)
+        parts = [_no_patches(), *(part for _, found in with_bar for part in found)]
     return LookedAt(
         *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(LookedAt))
     )
