@@ -74,7 +74,10 @@ class DetectorConfig:
         return cls(
             dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, epochs=24)),
             dataclasses.replace(
-                second_look, copies=1, loop=dataclasses.replace(second_look.loop, epochs=3)
+                second_look,
+                copies=1,
+                crops_per_photo=0,
+                loop=dataclasses.replace(second_look.loop, epochs=3),
             ),
         )
 
