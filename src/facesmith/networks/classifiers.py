@@ -141,19 +141,19 @@ def _compact() -> nn.Module:
     face from a part of one or one at the wrong scale.
     """
     return nn.Sequential(
-        *_convolution(3, 16, stride=2),  # (n, 16, 32, 32)
-        *_convolution(16, 24, stride=2),  # (n, 24, 16, 16)
+        *convolution(3, 16, stride=2),  # (n, 16, 32, 32)
+        *convolution(16, 24, stride=2),  # (n, 24, 16, 16)
         Residual(24),
-        *_convolution(24, 48, stride=2),  # (n, 48, 8, 8)
+        *convolution(24, 48, stride=2),  # (n, 48, 8, 8)
         Residual(48),
-        *_convolution(48, 80, stride=2),  # (n, 80, 4, 4)
+        *convolution(48, 80, stride=2),  # (n, 80, 4, 4)
         ChannelsLastFlatten(),  # (n, 1280)
         nn.Dropout(0.2),
         nn.Linear(80 * 4 * 4, 1),
     )
 
 
-def _convolution(n_in: int, n_out: int, stride: int = 1) -> list[nn.Module]:
+def convolution(n_in: int, n_out: int, stride: int = 1) -> list[nn.Module]:
     """A 3x3 convolution, batch normalisation, ReLU."""
     return [
         nn.Conv2d(n_in, n_out, kernel_size=3, stride=stride, padding=1, bias=False),

@@ -1,6 +1,6 @@
 """A small network that learns from one source of photos how its annotator draws boxes.
 
-It is the network of the second look without its score: a 64x64 patch around a box that is moved
+It is a second look without a score: a 64x64 patch around a box that is moved
 and scaled at random goes in, what turns that box into the annotated one comes out.
 """
 
@@ -21,7 +21,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
 from facesmith.errors import TrainingError
 from facesmith.images import read_image
-from facesmith.networks.second_look import build_second_look
+from facesmith.networks.second_look import build_box_corrector
 from facesmith.patches.cutting import cut_patches
 from facesmith.redrawing.boxes import inside_photo
 from facesmith.second_look import apply_shifts, shifts_between
@@ -160,7 +160,7 @@ def learn_to_draw(
     result = run_loop(
         task, patches.loop, folder, rows_per_epoch=task.rows_per_epoch, resume=resume, quiet=quiet
     )
-    network = build_second_look(patches.loop.seed)
+    network = build_box_corrector(patches.loop.seed)
     network.load_state_dict(result.weights)
     drawer = Drawer(network)
     given, drawn = _judge(drawer, photos, usable, held_out, patches)
@@ -172,6 +172,8 @@ def learn_to_draw(
 
 class DrawingTask(SecondLookTask):
     """The task of the second look on patches without labels: nothing but shifts is learned."""
+
+    build_network = staticmethod(build_box_corrector)
 
     def __init__(self, training: LookedAt, held_out: LookedAt, config: SecondLookConfig) -> None:
         super().__init__(training, held_out, config, [None] * (int(training.photos.max()) + 1))

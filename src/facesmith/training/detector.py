@@ -172,15 +172,20 @@ def train_detector(
     run.start(described, resume=resume, force=force)
     stages = _Stages(run, described, resume, quiet)
     detector_path = run.path / PROPOSALS_FILE
-    learned, judged = (Photos(chosen, config.proposals) for chosen in (training, held_out))
+    # The former are read once or twice, the latter again and again.
+    learned = Photos(training, dataclasses.replace(config.proposals, cache_gib=0.0))
+    judged = Photos(held_out, config.proposals)
     summaries, precisions = {}, {}
     if kept_proposals is not None:
         shutil.copyfile(kept_proposals, detector_path)
         changes = {"calibration": asdict(Calibration()), "operating_point": None}
         update_description(detector_path, changes)
     else:
-        proposals = ProposalTask(photos, config.proposals, mined, first_start, teaching)
-        summaries["proposals"] = stages.train_proposals(proposals, config.proposals.loop)
+        # Not kept: it holds gigabytes of photos.
+        summaries["proposals"] = stages.train_proposals(
+            ProposalTask(photos, config.proposals, mined, first_start, teaching),
+            config.proposals.loop,
+        )
         most = config.quantise_loss
         precisions["proposals"] = quantise_proposals(detector_path, learned, judged, most)
     if config.second_look is not None:

@@ -96,6 +96,6 @@ def export_second_look(network: nn.Module, path: Path) -> float:
         input_names=["patches"],
         output_names=["outputs"],
         dynamic_axes={"patches": {0: "n"}, "outputs": {0: "n"}},
-        metadata={"kind": "second look", "network": "compact"},
+        metadata={"kind": "second look"},
     )
     return largest_difference(graph, path, batches)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class SecondLookConfig:
     """Everything that decides what the training of the second look produces."""
 
     loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(epochs=8, learning_rate=3e-3, average_decay=0.998)
+        default_factory=lambda: LoopConfig(epochs=9, learning_rate=3e-3, average_decay=0.998)
     )
     batch_size: int = 128  # patches per step
     # As for the proposals, over patches instead of photos: each once an epoch.
@@ -48,7 +48,7 @@ class SecondLookConfig:
     copies: int = 2  # patches per proposal, each with a box moved and scaled a little
     # Crops of each photo that are looked through beside the photo itself, one patch per proposal:
     # what is doubtful is turned, cut off, tiny or blurred more often than photos are.
-    crops_per_photo: int = 1
+    crops_per_photo: int = 3
     crops: CropConfig = field(
         default_factory=lambda: replace(CropConfig().doubled(), rotate=0.6, cut_through=0.25)
     )
@@ -99,6 +99,7 @@ def collect_patches(
         progress: Wraps the iteration over the photos' numbers.
         mined: False boxes in these photos; those that are not proposed are cut too.
     """
+    rows = _Rows()
     none = np.zeros((0, 4), np.float32)
     single = replace(config, copies=1)
 
@@ -117,11 +118,32 @@ def collect_patches(
 
     numbers = ((0, i) for i in range(len(photos)))
     with prepared_ahead(patches_of, numbers, config.loop.prefetch) as prepared:
-        with_bar = zip(progress(range(len(photos))), prepared, strict=True)
-        parts = [_no_patches(), *(part for _, found in with_bar for part in found)]
-    return LookedAt(
-        *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(LookedAt))
-    )
+        for _, found in zip(progress(range(len(photos))), prepared, strict=True):
+            for part in found:
+                rows.add(part)
+    return rows.all()
+
+
+class _Rows:
+    """Patches that become more; gigabytes of them, which may not be there twice at the end."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._arrays = asdict(_no_patches())
+
+    def add(self, part: LookedAt) -> None:
+        n = self._n + len(part.labels)
+        for name, array in self._arrays.items():
+            if n > len(array):  # a quarter of room, since the system may have to move it all
+                array.resize((max(n, len(array) * 5 // 4), *array.shape[1:]), refcheck=False)
+            array[self._n : n] = getattr(part, name)
+        self._n = n
+
+    def all(self) -> LookedAt:
+        """All of them; nothing can be added afterwards."""
+        for array in self._arrays.values():
+            array.resize((self._n, *array.shape[1:]), refcheck=False)
+        return LookedAt(**self._arrays)
 
 
 def _patches(
@@ -198,6 +220,7 @@ class SecondLookTask:
 
     monitor = "loss"
     higher_is_better = False
+    build_network = staticmethod(build_second_look)
 
     def __init__(
         self,
@@ -214,7 +237,7 @@ class SecondLookTask:
             partial(draw_rows, drawn_from, config.source_power, config.loop.seed)
         )
         self._training, self._held_out, self._config = training, held_out, config
-        self.network: nn.Module = build_second_look(config.loop.seed)
+        self.network: nn.Module = self.build_network(config.loop.seed)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
         self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
