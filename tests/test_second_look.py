@@ -11,7 +11,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from facesmith.boxes import box_iou  # noqa: E402
+from facesmith.errors import WeightsError  # noqa: E402
+from facesmith.networks.second_look import build_box_corrector  # noqa: E402
 from facesmith.second_look import apply_shifts, shifts_between  # noqa: E402
+from facesmith.training.detector_export import export_second_look  # noqa: E402
 from facesmith.training.second_look import (  # noqa: E402
     LookedAt,
     SecondLookConfig,
@@ -130,6 +133,18 @@ def test_loss_of_a_batch_without_anything_known_is_zero():
     nothing = torch.full((2, 4), float("nan"))
     loss, _ = second_look_loss(torch.ones(2, 5), nothing[:, 0], nothing, smoothing=0.05)
     assert float(loss) == 0
+
+
+def test_a_second_look_of_another_shape_cannot_be_gone_on_from(tmp_path):
+    path = tmp_path / "second_look.onnx"
+    export_second_look(build_box_corrector(), path)
+    rows = LookedAt(
+        np.zeros((8, 64, 64, 3), np.uint8), np.ones(8, np.float32), np.zeros((8, 4), np.float32),
+        np.zeros(8, np.int64),
+    )  # fmt: skip
+    config = replace(SecondLookConfig(), batch_size=8)
+    with pytest.raises(WeightsError, match=r"same network.* Move the file away"):
+        SecondLookTask(rows, rows, config, [None], path)
 
 
 def test_mirrored_patches_mirror_their_shifts():

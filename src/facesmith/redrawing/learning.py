@@ -1,7 +1,7 @@
 """A small network that learns from one source of photos how its annotator draws boxes.
 
-It is a second look without a score: a 64x64 patch around a box that is moved
-and scaled at random goes in, what turns that box into the annotated one comes out.
+It is a second look without a score: a 64x64 patch around a box that is moved and scaled at random
+goes in, what turns that box into the annotated one comes out.
 """
 
 from __future__ import annotations

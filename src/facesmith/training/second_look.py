@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from facesmith.boxes import box_intersection, box_iou, clip_boxes
 from facesmith.detector import Detector
+from facesmith.errors import WeightsError
 from facesmith.networks.second_look import build_second_look
 from facesmith.patches.cutting import cut_patches
 from facesmith.roc import area_under_curve
@@ -251,7 +252,12 @@ class SecondLookTask:
         self.steps_per_epoch = max(len(training.labels) // config.batch_size, 1)
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         if start is not None:
-            start_from(self.network, start, _to_input(self.batch(0, 0)[0]))
+            try:
+                start_from(self.network, start, _to_input(self.batch(0, 0)[0]))
+            except WeightsError as error:
+                raise WeightsError(
+                    f"{error} Move the file away to train a second look from the start."
+                ) from error
 
     def batch(self, epoch: int, step: int) -> Any:
         """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, shifts `(n, 4)`."""
