@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from about import about
-from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.evaluation.compare import (
     CompareConfig,
     FaceFreeFigures,
@@ -29,9 +28,15 @@ from facesmith.evaluation.compare import (
 )
 from facesmith.files import checksum
 from facesmith.peers import Peer
-from facesmith.training.proposals import ProposalConfig, hold_out
 from looked_at import looked_at
-from photo_options import OURS, open_detectors, photo_options, read_options
+from photo_options import (
+    OURS,
+    held_out_photos,
+    open_detectors,
+    photo_options,
+    photos_of_set,
+    read_options,
+)
 
 ANNOTATED = ("val_same_domain", "val_other_domain")
 FACE_FREE = "negatives"
@@ -44,7 +49,7 @@ def main() -> None:
     arguments = _arguments()
     peers = open_detectors(arguments, [f"{label}={kind}" for label, kind in ALWAYS.items()])
     ours = peers[OURS]
-    face_free = _photos(arguments.photos, FACE_FREE, arguments.limit)
+    face_free = photos_of_set(arguments.photos, FACE_FREE, arguments.limit)
     held_out = _held_out_face_free(arguments.photos)
     kept = [photo.path.resolve() in held_out for photo in face_free]
     rows: dict[str, dict[str, Any]] = {label: {"detector": label} for label in peers}
@@ -52,7 +57,7 @@ def main() -> None:
     for set_name in ANNOTATED:
         last = set_name == ANNOTATED[-1]  # the honest set: times and false boxes go by it
         config_of_set = config if last else CompareConfig(sizes_wh=())
-        photos = _photos(arguments.photos, set_name, arguments.limit)
+        photos = photos_of_set(arguments.photos, set_name, arguments.limit)
         print(f"{set_name}: {len(photos)} photos", file=sys.stderr)
         measured = compare(peers, photos, face_free if last else (), config_of_set)
         corrected = compare(peers, looked_at(set_name, photos), (), CompareConfig(sizes_wh=()))
@@ -91,15 +96,9 @@ def _arguments() -> argparse.Namespace:
     return read_options(parser)
 
 
-def _photos(folder: Path, name: str, limit: int | None) -> tuple[AnnotatedPhoto, ...]:
-    return load_annotations(folder / f"{name}.coco.json", folder / name, strict=True).photos[:limit]
-
-
 def _held_out_face_free(folder: Path) -> set[Path]:
     """The face-free photos that the shipped weights were not trained on, only calibrated on."""
-    photos = load_annotations(folder / "train.coco.json", folder / "train").photos
-    photos += load_face_free([folder / FACE_FREE]).photos
-    return {p.path.resolve() for p in hold_out(photos, ProposalConfig())[1] if not len(p.boxes)}
+    return {p.path.resolve() for p in held_out_photos(folder) if not len(p.boxes)}
 
 
 def _accuracy(each: Measured, *, with_threshold: bool) -> dict[str, Any]:

@@ -22,14 +22,14 @@ import numpy.typing as npt
 from PIL import ImageDraw, ImageFont
 
 from detection import ANNOTATED
-from facesmith.annotations import AnnotatedPhoto, load_annotations
+from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
 from facesmith.evaluation.average_precision import match_faces
 from facesmith.evaluation.failure_sheet import CELL, cut_cell, write_sheet
 from facesmith.images import read_image
 from facesmith.patches.contact_sheet import HEAD, INK, MARGIN, empty_sheet
 from facesmith.peers import Peer
-from photo_options import open_detectors, photo_options, read_options
+from photo_options import open_detectors, photo_options, photos_of_set, read_options
 
 OVERLAP = 0.4
 LEAST_SCORE = 0.05
@@ -46,9 +46,7 @@ def main() -> None:
     result = {}
     arguments.out.mkdir(parents=True, exist_ok=True)
     for set_name in ANNOTATED:
-        folder = arguments.photos / set_name
-        photos = load_annotations(folder.with_suffix(".coco.json"), folder).photos
-        photos = photos[: arguments.limit]
+        photos = photos_of_set(arguments.photos, set_name, arguments.limit)
         print(f"{set_name}: {len(photos)} photos", file=sys.stderr)
         false, missed = _disagreements(peers, photos)
         for kind, places in (("false", false), ("missed", missed)):
@@ -62,7 +60,11 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = photo_options((__doc__ or "").split("\n", maxsplit=1)[0], "disagreements")
-    return read_options(parser)
+    parser.set_defaults(out=None)
+    arguments = read_options(parser)
+    if arguments.out is None:
+        parser.error("pass --out: the sheets show people, so choose a folder outside the project")
+    return arguments
 
 
 Place = tuple[int, npt.NDArray[np.float32]]  # number of the photo, box

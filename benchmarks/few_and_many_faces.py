@@ -12,12 +12,12 @@ import json
 from typing import Any
 
 from about import about
-from facesmith.annotations import AnnotatedPhoto, load_annotations
+from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.compare import read_resized
 from facesmith.evaluation.timing import time_in_turns
 from facesmith.files import checksum
 from facesmith.peers import Peer
-from photo_options import open_detectors, photo_options, read_options
+from photo_options import open_detectors, photo_options, photos_of_set, read_options
 
 SET = "val_same_domain"
 SIZE_WH = (640, 480)
@@ -30,9 +30,7 @@ def main() -> None:
     parser = photo_options((__doc__ or "").split("\n", maxsplit=1)[0], "few_and_many_faces.json")
     arguments = read_options(parser)
     peers = open_detectors(arguments)
-    photos = load_annotations(
-        arguments.photos / f"{SET}.coco.json", arguments.photos / SET, strict=True
-    ).photos[: arguments.limit]
+    photos = photos_of_set(arguments.photos, SET, arguments.limit)
     result = {
         "about": about(("numpy", "onnxruntime", "pillow"), threads=1),
         "weights": {

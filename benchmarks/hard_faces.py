@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from about import about
-from facesmith.annotations import AnnotatedPhoto, load_annotations
+from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
 from facesmith.evaluation.compare import at_threshold
 from facesmith.faces import Faces
@@ -31,7 +31,13 @@ from facesmith.images import read_image
 from facesmith.peers import Peer
 from facesmith.turns import UPRIGHT, look_in_turns
 from hard_views import CONDITIONS, Condition, View, views_of, whole
-from photo_options import held_out_photos, open_detectors, photo_options, read_options
+from photo_options import (
+    held_out_photos,
+    open_detectors,
+    photo_options,
+    photos_of_set,
+    read_options,
+)
 
 SETS = ("val_same_domain", "val_other_domain")
 HELD_OUT = "held_out"
@@ -97,12 +103,7 @@ def _sets(arguments: argparse.Namespace) -> dict[str, Sequence[AnnotatedPhoto]]:
     folder: Path = arguments.photos
     if arguments.held_out:
         return {HELD_OUT: held_out_photos(folder)[: arguments.limit]}
-    return {
-        name: load_annotations(folder / f"{name}.coco.json", folder / name, strict=True).photos[
-            : arguments.limit
-        ]
-        for name in SETS
-    }
+    return {name: photos_of_set(folder, name, arguments.limit) for name in SETS}
 
 
 def _look(

@@ -64,6 +64,11 @@ def open_detectors(
         sys.exit(f"Error: {error}")
 
 
+def photos_of_set(folder: Path, name: str, limit: int | None) -> tuple[AnnotatedPhoto, ...]:
+    """The photos of one set in this folder, its COCO JSON beside it; at most `limit` of them."""
+    return load_annotations(folder / f"{name}.coco.json", folder / name, strict=True).photos[:limit]
+
+
 def held_out_photos(folder: Path) -> list[AnnotatedPhoto]:
     """The 300 photos that `facesmith train` holds out of `train` and `negatives` in this folder."""
     annotated = load_annotations(folder / "train.coco.json", folder / "train").photos

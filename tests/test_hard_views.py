@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from benchmark_modules import load_benchmark
 from facesmith.annotations import AnnotatedPhoto
-
-PATH = Path(__file__).parents[1] / "benchmarks" / "hard_views.py"
 
 
 @pytest.fixture(scope="module")
 def hard() -> ModuleType:
-    if not PATH.is_file():
-        pytest.skip("no benchmarks in this source tree")
-    spec = importlib.util.spec_from_file_location("hard_views", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["hard_views"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("hard_views")
 
 
 FACES = np.float32([[60, 40, 90, 80], [200, 100, 320, 240], [20, 150, 26, 162]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -10,21 +9,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from benchmark_modules import load_benchmark
 from facesmith.annotations import AnnotatedPhoto
-
-PATH = Path(__file__).parents[1] / "benchmarks" / "looked_at.py"
 
 
 @pytest.fixture(scope="module")
 def looking() -> ModuleType:
-    if not PATH.is_file():
-        pytest.skip("no benchmarks in this source tree")
-    spec = importlib.util.spec_from_file_location("looked_at", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("looked_at")
 
 
 def photo(name: str) -> AnnotatedPhoto:
