@@ -203,6 +203,7 @@ def settings(epochs: int = 2) -> DetectorConfig:
         crops=CropConfig(side=64, grey=0.0, smallest_face=16, largest_face=50),
         batch_size=8,
         wide_every=3,
+        small_until=0.0,
         held_out=0.2,
     )
     second = SecondLookConfig(batch_size=16, most_per_photo=4)
@@ -230,7 +231,7 @@ def test_without_mined_boxes_batches_are_those_of_ever(photos):
     for step, batch in enumerate(batches(task, 1)):
         wide = step % 3 == 2
         rows = order[8 * step : 8 * step + (2 if wide else 8)]
-        crops = config.crops.doubled() if wide else config.crops
+        crops = config.crops.scaled(2) if wide else config.crops
         for place, row in enumerate(rows):
             one = training[row]
             image = np.ascontiguousarray(np.asarray(Image.open(one.path))[..., ::-1])
@@ -238,6 +239,14 @@ def test_without_mined_boxes_batches_are_those_of_ever(photos):
                 image, one.boxes, one.ignored, np.random.default_rng([0, 1, 1 + row, place]), crops
             )
             assert np.array_equal(batch[0][place].numpy(), crop.image)
+
+
+def test_crops_of_the_first_epochs_are_smaller(photos):
+    config = replace(settings(epochs=4).proposals, small_until=0.5)
+    config = replace(config, crops=replace(config.crops, side=128))
+    task = ProposalTask(photos, config)
+    sides = [{batch[0].shape[2] for batch in batches(task, epoch)} for epoch in range(4)]
+    assert sides == [{96, 192}, {96, 192}, {128, 256}, {128, 256}]
 
 
 def test_mined_crops_replace_a_share_and_leave_the_others_alone(photos):

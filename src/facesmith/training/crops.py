@@ -36,9 +36,10 @@ class CropConfig:
     drop_visible: float = 0.15  # a face cut off by more than this is background
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
 
-    def doubled(self) -> CropConfig:
-        """For crops of twice the side, with faces of up to twice the size."""
-        return replace(self, side=2 * self.side, largest_face=2 * self.largest_face)
+    def scaled(self, factor: float) -> CropConfig:
+        """For crops of so many times the side, a multiple of 32, and faces of up to as many."""
+        side = max(int(self.side * factor) // 32 * 32, 32)
+        return replace(self, side=side, largest_face=self.largest_face * factor)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.teacher import Teacher, distillation_loss
 from facesmith.training.warm_start import start_from
 
+_SMALL = 0.75  # side of the crops of the first epochs, in sides of the later ones
 _LEAST_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
 
 
@@ -51,6 +52,9 @@ class ProposalConfig:
     network: DetectorNetConfig = field(default_factory=DetectorNetConfig)
     crops: CropConfig = field(default_factory=CropConfig)
     batch_size: int = 32  # crops per step
+    # Up to this share of the epochs crops have three quarters of the side: an epoch takes little
+    # more than half as long, and as many photos are seen.
+    small_until: float = 0.75
     # Every so many steps the crops have twice the side, and a quarter of them make a batch: only
     # there do faces of several hundred pixels fit. 0: never.
     wide_every: int = 4
@@ -149,11 +153,13 @@ class ProposalTask:
         """
         config = self._config
         seed, size, crop_config = config.loop.seed, config.batch_size, config.crops
+        if epoch < round(config.small_until * config.loop.epochs):
+            crop_config = crop_config.scaled(_SMALL)
         order = self._order(epoch)
         rows = order[step * size : (step + 1) * size]
         if config.wide_every and step % config.wide_every == config.wide_every - 1:
             rows = rows[: max(size // 4, 1)]
-            crop_config = crop_config.doubled()
+            crop_config = crop_config.scaled(2)
         mined = np.full(len(rows), -1)
         if self._mined is not None:
             mined = self._mined.draw(len(order), seed, epoch)[step * size :]

@@ -51,7 +51,7 @@ class SecondLookConfig:
     # what is doubtful is turned, cut off, tiny or blurred more often than photos are.
     crops_per_photo: int = 3
     crops: CropConfig = field(
-        default_factory=lambda: replace(CropConfig().doubled(), rotate=0.6, cut_through=0.25)
+        default_factory=lambda: replace(CropConfig().scaled(2), rotate=0.6, cut_through=0.25)
     )
     move: float = 0.05  # standard deviation of that shift, in longer sides of the box
     scale: float = 0.10  # and of the logarithm of that scale
