@@ -34,7 +34,7 @@ def main() -> None:
     arguments = _arguments()
     folder = arguments.photos
     photos = held_out_photos(folder)[: arguments.limit]
-    labels = {AS_THEY_WERE: photos, **_other_labels(arguments.labels, folder / "train", photos)}
+    labels = {AS_THEY_WERE: photos, **other_labels(arguments.labels, folder / "train", photos)}
     made = about(("numpy", "onnxruntime", "pillow"), threads=1)
     peers = open_detectors(arguments)
     result = {
@@ -44,7 +44,7 @@ def main() -> None:
         "detectors": {
             label: {
                 "weights": {path.name: checksum(path)[:16] for path in peer.weights_paths},
-                **_figures(peer, photos, labels),
+                **figures_of(peer, photos, labels),
             }
             for label, peer in peers.items()
         },
@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
     return read_options(parser)
 
 
-def _other_labels(
+def other_labels(
     files: list[tuple[str, Path]], images: Path, photos: list[AnnotatedPhoto]
 ) -> dict[str, list[AnnotatedPhoto]]:
     """For each file the photos in the same order; face-free ones have no other labels."""
@@ -77,9 +77,10 @@ def _other_labels(
     return sets
 
 
-def _figures(
+def figures_of(
     detector: Peer, photos: list[AnnotatedPhoto], labels: dict[str, list[AnnotatedPhoto]]
 ) -> dict[str, Any]:
+    """By labels and source; and the boxes on face-free photos at the detector's threshold."""
     found = [detector(read_photo(photo.path).image, min_score=LEAST_SCORE) for photo in photos]
     figures: dict[str, Any] = {}
     without = [row for row, photo in enumerate(photos) if not len(photo.boxes)]

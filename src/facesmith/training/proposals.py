@@ -46,7 +46,7 @@ class ProposalConfig:
 
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            epochs=72, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
+            epochs=60, learning_rate=3e-3, warmup_steps=300, validate_every=5, average_decay=0.999
         )
     )
     network: DetectorNetConfig = field(default_factory=DetectorNetConfig)

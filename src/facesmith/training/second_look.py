@@ -35,7 +35,7 @@ class SecondLookConfig:
     """Everything that decides what the training of the second look produces."""
 
     loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(epochs=9, learning_rate=3e-3, average_decay=0.998)
+        default_factory=lambda: LoopConfig(epochs=5, learning_rate=3e-3, average_decay=0.998)
     )
     batch_size: int = 128  # patches per step
     # As for the proposals, over patches instead of photos: each once an epoch.
