@@ -69,7 +69,7 @@ class DetectorConfig:
 
     @classmethod
     def quick(cls) -> DetectorConfig:
-        """For a first look at what one's photos give: a fourth of the time, some points worse."""
+        """For a first look at what one's photos give: a third of the time, some points worse."""
         proposals, second_look = ProposalConfig(), SecondLookConfig()
         return cls(
             dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, epochs=20)),
@@ -125,7 +125,7 @@ def train_detector(
     Args:
         photos: Annotated photos and face-free ones (no boxes).
         out: The run folder; `proposals/` and `second-look/` in it are run folders of their own.
-        config: Settings; the defaults are those of the shipped weights.
+        config: Settings; the defaults are those of a training from random weights.
         target: Store the threshold that keeps this on the photos held out; `None`: 0.5, from
             which on a face is likelier than not. A finished run can be resumed with another target.
         mined: False boxes of an earlier detector in these photos, to be seen more often; `None`:

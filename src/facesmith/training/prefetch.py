@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,7 +32,7 @@ def prepared_ahead(
         yield (prepare(*position) for position in positions)
         return
     ahead_most = prefetch if prefetch > 0 else max(available_cores(), 2)
-    pool = ThreadPoolExecutor(ahead_most, initializer=_stand_back)
+    pool = ThreadPoolExecutor(max_workers=ahead_most)
     waiting: deque[Future[Any]] = deque()
 
     def ahead() -> Iterator[Any]:
@@ -55,12 +53,3 @@ def prepared_ahead(
     finally:
         sys.setswitchinterval(usual_turn)
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _stand_back() -> None:
-    """Let the threads that train have the cores first, where threads have priorities of their own.
-
-    Those wait for each other at every operation: one that is kept off its core keeps all waiting.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
