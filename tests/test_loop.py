@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -181,6 +182,22 @@ def test_a_stop_signal_ends_in_words_and_resumes_exactly(tmp_path, undisturbed, 
     assert (progress["epoch"], progress["step"]) == (where[0], where[1] + 1)
     train(folder, resume=True)
     assert outcome(folder) == undisturbed
+
+
+def test_threads_take_turns_as_before_once_a_training_has_ended(tmp_path):
+    usual, turns = sys.getswitchinterval(), []
+
+    class WatchedTask(TinyTask):
+        def loss(self, network, batch):
+            turns.append(sys.getswitchinterval())
+            return super().loss(network, batch)
+
+    task, run = WatchedTask(), RunFolder(tmp_path / "run")
+    task.poison[1, 2] = "nan input"
+    run.start({}, resume=False, force=False)
+    with pytest.raises(TrainingError):
+        run_loop(task, CONFIG, run, rows_per_epoch=64, quiet=True)
+    assert max(turns) < usual == sys.getswitchinterval()
 
 
 @pytest.mark.parametrize("poison", ["nan input", "nan gradient"])
