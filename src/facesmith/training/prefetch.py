@@ -13,7 +13,7 @@ from facesmith.training.resources import available_cores
 
 # Seconds after which a thread that holds the interpreter's lock hands it on, by default 0.005: so
 # long the next operation of the network would wait for a batch to be drawn, many times a step.
-_TURN = 0.0005
+_TURN = 0.0002
 
 
 @contextmanager
