@@ -330,7 +330,12 @@ def test_a_target_is_stored_and_a_finished_run_takes_another(
 def test_the_quick_recipe_is_the_whole_one_with_less_of_everything() -> None:
     whole, quick = DetectorConfig(), DetectorConfig.quick()
     assert quick.proposals.loop.epochs <= 0.4 * whole.proposals.loop.epochs
+
+    def patches_seen(config: SecondLookConfig) -> int:
+        return config.loop.epochs * (config.copies + config.crops_per_photo)
+
     assert quick.second_look.loop.epochs < whole.second_look.loop.epochs
+    assert patches_seen(quick.second_look) <= 0.2 * patches_seen(whole.second_look)
     assert quick.second_look.copies < whole.second_look.copies
     assert quick.second_look.crops_per_photo < whole.second_look.crops_per_photo
     assert quick.proposals.network == whole.proposals.network

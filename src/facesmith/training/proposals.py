@@ -52,8 +52,8 @@ class ProposalConfig:
     network: DetectorNetConfig = field(default_factory=DetectorNetConfig)
     crops: CropConfig = field(default_factory=CropConfig)
     batch_size: int = 32  # crops per step
-    # Up to this share of the epochs crops have three quarters of the side: an epoch takes little
-    # more than half as long, and as many photos are seen.
+    # Up to this share of the epochs crops have three quarters of the side: an epoch takes two
+    # thirds as long, and as many photos are seen.
     small_until: float = 0.75
     # Every so many steps the crops have twice the side, and a quarter of them make a batch: only
     # there do faces of several hundred pixels fit. 0: never.
