@@ -659,3 +659,4 @@ def test_folds_are_trained_in_a_short_way() -> None:
     assert (short.proposals.loop.threads, short.second_look.loop.threads) == (1, 1)
     assert short.second_look.loop.epochs <= quick.second_look.loop.epochs
     assert short.proposals.network == quick.proposals.network
+    assert short.proposals.batch_size == 32  # of which `enough_epochs` counts

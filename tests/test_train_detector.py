@@ -342,6 +342,12 @@ def test_the_quick_recipe_is_the_whole_one_with_less_of_everything() -> None:
     assert quick.proposals.crops == whole.proposals.crops
 
 
+def test_the_quick_recipe_takes_more_and_smaller_steps() -> None:
+    whole, quick = DetectorConfig().proposals, DetectorConfig.quick().proposals
+    assert quick.batch_size < whole.batch_size
+    assert quick.loop.learning_rate < whole.loop.learning_rate
+
+
 def test_quick_is_for_detectors(tmp_path: Path) -> None:
     (tmp_path / "patches.npz").write_bytes(b"")
     words = ["train", str(tmp_path / "patches.npz"), "--out", str(tmp_path / "run"), "--quick"]
