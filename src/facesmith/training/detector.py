@@ -39,7 +39,7 @@ from facesmith.training.eight_bits import quantise_proposals, quantise_second_lo
 from facesmith.training.loop import LoopConfig, LoopResult, run_loop
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, hold_out
-from facesmith.training.resources import available_cores
+from facesmith.training.resources import available_cores, hand_back_freed_memory
 from facesmith.training.runs import RunFolder
 from facesmith.training.second_look import (
     LookedAt,
@@ -188,6 +188,7 @@ def train_detector(
             ProposalTask(photos, config.proposals, mined, first_start, teaching),
             config.proposals.loop,
         )
+        hand_back_freed_memory()
         most = config.quantise_loss
         precisions["proposals"] = quantise_proposals(detector_path, learned, judged, most)
     if config.second_look is not None:
