@@ -249,6 +249,14 @@ def test_crops_of_the_first_epochs_are_smaller(photos):
     assert sides == [{96, 192}, {96, 192}, {128, 256}, {128, 256}]
 
 
+@pytest.mark.parametrize("side", [32, 100])
+def test_crops_of_another_side_are_refused(photos, side):
+    config = settings().proposals
+    config = replace(config, crops=replace(config.crops, side=side))
+    with pytest.raises(TrainingError, match=f"multiple of 32 and at least 64 pixels; got {side}"):
+        ProposalTask(photos, config)
+
+
 def test_mined_crops_replace_a_share_and_leave_the_others_alone(photos):
     config = settings().proposals
     plain, mined = ProposalTask(photos, config), ProposalTask(photos, config, mined_of(photos))

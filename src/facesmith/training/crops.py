@@ -15,6 +15,10 @@ from PIL import Image
 from facesmith.training.augmentation import LUMA_BGR
 from facesmith.training.degradation import DegradationConfig, degrade
 
+# Below that the last convolution would see a single cell, and PyTorch 2.13's bfloat16 gradient of a
+# strided convolution over one cell is made of memory that nobody wrote.
+LEAST_SIDE = 64
+
 _MOST_BEYOND = 0.1  # share of a crop's side that may lie beyond the photo without need
 
 
@@ -22,7 +26,7 @@ _MOST_BEYOND = 0.1  # share of a crop's side that may lie beyond the photo witho
 class CropConfig:
     """How crops are drawn. Sizes are pixels of the crop."""
 
-    side: int = 256  # width and height of a crop, a multiple of 32
+    side: int = 256  # width and height of a crop, a multiple of 32, at least `LEAST_SIDE`
     face_anchored: float = 0.6  # share of crops that bring one face to a drawn size
     smallest_face: float = 9.0  # lower end of that size; equally many per octave
     largest_face: float = 300.0  # upper end: a face that fills the crop and more
@@ -38,7 +42,7 @@ class CropConfig:
 
     def scaled(self, factor: float) -> CropConfig:
         """For crops of so many times the side, a multiple of 32, and faces of up to as many."""
-        side = max(int(self.side * factor) // 32 * 32, 32)
+        side = max(int(self.side * factor) // 32 * 32, LEAST_SIDE)
         return replace(self, side=side, largest_face=self.largest_face * factor)
 
 

@@ -30,7 +30,7 @@ from facesmith.networks.detector import (
     flatten_maps,
 )
 from facesmith.training.assignment import detection_loss
-from facesmith.training.crops import Crop, CropConfig, draw_crop
+from facesmith.training.crops import LEAST_SIDE, Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.teacher import Teacher, distillation_loss
@@ -114,6 +114,11 @@ class ProposalTask:
         start: Path | None = None,
         teacher: Path | None = None,
     ) -> None:
+        if config.crops.side % 32 or config.crops.side < LEAST_SIDE:
+            raise TrainingError(
+                f"The side of crops must be a multiple of 32 and at least {LEAST_SIDE} pixels; got "
+                f"{config.crops.side}. The default is {CropConfig.side}."
+            )
         training, held_out = hold_out(photos, config)
         if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
             raise TrainingError(
