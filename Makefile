@@ -5,6 +5,8 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin
 OUT ?= demo-out
+# In parallel: no test depends on another, nor on how long it takes.
+PYTEST = $(RUN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 .PHONY: help demo test lint check wheel clean
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ demo: $(VENV)/.demo
 	$(RUN)/facesmith demo --out $(OUT) --force
 
 test: $(VENV)/.dev
-	$(RUN)/python -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/.dev
 	$(RUN)/ruff format --check .
@@ -29,7 +31,7 @@ lint: $(VENV)/.dev
 	$(RUN)/codespell src tests docs benchmarks README.md CHANGELOG.md CONTRIBUTING.md
 
 check: lint test
-	$(RUN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 wheel: $(VENV)/.dev
 	$(RUN)/python -m build --wheel
