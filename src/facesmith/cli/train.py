@@ -104,7 +104,7 @@ _SPELT = {
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
-    help="Patches, or crops of photos, per step.  [default: 64 patches, 32 crops]",
+    help="Patches, or crops of photos, per step.  [default: 64 patches, 32 crops, 16 with --quick]",
 )
 @click.option(
     "--learning-rate",
