@@ -139,9 +139,9 @@ def enough_epochs(n_learned: int) -> int:
 
 
 def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> DetectorConfig:
-    """How the detector of a fold is trained: as `facesmith train`, and shorter.
+    """How the detector of a fold is trained: as by `facesmith train`, but shorter.
 
-    The proposals take larger steps than those of `--quick`, whose second look this is.
+    The second look is that of `--quick`.
 
     Args:
         epochs: Of the proposals.
@@ -149,12 +149,12 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
         threads: CPU threads; `None`: all cores.
     """
     from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
-    from facesmith.training.proposals import ProposalConfig  # noqa: PLC0415 - needs PyTorch
 
     def changed(loop: LoopConfig) -> LoopConfig:
         return replace(loop, seed=seed, threads=threads or loop.threads)
 
-    config = replace(DetectorConfig.quick(), proposals=ProposalConfig()).with_loops(changed)
+    config = replace(DetectorConfig(), second_look=DetectorConfig.quick().second_look)
+    config = config.with_loops(changed)
     loop = replace(config.proposals.loop, epochs=epochs)
     return replace(config, proposals=replace(config.proposals, loop=loop))
 

@@ -114,10 +114,10 @@ class ProposalTask:
         start: Path | None = None,
         teacher: Path | None = None,
     ) -> None:
-        if config.crops.side % 32 or config.crops.side < LEAST_SIDE:
+        if config.crops.side % INPUT_MULTIPLE or config.crops.side < LEAST_SIDE:
             raise TrainingError(
-                f"The side of crops must be a multiple of 32 and at least {LEAST_SIDE} pixels; got "
-                f"{config.crops.side}. The default is {CropConfig.side}."
+                f"The side of crops must be a multiple of {INPUT_MULTIPLE} and at least "
+                f"{LEAST_SIDE} pixels; got {config.crops.side}. The default is {CropConfig.side}."
             )
         training, held_out = hold_out(photos, config)
         if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
