@@ -28,6 +28,7 @@ lint: $(VENV)/.dev
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
+	$(RUN)/lint-imports
 	$(RUN)/codespell src tests docs benchmarks README.md CHANGELOG.md CONTRIBUTING.md
 
 check: lint test

@@ -35,8 +35,8 @@ from threadpoolctl import threadpool_limits
 from about import ROOT, about
 from approximation_tasks import FUNCTIONS, N_TEST, Table, draw
 from facesmith import FunctionApproximator
-from facesmith.approximation.adam_nets import adam_function, train_adam_net
-from facesmith.approximation.points import Points, Split
+from facesmith.approximation.experiment.adam_nets import adam_function, train_adam_net
+from facesmith.approximation.experiment.points import Points, Split
 
 THREADS = 1  # of every method
 NOISES = (0.0, 0.01, 0.1)

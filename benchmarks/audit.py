@@ -31,13 +31,13 @@ import numpy.typing as npt
 
 from about import ROOT, about
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
-from facesmith.audit import judging
-from facesmith.audit.findings import Audit, AuditConfig
-from facesmith.audit.folds import N_FOLDS, detect_in_folds, enough_epochs
-from facesmith.audit.judging import LOWEST_SCORE, audit_photos
-from facesmith.audit.looks import look_closer, support_of
 from facesmith.boxes import box_intersection, box_iou
-from facesmith.detector import PROPOSALS_FILE, load_detector, shipped_weights
+from facesmith.curation.label_audit import judging
+from facesmith.curation.label_audit.augmented_looks import look_closer, support_of
+from facesmith.curation.label_audit.findings import Audit, AuditConfig
+from facesmith.curation.label_audit.folds import N_FOLDS, detect_in_folds, enough_epochs
+from facesmith.curation.label_audit.judging import LOWEST_SCORE, audit_photos
+from facesmith.detection.detector import PROPOSALS_FILE, load_detector, shipped_weights
 from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
 from facesmith.files import checksum
@@ -142,7 +142,7 @@ class Judge:
         self._seen: dict[tuple[str, bytes], float] = {}
 
     def closer(self, audit: Audit) -> dict[tuple[int, int], float]:
-        """As `facesmith.audit.looks.look_closer`."""
+        """As `facesmith.curation.label_audit.augmented_looks.look_closer`."""
         support = {}
         for finding in audit.findings:
             if finding.reason == "no face":

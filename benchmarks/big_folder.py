@@ -31,9 +31,9 @@ import numpy as np
 from PIL import Image
 
 from about import ROOT, about
-from facesmith.detection import DetectionConfig, PhotoSource, decode
-from facesmith.detector import PROPOSALS_FILE, Detector, load_detector, shipped_weights
-from facesmith.drawn.patches import draw_large_face
+from facesmith.demo.synthetic.patches import draw_large_face
+from facesmith.detection.detector import PROPOSALS_FILE, Detector, load_detector, shipped_weights
+from facesmith.detection.photos import DetectionConfig, PhotoSource, decode
 from facesmith.files import checksum
 from facesmith.images import find_images, read_photo
 
@@ -198,7 +198,7 @@ def _run(command: list[str], n_photos: int) -> tuple[float, float, float]:
 
 
 def _decoded_side(detector: Detector) -> int:
-    from facesmith.detection import _side  # noqa: PLC0415 - told here, used nowhere else
+    from facesmith.detection.photos import _side  # noqa: PLC0415 - told here, used nowhere else
 
     return _side(detector, max(SIZE_WH), None) or max(SIZE_WH)
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from about import ROOT, about
 from facesmith.annotations import load_annotations, load_face_free
-from facesmith.classifier import load_classifier
+from facesmith.detection.classifier import load_classifier
 from facesmith.evaluation.roc_report import report
 from facesmith.files import checksum
 from facesmith.patches import KINDS, Patches, load_patches, save_patches

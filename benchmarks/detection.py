@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from about import about
+from facesmith.evaluation.baselines import Peer
 from facesmith.evaluation.compare import (
     CompareConfig,
     FaceFreeFigures,
@@ -27,7 +28,6 @@ from facesmith.evaluation.compare import (
     threshold_at_recall,
 )
 from facesmith.files import checksum
-from facesmith.peers import Peer
 from looked_at import looked_at
 from photo_options import (
     OURS,

@@ -22,10 +22,10 @@ from skimage import data
 from torch import nn
 
 from about import ROOT, about
-from facesmith.detector import COARSER, Detector, load_detector, padded
+from facesmith.detection.detector import COARSER, Detector, load_detector, padded
+from facesmith.detection.resizing import scaled
+from facesmith.evaluation.baselines.yunet import YuNet
 from facesmith.networks.detector import INPUT_MULTIPLE, DetectorNet
-from facesmith.peers.yunet import YuNet
-from facesmith.scaling import scaled
 
 SIZES_WH = ((640, 480), (1280, 720))
 ROUNDS = 60

@@ -24,11 +24,18 @@ from PIL import ImageDraw, ImageFont
 from detection import ANNOTATED
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
-from facesmith.evaluation.average_precision import match_faces
-from facesmith.evaluation.failure_sheet import CELL, cut_cell, write_sheet
+from facesmith.evaluation.baselines import Peer
 from facesmith.images import read_image
-from facesmith.patches.contact_sheet import HEAD, INK, MARGIN, empty_sheet
-from facesmith.peers import Peer
+from facesmith.metrics.average_precision import match_faces
+from facesmith.pictures.contact_sheet import (
+    CELL,
+    HEAD,
+    INK,
+    MARGIN,
+    cut_cell,
+    empty_sheet,
+    write_sheet,
+)
 from photo_options import open_detectors, photo_options, photos_of_set, read_options
 
 OVERLAP = 0.4

@@ -13,10 +13,10 @@ from typing import Any
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation.baselines import Peer
 from facesmith.evaluation.compare import read_resized
 from facesmith.evaluation.timing import time_in_turns
 from facesmith.files import checksum
-from facesmith.peers import Peer
 from photo_options import open_detectors, photo_options, photos_of_set, read_options
 
 SET = "val_same_domain"

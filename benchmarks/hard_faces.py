@@ -23,13 +23,13 @@ import numpy as np
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
+from facesmith.detection.rotations import UPRIGHT, look_in_turns
+from facesmith.evaluation.baselines import Peer
 from facesmith.evaluation.compare import at_threshold
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_image
-from facesmith.peers import Peer
-from facesmith.turns import UPRIGHT, look_in_turns
+from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 from hard_views import CONDITIONS, Condition, View, views_of, whole
 from photo_options import (
     held_out_photos,

@@ -16,8 +16,8 @@ from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_intersection, clip_boxes
+from facesmith.detection.rotations import TURNS, UPRIGHT, turned, turned_back
 from facesmith.training.crops import turned_ellipses
-from facesmith.turns import TURNS, UPRIGHT, turned, turned_back
 
 LOWEST = 16.0  # pixels; faces lower than this in the photo are ignored but where small ones count
 SMALL = (10.0, 24.0)  # pixels

@@ -17,11 +17,11 @@ from typing import Any
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations
-from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
+from facesmith.evaluation.baselines import Peer
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_photo
-from facesmith.peers import Peer
+from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 from photo_options import held_out_photos, open_detectors, photo_options, read_options
 
 LEAST_SCORE = 0.001

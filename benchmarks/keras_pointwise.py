@@ -120,9 +120,9 @@ def facesmith_side(arguments: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from facesmith.patches import Patches
+    from facesmith.runs.folder import RunFolder
     from facesmith.training.classifier import ClassifierConfig, ClassifierTask, count_parameters
     from facesmith.training.loop import run_loop
-    from facesmith.training.runs import RunFolder
 
     n_validation = arguments.batch_size  # the least: Keras is not asked to validate at all
     images, labels = _patches(arguments.rows + n_validation)

@@ -23,12 +23,12 @@ import torch
 
 from about import about
 from detector_speed import multiply_adds
+from facesmith.detection.calibration import Calibration
+from facesmith.detection.sessions import session_options
 from facesmith.evaluation.timing import time_in_turns
+from facesmith.export.detector import export_proposals
+from facesmith.export.quantisation import quantise
 from facesmith.networks.detector import DetectorNet, DetectorNetConfig
-from facesmith.quantisation import quantise
-from facesmith.scores import Calibration
-from facesmith.sessions import session_options
-from facesmith.training.detector_export import export_proposals
 
 Run = Callable[[npt.NDArray[np.uint8]], Any]  # an image `(height, width, 3)` in
 

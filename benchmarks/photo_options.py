@@ -11,7 +11,7 @@ from pathlib import Path
 from about import ROOT
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.errors import FacesmithError
-from facesmith.peers import Peer, open_peer, parse_names
+from facesmith.evaluation.baselines import Peer, open_peer, parse_names
 from facesmith.training.proposals import ProposalConfig, hold_out
 
 OURS = "facesmith"  # the label of the weights that are judged

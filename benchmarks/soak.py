@@ -25,8 +25,8 @@ from PIL import Image
 
 from about import ROOT, about
 from facesmith import Faces, load_detector
-from facesmith.detector import Detector, shipped_weights
-from facesmith.drawn.patches import draw_large_face
+from facesmith.demo.synthetic.patches import draw_large_face
+from facesmith.detection.detector import Detector, shipped_weights
 from facesmith.files import checksum
 from facesmith.images import write_image
 

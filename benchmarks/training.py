@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from about import ROOT, about
-from facesmith.peers import open_peer, parse_names
+from facesmith.evaluation.baselines import open_peer, parse_names
 from facesmith.training.resources import available_cores
 from held_out import AS_THEY_WERE, figures_of, other_labels
 from photo_options import held_out_photos, read_options

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.patches import Patches, save_patches
-from facesmith.patches.rows import FACE, NOT_A_FACE
+from facesmith.patches.file import FACE, NOT_A_FACE
 
 PER_PHOTO = 2  # rows: one of each kind
 

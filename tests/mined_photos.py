@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.mining import MinedBox
+from facesmith.curation.hard_negatives import MinedBox
 
 
 def photo(

@@ -22,10 +22,10 @@ def export_spot_detector(path: Path) -> Path:
     from torch import nn  # noqa: PLC0415
     from torch.nn import functional  # noqa: PLC0415
 
+    from facesmith.detection.calibration import Calibration  # noqa: PLC0415
+    from facesmith.export.detector import export_proposals  # noqa: PLC0415
+    from facesmith.export.metadata import update_description  # noqa: PLC0415
     from facesmith.networks.detector import STRIDES  # noqa: PLC0415
-    from facesmith.scores import Calibration  # noqa: PLC0415
-    from facesmith.training.detector_export import export_proposals  # noqa: PLC0415
-    from facesmith.weights_file import update_description  # noqa: PLC0415
 
     class Spots(nn.Module):
         def forward(self, images: torch.Tensor) -> list[torch.Tensor]:

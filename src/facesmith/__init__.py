@@ -17,16 +17,16 @@ from facesmith._version import __version__
 
 if TYPE_CHECKING:
     from facesmith.approximation import FunctionApproximator as FunctionApproximator
-    from facesmith.detector import Detector as Detector
-    from facesmith.detector import load_detector as load_detector
+    from facesmith.detection.detector import Detector as Detector
+    from facesmith.detection.detector import load_detector as load_detector
     from facesmith.faces import Faces as Faces
     from facesmith.images import read_image as read_image
 
 _HOMES = {
-    "Detector": "facesmith.detector",
+    "Detector": "facesmith.detection.detector",
     "Faces": "facesmith.faces",
     "FunctionApproximator": "facesmith.approximation",
-    "load_detector": "facesmith.detector",
+    "load_detector": "facesmith.detection.detector",
     "read_image": "facesmith.images",
 }
 

@@ -10,28 +10,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from facesmith.approximation.cautions import ExtrapolationWarning as ExtrapolationWarning
-    from facesmith.approximation.cautions import LargeTableWarning as LargeTableWarning
-    from facesmith.approximation.code_export import function_code as function_code
-    from facesmith.approximation.experiment import approximate_table as approximate_table
-    from facesmith.approximation.experiment import run_monkey_saddle as run_monkey_saddle
-    from facesmith.approximation.fitted import FittedFunction as FittedFunction
-    from facesmith.approximation.onnx_export import export_function_onnx as export_function_onnx
-    from facesmith.approximation.regressor import FunctionApproximator as FunctionApproximator
-    from facesmith.approximation.saving import load_function as load_function
-    from facesmith.approximation.saving import save_function as save_function
+    from facesmith.approximation.experiment.compare import approximate_table as approximate_table
+    from facesmith.approximation.experiment.compare import run_monkey_saddle as run_monkey_saddle
+    from facesmith.approximation.exports.onnx_file import (
+        export_function_onnx as export_function_onnx,
+    )
+    from facesmith.approximation.exports.source_code import function_code as function_code
+    from facesmith.approximation.model.fitted import FittedFunction as FittedFunction
+    from facesmith.approximation.model.regressor import FunctionApproximator as FunctionApproximator
+    from facesmith.approximation.model.saving import load_function as load_function
+    from facesmith.approximation.model.saving import save_function as save_function
+    from facesmith.approximation.model.warnings import ExtrapolationWarning as ExtrapolationWarning
+    from facesmith.approximation.model.warnings import LargeTableWarning as LargeTableWarning
 
 _HOMES = {
-    "ExtrapolationWarning": "facesmith.approximation.cautions",
-    "FittedFunction": "facesmith.approximation.fitted",
-    "FunctionApproximator": "facesmith.approximation.regressor",
-    "LargeTableWarning": "facesmith.approximation.cautions",
-    "approximate_table": "facesmith.approximation.experiment",
-    "export_function_onnx": "facesmith.approximation.onnx_export",
-    "function_code": "facesmith.approximation.code_export",
-    "load_function": "facesmith.approximation.saving",
-    "run_monkey_saddle": "facesmith.approximation.experiment",
-    "save_function": "facesmith.approximation.saving",
+    "ExtrapolationWarning": "facesmith.approximation.model.warnings",
+    "FittedFunction": "facesmith.approximation.model.fitted",
+    "FunctionApproximator": "facesmith.approximation.model.regressor",
+    "LargeTableWarning": "facesmith.approximation.model.warnings",
+    "approximate_table": "facesmith.approximation.experiment.compare",
+    "export_function_onnx": "facesmith.approximation.exports.onnx_file",
+    "function_code": "facesmith.approximation.exports.source_code",
+    "load_function": "facesmith.approximation.model.saving",
+    "run_monkey_saddle": "facesmith.approximation.experiment.compare",
+    "save_function": "facesmith.approximation.model.saving",
 }
 
 __all__ = [

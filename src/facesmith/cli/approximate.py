@@ -19,8 +19,8 @@ from facesmith.cli.approximate_config import (
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
-    from facesmith.approximation.adam_checkpoint import AdamCheckpoint
-    from facesmith.approximation.experiment import ApproximationReport
+    from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
+    from facesmith.approximation.experiment.compare import ApproximationReport
 
 _PROGRESS_PARTS = 1000
 _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -121,7 +121,7 @@ def approximate(
     _check_usage(out, force=force, resume=resume, onnx=onnx, codes=codes, as_json=as_json)
     checkpoints: dict[str, AdamCheckpoint] = {}
     if resume:
-        from facesmith.approximation.run_folder import read_run_folder  # noqa: PLC0415 - heavy
+        from facesmith.approximation.experiment.run_folder import read_run_folder  # noqa: PLC0415 - heavy
 
         saved, checkpoints = read_run_folder(str(out))
         given = {
@@ -137,8 +137,8 @@ def approximate(
                 "Several functions do not fit into one output; pass --out, or one --method."
             )
     # Imported here, so that --help and wrong usage are answered at once.
-    from facesmith.approximation.report_text import report_text  # noqa: PLC0415
-    from facesmith.approximation.run_folder import (  # noqa: PLC0415
+    from facesmith.approximation.experiment.report_text import report_text  # noqa: PLC0415
+    from facesmith.approximation.experiment.run_folder import (  # noqa: PLC0415
         check_run_folder,
         write_run_folder,
     )
@@ -164,7 +164,7 @@ def approximate(
     else:
         click.echo(report_text(report), err=bool(codes) and out is None)
     if codes and out is None:
-        from facesmith.approximation.code_export import function_code  # noqa: PLC0415
+        from facesmith.approximation.exports.source_code import function_code  # noqa: PLC0415
 
         click.echo(function_code(report.chosen.function, codes[0]), nl=False)
     elif not quiet:
@@ -194,12 +194,12 @@ def _fit(
     config: dict[str, Any], checkpoints: dict[str, AdamCheckpoint], *, quiet: bool
 ) -> ApproximationReport:
     """Do what the settings of a run say."""
-    from facesmith.approximation.adam_settings import AdamSettings  # noqa: PLC0415
-    from facesmith.approximation.experiment import (  # noqa: PLC0415
+    from facesmith.approximation.experiment.adam_settings import AdamSettings  # noqa: PLC0415
+    from facesmith.approximation.experiment.compare import (  # noqa: PLC0415
         approximate_table,
         run_monkey_saddle,
     )
-    from facesmith.approximation.plans import plan_fits  # noqa: PLC0415
+    from facesmith.approximation.experiment.plans import plan_fits  # noqa: PLC0415
 
     adam = AdamSettings(**config["adam"])
     labels = tuple(p.label for p in plan_fits(config["methods"], adam, config["compare"]))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from facesmith.approximation.adam_settings import COMPARABLE, AdamSettings, combinations
+from facesmith.approximation.experiment.adam_settings import COMPARABLE, AdamSettings, combinations
 from facesmith.cli.numbers import FiniteRange
 from facesmith.errors import TrainingError
 from facesmith.files import checksum

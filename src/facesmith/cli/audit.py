@@ -16,7 +16,7 @@ from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.annotations import Annotations
-    from facesmith.audit.findings import Audit
+    from facesmith.curation.label_audit.findings import Audit
     from facesmith.faces import Faces
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -151,9 +151,9 @@ def audit(
       facesmith audit faces.json --images photos/ --out audit/ --folds
       facesmith audit faces.json --images photos/ --out audit/ --decisions audit/decisions.csv
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.audit.decisions import match_decisions, read_decisions  # noqa: PLC0415 - slow
-    from facesmith.audit.findings import AuditConfig  # noqa: PLC0415
-    from facesmith.audit.report import DECISIONS_FILE, audit_dict, write_audit  # noqa: PLC0415
+    from facesmith.curation.label_audit.decisions import match_decisions, read_decisions  # noqa: PLC0415 - slow
+    from facesmith.curation.label_audit.findings import AuditConfig  # noqa: PLC0415
+    from facesmith.curation.label_audit.report import DECISIONS_FILE, audit_dict, write_audit  # noqa: PLC0415
 
     _check(folds, epochs, negatives, seed, model, detections)
     decided = read_decisions(decisions) if decisions else []
@@ -216,7 +216,7 @@ def _check(
 
 def _keep_decisions(path: Path) -> None:
     """Raise if decisions of a person would be overwritten."""
-    from facesmith.audit.decisions import DecisionsError, read_decisions  # noqa: PLC0415 - slow
+    from facesmith.curation.label_audit.decisions import DecisionsError, read_decisions  # noqa: PLC0415 - slow
 
     if path.exists():
         n = sum(not decision.accepted for decision in read_decisions(path))

@@ -14,7 +14,7 @@ from facesmith.training.resources import available_cores
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations
-    from facesmith.audit.findings import Audit, AuditConfig
+    from facesmith.curation.label_audit.findings import Audit, AuditConfig
     from facesmith.faces import Faces
 
 # Part of the boxes that a detector must find to be a judge of them.
@@ -48,8 +48,8 @@ def find(
     photos: tuple[AnnotatedPhoto, ...], model: Path | None, threads: int, quiet: bool
 ) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
     """What one detector finds in each photo, and that detector for a closer look."""
-    from facesmith.audit.judging import LOWEST_SCORE  # noqa: PLC0415 - slow
-    from facesmith.detector import load_detector  # noqa: PLC0415
+    from facesmith.curation.label_audit.judging import LOWEST_SCORE  # noqa: PLC0415 - slow
+    from facesmith.detection.detector import load_detector  # noqa: PLC0415
     from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
 
     detector = load_detector(model, threads)
@@ -67,8 +67,8 @@ def compare(
     quiet: bool,
 ) -> Audit:
     """Annotations against what was found, with a closer look where there is a detector."""
-    from facesmith.audit.judging import audit_photos  # noqa: PLC0415 - slow
-    from facesmith.audit.looks import look_closer  # noqa: PLC0415
+    from facesmith.curation.label_audit.augmented_looks import look_closer  # noqa: PLC0415
+    from facesmith.curation.label_audit.judging import audit_photos  # noqa: PLC0415 - slow
 
     first = audit_photos(photos, found, judged_by=judged_by, config=config)
     _check_judge(first)
@@ -110,7 +110,7 @@ def find_in_folds(
 ) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
     """What detectors find that are trained on the other folds, and each photo's detector."""
     from facesmith.annotations import load_face_free  # noqa: PLC0415 - slow
-    from facesmith.audit.folds import (  # noqa: PLC0415
+    from facesmith.curation.label_audit.folds import (  # noqa: PLC0415
         detect_in_folds,
         enough_epochs,
         minutes,

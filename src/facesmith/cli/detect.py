@@ -17,7 +17,7 @@ from facesmith.cli.numbers import counted
 from facesmith.errors import ImageError
 
 if TYPE_CHECKING:
-    from facesmith.detection import PhotoFaces, PhotoSource
+    from facesmith.detection.photos import PhotoFaces, PhotoSource
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -30,7 +30,7 @@ class _Turns(click.ParamType):  # type: ignore[type-arg]  # generic in newer rel
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        from facesmith.turns import TURNS, check_turns  # noqa: PLC0415 - `--help` needs no NumPy
+        from facesmith.detection.rotations import TURNS, check_turns  # noqa: PLC0415 - `--help` needs no NumPy
 
         try:
             return check_turns(tuple(int(word) for word in value.split(",")))
@@ -133,9 +133,9 @@ def detect(
     Example:
       facesmith detect holiday/ --json --draw seen/ > faces.jsonl
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.detection import detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
-    from facesmith.detector import load_detector  # noqa: PLC0415
-    from facesmith.workers import default_workers, detect_in_workers  # noqa: PLC0415
+    from facesmith.detection.detector import load_detector  # noqa: PLC0415
+    from facesmith.detection.photos import detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
+    from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin)
@@ -175,7 +175,7 @@ def detect(
 
 def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSource]:
     """The photos in the order of the inputs, each once."""
-    from facesmith.detection import PhotoSource  # noqa: PLC0415 - see `detect`
+    from facesmith.detection.photos import PhotoSource  # noqa: PLC0415 - see `detect`
     from facesmith.images import find_images  # noqa: PLC0415
 
     sources: dict[str, PhotoSource] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from facesmith.detection import PhotoFaces, PhotoSource
+    from facesmith.detection.photos import PhotoFaces, PhotoSource
 
 STDIN = "-"
 _CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
@@ -45,7 +45,7 @@ class Pictures:
 
     def __call__(self, found: PhotoFaces) -> None:
         """Write the drawing and the crops of one photo."""
-        from facesmith.drawing import crop_faces, draw_faces  # noqa: PLC0415 - see `detect`
+        from facesmith.pictures.drawing import crop_faces, draw_faces  # noqa: PLC0415 - see `detect`
 
         stem = self._stems[_key(found.source)]
         if self._draw_dir is not None:

@@ -13,7 +13,7 @@ from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto
-    from facesmith.mining import MinedBox, Mining
+    from facesmith.curation.hard_negatives import MinedBox, Mining
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -124,11 +124,11 @@ def mine(
     Example:
       facesmith mine --negatives pets --model runs/detector --out mined.json
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.evaluation.failure_sheet import write_sheet  # noqa: PLC0415 - see `cli`
-    from facesmith.mining import MiningConfig, merge_mined, read_mined, write_mined  # noqa: PLC0415
-    from facesmith.mining import mine as search  # noqa: PLC0415
-    from facesmith.mining.sheet import mined_sheet  # noqa: PLC0415
-    from facesmith.workers import default_workers  # noqa: PLC0415
+    from facesmith.curation.hard_negatives import MiningConfig, merge_mined, read_mined, write_mined  # noqa: PLC0415
+    from facesmith.curation.hard_negatives import mine as search  # noqa: PLC0415
+    from facesmith.curation.hard_negatives.sheet import mined_sheet  # noqa: PLC0415
+    from facesmith.detection.processes import default_workers  # noqa: PLC0415
+    from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415 - see `cli`
 
     sheet_path = _check_paths(negatives, annotations, images, out, add_to, force)
     older = read_mined(add_to) if add_to is not None else ()
@@ -200,7 +200,7 @@ def _read_photos(
 
 
 def _counts(found: Mining, merged: tuple[MinedBox, ...]) -> dict[str, Any]:
-    from facesmith.mining.boxes import KINDS  # noqa: PLC0415 - see `cli`
+    from facesmith.annotations.mined import KINDS  # noqa: PLC0415 - see `cli`
 
     return {
         "photos": {kind: found.n_photos(kind) for kind in KINDS},
@@ -213,7 +213,7 @@ def _counts(found: Mining, merged: tuple[MinedBox, ...]) -> dict[str, Any]:
 
 
 def _print(found: Mining, min_score: float, max_background_score: float) -> None:
-    from facesmith.mining.boxes import KINDS  # noqa: PLC0415 - see `cli`
+    from facesmith.annotations.mined import KINDS  # noqa: PLC0415 - see `cli`
 
     for kind in KINDS:
         n_photos, boxes = found.n_photos(kind), found.of_kind(kind)

@@ -77,11 +77,11 @@ def redraw(
       facesmith redraw faces.json --images photos/ --source stock --like press --out redrawn/
     """  # noqa: D301 - click wants the control character itself
     from facesmith.annotations import load_annotations, write_coco  # noqa: PLC0415 - see `cli`
-    from facesmith.evaluation.failure_sheet import write_sheet  # noqa: PLC0415
-    from facesmith.redrawing.boxes import check_sources  # noqa: PLC0415
-    from facesmith.redrawing.boxes import redraw as draw_anew  # noqa: PLC0415
-    from facesmith.redrawing.learning import learn_to_draw  # noqa: PLC0415
-    from facesmith.redrawing.sheet import redrawn_sheet  # noqa: PLC0415
+    from facesmith.curation.box_style.boxes import check_sources  # noqa: PLC0415
+    from facesmith.curation.box_style.boxes import redraw as draw_anew  # noqa: PLC0415
+    from facesmith.curation.box_style.learning import learn_to_draw  # noqa: PLC0415
+    from facesmith.curation.box_style.sheet import redrawn_sheet  # noqa: PLC0415
+    from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415
 
     if resume and force:
         raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")

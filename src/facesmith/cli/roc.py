@@ -12,7 +12,7 @@ from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.evaluation.roc_report import RocReport
-    from facesmith.roc import Interval
+    from facesmith.metrics.roc import Interval
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -117,7 +117,7 @@ def roc(
         choose_classifier_threshold,
     )
     from facesmith.evaluation.roc_report import evaluate_run, write_report  # noqa: PLC0415 - heavy
-    from facesmith.roc import EXERCISE_THRESHOLDS  # noqa: PLC0415
+    from facesmith.metrics.roc import EXERCISE_THRESHOLDS  # noqa: PLC0415
 
     if thresholds and exercise_thresholds:
         raise click.UsageError("Pass either --thresholds or --exercise-thresholds.")

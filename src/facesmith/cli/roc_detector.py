@@ -17,7 +17,7 @@ from facesmith.evaluation.detector_report import (
     evaluate_detector,
     write_detector_report,
 )
-from facesmith.evaluation.operating_point import Target
+from facesmith.metrics.operating_point import Target
 
 
 def roc_detector_command(

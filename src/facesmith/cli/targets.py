@@ -10,7 +10,7 @@ from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import Command, with_options
 
 if TYPE_CHECKING:
-    from facesmith.evaluation.operating_point import Target
+    from facesmith.metrics.operating_point import Target
 
 _OPTIONS = (
     click.option(
@@ -42,7 +42,7 @@ def read_target(
     Raises:
         click.UsageError: If both were given, or a classifier's FPR is above 1.
     """
-    from facesmith.evaluation.operating_point import Target  # noqa: PLC0415 - see `cli`
+    from facesmith.metrics.operating_point import Target  # noqa: PLC0415 - see `cli`
 
     if target_fpr is not None and target_precision is not None:
         raise click.UsageError("Pass either --target-fpr or --target-precision.")

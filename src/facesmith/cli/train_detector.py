@@ -11,8 +11,8 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.cli.targets import read_target
-from facesmith.detector import shipped_weights
-from facesmith.mining import read_mined
+from facesmith.curation.hard_negatives import read_mined
+from facesmith.detection.detector import shipped_weights
 from facesmith.networks.detector import DetectorNetConfig
 from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.loop import LoopConfig

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.approximation.verdict import History, Verdict, judge
-from facesmith.classifier import Classifier, load_classifier
+from facesmith.approximation.experiment.verdict import History, Verdict, judge
 from facesmith.demo.photos import real_patches
+from facesmith.detection.classifier import Classifier, load_classifier
 from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
+from facesmith.metrics.roc import accuracy, area_under_curve
 from facesmith.patches import Patches
-from facesmith.roc import accuracy, area_under_curve
 from facesmith.training.classifier import WEIGHTS_NAME, ClassifierConfig, train_classifier
 
 MISTAKES_SHOWN = 6

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from facesmith.detector import Detector
+from facesmith.detection.detector import Detector
 from facesmith.errors import FacesmithError
 from facesmith.faces import Faces
 from facesmith.images import read_image

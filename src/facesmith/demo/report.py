@@ -10,14 +10,14 @@ from pathlib import Path
 from string import Template
 
 from facesmith._version import __version__
-from facesmith.approximation.plots import plot_learning_curves
+from facesmith.approximation.experiment.plots import plot_learning_curves
 from facesmith.demo import pictures, words
 from facesmith.demo.classifiers import ScoredPatch, TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto
 from facesmith.demo.results import APPROXIMATION_NAME, ROC_NAME, SHEET_NAME, Demo
-from facesmith.drawing import draw_faces
-from facesmith.drawn.patches import draw_large_face
+from facesmith.demo.synthetic.patches import draw_large_face
 from facesmith.files import write_bytes
+from facesmith.pictures.drawing import draw_faces
 
 _PEOPLE_SHOWN = 12
 _PERSON_SIDE = 180  # pixels

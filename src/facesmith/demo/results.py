@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facesmith.approximation.experiment import METHODS, ApproximationReport
+from facesmith.approximation.experiment.compare import METHODS, ApproximationReport
 from facesmith.demo.classifiers import TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto
-from facesmith.drawn.patches import ROWS
+from facesmith.demo.synthetic.patches import ROWS
 from facesmith.patches import Patches
 
 REPORT_NAME = "report.html"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from facesmith.approximation.experiment import ApproximationReport, run_monkey_saddle
-from facesmith.approximation.run_folder import write_run_folder
+from facesmith.approximation.experiment.compare import ApproximationReport, run_monkey_saddle
+from facesmith.approximation.experiment.run_folder import write_run_folder
 from facesmith.demo.classifiers import train_on_drawn
 from facesmith.demo.folder import start_folder, write_figures
 from facesmith.demo.photos import search_photos
@@ -24,8 +24,8 @@ from facesmith.demo.results import (
     Demo,
     DemoConfig,
 )
-from facesmith.detector import load_detector
-from facesmith.drawn.patches import draw_patches
+from facesmith.demo.synthetic.patches import draw_patches
+from facesmith.detection.detector import load_detector
 from facesmith.evaluation.roc_report import draw_roc
 from facesmith.patches import Patches, save_patches, write_contact_sheet
 from facesmith.training.resources import available_cores

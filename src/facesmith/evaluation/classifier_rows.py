@@ -8,16 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.classifier import load_classifier
+from facesmith.detection.classifier import load_classifier
 from facesmith.errors import FacesmithError, PatchesError, TrainingError
-from facesmith.evaluation.operating_point import (
-    OperatingPoint,
-    Target,
-    choose_threshold,
-    store_threshold,
-)
-from facesmith.evaluation.scored_rows import patch_rows
+from facesmith.export.metadata import store_threshold
 from facesmith.files import checksum
+from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
+from facesmith.metrics.scored_rows import patch_rows
 from facesmith.patches import SPLITS, Patches, load_patches
 
 WEIGHTS_NAME = "classifier.onnx"
@@ -140,7 +136,7 @@ def choose_classifier_threshold(
 
 def _own_patches(run: Path) -> Path:
     """The patches file that a run was trained on, unchanged since."""
-    from facesmith.training.runs import RunFolder  # noqa: PLC0415 - no cost where not needed
+    from facesmith.runs.folder import RunFolder  # noqa: PLC0415 - no cost where not needed
 
     folder = RunFolder(run.parent if run.is_file() else run)
     config = folder.read_config()

@@ -1,6 +1,6 @@
 """The rule of COCO for average precision, and the figures of `facesmith benchmark coco`.
 
-How COCO differs from `facesmith.evaluation.average_precision`, the rule of VOC 2010:
+How COCO differs from `facesmith.metrics.average_precision`, the rule of VOC 2010:
 
 - The area under the curve is the mean of the precision at 101 recalls, 0, 0.01 ... 1, not the sum
   over every step.
@@ -29,13 +29,13 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.average_precision import (
+from facesmith.evaluation.detections import Detections
+from facesmith.metrics.average_precision import (
     AnnotatedFaces,
     PrecisionRecall,
     ScoredBoxes,
     precision_recall,
 )
-from facesmith.evaluation.detections import Detections
 
 Rule = Literal["voc", "coco"]
 RULES: tuple[Rule, ...] = ("voc", "coco")

@@ -16,16 +16,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.average_precision import (
-    AnnotatedFaces,
-    PrecisionRecall,
-    precision_recall,
-)
+from facesmith.evaluation.baselines import Peer
 from facesmith.evaluation.footprint import Footprint
 from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
 from facesmith.faces import Faces
 from facesmith.images import read_image
-from facesmith.peers import Peer
+from facesmith.metrics.average_precision import (
+    AnnotatedFaces,
+    PrecisionRecall,
+    precision_recall,
+)
 
 AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of the timings
 
@@ -142,7 +142,7 @@ def compare(
     """Run detectors over the same photos, in turns, and take their figures.
 
     Args:
-        peers: Label -> detector, see `facesmith.peers`.
+        peers: Label -> detector, see `facesmith.evaluation.baselines`.
         photos: Annotated photos, at least one.
         face_free: Photos without any human face.
         config: How; `None`: the defaults.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from facesmith.evaluation.average_precision import PrecisionRecall
 from facesmith.files import replacing
+from facesmith.metrics.average_precision import PrecisionRecall
 
 # Colours that colour-blind readers tell apart too (Okabe and Ito's, grey for their yellow); after
 # them the strokes and the markers change.

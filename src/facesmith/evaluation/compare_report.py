@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation.baselines import DetectorName
 from facesmith.evaluation.compare import (
     AS_THEY_ARE,
     CompareConfig,
@@ -21,7 +22,6 @@ from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_precisio
 from facesmith.evaluation.footprint import measure_footprint
 from facesmith.evaluation.machine import describe_machine
 from facesmith.files import checksum, write_json
-from facesmith.peers import DetectorName
 
 RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
 

@@ -10,29 +10,25 @@ from typing import Any
 import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.detector import PROPOSALS_FILE, load_detector
+from facesmith.detection.detector import PROPOSALS_FILE, load_detector
 from facesmith.errors import WeightsError
-from facesmith.evaluation.average_precision import (
+from facesmith.evaluation.detections import find_faces
+from facesmith.export.metadata import store_threshold
+from facesmith.faces import Faces
+from facesmith.files import finite_or_none, replacing, write_json
+from facesmith.metrics.average_precision import (
     AnnotatedFaces,
     PrecisionRecall,
     precision_recall,
 )
-from facesmith.evaluation.detections import find_faces
-from facesmith.evaluation.operating_point import (
-    OperatingPoint,
-    Target,
-    choose_threshold,
-    store_threshold,
-)
-from facesmith.evaluation.reliability import (
+from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
+from facesmith.metrics.reliability import (
     Reliability,
     expected_error_interval,
     reliability,
 )
-from facesmith.evaluation.scored_rows import match_scores
-from facesmith.faces import Faces
-from facesmith.files import finite_or_none, replacing, write_json
-from facesmith.roc import Interval
+from facesmith.metrics.roc import Interval
+from facesmith.metrics.scored_rows import match_scores
 
 MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
 JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor miss, pixels

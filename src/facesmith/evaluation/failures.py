@@ -1,6 +1,6 @@
 """Where does a detector fail: recall and precision by condition, the worst misses, false boxes.
 
-Faces and boxes are matched as for average precision, see `facesmith.evaluation.average_precision`.
+Faces and boxes are matched as for average precision, see `facesmith.metrics.average_precision`.
 A box counts from a threshold on, so that the answer is about the detector as it is used.
 """
 
@@ -17,15 +17,16 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
-from facesmith.evaluation.average_precision import match_faces
 from facesmith.evaluation.failure_bins import box_breakdowns, face_breakdowns
 from facesmith.evaluation.failure_plot import draw_breakdown
 from facesmith.evaluation.failure_report import Failures, FalseBox, FalseKind, Miss, MissReason
-from facesmith.evaluation.failure_sheet import false_boxes_sheet, misses_sheet, write_sheet
+from facesmith.evaluation.failure_sheet import false_boxes_sheet, misses_sheet
 from facesmith.evaluation.photo_conditions import FaceConditions, measure_faces
 from facesmith.faces import Faces
 from facesmith.files import write_json
 from facesmith.images import read_image
+from facesmith.metrics.average_precision import match_faces
+from facesmith.pictures.contact_sheet import write_sheet
 
 LEAST_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
-from facesmith.peers import DetectorName, Peer, PeerError, open_peer
+from facesmith.evaluation.baselines import DetectorName, Peer, PeerError, open_peer
 
 _OWN = "facesmith"
 _TIMEOUT_S = 600

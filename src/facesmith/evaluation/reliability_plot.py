@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facesmith.evaluation.reliability import Reliability
 from facesmith.files import replacing
+from facesmith.metrics.reliability import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.evaluation.classifier_rows import rate_rows
-from facesmith.evaluation.operating_point import OperatingPoint
 from facesmith.files import finite_or_none, replacing, write_json
-from facesmith.roc import (
+from facesmith.metrics.operating_point import OperatingPoint
+from facesmith.metrics.roc import (
     RocCurve,
     RocIntervals,
     accuracy,

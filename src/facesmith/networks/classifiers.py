@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from facesmith.preprocessing import Preprocessing
+from facesmith.detection.preprocessing import Preprocessing
 
 PATCH_SIZE = 64  # px, both sides
 NETWORKS = ("compact", "pointwise", "tiny-darknet")

@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_area, box_intersection, box_iou, clip_boxes
-from facesmith.patches.cutting import CONTEXT, patch_squares
-from facesmith.patches.drawing import generator, name_number
-from facesmith.patches.rows import (
+from facesmith.detection.patches import CONTEXT, patch_squares
+from facesmith.patches.file import (
     BACKGROUND,
     BESIDE,
     FACE,
@@ -25,6 +24,7 @@ from facesmith.patches.rows import (
     PART,
     WRONG_SCALE,
 )
+from facesmith.patches.seeding import generator, name_number
 
 FACE_IOU = 0.6  # at least: a face
 NEAR_MISS_IOU = 0.25  # at most: not a face

@@ -7,20 +7,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from facesmith.detection.patches import PATCH_SIZE
 from facesmith.files import replacing
-from facesmith.patches.cutting import PATCH_SIZE
-from facesmith.patches.drawing import generator
-from facesmith.patches.rows import FACE, KINDS, Patches
+from facesmith.patches.file import FACE, KINDS, Patches
+from facesmith.patches.seeding import generator
 from facesmith.patches.splitting import SPLITS
+from facesmith.pictures.contact_sheet import FAINT, HEAD, INK, MARGIN, PAPER, empty_sheet
 
 _COLUMNS = 18
 _GAP = 4  # pixels between patches
-MARGIN = 28
-HEAD = 92  # height of headline and subtitle
-TITLE_SIZE = 26
 _LABEL_WIDTH = 168
 _ROW_ROOM = 14  # extra space between kinds
-PAPER, INK, FAINT = (250, 249, 246), (32, 33, 36), (112, 116, 122)
 _FACE_COLOUR, _OTHER_COLOUR = (38, 132, 92), (196, 84, 58)
 
 
@@ -59,15 +56,6 @@ def contact_sheet(
         if section is not None:
             sheet.paste(section, (0, top))
             top += section.height
-    return sheet
-
-
-def empty_sheet(size_wh: tuple[int, int], title: str, subtitle: str) -> Image.Image:
-    """A sheet with a headline and a line below it; both fill the upper `HEAD` pixels."""
-    sheet = Image.new("RGB", size_wh, PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, 22), title, INK, ImageFont.load_default(TITLE_SIZE))
-    draw.text((MARGIN, 58), subtitle, FAINT, ImageFont.load_default(15))
     return sheet
 
 

@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto, Annotations, Problem
+from facesmith.detection.patches import PATCH_SIZE, cut_squares
 from facesmith.errors import AnnotationError, ImageError, PatchesError
 from facesmith.images import read_image
 from facesmith.patches.choosing import Place, PlaceFinder
-from facesmith.patches.cutting import PATCH_SIZE, cut_squares
-from facesmith.patches.drawing import generator, name_number
 from facesmith.patches.duplicates import Fingerprint, fingerprint, group_duplicates
-from facesmith.patches.rows import (
+from facesmith.patches.file import (
     BACKGROUND,
     BESIDE,
     FACE,
@@ -29,6 +28,7 @@ from facesmith.patches.rows import (
     WRONG_SCALE,
     Patches,
 )
+from facesmith.patches.seeding import generator, name_number
 from facesmith.patches.splitting import SplitShares, draw_splits
 
 # Of the rows that show no face: shares of the kinds. What cannot be cut goes to the others.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.patches.drawing import name_number
+from facesmith.patches.seeding import name_number
 
 SPLITS = ("train", "validation", "test")
 

@@ -13,19 +13,19 @@ from sklearn.linear_model import LogisticRegression
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes, non_maximum_suppression
-from facesmith.detector import NMS_IOU, Detector, look_again
-from facesmith.evaluation.average_precision import AnnotatedFaces, match_faces, precision_recall
+from facesmith.detection.calibration import Calibration, logit, sigmoid
+from facesmith.detection.detector import NMS_IOU, Detector, look_again
+from facesmith.detection.refiner import SecondLook
 from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,
     LEAST_SCORE,
     MATCH_IOU,
 )
-from facesmith.evaluation.operating_point import OperatingPoint, Target, choose_threshold
-from facesmith.evaluation.reliability import reliability
-from facesmith.evaluation.scored_rows import match_scores
 from facesmith.faces import Faces
-from facesmith.scores import Calibration, logit, sigmoid
-from facesmith.second_look import SecondLook
+from facesmith.metrics.average_precision import AnnotatedFaces, match_faces, precision_recall
+from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
+from facesmith.metrics.reliability import reliability
+from facesmith.metrics.scored_rows import match_scores
 from facesmith.training.proposals import Photos
 
 # From the simplest to the freest; `Fitted` says what each is.

@@ -15,19 +15,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facesmith.classifier import load_classifier
+from facesmith.detection.classifier import load_classifier
 from facesmith.errors import TrainingError
 from facesmith.evaluation.classifier_rows import choose_classifier_threshold
-from facesmith.evaluation.operating_point import Target
-from facesmith.export import export_classifier
+from facesmith.export.onnx_export import export_classifier
 from facesmith.files import checksum, write_json
+from facesmith.metrics.operating_point import Target
+from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_classifier
 from facesmith.patches import SPLITS, Patches, load_patches
-from facesmith.roc import area_under_curve
+from facesmith.runs.folder import RunFolder
 from facesmith.training.augmentation import WarpedAugmentation, augment_warped
 from facesmith.training.loop import LoopConfig, run_loop
 from facesmith.training.resources import available_cores
-from facesmith.training.runs import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
 

@@ -20,12 +20,15 @@ import click
 import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Detector
+from facesmith.detection.calibration import Calibration
+from facesmith.detection.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Detector
+from facesmith.detection.refiner import SecondLook
 from facesmith.errors import TrainingError, WeightsError
-from facesmith.evaluation.operating_point import OperatingPoint, Target
+from facesmith.export.detector import export_proposals, export_second_look
+from facesmith.export.metadata import update_description
 from facesmith.files import checksum, finite_or_none, write_json
-from facesmith.scores import Calibration
-from facesmith.second_look import SecondLook
+from facesmith.metrics.operating_point import OperatingPoint, Target
+from facesmith.runs.folder import RunFolder
 from facesmith.training.calibration import (
     Fitted,
     fit_calibration,
@@ -34,20 +37,17 @@ from facesmith.training.calibration import (
     judge,
     with_mean_logits,
 )
-from facesmith.training.detector_export import export_proposals, export_second_look
-from facesmith.training.eight_bits import quantise_proposals, quantise_second_look
+from facesmith.training.int8 import quantise_proposals, quantise_second_look
 from facesmith.training.loop import LoopConfig, LoopResult, run_loop
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, hold_out
-from facesmith.training.resources import available_cores, hand_back_freed_memory
-from facesmith.training.runs import RunFolder
-from facesmith.training.second_look import (
+from facesmith.training.refiner import (
     LookedAt,
     SecondLookConfig,
     SecondLookTask,
     collect_patches,
 )
-from facesmith.weights_file import update_description
+from facesmith.training.resources import available_cores, hand_back_freed_memory
 
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"

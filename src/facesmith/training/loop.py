@@ -25,10 +25,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from facesmith.errors import TrainingError, WeightsError
+from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
 from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.resources import available_cores, keep_freed_memory
-from facesmith.training.runs import RunFolder
 
 
 @dataclass(frozen=True)

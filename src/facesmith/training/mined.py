@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.annotations.mined import MinedBox, merge_mined, mined_checksum
 from facesmith.boxes import box_area, box_intersection, box_iou
 from facesmith.errors import TrainingError
-from facesmith.mining.boxes import MinedBox, merge_mined, mined_checksum
 
 # A mined box that overlaps a face by more than this is left out: the annotations have changed
-# since. The measure is that of `facesmith.mining.search`, with room for rounding.
+# since. The measure is that of `facesmith.curation.hard_negatives.search`, with room for rounding.
 _MAX_OVERLAP = 0.3
 
 
@@ -37,7 +37,7 @@ class MinedTraining:
     """Mined boxes and how to use them.
 
     Attributes:
-        boxes: As `facesmith.mining.read_mined` gives them.
+        boxes: As `facesmith.curation.hard_negatives.read_mined` gives them.
         config: How often they are seen.
     """
 

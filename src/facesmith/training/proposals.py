@@ -18,9 +18,9 @@ from torch.nn import functional
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.errors import TrainingError
-from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
 from facesmith.faces import Faces
 from facesmith.images import read_photo
+from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 from facesmith.networks.detector import (
     INPUT_MULTIPLE,
     DetectorNet,

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facesmith.detection.sessions import open_session
 from facesmith.errors import WeightsError
 from facesmith.networks.detector import BOX_UNIT, STRIDES, flatten_maps
-from facesmith.sessions import open_session
 from facesmith.training.assignment import pairwise_iou
 
 _SURE = 0.3  # cells to which the teacher gives less teach no box

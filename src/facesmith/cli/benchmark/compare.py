@@ -16,9 +16,9 @@ from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto
+    from facesmith.evaluation.baselines import DetectorName, Peer
     from facesmith.evaluation.compare_report import Comparison
     from facesmith.evaluation.timing import Timing
-    from facesmith.peers import DetectorName, Peer
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 # Detectors that compute with more than this many times the threads asked for are named.
@@ -214,7 +214,7 @@ def _open(
     detectors: tuple[str, ...], threads: int
 ) -> tuple[list[DetectorName], dict[str, Peer], dict[str, str]]:
     """The detectors that run, opened, and why others do not."""
-    from facesmith.peers import PeerError, open_peer, parse_names  # noqa: PLC0415 - see `cli`
+    from facesmith.evaluation.baselines import PeerError, open_peer, parse_names  # noqa: PLC0415 - see `cli`
 
     try:
         names = parse_names(detectors or ("all",))

@@ -98,7 +98,7 @@ def failures(
 
     lowest = None
     if detections is None:
-        from facesmith.detector import load_detector  # noqa: PLC0415 - slow
+        from facesmith.detection.detector import load_detector  # noqa: PLC0415 - slow
 
         threshold = load_detector(model, threads).min_score if min_score is None else min_score
         lowest = min(threshold, _LOWEST_SCORE)

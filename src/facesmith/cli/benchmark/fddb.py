@@ -166,7 +166,7 @@ def fddb(
 def _detect(
     folds: list[Fold], images_dir: Path, model: Path | None, threads: int, out: Path, quiet: bool
 ) -> Detections:
-    from facesmith.detector import load_detector  # noqa: PLC0415 - ONNX Runtime
+    from facesmith.detection.detector import load_detector  # noqa: PLC0415 - ONNX Runtime
     from facesmith.evaluation.fddb import write_detections  # noqa: PLC0415 - see `fddb`
     from facesmith.evaluation.fddb.detect import detect_fddb  # noqa: PLC0415
 

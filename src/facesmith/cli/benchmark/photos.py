@@ -197,7 +197,7 @@ def _run(
     threads: int,
     quiet: bool,
 ) -> tuple[list[Faces], str]:
-    from facesmith.detector import load_detector  # noqa: PLC0415 - see `cli`
+    from facesmith.detection.detector import load_detector  # noqa: PLC0415 - see `cli`
     from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
 
     detector = load_detector(model, threads)

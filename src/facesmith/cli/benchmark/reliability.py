@@ -71,12 +71,12 @@ def reliability(
     Example:
       facesmith benchmark reliability --annotations val.json --images val/ --out reliability/
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.evaluation.average_precision import (  # noqa: PLC0415 - `--help` is quick
+    from facesmith.metrics.average_precision import (  # noqa: PLC0415 - `--help` is quick
         AnnotatedFaces,
     )
-    from facesmith.evaluation.reliability import expected_error_interval  # noqa: PLC0415
-    from facesmith.evaluation.reliability import reliability as compare  # noqa: PLC0415
-    from facesmith.evaluation.scored_rows import match_scores  # noqa: PLC0415
+    from facesmith.metrics.reliability import expected_error_interval  # noqa: PLC0415
+    from facesmith.metrics.reliability import reliability as compare  # noqa: PLC0415
+    from facesmith.metrics.scored_rows import match_scores  # noqa: PLC0415
 
     photos, found, scored = load_scored(
         annotations,

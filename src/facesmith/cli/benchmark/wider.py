@@ -16,7 +16,7 @@ from facesmith.errors import ImageError
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
-    from facesmith.detector import Detector
+    from facesmith.detection.detector import Detector
     from facesmith.evaluation.wider import WiderImage, WiderScores
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -173,8 +173,8 @@ def _detect(
     quiet: bool,
 ) -> tuple[float, float]:
     """Run the detector, write its predictions, and return the smallest and largest image scale."""
-    from facesmith.detection import PhotoSource, detect_photos  # noqa: PLC0415 - see `wider`
-    from facesmith.detector import load_detector  # noqa: PLC0415
+    from facesmith.detection.detector import load_detector  # noqa: PLC0415
+    from facesmith.detection.photos import PhotoSource, detect_photos  # noqa: PLC0415 - see `wider`
     from facesmith.evaluation.wider import write_predictions  # noqa: PLC0415
 
     paths = [images / image.event / f"{image.name}.jpg" for image in truth]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facesmith.detection import PhotoSource, detect_photos
-from facesmith.detector import Detector
+from facesmith.detection.detector import Detector
+from facesmith.detection.photos import PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.evaluation.fddb.files import Detections, Fold
 from facesmith.evaluation.fddb.sizes import find_image

@@ -19,7 +19,7 @@
 
 `strict` has none of these: scores as they are, continuous edges, every distinct score a threshold,
 each detection matched in order of falling score with the best face that is still free, by the rule
-of VOC (`facesmith.evaluation.average_precision`), false boxes counted on every image. The lists of
+of VOC (`facesmith.metrics.average_precision`), false boxes counted on every image. The lists of
 faces that count are the same.
 """
 
@@ -33,9 +33,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.average_precision import AnnotatedFaces, precision_recall
 from facesmith.evaluation.detections import Detections
 from facesmith.evaluation.wider.truth import SETTINGS, WiderImage
+from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 
 Protocol = Literal["common", "strict"]
 PROTOCOLS: tuple[Protocol, ...] = ("common", "strict")

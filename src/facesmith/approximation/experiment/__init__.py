@@ -1,0 +1,1 @@
+"""The experiment: tables, the exercise's nets, methods side by side, verdicts and reports."""

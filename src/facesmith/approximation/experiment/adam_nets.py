@@ -1,0 +1,253 @@
+"""The exercise's two nets, trained its way: Adam on the raw targets. Needs PyTorch."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
+from facesmith.approximation.experiment.adam_settings import AdamSettings
+from facesmith.approximation.experiment.points import Points, Split
+from facesmith.approximation.experiment.verdict import History
+from facesmith.approximation.model.fitted import FittedFunction, Member
+from facesmith.errors import TrainingError
+
+# What Keras adds to the denominator of Adam; PyTorch's own default is 1e-8.
+_ADAM_EPSILON = 1e-7
+
+
+def build_net(method: str, n_inputs: int, settings: AdamSettings) -> nn.Sequential:
+    """The exercise's net by the name of the method, initialised as Keras does.
+
+    Args:
+        method: "linear" (one hidden layer, no activation) or "tanh-adam" (a hidden layer without
+            activation before the tanh layers and one after; one tanh layer in the exercise).
+        n_inputs: Number of inputs.
+        settings: Units and depth.
+
+    Returns:
+        The net, `(n, n_inputs)` -> `(n, 1)`; weights Glorot-uniform, biases 0.
+    """
+    units = settings.units
+    layers: list[nn.Module] = [nn.Linear(n_inputs, units)]
+    if method == "tanh-adam":
+        for _ in range(settings.depth):
+            layers += [nn.Linear(units, units), nn.Tanh()]
+        layers.append(nn.Linear(units, units))
+    net = nn.Sequential(*layers, nn.Linear(units, 1))
+    for layer in net:
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return net
+
+
+def train_adam_net(
+    method: str,
+    split: Split,
+    settings: AdamSettings | None = None,
+    *,
+    seed: int,
+    checkpoint: AdamCheckpoint | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> AdamCheckpoint:
+    """Train one of the exercise's nets by Adam on the mean squared error.
+
+    Inputs are standardised by the training rows; targets stay as they are. Training 500 epochs,
+    or 300 and then the other 200 from the checkpoint, gives the same net, to the bit.
+
+    Args:
+        method: "linear" or "tanh-adam".
+        split: The points.
+        settings: Batch size, learning rate, depth and epochs; the exercise's if left out.
+        seed: Of the weights and of the order of the rows.
+        checkpoint: Where an earlier training stands, to go on from there; nothing but the number
+            of epochs may differ.
+        on_progress: Called after each epoch with the part done, in [0, 1].
+
+    Returns:
+        Where the training stands at its end; `adam_function` makes a function of it. Its history
+        is the mean absolute error per epoch (training: over the batches of the epoch as they
+        came, as Keras reports it; validation: after the epoch).
+
+    Raises:
+        TrainingError: If the checkpoint belongs to another training, or is past these epochs.
+    """
+    settings = settings or AdamSettings()
+    data_sha256 = _checksum(split)
+    mean, scale = _mean_and_scale(split)
+    inputs, targets = _tensors(split.train, mean, scale)
+    validation_inputs, validation_targets = _tensors(split.validation, mean, scale)
+    if checkpoint is not None:
+        _check_checkpoint(checkpoint, method, settings, seed, data_sha256)
+    # Curves and time so far.
+    train_curve = [] if checkpoint is None else checkpoint.history.train.tolist()
+    validation_curve = [] if checkpoint is None else checkpoint.history.validation.tolist()
+    before = 0.0 if checkpoint is None else checkpoint.seconds
+    with _one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = build_net(method, split.train.inputs.shape[1], settings)
+        # Fused: one kernel for all parameters, since these nets are so small that the time goes
+        # into calls.
+        optimizer = torch.optim.Adam(
+            net.parameters(), lr=settings.learning_rate, eps=_ADAM_EPSILON, fused=True
+        )
+        if checkpoint is not None:
+            _restore(net, optimizer, checkpoint)
+        started = time.perf_counter()
+        for _ in range(len(train_curve)):
+            torch.randperm(len(inputs))  # the orders of the epochs that are done
+        for epoch in range(len(train_curve), settings.epochs):
+            total_error = torch.zeros(())
+            for rows in torch.split(torch.randperm(len(inputs)), settings.batch_size):
+                errors = net(inputs[rows]) - targets[rows]
+                optimizer.zero_grad()
+                errors.square().mean().backward()
+                optimizer.step()
+                total_error += errors.detach().abs().sum()
+            with torch.no_grad():
+                validation_errors = net(validation_inputs) - validation_targets
+            train_curve.append(float(total_error) / len(inputs))
+            validation_curve.append(float(validation_errors.abs().mean()))
+            if on_progress is not None:
+                on_progress((epoch + 1) / settings.epochs)
+        seconds = before + time.perf_counter() - started
+    states = [optimizer.state[parameter] for parameter in net.parameters()]
+    return AdamCheckpoint(
+        method=method,
+        settings=settings,
+        seed=seed,
+        data_sha256=data_sha256,
+        seconds=seconds,
+        steps=int(states[0]["step"]),
+        parameters=tuple(each.detach().numpy().copy() for each in net.parameters()),
+        means=tuple(state["exp_avg"].numpy().copy() for state in states),
+        squares=tuple(state["exp_avg_sq"].numpy().copy() for state in states),
+        history=History("epoch", np.array(train_curve), np.array(validation_curve)),
+    )
+
+
+def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
+    """The function of a trained net.
+
+    Layers that follow each other without tanh between are one affine map: they are multiplied
+    out, which changes predictions by rounding only. The noise variance is the mean squared error
+    on the validation rows; the parameters are taken as certain.
+
+    Args:
+        checkpoint: The training.
+        split: The points that it was trained on.
+
+    Returns:
+        The function, with the inputs' and the target's names.
+    """
+    n_layers = len(checkpoint.parameters) // 2
+    weights: list[Any] = []
+    biases: list[Any] = []
+    for number in range(n_layers):
+        matrix = checkpoint.parameters[2 * number].astype(np.float64).T
+        bias = checkpoint.parameters[2 * number + 1].astype(np.float64)
+        # Tanh follows all layers but the first and the last two; the linear net has just two.
+        after_tanh = 2 <= number <= n_layers - 2
+        if number == 0 or after_tanh:
+            weights.append(matrix)
+            biases.append(bias)
+        else:
+            biases[-1] = biases[-1] @ matrix + bias
+            weights[-1] = weights[-1] @ matrix
+    mean, scale = _mean_and_scale(split)
+    n_parameters = sum(array.size for array in (*weights, *biases))
+    member = Member(
+        weights=tuple(np.ascontiguousarray(each) for each in weights),
+        biases=tuple(biases),
+        output=0,
+        weight=1.0,
+        covariance_root=np.zeros((n_parameters, 0)),
+        noise_variance=0.0,
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (split.validation.inputs - mean) / scale
+        noise_variance = float(np.square(member(scaled) - split.validation.targets).mean())
+    return FittedFunction(
+        members=(replace(member, noise_variance=noise_variance),),
+        input_offset=mean,
+        input_scale=scale,
+        output_offset=np.zeros(1),
+        output_scale=np.ones(1),
+        input_min=split.train.inputs.min(axis=0),
+        input_max=split.train.inputs.max(axis=0),
+        input_names=split.input_names,
+        output_names=(split.target_name,) if split.target_name else (),
+    )
+
+
+def _mean_and_scale(split: Split) -> tuple[Any, Any]:
+    """Mean and standard deviation of each training input; 1 for a constant one."""
+    mean, scale = split.train.inputs.mean(axis=0), split.train.inputs.std(axis=0)
+    return mean, np.where(scale <= 1e-14 * np.abs(mean), 1.0, scale)
+
+
+def _tensors(points: Points, mean: Any, scale: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Standardised inputs `(n, n_inputs)` and raw targets `(n, 1)`, float32."""
+    inputs = torch.from_numpy((points.inputs - mean) / scale).float()
+    return inputs, torch.from_numpy(np.array(points.targets)).float()[:, None]
+
+
+def _checksum(split: Split) -> str:
+    digest = hashlib.sha256()
+    for part in (split.train, split.validation):
+        digest.update(np.ascontiguousarray(part.inputs).tobytes())
+        digest.update(np.ascontiguousarray(part.targets).tobytes())
+    return digest.hexdigest()
+
+
+def _check_checkpoint(
+    checkpoint: AdamCheckpoint, method: str, settings: AdamSettings, seed: int, data_sha256: str
+) -> None:
+    found = {"method": checkpoint.method, "seed": checkpoint.seed, **checkpoint.settings.to_dict()}
+    asked = {"method": method, "seed": seed, **settings.to_dict()}
+    for name, value in asked.items():
+        if name != "epochs" and found[name] != value:
+            raise TrainingError(
+                f"The training to go on with has {name} {found[name]}; got {value}. Leave it as it "
+                "is, or fit anew."
+            )
+    if checkpoint.data_sha256 != data_sha256:
+        raise TrainingError(
+            "The training to go on with had other points or another split. Fit anew with --force."
+        )
+    if settings.epochs < checkpoint.settings.epochs:
+        raise TrainingError(
+            f"The training to go on with has done {checkpoint.settings.epochs} epochs; got epochs "
+            f"{settings.epochs}. Ask for more, in all, than it has done."
+        )
+
+
+def _restore(net: nn.Sequential, optimizer: torch.optim.Adam, checkpoint: AdamCheckpoint) -> None:
+    with torch.no_grad():
+        for number, parameter in enumerate(net.parameters()):
+            parameter.copy_(torch.from_numpy(checkpoint.parameters[number].copy()))
+            optimizer.state[parameter] = {
+                "step": torch.tensor(float(checkpoint.steps)),
+                "exp_avg": torch.from_numpy(checkpoint.means[number].copy()),
+                "exp_avg_sq": torch.from_numpy(checkpoint.squares[number].copy()),
+            }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrices of 16 rows are multiplied faster than a second thread wakes up."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

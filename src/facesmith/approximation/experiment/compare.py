@@ -1,0 +1,369 @@
+"""Fit several methods to the same points and judge them on the same test rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
+from facesmith.approximation.experiment.adam_settings import AdamSettings
+from facesmith.approximation.experiment.plans import METHODS as METHODS  # noqa: PLC0414 - others take it from here
+from facesmith.approximation.experiment.plans import Plan, plan_fits
+from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
+from facesmith.approximation.experiment.summaries import story_of_adam, story_of_default
+from facesmith.approximation.experiment.tables import read_table
+from facesmith.approximation.experiment.verdict import History, Verdict, judge, smooth_curve
+from facesmith.approximation.model.fitted import FittedFunction
+
+Float64Array = npt.NDArray[np.float64]
+
+MONKEY_SADDLE_TITLE = "Monkey saddle"
+
+# Called with the label of a fit and the part of it that is done, in [0, 1].
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Approximation:
+    """One fit and how well it does.
+
+    Attributes:
+        plan: What was fitted.
+        function: The fitted function.
+        n_parameters: Number of trained numbers of the net, or nets.
+        predictions: On the test rows, float64 `(n_test,)`.
+        l2_error: `norm(prediction - target) / n_test`, the exercise's measure.
+        mean_abs_error: Mean of `|prediction - target|` over the test rows.
+        rmse: Root of the mean squared error over the test rows.
+        seconds: Time of the fit, without imports.
+        history: Errors of train and validation while it learned.
+        verdict: Whether it overfits.
+        story: What was tried and what was chosen, in words.
+        checkpoint: From where the training can go on; None for the default method.
+    """
+
+    plan: Plan
+    function: FittedFunction
+    n_parameters: int
+    predictions: Float64Array
+    l2_error: float
+    mean_abs_error: float
+    rmse: float
+    seconds: float
+    history: History
+    verdict: Verdict
+    story: str
+    checkpoint: AdamCheckpoint | None = None
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return self.plan.method
+
+    @property
+    def label(self) -> str:
+        """What the fit is called in tables."""
+        return self.plan.label
+
+    @property
+    def file_name(self) -> str:
+        """The label as a part of file names."""
+        return self.label.replace(" ", "_")
+
+    @property
+    def validation_error(self) -> float:
+        """Mean absolute error on the validation rows at the end, smoothed as for the verdict."""
+        return float(smooth_curve(self.history.validation)[1][-1])
+
+    def row(self) -> dict[str, Any]:
+        """What `--json` prints of this fit; errors of a diverged net are None, for null."""
+        return {
+            "method": self.method,
+            "label": self.label,
+            "settings": None if self.plan.adam is None else self.plan.adam.to_dict(),
+            "l2_error": _finite(self.l2_error),
+            "mean_abs_error": _finite(self.mean_abs_error),
+            "rmse": _finite(self.rmse),
+            "validation_mean_abs_error": _finite(self.validation_error),
+            "seconds": round(self.seconds, 3),
+            "parameters": self.n_parameters,
+            "steps": len(self.history.train),
+            "step_name": self.history.step_name,
+            "verdict": self.verdict.kind,
+            "verdict_step": self.verdict.best_step,
+            "verdict_rise": self.verdict.rise,
+            "verdict_text": self.verdict.text,
+            "story": self.story,
+            "train_curve": [_finite(value) for value in self.history.train.tolist()],
+            "validation_curve": [_finite(value) for value in self.history.validation.tolist()],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ApproximationReport:
+    """Several fits to the same points.
+
+    Attributes:
+        title: What was approximated.
+        split: The points.
+        approximations: One per fit, in the order they were asked for.
+        notes: What the user should know of the points, a sentence or two each.
+    """
+
+    title: str
+    split: Split
+    approximations: tuple[Approximation, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, label: str) -> Approximation:
+        """The approximation of this label: the method's name, and what was compared."""
+        for approximation in self.approximations:
+            if approximation.label == label:
+                return approximation
+        known = ", ".join(a.label for a in self.approximations)
+        raise KeyError(f"no method {label!r} in this report; it has {known}")
+
+    @property
+    def chosen(self) -> Approximation:
+        """The fit of the smallest error on the validation rows; the test rows have no say."""
+        return min(
+            self.approximations,
+            key=lambda a: a.validation_error if math.isfinite(a.validation_error) else math.inf,
+        )
+
+    @property
+    def compares(self) -> bool:
+        """Whether settings were compared."""
+        return any(approximation.plan.compared for approximation in self.approximations)
+
+    def only(self, fit: Approximation) -> ApproximationReport:
+        """The same report of one fit alone."""
+        return replace(self, approximations=(fit,))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table, one dictionary per fit."""
+        return [approximation.row() for approximation in self.approximations]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def run_monkey_saddle(
+    methods: Sequence[str] = METHODS,
+    *,
+    seed: int = 0,
+    adam: AdamSettings | None = None,
+    compare: Mapping[str, Sequence[float]] | None = None,
+    max_iter: int | None = None,
+    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
+    on_progress: Progress | None = None,
+) -> ApproximationReport:
+    """The exercise's first task, on exactly its points and split.
+
+    Args:
+        methods: Which of "linear", "tanh-adam" (the exercise's nets, its training) and "default"
+            (`FunctionApproximator`).
+        seed: Of weights and row order; the points do not depend on it.
+        adam: How the exercise's nets are trained; its way if left out.
+        compare: Settings of that to compare, see `plan_fits`.
+        max_iter: Most iterations of the default method; its own default if left out.
+        checkpoints: For labels of fits by Adam, where to go on from.
+        on_progress: Called with the label of the fit and the part of it that is done.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: If an argument is out of its bounds.
+        TrainingError: If a checkpoint belongs to something else.
+    """
+    plans = plan_fits(methods, adam, compare)
+    split = monkey_saddle_split()
+    return approximate(
+        MONKEY_SADDLE_TITLE,
+        split,
+        plans,
+        seed,
+        max_iter=max_iter,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
+
+
+def approximate_table(
+    path: str | Path,
+    target: str,
+    inputs: Sequence[str] = (),
+    *,
+    methods: Sequence[str] = ("default",),
+    test_fraction: float = 0.2,
+    validation_fraction: float = 0.1,
+    skip_bad_lines: bool = False,
+    seed: int = 0,
+    adam: AdamSettings | None = None,
+    compare: Mapping[str, Sequence[float]] | None = None,
+    max_iter: int | None = None,
+    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
+    on_progress: Progress | None = None,
+) -> ApproximationReport:
+    """Fit a user's own table of points.
+
+    Args:
+        path: CSV file with a header and numeric columns.
+        target: Column to predict.
+        inputs: Columns to predict it from; all others if empty.
+        methods: See `run_monkey_saddle`.
+        test_fraction: Part of all rows that only the final figures are measured on.
+        validation_fraction: Part of the other rows that the learning curves are measured on.
+        skip_bad_lines: Leave out lines that cannot be used instead of raising an error.
+        seed: Of the split, weights and row order.
+        adam: See `run_monkey_saddle`.
+        compare: See `run_monkey_saddle`.
+        max_iter: See `run_monkey_saddle`.
+        checkpoints: See `run_monkey_saddle`.
+        on_progress: Called with the label of the fit and the part of it that is done.
+
+    Returns:
+        The report.
+
+    Raises:
+        TableError: If the file or a value in it cannot be used.
+        ValueError: If another argument is out of its bounds.
+        TrainingError: If a checkpoint belongs to something else.
+    """
+    plans = plan_fits(methods, adam, compare)
+    table = read_table(path, target, inputs, skip_bad_lines=skip_bad_lines)
+    split = split_points(
+        table.points,
+        table.input_names,
+        target,
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        seed=seed,
+    )
+    report = approximate(
+        Path(path).name,
+        split,
+        plans,
+        seed,
+        max_iter=max_iter,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
+    return replace(report, notes=table.notes)
+
+
+def approximate(
+    title: str,
+    split: Split,
+    plans: Sequence[Plan],
+    seed: int,
+    *,
+    max_iter: int | None = None,
+    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
+    on_progress: Progress | None = None,
+) -> ApproximationReport:
+    """Fit everything that is planned to the training rows and measure it on the test rows."""
+    fits = []
+    for plan in plans:
+        progress = None if on_progress is None else _for_label(on_progress, plan.label)
+        if plan.adam is None:
+            fit = _fit_default(plan, split, seed, max_iter, progress)
+        else:
+            fit = _train_adam(plan, split, seed, (checkpoints or {}).get(plan.label), progress)
+        fits.append(fit)
+    return ApproximationReport(title, split, tuple(fits))
+
+
+def _for_label(on_progress: Progress, label: str) -> Callable[[float], None]:
+    return lambda done: on_progress(label, done)
+
+
+def _fit_default(
+    plan: Plan,
+    split: Split,
+    seed: int,
+    max_iter: int | None,
+    on_progress: Callable[[float], None] | None,
+) -> Approximation:
+    # Imported here, so that `--help` and bad tables do not wait for scikit-learn.
+    from facesmith.approximation.model.regressor import FunctionApproximator  # noqa: PLC0415
+
+    train, validation = split.train, split.validation
+    approximator = FunctionApproximator(random_state=seed)
+    if max_iter is not None:
+        approximator.set_params(max_iter=max_iter)
+    started = time.perf_counter()
+    approximator.fit(
+        train.inputs,
+        train.targets,
+        X_val=validation.inputs,
+        y_val=validation.targets,
+        on_progress=on_progress,
+    )
+    seconds = time.perf_counter() - started
+    function = replace(
+        approximator.function_,
+        input_names=split.input_names,
+        output_names=(split.target_name,) if split.target_name else (),
+    )
+    history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
+    story = story_of_default(approximator, split)
+    return _measure(plan, split, function, function.n_parameters, history, seconds, story)
+
+
+def _train_adam(
+    plan: Plan,
+    split: Split,
+    seed: int,
+    checkpoint: AdamCheckpoint | None,
+    on_progress: Callable[[float], None] | None,
+) -> Approximation:
+    # Imported here: PyTorch takes seconds to load, and the default method needs none.
+    from facesmith.approximation.experiment.adam_nets import adam_function, train_adam_net  # noqa: PLC0415
+
+    end = train_adam_net(
+        plan.method, split, plan.adam, seed=seed, checkpoint=checkpoint, on_progress=on_progress
+    )
+    n_parameters = sum(array.size for array in end.parameters)
+    function = adam_function(end, split)
+    history = end.history
+    story = story_of_adam(end, n_parameters, len(split.train))
+    fit = _measure(plan, split, function, n_parameters, history, end.seconds, story)
+    return replace(fit, checkpoint=end)
+
+
+def _measure(
+    plan: Plan,
+    split: Split,
+    function: FittedFunction,
+    n_parameters: int,
+    history: History,
+    seconds: float,
+    story: str,
+) -> Approximation:
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictions = function.predict(split.test.inputs)[:, 0]
+        errors = predictions - split.test.targets
+        spread = np.abs(split.train.targets - np.median(split.train.targets)).mean()
+        return Approximation(
+            plan=plan,
+            function=function,
+            n_parameters=n_parameters,
+            predictions=predictions,
+            l2_error=float(np.linalg.norm(errors) / len(errors)),
+            mean_abs_error=float(np.abs(errors).mean()),
+            rmse=float(np.sqrt(np.mean(errors**2))),
+            seconds=seconds,
+            history=history,
+            verdict=judge(history, float(spread)),
+            story=story,
+        )

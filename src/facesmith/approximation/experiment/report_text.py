@@ -1,0 +1,172 @@
+"""A report in words: the table that the command prints, and the page in the run folder."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+from facesmith.approximation.experiment.compare import Approximation, ApproximationReport
+from facesmith.approximation.experiment.summaries import format_error
+
+_LINE_WIDTH = 100  # characters
+# Validation rows; of fewer, a single odd one bends the curve.
+_FEW_ROWS = 10
+# Columns of a learning curve in numbers.
+_CURVE_STEPS = 7
+
+
+def report_text(report: ApproximationReport) -> str:
+    """A report for the terminal: the figures, the learning curves, each verdict, the choice.
+
+    Of compared settings the table says all but the chosen one's verdict in full; `report_page`
+    has them all.
+    """
+    lines = [f"{report.title}: {row_counts(report)}", "", *figure_lines(report), ""]
+    in_full = report.approximations
+    if report.compares:
+        in_full = (report.chosen,)
+    else:
+        lines += [*curve_lines(report.approximations), ""]
+    for fit in in_full:
+        lines += _wrapped(f"{fit.label}: {fit.verdict.text}", later="    ")
+        lines += _wrapped(fit.story, first="    ", later="    ")
+    if len(report.approximations) > 1:
+        lines += ["", *_wrapped(choice(report))]
+    if len(report.split.validation) < _FEW_ROWS:
+        lines += _wrapped(few_rows(report))
+    return "\n".join(lines)
+
+
+def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
+    """A report as a Markdown page, with all figures, curves, verdicts and pictures.
+
+    Args:
+        report: What to tell.
+        pictures: File names of the pictures, as seen from the page.
+    """
+    parts = [f"# {report.title}", f"{row_counts(report)}."]
+    parts += [f"Note: {note}" for note in report.notes]
+    if len(report.approximations) > 1:
+        parts.append(choice(report))
+    if len(report.split.validation) < _FEW_ROWS:
+        parts.append(few_rows(report))
+    explained = (
+        "The L2 error is `norm(prediction - target) / rows`; RMSE and the mean absolute error are "
+        f"in the unit of {report.split.target_name or 'the target'}. The validation error, the "
+        "mean absolute error on the validation rows at the end, decides what is chosen."
+    )
+    parts += [
+        "## Errors on the test rows",
+        _block(figure_lines(report)),
+        explained,
+        "## Learning curves",
+        "Mean absolute error of training and validation rows; `log.csv` has every step.",
+        _block(curve_lines(report.approximations)),
+    ]
+    for fit in report.approximations:
+        parts += [f"**{fit.label}.** {fit.verdict.text} {fit.story}".rstrip()]
+    parts += ["## Pictures", *(f"![{name}]({name})" for name in pictures)]
+    return "\n\n".join(parts) + "\n"
+
+
+def row_counts(report: ApproximationReport) -> str:
+    """How many rows each part of the split has."""
+    split = report.split
+    return (
+        f"{len(split.train)} training, {len(split.validation)} validation, "
+        f"{len(split.test)} test rows"
+    )
+
+
+def figure_lines(report: ApproximationReport) -> list[str]:
+    """The table of errors, a header line first."""
+    compares = report.compares
+    names = [fit.label for fit in report.approximations]
+    width = max(10, *(len(name) for name in names))
+    head = f"{'L2 error':>10} {'mean abs. error':>16} {'RMSE':>10} {'seconds':>8}"
+    if compares:
+        head = f"{'validation':>10} {head}  verdict"
+    lines = [f"{'method':<{width}} {head}"]
+    for name, fit in zip(names, report.approximations, strict=True):
+        errors = [format_error(e) for e in (fit.l2_error, fit.mean_abs_error, fit.rmse)]
+        cells = f"{errors[0]:>10} {errors[1]:>16} {errors[2]:>10} {fit.seconds:>8.1f}"
+        if compares:
+            kind: str = fit.verdict.kind
+            if kind == "overfit":
+                kind += f" from {fit.verdict.best_step}"
+            cells = f"{format_error(fit.validation_error):>10} {cells}  {kind}"
+        lines.append(f"{name:<{width}} {cells}")
+    return lines
+
+
+def curve_lines(fits: Sequence[Approximation]) -> list[str]:
+    """The learning curves at a few steps: errors of train and validation below each other."""
+    width = max(10, *(len(fit.label) for fit in fits))
+    lines = []
+    steps_before: list[int] = []
+    for fit in fits:
+        steps = curve_steps(len(fit.history.train))
+        if steps != steps_before:
+            numbers = "".join(f" {step:>10,}" for step in steps)
+            lines.append(f"{'':<{width}} {fit.history.step_name:<10}{numbers}")
+            steps_before = steps
+        for part, name in (("train", fit.label), ("validation", "")):
+            curve = getattr(fit.history, part)
+            numbers = "".join(f" {format_error(float(curve[step - 1])):>10}" for step in steps)
+            lines.append(f"{name:<{width}} {part:<10}{numbers}")
+    return lines
+
+
+def curve_steps(n_steps: int) -> list[int]:
+    """At most seven of the steps 1 to n, the first and the last among them, closer at first.
+
+    Example:
+        >>> curve_steps(500), curve_steps(3)
+        ([1, 3, 8, 22, 63, 177, 500], [1, 2, 3])
+    """
+    if n_steps <= _CURVE_STEPS:
+        return list(range(1, n_steps + 1))
+    spread = (round(n_steps ** (i / (_CURVE_STEPS - 1))) for i in range(_CURVE_STEPS))
+    return sorted(set(spread))
+
+
+def choice(report: ApproximationReport) -> str:
+    """Which fit is chosen, and why."""
+    chosen = report.chosen
+    others = sorted(
+        (fit for fit in report.approximations if fit is not chosen),
+        key=lambda fit: fit.validation_error if math.isfinite(fit.validation_error) else math.inf,
+    )
+    said = ", ".join(f"{format_error(fit.validation_error)} ({fit.label})" for fit in others[:3])
+    if len(others) > 3:
+        said += f" and {len(others) - 3} more"
+    return (
+        f"Chosen: {chosen.label}, for the smallest mean abs. error on the validation rows, "
+        f"{format_error(chosen.validation_error)}, against {said}. The test rows had no say."
+    )
+
+
+def few_rows(report: ApproximationReport) -> str:
+    """What too few validation rows mean for the verdicts."""
+    count = len(report.split.validation)
+    rows = "row" if count == 1 else "rows"
+    return (
+        f"With {count} validation {rows} such a verdict is a hint at best; a larger "
+        "--validation-fraction, or more rows, would make it surer."
+    )
+
+
+def _wrapped(text: str, *, first: str = "", later: str = "") -> list[str]:
+    """A paragraph in lines; names as learning-rate stay whole."""
+    return textwrap.wrap(
+        text,
+        _LINE_WIDTH,
+        initial_indent=first,
+        subsequent_indent=later,
+        break_on_hyphens=False,
+    )
+
+
+def _block(lines: Sequence[str]) -> str:
+    return "\n".join(["```", *lines, "```"])

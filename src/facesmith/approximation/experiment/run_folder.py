@@ -1,0 +1,253 @@
+"""What `facesmith approximate --out` leaves on disk, and reading it to go on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from facesmith._version import __version__
+from facesmith.approximation.experiment.adam_checkpoint import (
+    AdamCheckpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from facesmith.approximation.experiment.compare import Approximation, ApproximationReport
+from facesmith.approximation.experiment.report_text import report_page
+from facesmith.approximation.exports.source_code import (
+    LANGUAGES,
+    SUFFIXES,
+    all_finite,
+    function_code,
+)
+from facesmith.approximation.model.saving import save_function
+from facesmith.errors import TrainingError
+from facesmith.files import finite_or_none, write_bytes, write_json
+from facesmith.runs.event_file import EventFile
+
+_CONFIG = "config.json"
+
+
+def check_run_folder(path: str | Path, *, force: bool) -> None:
+    """Make sure that a run may be written here, before anything is computed.
+
+    Args:
+        path: The folder; it may be missing or empty.
+        force: Whether an earlier run in it may be replaced.
+
+    Raises:
+        TrainingError: If it is a file, holds a run and `force` is not given, or holds something
+            else.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise TrainingError(f"{path} is a file. Choose another --out.")
+    if not path.exists() or not any(path.iterdir()):
+        return
+    if not force:
+        raise TrainingError(
+            f"The run folder {path} is not empty. Pass --force to replace it, --resume to go on "
+            "with it, or another --out."
+        )
+    if not (path / _CONFIG).exists():
+        raise TrainingError(
+            f"{path} holds no {_CONFIG}, so it is no run folder and --force leaves it alone. "
+            "Choose another --out."
+        )
+
+
+def read_run_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, AdamCheckpoint]]:
+    """Read what an earlier run left, to go on with it.
+
+    Args:
+        path: The run folder.
+
+    Returns:
+        Its settings, as `write_run_folder` got them, and the checkpoints of its trainings by Adam
+        by their labels.
+
+    Raises:
+        TrainingError: If it is no run folder of `facesmith approximate`.
+        WeightsError: If a checkpoint is damaged.
+    """
+    path = Path(path)
+    try:
+        config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))["config"]
+        rows = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["rows"]
+        labels = [row["label"] for row in rows if row["settings"] is not None]
+        if not isinstance(config["adam"], dict):
+            raise TypeError("its settings are another command's")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path} is no run folder of `facesmith approximate` to go on with ({error}). Pass "
+            "the --out of an earlier run, or leave out --resume."
+        ) from error
+    folder = path / "checkpoints"
+    return config, {
+        label: load_checkpoint(folder / f"{label.replace(' ', '_')}.npz") for label in labels
+    }
+
+
+def write_run_folder(
+    report: ApproximationReport,
+    path: str | Path,
+    config: dict[str, Any] | None = None,
+    *,
+    force: bool = False,
+    exports: Sequence[str] = (),
+) -> None:
+    """Write everything of a report.
+
+    ```
+    run/
+      config.json       settings, version, checksum of the table, command line
+      report.md         figures, learning curves, verdicts, choice and pictures on one page
+      metrics.json      rows as `--json` prints them
+      log.csv           errors of train and validation after each epoch or iteration
+      models/*.npz      one function per fit, for `facesmith.approximation.load_function`
+      models/*.onnx     with the export "onnx"; *.py with "python", *.c with "c"
+      checkpoints/*.npz where each training by Adam stands, to go on from
+      *.png             curve or surface (one or two inputs), predictions, learning curves
+      tensorboard/      the log, for TensorBoard
+    ```
+
+    A run that is there is replaced once the new one is complete.
+
+    Args:
+        report: What to write.
+        path: The folder.
+        config: The settings, as `config.json` shows them.
+        force: Whether an earlier run in it may be replaced.
+        exports: Among "onnx", "python" and "c"; a net that diverged is not exported.
+
+    Raises:
+        TrainingError: If a file cannot be written, or the folder holds something, see
+            `check_run_folder`.
+
+    Warns:
+        UserWarning: If a net that diverged was to be exported.
+    """
+    check_run_folder(path, force=force)
+    # Resolved: "." has no name that another one could be made from.
+    folder = Path(path).resolve()
+    about = {"facesmith": __version__, "command": sys.argv, "config": config or {}}
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    try:
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        (unfinished / "models").mkdir(parents=True)
+        write_json(unfinished / _CONFIG, about)
+        write_json(unfinished / "metrics.json", {"rows": finite_or_none(report.rows())})
+        write_bytes(unfinished / "log.csv", _log(report).encode())
+        for fit in report.approximations:
+            save_function(fit.function, unfinished / "models" / f"{fit.file_name}.npz")
+            write_exports(fit, unfinished / "models", exports)
+            if fit.checkpoint is not None:
+                (unfinished / "checkpoints").mkdir(exist_ok=True)
+                save_checkpoint(fit.checkpoint, unfinished / "checkpoints" / f"{fit.file_name}.npz")
+            _write_tensorboard(fit, unfinished / "tensorboard" / fit.file_name)
+        pictures = _write_plots(report, unfinished)
+        write_bytes(unfinished / "report.md", report_page(report, pictures).encode())
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    except OSError as error:
+        raise TrainingError(f"Cannot write the run folder {path}: {error.strerror}.") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def write_exports(fit: Approximation, folder: Path, exports: Sequence[str]) -> None:
+    """Write a function for the world outside, beside its `.npz`.
+
+    Args:
+        fit: Whose function.
+        folder: An existing folder.
+        exports: Among "onnx", "python" and "c".
+
+    Warns:
+        UserWarning: If the net diverged; nothing is written then.
+    """
+    if exports and not all_finite(fit.function):
+        warnings.warn(f"{fit.label} diverged and is not exported.", UserWarning, stacklevel=2)
+        return
+    for export in exports:
+        if export in LANGUAGES:
+            code = function_code(fit.function, export)
+            write_bytes(folder / f"{fit.file_name}{SUFFIXES[export]}", code.encode())
+        else:
+            # Imported here: ONNX belongs to an extra and takes its time to load.
+            from facesmith.approximation.exports.onnx_file import (  # noqa: PLC0415
+                export_function_onnx,
+            )
+
+            export_function_onnx(fit.function, folder / f"{fit.file_name}.onnx")
+
+
+def _log(report: ApproximationReport) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", "step", "train_mean_abs_error", "validation_mean_abs_error"])
+    for approximation in report.approximations:
+        for step, train, validation in _steps(approximation):
+            writer.writerow([approximation.label, step, f"{train:.6g}", f"{validation:.6g}"])
+    return text.getvalue()
+
+
+def _steps(approximation: Approximation) -> Iterator[tuple[int, float, float]]:
+    """Step, counted from 1, with the errors of train and validation."""
+    history = approximation.history
+    for index, (train, validation) in enumerate(
+        zip(history.train.tolist(), history.validation.tolist(), strict=True)
+    ):
+        yield index + 1, train, validation
+
+
+def _write_plots(report: ApproximationReport, path: Path) -> list[str]:
+    """Draw everything; returns the file names in the order in which they are worth a look."""
+    # Imported here: drawing takes longer to load than the default method to fit.
+    from facesmith.approximation.experiment.plots import (  # noqa: PLC0415
+        plot_comparison,
+        plot_curve,
+        plot_learning_curves,
+        plot_predictions,
+        plot_surface,
+    )
+
+    figures = {}
+    shown = report
+    if report.compares:
+        figures["comparison"] = plot_comparison(report)
+        shown = report.only(report.chosen)
+    figures["learning-curves"] = plot_learning_curves(shown)
+    figures["predictions"] = plot_predictions(shown)
+    n_inputs = report.split.test.inputs.shape[1]
+    for fit in shown.approximations:
+        if n_inputs == 1:
+            figures[f"curve-{fit.file_name}"] = plot_curve(report, fit.label)
+        elif n_inputs == 2:
+            figures[f"surface-{fit.file_name}"] = plot_surface(report, fit.label)
+    names = []
+    for name, figure in figures.items():
+        names.append(f"{name}.png")
+        figure.savefig(path / names[-1], dpi=110)
+    return names
+
+
+def _write_tensorboard(approximation: Approximation, path: Path) -> None:
+    """Runs `train` and `validation` with the scalar `epoch_mae` (or `iteration_mae`), as Keras."""
+    tag = f"{approximation.history.step_name}_mae"
+    for part, curve in (
+        ("train", approximation.history.train),
+        ("validation", approximation.history.validation),
+    ):
+        events = EventFile(path / part)
+        for index, value in enumerate(curve.tolist()):
+            events.write(index + 1, {tag: value})
+        events.close()

@@ -1,0 +1,88 @@
+"""What was tried and what was chosen in a fit, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
+from facesmith.approximation.experiment.points import Split
+
+
+def format_error(value: float) -> str:
+    """An error for people: one decimal from 100 on, else three significant digits.
+
+    Example:
+        >>> format_error(855.9234), format_error(10011.3), format_error(0.037193)
+        ('855.9', '10,011.3', '0.0372')
+    """
+    return f"{value:,.1f}" if 100 <= value < 1e7 else f"{value:.3g}"
+
+
+def story_of_default(approximator: Any, split: Split) -> str:
+    """What the search tried, what it kept, why, and how surely."""
+    tried = approximator.tried_
+    counts = sorted(Counter((each.kernel, each.hidden_layer_sizes) for each in tried).items())
+    listing = ", ".join(
+        _name(kernel, hidden) + (f" ({count} starts)" if count > 1 else "")
+        for (kernel, hidden), count in counts
+    )
+    kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
+    story = f"Tried {len(tried)} fits: {listing}."
+    if len(kept) == 1:
+        story += f" Kept {_name(kept[0].kernel, kept[0].hidden_layer_sizes)}"
+    elif kept:
+        parts = ", ".join(
+            f"{_name(each.kernel, each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
+        )
+        story += f" Kept {len(kept)} and averages them: {parts}"
+    if kept:
+        story += f", for the greatest log evidence, {kept[0].score:.4g} a row"
+        others = [each.score for each in tried if each.weight == 0]
+        story += f"; the best of the others has {max(others):.4g}." if others else "."
+    leader = max(kept or tried, key=lambda each: each.weight)
+    whole = "numbers of the process that weighs most"
+    if not leader.kernel:
+        sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
+        n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        whole = f"of the {n_parameters:,} parameters of the net that weighs most"
+    story += (
+        f" The {len(split.train):,} training rows determine "
+        f"{approximator.n_effective_parameters_:.0f} {whole}; "
+        f"estimated noise of {split.target_name or 'the target'}: "
+        f"{format_error(approximator.noise_std_)}."
+    )
+    predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
+    inside = np.abs(predictions - split.test.targets[:, None]) <= 1.96 * deviations
+    story += f" Its 95 % intervals hold {int(inside.sum()):,} of {inside.size:,} test rows."
+    return story
+
+
+def _name(kernel: str, hidden: tuple[int, ...]) -> str:
+    """A Gaussian process, or a net by its hidden layers.
+
+    Example:
+        >>> _name("", ()), _name("", (20,)), _name("", (8, 8)), _name("gaussian", ())
+        ('a plane', '20 units', '8-8 units', 'a Gaussian process')
+    """
+    if kernel:
+        return "a Gaussian process" if kernel == "gaussian" else "a Gaussian process (Matern)"
+    return f"{'-'.join(map(str, hidden))} units" if hidden else "a plane"
+
+
+def story_of_adam(end: AdamCheckpoint, n_parameters: int, n_rows: int) -> str:
+    """How a net was trained by Adam, and whether it could follow noise."""
+    settings = end.settings
+    layers = "no tanh" if end.method == "linear" else f"{settings.depth} tanh layer"
+    layers += "s" if end.method != "linear" and settings.depth != 1 else ""
+    story = (
+        f"Tried one training: Adam {settings.learning_rate:g}, batches of {settings.batch_size}, "
+        f"{settings.epochs:,} epochs, {settings.units} units a layer, {layers}; kept the weights "
+        "of the last epoch, as the exercise does."
+    )
+    if n_parameters > n_rows:
+        story += f" {n_parameters:,} parameters for {n_rows:,} training rows: it can follow noise."
+    return story

@@ -1,0 +1,314 @@
+"""Reading a user's own table of points from a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.approximation.experiment.points import Points
+from facesmith.approximation.experiment.table_rows import Columns, Rows, numbered_rows, read_rows
+from facesmith.errors import TableError
+
+# Fewer rows leave nothing to judge by after the split.
+_MIN_ROWS = 10
+# Targets that differ by less than this part of their deviation were rounded, not contradictory.
+_ROUNDING = 1e-5
+# Squares of larger numbers and their sums come near the end of float64.
+_LARGEST = 1e150
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The points of a file.
+
+    Attributes:
+        points: Its rows.
+        input_names: The columns that the inputs came from, in order.
+        target_name: The column that the target came from.
+        lines: The line of the file that each row came from, int64 `(n,)`.
+        notes: What the user should know of the table, a sentence or two each.
+    """
+
+    points: Points
+    input_names: tuple[str, ...]
+    target_name: str
+    lines: npt.NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+
+
+def read_table(
+    path: str | Path, target: str, inputs: Sequence[str] = (), *, skip_bad_lines: bool = False
+) -> Table:
+    """Read points from a CSV file with a header line.
+
+    Values are parted by commas, semicolons or tabs, as in the header line. Decimal commas are
+    understood where no number of the table has a decimal point. Empty lines are skipped, and so
+    is a last column without name and content, which some programs write. The file is read block
+    by block: of a large one, the numbers are held in memory, not the text.
+
+    Args:
+        path: The file, UTF-8.
+        target: Name of the column to predict.
+        inputs: Names of the columns to predict it from; all others if empty. Columns that are
+            not used may hold anything.
+        skip_bad_lines: Leave out lines that cannot be used, and say so in `notes`, instead of
+            raising an error.
+
+    Returns:
+        The table.
+
+    Raises:
+        TableError: If the file is missing, empty or no text, a column is missing or constant, a
+            value is no finite number, or there are fewer than 10 rows. The message names the
+            line and the column.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        first, n_skipped = _first_line(path, file)
+        # Names in quotes may hold any of the three.
+        unquoted = re.sub(r'"[^"]*"', "", first)
+        reader = csv.reader(chain([first], file), delimiter=max(",;\t", key=unquoted.count))
+        lines = numbered_rows(path, reader, n_skipped)
+        header = tuple(cell.strip() for cell in next(lines)[1])
+        names = _check_header(path, header, target, inputs)
+        columns = Columns(path, header, tuple(header.index(name) for name in (*names, target)))
+        rows = read_rows(columns, _without_last_column(path, lines, header))
+    _check_commas(rows)
+    notes = _check_faults(rows, target, skip_bad_lines=skip_bad_lines)
+    _check_values(rows, target)
+    points = Points(rows.values[:, :-1], rows.values[:, -1])
+    contradiction = _contradictions(points, rows.lines, target)
+    return Table(points, names, target, rows.lines, (*notes, *contradiction))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The file as text; TableError where it is missing or, wherever it is read, no text."""
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark before the header. newline="": the csv
+        # module itself tells an end of line from a line break inside quotes.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise TableError(f"{path} does not exist. Pass the path of a CSV file.") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise TableError(
+            f"{path} cannot be read as a UTF-8 text file ({error}). Save the table as CSV, UTF-8."
+        ) from error
+
+
+def _first_line(path: Path, file: TextIO) -> tuple[str, int]:
+    """The first line with anything on it, and the number of lines before it."""
+    for number, line in enumerate(file):
+        if line.strip(" \t\r\n,;"):
+            return line, number
+    raise TableError(f"{path} is empty. Expected a header line and one line per point.")
+
+
+def _without_last_column(
+    path: Path, lines: Iterator[tuple[int, list[str]]], header: tuple[str, ...]
+) -> Iterator[tuple[int, list[str]]]:
+    """The lines; where the header line ends with a comma, the last column has to be empty."""
+    if header[-1]:
+        yield from lines
+        return
+    for line, row in lines:
+        if len(row) == len(header) and row[-1].strip():
+            raise TableError(
+                f"{path} line {line}: the last value, {row[-1].strip()!r}, belongs to no column: "
+                f"the header line names {len(header) - 1}. Name it there."
+            )
+        yield line, row
+
+
+def _check_header(
+    path: Path, header: tuple[str, ...], target: str, inputs: Sequence[str]
+) -> tuple[str, ...]:
+    """The names of the input columns."""
+    listing = ", ".join(repr(name) for name in header)
+    for name in (target, *inputs):
+        if name not in header:
+            near = difflib.get_close_matches(name.lower(), [n.lower() for n in header], n=1)
+            remedy = ""
+            if all(_is_number(cell) for cell in header):
+                remedy = " Put a line with the columns' names before it."
+            elif near:
+                likely = next(n for n in header if n.lower() == near[0])
+                remedy = f" Did you mean {likely!r}?"
+            elif len(header) == 1:
+                remedy = " Columns are parted by commas, semicolons or tabs."
+            raise TableError(
+                f"{path} has no column {name!r}; its header line reads {listing}.{remedy}"
+            )
+    if target in inputs:
+        raise TableError(f"{path}: {target!r} is both --target and among --inputs. Choose one.")
+    named = header if header[-1] else header[:-1]
+    names = tuple(inputs) or tuple(name for name in named if name != target)
+    if not names:
+        raise TableError(
+            f"{path} has no column besides the target {target!r}. Add at least one input column; "
+            "columns are parted by commas, semicolons or tabs."
+        )
+    for name in (*names, target):
+        if not name:
+            raise TableError(
+                f"{path}: column {header.index(name) + 1} has no name in the header line, which "
+                f"reads {listing}. Name it, or choose the columns with --inputs."
+            )
+        if header.count(name) > 1:
+            places = [str(place + 1) for place, other in enumerate(header) if other == name]
+            raise TableError(
+                f"{path}: {len(places)} columns are named {name!r}, columns "
+                f"{', '.join(places[:-1])} and {places[-1]}. Give each its own name."
+            )
+    return names
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.replace(",", ".", 1))
+    except ValueError:
+        return False
+    return True
+
+
+def _check_commas(rows: Rows) -> None:
+    """TableError where a comma in a number could mean either thing."""
+    if rows.decimal_comma is None:
+        return
+    line, name, cell = rows.decimal_comma
+    where = f"{rows.columns.path} line {line}, column {name!r}"
+    if rows.decimal_point is not None:
+        other_line, other_name, other = rows.decimal_point
+        raise TableError(
+            f"{where}: {cell!r} has a decimal comma, but line {other_line}, column {other_name!r} "
+            f"a decimal point ({other!r}). Write decimal points instead of decimal commas, and "
+            "nothing between thousands."
+        )
+    if not rows.commas_are_decimal:
+        plain = cell.replace(",", "")
+        raise TableError(
+            f"{where}: {cell!r} may mean {cell.replace(',', '.')} or {plain}. Write decimal "
+            "points instead of decimal commas, and nothing between thousands."
+        )
+
+
+def _check_faults(rows: Rows, target: str, *, skip_bad_lines: bool) -> tuple[str, ...]:
+    """TableError for lines and columns that cannot be used; notes of what was skipped."""
+    path = rows.columns.path
+    for name, count in rows.n_faults.items():
+        if count < rows.n_rows:
+            continue
+        remedy = (
+            "Choose another --target." if name == target else "Leave it out with --inputs A,B,..."
+        )
+        if rows.n_empty[name] == count:
+            raise TableError(
+                f"{path}: column {name!r} is empty in all of its {count} rows. {remedy}"
+            )
+        raise TableError(
+            f"{path} {rows.column_faults[name]}, and none in any of its {count} rows. {remedy}"
+        )
+    fault = rows.first_fault
+    if fault is None:
+        return ()
+    if skip_bad_lines:
+        note = (
+            f"Left out {rows.n_bad:,} of {rows.n_rows:,} lines of {path} that cannot be used, "
+            f"the first one {fault}."
+        )
+        return (note,)
+    more = ""
+    if rows.n_bad > 1:
+        more = f" {rows.n_bad - 1:,} more of its {rows.n_rows:,} lines cannot be used either."
+    hint = ""
+    if fault.column is None and len(rows.columns.header) * 2 == _n_got(fault.text):
+        hint = " Decimal commas need another character between the columns, such as a semicolon."
+    ways = "Fix or delete the line" if rows.n_bad == 1 else "Fix or delete the lines"
+    if fault.column is not None and fault.column != target:
+        ways += ", leave the column out with --inputs,"
+    raise TableError(f"{path} {fault}.{more}{hint} {ways} or pass --skip-bad-lines.")
+
+
+def _n_got(text: str) -> int:
+    """The number of values at the end of "expected 3 values, as in the header line; got 6"."""
+    return int(text.rsplit(" ", 1)[1])
+
+
+def _check_values(rows: Rows, target: str) -> None:
+    """TableError where there are too few rows, or a column has one value, or too large ones."""
+    path, values = rows.columns.path, rows.values
+    if len(values) < _MIN_ROWS:
+        what = "row" if len(values) == 1 else "rows"
+        left = " that can be used" if rows.n_bad else ""
+        raise TableError(
+            f"{path} has {len(values)} {what} of points{left}; at least {_MIN_ROWS} are needed to "
+            "fit a function and to judge it. Add rows."
+        )
+    for name, column in zip(rows.columns.used, values.T, strict=True):
+        if column.min() == column.max():
+            remedy = (
+                "There is nothing to predict; choose another --target."
+                if name == target
+                else "It tells nothing apart; leave it out with --inputs."
+            )
+            raise TableError(
+                f"{path}: column {name!r} is {column[0]:g} in every one of its {len(column)} rows. "
+                f"{remedy}"
+            )
+        if max(-column.min(), column.max()) > _LARGEST:
+            row = int(np.argmax(np.abs(column)))
+            raise TableError(
+                f"{path} line {rows.lines[row]}, column {name!r}: expected a number below "
+                f"{_LARGEST:g}; got {column[row]:g}. Give the column in a larger unit."
+            )
+
+
+def _contradictions(points: Points, lines: npt.NDArray[np.int64], target: str) -> tuple[str, ...]:
+    """A note where rows of equal inputs have different targets: no function fits them all."""
+    order = np.lexsort(points.inputs.T[::-1])
+    same = np.ones(len(order) - 1, dtype=bool)
+    for column in points.inputs.T:
+        ordered = column[order]
+        same &= ordered[1:] == ordered[:-1]
+    if not same.any():
+        return ()
+    # Only rows with an equal neighbour; those with equal inputs get the same number.
+    repeated = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    order = order[repeated]
+    begins = ~np.append(False, same)[repeated]
+    group = np.cumsum(begins) - 1
+    targets = points.targets[order]
+    counts = np.bincount(group)
+    squares = np.square(targets - (np.bincount(group, targets) / counts)[group])
+    starts = np.flatnonzero(begins)
+    # Not by the squares: a mean of equal numbers may be off by a rounding error.
+    differing = np.maximum.reduceat(targets, starts) > np.minimum.reduceat(targets, starts)
+    if not differing.any():
+        return ()
+    freedom = int((counts[differing] - 1).sum())
+    deviation = float(np.sqrt(squares[differing[group]].sum() / freedom))
+    if deviation < _ROUNDING * points.targets.std():
+        return ()
+    places = np.flatnonzero(group == int(np.argmax(differing)))
+    one, other = sorted(
+        (int(lines[order[p]]), float(targets[p]))
+        for p in (places[0], places[np.argmax(targets[places] != targets[places[0]])])
+    )
+    note = (
+        f"{int(counts[differing].sum()):,} rows share their inputs with a row of another target, "
+        f"for instance lines {one[0]} and {other[0]} ({target} {one[1]:g} and {other[1]:g}). No "
+        f"function passes through both; the fit goes between. Within such rows the target "
+        f"deviates by {deviation:.3g}: no prediction can be surer than that."
+    )
+    return (note,)

@@ -1,0 +1,1 @@
+"""A fitted function as ONNX, Python or C."""

@@ -1,0 +1,148 @@
+"""A fitted function as an ONNX file in float64, for any runtime that reads ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from facesmith._version import __version__
+from facesmith.approximation.model.fitted import FittedFunction, Member
+from facesmith.approximation.model.kernel_member import KernelMember
+from facesmith.export.metadata import write_model
+
+# Everything used here is as old as that, in float64 too.
+_OPSET = 13
+# The version of the file's own form; ONNX Runtime 1.12 (2022) reads it.
+_IR_VERSION = 8
+
+
+def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
+    """Write a function as an ONNX file; it scales inputs and outputs itself.
+
+    Input `inputs`, float64 `(n, n_inputs)`, and output `targets`, float64 `(n, n_outputs)`, both
+    in their own units; n is free. The names of the columns and the ranges of the training inputs
+    are in the metadata, as JSON under the key `facesmith`. ONNX Runtime agrees with
+    `FittedFunction.predict` up to rounding. Standard deviations are not exported.
+
+    Args:
+        function: What to write.
+        path: The file; its folder exists.
+
+    Raises:
+        TrainingError: If the file cannot be written.
+    """
+    graph = _Graph()
+    scaled = graph.add(
+        "Div",
+        graph.add("Sub", "inputs", graph.constant("input_offset", function.input_offset)),
+        graph.constant("input_scale", function.input_scale),
+    )
+    sums: list[str] = [""] * function.n_outputs
+    for number, member in enumerate(function.members):
+        if isinstance(member, KernelMember):
+            values = _add_kernel(graph, scaled, number, member)
+        else:
+            values = _add_net(graph, scaled, number, member)
+        part = graph.constant(f"member_{number}_weight", [member.weight])
+        values = graph.add("Mul", values, part)
+        so_far = sums[member.output]
+        sums[member.output] = graph.add("Add", so_far, values) if so_far else values
+    outputs = graph.add("Concat", *sums, axis=1) if len(sums) > 1 else sums[0]
+    outputs = graph.add("Mul", outputs, graph.constant("output_scale", function.output_scale))
+    offset = graph.constant("output_offset", function.output_offset)
+    graph.nodes.append(helper.make_node("Add", [outputs, offset], ["targets"]))
+
+    def shape(width: int) -> list[str | int]:
+        return ["n", width]
+
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "facesmith_function",
+            [helper.make_tensor_value_info("inputs", TensorProto.DOUBLE, shape(function.n_inputs))],
+            [
+                helper.make_tensor_value_info(
+                    "targets", TensorProto.DOUBLE, shape(function.n_outputs)
+                )
+            ],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="facesmith",
+    )
+    onnx.checker.check_model(model, full_check=True)
+    about = {
+        "kind": "function",
+        "facesmith": __version__,
+        "input_names": list(function.input_names),
+        "output_names": list(function.output_names),
+        "input_min": function.input_min.tolist(),
+        "input_max": function.input_max.tolist(),
+    }
+    write_model(model, path, about)
+
+
+def _add_net(graph: _Graph, scaled: str, number: int, member: Member) -> str:
+    """The layers of a net; returns the name of its output, `(n, 1)`."""
+    values = scaled
+    last = len(member.weights) - 1
+    for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True)):
+        name = f"member_{number}_weights_{layer}"
+        product = graph.add("MatMul", values, graph.constant(name, weights))
+        name = f"member_{number}_biases_{layer}"
+        values = graph.add("Add", product, graph.constant(name, biases))
+        if layer < last:
+            values = graph.add("Tanh", values)
+    return values
+
+
+def _add_kernel(graph: _Graph, scaled: str, number: int, member: KernelMember) -> str:
+    """The bumps and the plane of a Gaussian process; returns the name of its output, `(n, 1)`."""
+
+    def constant(name: str, values: Any) -> str:
+        return graph.constant(f"member_{number}_{name}", values)
+
+    at = graph.add("Mul", scaled, constant("inverse_lengths", member.inverse_lengths))
+    ones = constant("ones", np.ones((member.n_inputs, 1)))
+    squares = graph.add("MatMul", graph.add("Mul", at, at), ones)
+    centre_squares = constant("centre_squares", np.square(member.centres).sum(axis=1))
+    products = graph.add("MatMul", at, constant("centres", -2.0 * member.centres.T))
+    squared = graph.add("Add", graph.add("Add", squares, centre_squares), products)
+    squared = graph.add("Max", squared, constant("zero", [0.0]))
+    if member.shape == "gaussian":
+        bumps = graph.add("Exp", graph.add("Mul", squared, constant("half", [-0.5])))
+    else:
+        distances = graph.add("Sqrt", graph.add("Mul", squared, constant("five", [5.0])))
+        third = graph.add("Mul", distances, constant("third", [1.0 / 3.0]))
+        factor = graph.add("Add", third, constant("one", [1.0]))
+        factor = graph.add("Add", graph.add("Mul", distances, factor), constant("first", [1.0]))
+        bumps = graph.add("Mul", factor, graph.add("Exp", graph.add("Neg", distances)))
+    values = graph.add("MatMul", bumps, constant("heights", member.heights[:, None]))
+    plane = graph.add("MatMul", scaled, constant("slope", member.slope[:, None]))
+    plane = graph.add("Add", plane, constant("bias", [member.bias]))
+    return graph.add("Add", values, plane)
+
+
+class _Graph:
+    """Nodes and constants as they are added, every value under a name of its own."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """A node; returns the name of what it gives."""
+        name = f"value_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, name: str, values: Any) -> str:
+        """An array of the function; returns its name."""
+        array = np.ascontiguousarray(values, dtype=np.float64)
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name

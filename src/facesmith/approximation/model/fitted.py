@@ -1,0 +1,280 @@
+"""A fitted function as plain arrays: what `FunctionApproximator` predicts with.
+
+This is the contract between fitting and everything that is done with its result: prediction,
+saving, export and printing as code need nothing but the arrays below, and nothing but NumPy.
+
+The function, for one row `x` and output `k`:
+
+    z   = (x - input_offset) / input_scale
+    a   = z;  a = tanh(a @ weights[i] + biases[i])  for every layer but the last
+    f_m = a @ weights[-1] + biases[-1]                            one number, of member m
+    y_k = output_offset[k] + output_scale[k] * sum_m weight_m f_m     over the members of output k
+
+A member may also be a Gaussian process, whose `f_m` stands in `kernel_member`.
+
+The variance of a new target, in units of `output_scale[k] ** 2`, is that of a mixture:
+
+    sum_m weight_m (|j_m @ covariance_root_m|^2 + noise_variance_m + (f_m - mean)^2)
+
+where `j_m` is the derivative of `f_m` by all parameters of its net, layer by layer, each layer's
+weights `(n_in, n_out)` in row-major order and then its bias. A Gaussian process has a variance of
+its own in place of the first term.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.approximation.model.kernel_member import KernelMember
+
+Float64Array = npt.NDArray[np.float64]
+
+# Rows that are predicted at once: bounds the memory. The last bit of a prediction may depend on it,
+# since BLAS sums up in another order for another number of rows.
+BLOCK_ROWS = 4096
+# Part of the range of an input, on either side, that still counts as inside: a random table rarely
+# ends where the next one does.
+RANGE_MARGIN = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One small net of the function; works on scaled inputs, gives one scaled output.
+
+    Attributes:
+        weights: One matrix per layer, float64 `(n_in, n_out)`; the last has `n_out = 1`. A single
+            matrix is a plane. tanh follows every layer but the last.
+        biases: One vector per layer, float64 `(n_out,)`.
+        output: Which output it belongs to, 0 for the first.
+        weight: Its part in that output; positive, and those of one output sum to 1.
+        covariance_root: float64 `(n_parameters, r)`, times its transpose the covariance of the
+            parameters given the data (Laplace's approximation); r = 0 says that they are certain.
+        noise_variance: Estimated variance of the targets about the net, units of
+            `output_scale ** 2`.
+    """
+
+    weights: tuple[Float64Array, ...]
+    biases: tuple[Float64Array, ...]
+    output: int
+    weight: float
+    covariance_root: Float64Array
+    noise_variance: float
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.weights) == len(self.biases):
+            raise ValueError(
+                "`weights` and `biases` must have one entry per layer; "
+                f"got {len(self.weights)} and {len(self.biases)}."
+            )
+        shapes = [weights.shape for weights in self.weights]
+        chained = all(len(shape) == 2 for shape in shapes) and all(
+            above[1] == below[0] for above, below in pairwise(shapes)
+        )
+        fitting = all(
+            bias.shape == shape[1:] for bias, shape in zip(self.biases, shapes, strict=True)
+        )
+        if not chained or not fitting or shapes[-1][1] != 1:
+            raise ValueError(
+                f"layers must chain to one output; got weights of shapes {shapes} and biases of "
+                f"{[bias.shape for bias in self.biases]}."
+            )
+        if self.covariance_root.shape[:1] != (self.n_parameters,):
+            raise ValueError(
+                f"`covariance_root` must have {self.n_parameters} rows, one a parameter; "
+                f"got shape {self.covariance_root.shape}."
+            )
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        return len(self.weights[0])
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trained numbers."""
+        return sum(array.size for array in (*self.weights, *self.biases))
+
+    def __call__(self, scaled_inputs: Float64Array) -> Float64Array:
+        """Scaled outputs, float64 `(n,)`, for scaled inputs `(n, n_inputs)`."""
+        return self._activations(scaled_inputs)[-1][:, 0]
+
+    def output_and_variance(self, scaled_inputs: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Scaled outputs and the variance that the parameters' uncertainty gives them, `(n,)`."""
+        activations = self._activations(scaled_inputs)
+        # Backwards: the derivative of the output by what enters each unit.
+        delta = np.ones((len(scaled_inputs), 1))
+        parts: list[Float64Array] = []
+        for number in range(len(self.weights) - 1, -1, -1):
+            below = activations[number]
+            products = below[:, :, None] * delta[:, None, :]  # (n, n_in, n_out)
+            parts += [delta, products.reshape(len(below), -1)]
+            if number:
+                delta = (delta @ self.weights[number].T) * (1.0 - below * below)
+        jacobian = np.concatenate(parts[::-1], axis=1)  # (n, n_parameters)
+        return activations[-1][:, 0], np.square(jacobian @ self.covariance_root).sum(axis=1)
+
+    def _activations(self, scaled_inputs: Float64Array) -> list[Float64Array]:
+        """What enters each layer, and the output."""
+        activations = [scaled_inputs]
+        for weights, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            activations.append(np.tanh(activations[-1] @ weights + bias))
+        activations.append(activations[-1] @ self.weights[-1] + self.biases[-1])
+        return activations
+
+
+@dataclass(frozen=True, eq=False)
+class FittedFunction:
+    """Small tanh nets and Gaussian processes with the scaling of their inputs and outputs.
+
+    Attributes:
+        members: The nets and processes, those of output 0 first; at least one an output.
+        input_offset: float64 `(n_inputs,)`, subtracted from the inputs.
+        input_scale: float64 `(n_inputs,)`, positive; the shifted inputs are divided by it.
+        output_offset: float64 `(n_outputs,)`, added to the scaled outputs.
+        output_scale: float64 `(n_outputs,)`, positive; the nets' outputs are multiplied by it.
+        input_min: float64 `(n_inputs,)`, the smallest training input of each column.
+        input_max: float64 `(n_inputs,)`, the largest.
+        input_names: The columns that the inputs came from, in order; empty when unnamed.
+        output_names: The columns that the targets came from, in order; empty when unnamed.
+
+    Raises:
+        ValueError: If the shapes disagree or an output has no member.
+
+    Example:
+        >>> double = Member(
+        ...     weights=(np.array([[2.0]]),),
+        ...     biases=(np.array([1.0]),),
+        ...     output=0,
+        ...     weight=1.0,
+        ...     covariance_root=np.zeros((2, 0)),
+        ...     noise_variance=0.25,
+        ... )
+        >>> one, zero = np.ones(1), np.zeros(1)
+        >>> function = FittedFunction((double,), zero, one, zero, one, zero, one)
+        >>> function.predict(np.array([[3.0], [4.0]]))
+        array([[7.],
+               [9.]])
+        >>> function.predict_with_std(np.array([[3.0]]))
+        (array([[7.]]), array([[0.5]]))
+    """
+
+    members: tuple[Member | KernelMember, ...]
+    input_offset: Float64Array
+    input_scale: Float64Array
+    output_offset: Float64Array
+    output_scale: Float64Array
+    input_min: Float64Array
+    input_max: Float64Array
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, width in (
+            ("input_scale", self.n_inputs),
+            ("input_min", self.n_inputs),
+            ("input_max", self.n_inputs),
+            ("output_scale", self.n_outputs),
+        ):
+            if getattr(self, name).shape != (width,):
+                raise ValueError(
+                    f"`{name}` must have shape ({width},); got {getattr(self, name).shape}."
+                )
+        if sorted({member.output for member in self.members}) != list(range(self.n_outputs)):
+            raise ValueError(
+                f"`members` must have at least one net for each of {self.n_outputs} outputs; "
+                f"got nets for {[member.output for member in self.members]}."
+            )
+        for number, member in enumerate(self.members):
+            if member.n_inputs != self.n_inputs:
+                raise ValueError(
+                    f"member {number} must take {self.n_inputs} inputs; it takes {member.n_inputs}."
+                )
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        return len(self.input_offset)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.output_offset)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trained numbers of all members, without the scaling."""
+        return sum(member.n_parameters for member in self.members)
+
+    def predict(self, inputs: npt.ArrayLike) -> Float64Array:
+        """Predicted targets, float64 `(n, n_outputs)`, for inputs `(n, n_inputs)` in their units.
+
+        Raises:
+            ValueError: If the inputs have another shape.
+        """
+        inputs = self._checked(inputs)
+        outputs = np.zeros((len(inputs), self.n_outputs))
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            scaled = (inputs[rows] - self.input_offset) / self.input_scale
+            for member in self.members:
+                outputs[rows, member.output] += member.weight * member(scaled)
+        return self.output_offset + self.output_scale * outputs
+
+    def predict_with_std(self, inputs: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
+        """Predictions and the standard deviation of new targets about them.
+
+        Args:
+            inputs: `(n, n_inputs)`, in their own units.
+
+        Returns:
+            Predictions and standard deviations, float64 `(n, n_outputs)` each, in units of the
+            targets. The deviation is that of a new measurement: what the parameters' uncertainty,
+            the disagreement of the members and the estimated noise make together.
+
+        Raises:
+            ValueError: If the inputs have another shape.
+        """
+        inputs = self._checked(inputs)
+        means = np.zeros((len(inputs), self.n_outputs))
+        variances = np.zeros_like(means)
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            scaled = (inputs[rows] - self.input_offset) / self.input_scale
+            found = [(member, *member.output_and_variance(scaled)) for member in self.members]
+            for member, values, _ in found:
+                means[rows, member.output] += member.weight * values
+            for member, values, variance in found:
+                spread = np.square(values - means[rows, member.output])
+                variances[rows, member.output] += member.weight * (
+                    variance + member.noise_variance + spread
+                )
+        return (
+            self.output_offset + self.output_scale * means,
+            self.output_scale * np.sqrt(variances),
+        )
+
+    def outside(self, inputs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which values lie beyond the training inputs by more than 5 % of their range.
+
+        Args:
+            inputs: `(n, n_inputs)`, in their own units.
+
+        Returns:
+            bool `(n, n_inputs)`. Of a constant training input, any other value is outside.
+        """
+        inputs = self._checked(inputs)
+        margin = RANGE_MARGIN * (self.input_max - self.input_min)
+        return (inputs < self.input_min - margin) | (inputs > self.input_max + margin)
+
+    def _checked(self, inputs: npt.ArrayLike) -> Float64Array:
+        inputs = np.asarray(inputs, dtype=np.float64)
+        if inputs.ndim != 2 or inputs.shape[1] != self.n_inputs:
+            raise ValueError(
+                f"`inputs` must have shape (n, {self.n_inputs}); got {inputs.shape}. "
+                "Pass one row per point."
+            )
+        return inputs

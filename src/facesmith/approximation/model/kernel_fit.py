@@ -1,0 +1,269 @@
+"""A Gaussian process fitted to a table: the nets' rival in the search.
+
+Its lengths, one an input, its variances and the noise are those of the greatest evidence, which is
+exact here. It is stronger than nets where a function looks alike everywhere and rows are few;
+nets are where it does not, and where rows are many.
+
+Sources:
+    Rasmussen & Williams, "Gaussian Processes for Machine Learning" (2006), sections 2.7, 5.4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.optimize import minimize
+
+from facesmith.approximation.model.kernel_member import (
+    SHAPES,
+    KernelMember,
+    bump_slopes,
+    bumps,
+    squared_distances,
+)
+
+Float64Array = npt.NDArray[np.float64]
+
+FEWEST_ROWS = 10
+# The time grows with the cube of the rows, and with many of them nets have enough to learn from.
+MOST_ROWS = 2000
+# Rows on which starts are compared, and those on which the best goes on.
+_SCOUT_ROWS = 160
+_POLISH_ROWS = 512
+_SCOUT_ITERATIONS = 25
+_POLISH_ITERATIONS = 50
+# Lengths to start from, in deviations of an input times the root of their number.
+_START_LENGTHS = (2.0, 0.7)
+# Part of the function's variance that is always taken for noise: below it, Cholesky in float64
+# meets rounding errors.
+_FLOOR = 1e-13
+# Of the logarithms of: inverse lengths, the process's deviation, the plane's, the noise's.
+_LENGTH_BOUNDS = (-8.0, 4.0)
+_DEVIATION_BOUNDS = (-5.0, 9.0)
+_PLANE_BOUNDS = (-7.0, 5.0)
+_NOISE_BOUNDS = (-16.0, 1.0)
+_START_DEVIATIONS = (0.5, -1.0, -2.3)
+_TOLERANCE = 1e-6  # of the log evidence a row
+
+
+@dataclass(eq=False)
+class KernelFit:
+    """A Gaussian process for one output; `fit` does all.
+
+    Attributes:
+        inputs: float64 `(n, n_inputs)`, scaled to mean 0 and standard deviation 1.
+        targets: float64 `(n,)`, scaled likewise.
+        row_weights: float64 `(n,)`, positive: how many rows each row stands for.
+        watched: Inputs and targets, scaled, whose error is logged.
+        by_watched: Whether the error on these is what it is judged by.
+        shape: Of the bumps, "gaussian" or "matern".
+        n_iterations: Evaluations of the evidence while it was fitted, starts not counted.
+        converged: Whether they were enough.
+        final_log_evidence: Log evidence, nats; -inf before the fit.
+        noise_variance: Estimated variance of the targets about the function, in scaled units.
+        n_effective_parameters: How many numbers the data determine (the trace of the smoother).
+        train_errors: Mean absolute error after each evaluation, scaled units.
+        watched_errors: The same on the watched rows.
+    """
+
+    inputs: Float64Array
+    targets: Float64Array
+    row_weights: Float64Array
+    watched: tuple[Float64Array, Float64Array] | None = None
+    by_watched: bool = False
+    shape: str = "gaussian"
+    n_iterations: int = 0
+    converged: bool = False
+    final_log_evidence: float = -np.inf
+    noise_variance: float = 1.0
+    n_effective_parameters: float = 0.0
+    train_errors: list[float] = field(default_factory=list)
+    watched_errors: list[float] = field(default_factory=list)
+
+    @property
+    def score_per_row(self) -> float:
+        """What it is compared by: as `SecondOrderFit.score_per_row`."""
+        if self.by_watched:
+            return -0.5 * float(np.log(max(self._watched_squared, 1e-20)))
+        return float(self.final_log_evidence / self.row_weights.sum())
+
+    def fit(
+        self,
+        rng: np.random.Generator,
+        max_iter: int,
+        on_evaluation: Callable[[float], None] | None = None,
+    ) -> None:
+        """Find lengths, variances and noise, and solve for the bumps' heights.
+
+        Args:
+            rng: Chooses the rows that starts are compared on.
+            max_iter: Most iterations after the starts.
+            on_evaluation: Called after each evaluation with its work in multiplications.
+        """
+        self._on_evaluation = on_evaluation
+        n = len(self.targets)
+        order = rng.permutation(n)
+        scouts = np.sort(order[:_SCOUT_ROWS])
+        n_inputs = self.inputs.shape[1]
+        best = (np.inf, np.empty(0), SHAPES[0])
+        for shape in SHAPES:
+            for length in _START_LENGTHS:
+                inverse = np.full(n_inputs, -np.log(length * n_inputs**0.5))
+                start = np.concatenate([inverse, _START_DEVIATIONS])
+                value, found, _ = self._minimise(shape, start, scouts, _SCOUT_ITERATIONS)
+                if value < best[0]:
+                    best = (value, found, shape)
+        _, parameters, self.shape = best
+        kept = np.sort(order[:_POLISH_ROWS])
+        n_iter = min(max_iter, _POLISH_ITERATIONS)
+        _, parameters, self.converged = self._minimise(self.shape, parameters, kept, n_iter, True)
+        self._solve(parameters)
+
+    def member(self, output: int, weight: float) -> KernelMember:
+        """The process as a part of a fitted function."""
+        inverse_lengths, kernel_variance, plane_variance, noise = self._unpacked(self._parameters)
+        return KernelMember(
+            shape=self.shape,
+            inverse_lengths=inverse_lengths,
+            centres=self.inputs * inverse_lengths,
+            heights=kernel_variance * self._alpha,
+            slope=plane_variance * (self._alpha @ self.inputs),
+            bias=float(plane_variance * self._alpha.sum()),
+            output=output,
+            weight=weight,
+            kernel_variance=kernel_variance,
+            plane_variance=plane_variance,
+            row_variances=noise / self.row_weights,
+            noise_variance=noise,
+        )
+
+    def _minimise(
+        self,
+        shape: str,
+        start: Float64Array,
+        rows: npt.NDArray[np.intp],
+        n_iter: int,
+        log: bool = False,
+    ) -> tuple[float, Float64Array, bool]:
+        """Minus the greatest log evidence a row, where it is, and whether it was reached."""
+        n_inputs = self.inputs.shape[1]
+        bounds = [_LENGTH_BOUNDS] * n_inputs
+        bounds += [_DEVIATION_BOUNDS, _PLANE_BOUNDS, _NOISE_BOUNDS]
+        evidence = _Evidence(self.inputs[rows], self.targets[rows], self.row_weights[rows], shape)
+
+        def negative(parameters: Float64Array) -> tuple[float, Float64Array]:
+            value, gradient = evidence(parameters)
+            if log:
+                self.n_iterations += 1
+                self._log(evidence, parameters)
+            if self._on_evaluation is not None:
+                self._on_evaluation(2.0 * float(len(rows)) ** 3)
+            return value, gradient
+
+        options = {"maxiter": n_iter, "maxfun": int(1.3 * n_iter) + 1, "ftol": _TOLERANCE}
+        found = minimize(
+            negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+        )
+        return float(found.fun), np.asarray(found.x), bool(found.status != 1)
+
+    def _log(self, evidence: _Evidence, parameters: Float64Array) -> None:
+        _, kernel_variance, plane_variance, noise = self._unpacked(parameters)
+        residuals = noise / evidence.weights * evidence.alpha
+        weights = evidence.weights / evidence.weights.sum()
+        self.train_errors.append(float(np.abs(residuals) @ weights))
+        if self.watched is None:
+            return
+        inputs, targets = self.watched
+        inverse_lengths = np.exp(parameters[: inputs.shape[1]])
+        scaled = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
+        covariance = kernel_variance * bumps(scaled, evidence.shape)
+        covariance += plane_variance * (inputs @ evidence.inputs.T + 1.0)
+        errors = targets - covariance @ evidence.alpha
+        self.watched_errors.append(float(np.abs(errors).mean()))
+
+    def _solve(self, parameters: Float64Array) -> None:
+        """Heights, evidence and errors on all rows."""
+        evidence = _Evidence(self.inputs, self.targets, self.row_weights, self.shape)
+        value, _ = evidence(parameters)
+        self._parameters = parameters
+        self._alpha = evidence.alpha
+        self.noise_variance = self._unpacked(parameters)[3]
+        # A row of weight w is w rows of their own, whose scatter about their mean is unknown: it is
+        # taken to be that of the noise.
+        total = float(self.row_weights.sum())
+        self.final_log_evidence = -value * total
+        self.n_effective_parameters = evidence.n_effective
+        self._log(evidence, parameters)
+        self.n_iterations += 1
+        self._watched_squared = 1.0
+        if self.watched is not None:
+            errors = self.watched[1] - self.member(0, 1.0)(self.watched[0])
+            self._watched_squared = float(np.mean(errors * errors))
+
+    @staticmethod
+    def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:
+        """Inverse lengths, and variances of process, plane and noise."""
+        kernel, plane, _ = np.exp(2.0 * parameters[-3:])
+        return np.exp(parameters[:-3]), float(kernel), float(plane), float(_noise(parameters))
+
+
+def _noise(parameters: Float64Array) -> float:
+    kernel, plane, noise = np.exp(2.0 * parameters[-3:])
+    return float(noise + _FLOOR * (kernel + plane))
+
+
+@dataclass(eq=False)
+class _Evidence:
+    """Minus the log evidence a row and its gradient, at the logarithms of all that is estimated.
+
+    Attributes:
+        alpha: The targets' covariance, inverted, times the targets, at the last call.
+        n_effective: Trace of the smoother there.
+    """
+
+    inputs: Float64Array
+    targets: Float64Array
+    weights: Float64Array
+    shape: str
+    alpha: Float64Array = field(init=False)
+    n_effective: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.alpha = np.zeros(len(self.targets))
+        self._products = self.inputs @ self.inputs.T + 1.0
+
+    def __call__(self, parameters: Float64Array) -> tuple[float, Float64Array]:
+        n, n_inputs = self.inputs.shape
+        kernel, plane, noise = np.exp(2.0 * parameters[-3:])
+        scaled = self.inputs * np.exp(parameters[:n_inputs])
+        squared = squared_distances(scaled, scaled)
+        values = bumps(squared, self.shape)
+        covariance = kernel * values + plane * self._products
+        row_noise = _noise(parameters) / self.weights
+        covariance.flat[:: n + 1] += row_noise
+        factor, failed = dpotrf(covariance, lower=1)
+        if failed:
+            return 1e10, np.zeros_like(parameters)
+        alpha, _ = dpotrs(factor, self.targets, lower=1)
+        self.alpha = alpha
+        value = 0.5 * self.targets @ alpha + np.log(factor.diagonal()).sum()
+        inverse, _ = dpotri(factor, lower=1)
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        self.n_effective = float(n - inverse.diagonal() @ row_noise)
+        by_covariance = 0.5 * (inverse - np.outer(alpha, alpha))
+        by_noise = float((by_covariance.diagonal() / self.weights).sum())
+        gradient = np.empty_like(parameters)
+        # By the squared distances, whose sum over inputs is that of (scaled_i - scaled_k)^2.
+        by_squared = kernel * by_covariance * bump_slopes(squared, values, self.shape)
+        sums = by_squared.sum(axis=1)
+        gradient[:n_inputs] = 4.0 * (
+            sums @ (scaled * scaled) - np.einsum("ij,ij->j", scaled, by_squared @ scaled)
+        )
+        by_kernel = float(np.sum(by_covariance * values)) + _FLOOR * by_noise
+        by_plane = float(np.sum(by_covariance * self._products)) + _FLOOR * by_noise
+        gradient[-3:] = 2.0 * np.array([kernel * by_kernel, plane * by_plane, noise * by_noise])
+        return float(value + 0.5 * n * np.log(2.0 * np.pi)) / n, gradient / n

@@ -1,0 +1,78 @@
+"""Tables of very many rows: nets are chosen on a part of them and fitted to all afterwards.
+
+The fit to all is the same second-order fit: its sums over the rows are added up block by block, so
+that memory does not grow with the rows, and it is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from facesmith.approximation.model.search_parts import Chosen, Rows, SearchSettings
+from facesmith.approximation.model.second_order import SecondOrderFit
+
+LARGE_TABLE_ROWS = 50_000
+SAMPLE_ROWS = 20_000
+# Iterations on all rows: the search has ended close by.
+_MOST_ITERATIONS = 30
+_FEWEST_ITERATIONS = 3
+# Multiplications that the fit to all rows may take: about a minute or two on one core.
+_MOST_WORK = 1e12
+# Members that together weigh less than this are not worth their time.
+_LIGHT = 0.2
+
+
+def sample_rows(rows: Rows, rng: np.random.Generator) -> Rows:
+    """The rows to choose nets on: `rows` itself, or of a large table a random part."""
+    n = len(rows.targets)
+    if n <= LARGE_TABLE_ROWS:
+        return rows
+    part = np.sort(rng.choice(n, SAMPLE_ROWS, replace=False))
+    return replace(
+        rows,
+        inputs=rows.inputs[part],
+        targets=rows.targets[part],
+        weights=rows.weights[part],
+    )
+
+
+def refine(chosen: Sequence[Chosen], rows: Rows, settings: SearchSettings) -> list[Chosen]:
+    """Go on with chosen nets on all rows.
+
+    Args:
+        chosen: What a search on a part of the rows ended with.
+        rows: All rows.
+        settings: Of that search.
+
+    Returns:
+        The same nets, or the heavier ones of them, with weights that sum to 1.
+    """
+    heaviest = chosen[0][1]
+    nets = [(fit, weight) for fit, weight in chosen if isinstance(fit, SecondOrderFit)]
+    kept = [(fit, weight) for fit, weight in nets if weight >= _LIGHT * heaviest][:2]
+    refined: list[Chosen] = []
+    for found, weight in kept:
+        n_parameters = found.network.n_parameters
+        work = float(len(rows.targets)) * n_parameters**2
+        affordable = int(_MOST_WORK / len(kept) / work)
+        n_iter = int(np.clip(affordable, _FEWEST_ITERATIONS, _MOST_ITERATIONS))
+        fit = SecondOrderFit(
+            found.network,
+            rows.inputs,
+            rows.targets,
+            found.parameters,
+            row_weights=rows.weights,
+            fixed=found.fixed,
+            watched=rows.watched,
+            patience=found.patience,
+        )
+        fit.ratios = found.ratios.copy()
+        fit.advance(n_iter, settings.tol)
+        if fit.patience is not None:
+            fit.return_to_lowest()
+        refined.append((fit, weight))
+    total = sum(weight for _, weight in refined)
+    return [(fit, weight / total) for fit, weight in refined]

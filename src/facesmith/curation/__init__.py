@@ -1,0 +1,1 @@
+"""Better training data: label errors, hard negatives, box styles."""

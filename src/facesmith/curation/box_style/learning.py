@@ -1,0 +1,248 @@
+"""A small network that learns from one source of photos how its annotator draws boxes.
+
+It is a second look without a score: a 64x64 patch around a box that is moved and scaled at random
+goes in, what turns that box into the annotated one comes out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.boxes import box_iou
+from facesmith.curation.box_style.boxes import inside_photo
+from facesmith.detection.patches import cut_patches
+from facesmith.detection.refiner import apply_shifts, shifts_between
+from facesmith.errors import TrainingError
+from facesmith.images import read_image
+from facesmith.networks.refiner import build_box_corrector
+from facesmith.runs.folder import RunFolder
+from facesmith.training.augmentation import Augmentation
+from facesmith.training.detector import photos_checksum
+from facesmith.training.loop import LoopConfig, run_loop
+from facesmith.training.refiner import (
+    LookedAt,
+    SecondLookConfig,
+    SecondLookTask,
+    moved,
+)
+
+LEAST_FACES = 200  # to learn from; fewer teach nothing that can be relied on
+_PASSES = 2  # the second starts from a box that is centred better
+
+Progress = Callable[[Iterable[int]], Iterable[int]]
+
+
+@dataclass(frozen=True)
+class DrawingConfig:
+    """Everything that decides what is learned, beside the photos."""
+
+    patches: SecondLookConfig = field(
+        default_factory=lambda: SecondLookConfig(
+            loop=LoopConfig(epochs=12, learning_rate=3e-3, validate_every=4),
+            weight_decay=0.02,
+            copies=16,
+            move=0.1,
+            scale=0.12,
+            # What hides a part of a face, a hand or a mask, should not decide where it ends.
+            augmentation=Augmentation(flip=0.0, max_shift=0, grey=0.3, cutout=0.3, max_cutout=28),
+        )
+    )
+    least_height: float = 16.0  # pixels; on lower faces a box is a matter of chance
+    most_patches: int = 50_000  # of all faces; more of them get fewer each
+    held_out: float = 0.1  # share of the photos to judge by
+
+
+class Drawer:
+    """Draws boxes as it has learned to."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network.eval()
+
+    def __call__(
+        self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """The boxes of the same faces as the annotator would have drawn them.
+
+        Args:
+            image: uint8 `(height, width, 3)`, BGR, upright.
+            boxes: float32 `(n, 4)`, pixels of `image`, each with an area.
+
+        Returns:
+            float32 `(n, 4)`, same order; they may leave the photo.
+        """
+        for _ in range(_PASSES if len(boxes) else 0):
+            patches = cut_patches(image, boxes)
+            plain, mirrored = (self._shifts(side) for side in (patches, patches[:, :, ::-1]))
+            mirrored[:, 0] *= -1
+            boxes = apply_shifts(boxes, (plain + mirrored) / np.float32(2))
+        return boxes
+
+    def _shifts(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        pixels = torch.from_numpy(np.ascontiguousarray(patches)).permute(0, 3, 1, 2) / 255
+        with torch.no_grad():
+            shifts: npt.NDArray[np.float32] = self._network(pixels)[:, 1:].float().numpy()
+        return shifts
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A drawer and how well it draws.
+
+    Attributes:
+        drawer: The drawer.
+        n_faces: Faces that it has learned from.
+        n_judged: Faces of photos that it has not seen.
+        given: Mean overlap of boxes moved and scaled at random with those faces' boxes.
+        drawn: The same once the drawer has drawn them.
+    """
+
+    drawer: Drawer
+    n_faces: int
+    n_judged: int
+    given: float
+    drawn: float
+
+
+def learn_to_draw(
+    photos: Sequence[AnnotatedPhoto],
+    run: str | Path,
+    config: DrawingConfig | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+    progress: Progress = iter,
+) -> Learned:
+    """Learn how the annotator of some photos draws boxes.
+
+    Args:
+        photos: Annotated photos of one source. Boxes that are ignored, low, or at the border of
+            their photo are left out.
+        run: The run folder of the training.
+        config: Settings.
+        resume: Go on with what the run folder holds.
+        force: Start anew over what the run folder holds.
+        quiet: No progress bar of the training.
+        progress: Wraps the iteration over the photos' numbers while patches are cut.
+
+    Raises:
+        TrainingError: If there are too few faces, or the training ends early.
+    """
+    config = config or DrawingConfig()
+    usable = [_usable(photo, config.least_height) for photo in photos]
+    n_faces = sum(map(len, usable))
+    if n_faces < LEAST_FACES:
+        raise TrainingError(
+            f"Learning how boxes are drawn needs at least {LEAST_FACES} of them, "
+            f"{config.least_height:g} px high and more, not at the border; got {n_faces}."
+        )
+    folder = RunFolder(run)
+    described = {"task": "drawer", "data": photos_checksum(photos), **asdict(config)}
+    folder.start(described, resume=resume, force=force)
+    copies = int(np.clip(config.most_patches // n_faces, 1, config.patches.copies))
+    patches = dataclasses.replace(config.patches, copies=copies)
+    held_out = [_draw(photo.name) < config.held_out for photo in photos]
+    training, judged = (
+        _cut(photos, usable, [held is which for held in held_out], patches, progress)
+        for which in (False, True)
+    )
+    task = DrawingTask(training, judged, patches)
+    result = run_loop(
+        task, patches.loop, folder, rows_per_epoch=task.rows_per_epoch, resume=resume, quiet=quiet
+    )
+    network = build_box_corrector(patches.loop.seed)
+    network.load_state_dict(result.weights)
+    drawer = Drawer(network)
+    given, drawn = _judge(drawer, photos, usable, held_out, patches)
+    n_judged = len(given)
+    return Learned(
+        drawer, n_faces - n_judged, n_judged, float(np.mean(given)), float(np.mean(drawn))
+    )
+
+
+class DrawingTask(SecondLookTask):
+    """The task of the second look on patches without labels: nothing but shifts is learned."""
+
+    build_network = staticmethod(build_box_corrector)
+
+    def __init__(self, training: LookedAt, held_out: LookedAt, config: SecondLookConfig) -> None:
+        super().__init__(training, held_out, config, [None] * (int(training.photos.max()) + 1))
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Loss of the shifts on patches of held-out photos."""
+        _, loss, _ = self.held_out_loss(network)
+        return {"loss": float(loss)}
+
+
+def _usable(photo: AnnotatedPhoto, least_height: float) -> npt.NDArray[np.float32]:
+    """The boxes to learn from, `(n, 4)`."""
+    high = photo.boxes[:, 3] - photo.boxes[:, 1] >= least_height
+    return photo.boxes[inside_photo(photo) & high & ~photo.ignored]
+
+
+def _cut(
+    photos: Sequence[AnnotatedPhoto],
+    usable: Sequence[npt.NDArray[np.float32]],
+    chosen: Sequence[bool],
+    config: SecondLookConfig,
+    progress: Progress,
+) -> LookedAt:
+    images, shifts, numbers = [], [], []
+    rows = [row for row in np.flatnonzero(chosen).tolist() if len(usable[row])]
+    for row in progress(rows):
+        faces = np.repeat(usable[row], config.copies, axis=0)
+        boxes = _moved(faces, row, config)
+        images.append(cut_patches(read_image(photos[row].path), boxes))
+        shifts.append(shifts_between(boxes, faces))
+        numbers.append(np.full(len(faces), row))
+    if not rows:
+        raise TrainingError("No photo with usable boxes is left to judge by; annotate more photos.")
+    n = sum(map(len, numbers))
+    return LookedAt(
+        np.concatenate(images),
+        np.full(n, np.nan, np.float32),
+        np.concatenate(shifts),
+        np.concatenate(numbers),
+    )
+
+
+def _judge(
+    drawer: Drawer,
+    photos: Sequence[AnnotatedPhoto],
+    usable: Sequence[npt.NDArray[np.float32]],
+    held_out: Sequence[bool],
+    config: SecondLookConfig,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Overlap with each held-out face's box, before and after drawing."""
+    given, drawn = [], []
+    for row in np.flatnonzero(held_out).tolist():
+        faces = usable[row]
+        boxes = _moved(faces, row, config)
+        given.append(box_iou(boxes, faces).diagonal())
+        drawn.append(box_iou(drawer(read_image(photos[row].path), boxes), faces).diagonal())
+    return np.concatenate(given), np.concatenate(drawn)
+
+
+def _moved(
+    faces: npt.NDArray[np.float32], row: int, config: SecondLookConfig
+) -> npt.NDArray[np.float32]:
+    """Squares about the faces, moved and scaled: of their shape nothing may be left to copy."""
+    centre = (faces[:, :2] + faces[:, 2:]) / 2
+    half = (faces[:, 2:] - faces[:, :2]).max(axis=1, initial=0, keepdims=True) / 2
+    squares = np.concatenate([centre - half, centre + half], axis=1)
+    return moved(squares, np.random.default_rng([config.loop.seed, row]), config)
+
+
+def _draw(name: str) -> float:
+    """A number in [0, 1) that belongs to a photo's name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64

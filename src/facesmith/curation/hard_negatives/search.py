@@ -1,0 +1,204 @@
+"""The search for hard negatives: a detector over photos whose faces are known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.annotations.mined import MinedBox, MinedKind, merge_mined
+from facesmith.boxes import box_area, box_intersection, box_iou
+from facesmith.detection.detector import COARSER, Detector, detector_name, load_detector
+from facesmith.detection.photos import PhotoFaces, PhotoSource, detect_photos
+from facesmith.detection.processes import detect_in_workers
+from facesmith.errors import AnnotationError
+from facesmith.faces import Faces
+
+
+@dataclass(frozen=True)
+class MiningConfig:
+    """What counts as a false box worth learning.
+
+    Attributes:
+        min_score: Boxes with a lower score are left out: the detector knows them already.
+        max_background_score: In photos with annotated faces, boxes with a higher score are left
+            out too: these are often faces without a box. Photos without faces have no such limit.
+        max_overlap: Background is what overlaps annotated boxes by no more than this: IoU, and of
+            an ignored one the part of the found box that lies in it, since a crowd's box is large.
+
+    Raises:
+        ValueError: If a value lies outside [0, 1].
+    """
+
+    min_score: float = 0.2
+    max_background_score: float = 0.5
+    max_overlap: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("min_score", "max_background_score", "max_overlap"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"`{name}` must be between 0 and 1; got {name}={value}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Mining:
+    """What was found.
+
+    Attributes:
+        boxes: The false boxes, best score first.
+        likely_faces: What was left out for its high score in the background, best first.
+        photos: Name -> photo, of all that were looked at.
+        incomplete: Names of photos that were not looked at, since a box of theirs had to be left
+            out: a face may be where no box says so.
+        problems: Why photos could not be read.
+    """
+
+    boxes: tuple[MinedBox, ...]
+    likely_faces: tuple[MinedBox, ...]
+    photos: Mapping[str, AnnotatedPhoto]
+    incomplete: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def n_photos(self, kind: MinedKind) -> int:
+        """Photos of a kind that were looked at."""
+        return sum(photo_kind(photo) == kind for photo in self.photos.values())
+
+    def of_kind(self, kind: MinedKind) -> list[MinedBox]:
+        """The false boxes of a kind."""
+        return [box for box in self.boxes if box.kind == kind]
+
+
+def mine(
+    photos: Sequence[AnnotatedPhoto],
+    model: str | Path | None = None,
+    config: MiningConfig | None = None,
+    *,
+    workers: int = 1,
+    threads: int = 1,
+    progress: Callable[[], object] | None = None,
+) -> Mining:
+    """Find the false boxes of a detector.
+
+    Args:
+        photos: Annotated photos and face-free ones (no boxes).
+        model: A run folder, or its `detector.onnx`; `None` for the weights that come along.
+        config: What counts.
+        workers: Processes; see `facesmith.detection.processes`, which is for many photos.
+        threads: CPU threads of each detector.
+        progress: Called once for every photo.
+
+    Returns:
+        The boxes; no photo, no boxes. It depends on photos, weights and `config` alone.
+
+    Raises:
+        AnnotationError: If two photos have one name.
+        WeightsError: If the weights are missing or damaged.
+    """
+    config = config or MiningConfig()
+    _check_names(photos)
+    safe = [photo for photo in photos if photo.complete]
+    detector = load_detector(model, threads)
+    name = detector_name(detector, model)
+    boxes: list[MinedBox] = []
+    problems: list[str] = []
+    seen: dict[str, AnnotatedPhoto] = {}
+    with closing(_look(safe, detector, model, config.min_score, workers, threads)) as results:
+        for photo, found in zip(safe, results, strict=True):
+            if found.error is not None:
+                problems.append(found.error)
+            else:
+                seen[photo.name] = photo
+                boxes += _false_boxes(photo, found.faces, detector, name, config)
+            if progress is not None:
+                progress()
+    likely = [b for b in boxes if b.kind == "background" and b.score > config.max_background_score]
+    return Mining(
+        boxes=merge_mined(set(boxes) - set(likely)),
+        likely_faces=merge_mined(likely),
+        photos=seen,
+        incomplete=tuple(photo.name for photo in photos if not photo.complete),
+        problems=tuple(problems),
+    )
+
+
+def photo_kind(photo: AnnotatedPhoto) -> MinedKind:
+    """Whether false boxes of a photo are of a face-free photo or of a background."""
+    return "background" if len(photo.boxes) else "face-free"
+
+
+def _check_names(photos: Sequence[AnnotatedPhoto]) -> None:
+    twice = [name for name, n in Counter(photo.name for photo in photos).items() if n > 1]
+    if twice:
+        raise AnnotationError(
+            f"Expected a name of its own for each photo, but {twice[0]} is both an annotated photo "
+            "and a face-free one. Rename the folder of the face-free photos."
+        )
+
+
+def _look(
+    photos: Sequence[AnnotatedPhoto],
+    detector: Detector,
+    model: str | Path | None,
+    min_score: float,
+    workers: int,
+    threads: int,
+) -> Generator[PhotoFaces, None, None]:
+    sources = [PhotoSource(photo.name, photo.path) for photo in photos]
+    if workers == 1:
+        yield from detect_photos(detector, sources, min_score=min_score)
+    else:
+        yield from detect_in_workers(
+            model, sources, workers=workers, threads=threads, min_score=min_score
+        )
+
+
+def _false_boxes(
+    photo: AnnotatedPhoto, found: Faces, detector: Detector, name: str, config: MiningConfig
+) -> list[MinedBox]:
+    away = _away(found.boxes, photo, config.max_overlap)
+    boxes = []
+    for corners, score in zip(found.boxes[away].tolist(), found.scores[away].tolist(), strict=True):
+        x_min, y_min, x_max, y_max = (round(edge, 2) for edge in corners)
+        if not (x_min < x_max and y_min < y_max):
+            continue  # less than a hundredth of a pixel
+        boxes.append(
+            MinedBox(
+                file=photo.name,
+                size_wh=(photo.width, photo.height),
+                box=(x_min, y_min, x_max, y_max),
+                score=round(score, 4),
+                scale=round(_scale_of(detector, photo, y_max - y_min), 6),
+                kind=photo_kind(photo),
+                detector=name,
+            )
+        )
+    return boxes
+
+
+def _away(
+    boxes: npt.NDArray[np.float32], photo: AnnotatedPhoto, max_overlap: float
+) -> npt.NDArray[np.bool_]:
+    """Which boxes overlap no annotated one, bool `(n,)`."""
+    covered = box_intersection(boxes, photo.boxes[photo.ignored]).max(axis=1, initial=0)
+    inside = covered / np.maximum(box_area(boxes), 1e-6)
+    overlap = box_iou(boxes, photo.boxes).max(axis=1, initial=0)
+    away: npt.NDArray[np.bool_] = (overlap <= max_overlap) & (inside <= max_overlap)
+    return away
+
+
+def _scale_of(detector: Detector, photo: AnnotatedPhoto, height: float) -> float:
+    """The scale of the look that finds boxes of this height, see `Detector.tallest_face`.
+
+    Between half the limit and the limit two looks can find a box; this names the finer one.
+    """
+    scale = detector.input_scale(photo.width, photo.height)
+    while height * scale >= detector.tallest_face and photo.height * scale > detector.tallest_face:
+        scale /= COARSER
+    return scale

@@ -1,0 +1,166 @@
+"""What a person decides about the findings: a table with one line a finding, written and read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.annotations.files import read_text
+from facesmith.boxes import box_iou
+from facesmith.curation.label_audit.findings import KINDS, Audit, Finding, Kind, rounded
+from facesmith.errors import AnnotationError, FacesmithError
+from facesmith.files import write_bytes
+
+ACCEPT, REFUSE = "accept", "refuse"
+COLUMNS = (
+    "number", "kind", "reason", "file", "x_min", "y_min", "x_max", "y_max", "score", "decision"
+)  # fmt: skip
+_NEEDED = ("kind", "file", "x_min", "y_min", "x_max", "y_max", "decision")
+# Edges in the table are rounded to a tenth of a pixel.
+_SAME_EDGE = 0.06
+# Where exactly a missed face lies, another detector says a little differently.
+_SAME_FACE_IOU = 0.6
+
+
+class DecisionsError(FacesmithError):
+    """A table of decisions, or one line of it, cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """One line of a table of decisions.
+
+    Attributes:
+        kind: Of the finding.
+        reason: Of the finding; may be empty.
+        file: Name of the photo.
+        box: The box, float32 `(4,)`, pixels.
+        accepted: Whether the finding is right.
+    """
+
+    kind: Kind
+    reason: str
+    file: str
+    box: npt.NDArray[np.float32]
+    accepted: bool
+
+    def is_about(self, finding: Finding) -> bool:
+        """Whether this line was written for that finding, perhaps by an earlier audit."""
+        if self.kind != finding.kind or self.file != finding.photo.name:
+            return False
+        if self.kind == "suspicious":
+            return bool((np.abs(self.box - finding.box) <= _SAME_EDGE).all())
+        return bool(box_iou(self.box[None], finding.box[None])[0, 0] >= _SAME_FACE_IOU)
+
+
+def read_decisions(path: str | Path) -> list[Decision]:
+    """Read a table that `write_decisions` wrote and a person has changed.
+
+    Columns may stand in any order, separated by commas, semicolons or tabs. `decision` is `accept`
+    or `refuse`; an empty one is `accept`. `number` is for the eye: what a line is about is told
+    by kind, file and box, so that decisions stay right when the numbers change.
+
+    Raises:
+        DecisionsError: If the file or a line of it cannot be used.
+    """
+    path = Path(path)
+    try:
+        text = read_text(path)
+    except AnnotationError as error:
+        raise DecisionsError(str(error)) from error
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    absent = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+    if absent:
+        raise DecisionsError(
+            f"{path}: expected the columns {', '.join(COLUMNS)} in the first line; "
+            f"{', '.join(absent)} not found. Change the decisions.csv of an audit."
+        )
+    decisions = []
+    try:
+        for row in reader:
+            where = f"{path} line {reader.line_num}"
+            decisions.append(_decision(where, {k: v or "" for k, v in row.items()}))
+    except csv.Error as error:
+        raise DecisionsError(f"{path} line {reader.line_num}: no table: {error}.") from error
+    return decisions
+
+
+def write_decisions(
+    path: str | Path, audit: Audit, refused: frozenset[int], others: Sequence[Decision] = ()
+) -> None:
+    """Write one line a finding; an existing file is replaced.
+
+    Args:
+        path: The file.
+        audit: The findings.
+        refused: Numbers of those that are refused.
+        others: Decisions about no finding of this audit, kept at the end, without a number.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for finding in audit.findings:
+        decision = REFUSE if finding.number in refused else ACCEPT
+        writer.writerow(
+            [finding.number, finding.kind, finding.reason, finding.photo.name,
+             *rounded(finding.box), f"{finding.score:.3f}", decision]
+        )  # fmt: skip
+    for other in others:
+        decision = ACCEPT if other.accepted else REFUSE
+        writer.writerow(
+            ["", other.kind, other.reason, other.file, *rounded(other.box), "", decision]
+        )
+    write_bytes(path, text.getvalue().encode())
+
+
+def match_decisions(
+    audit: Audit, decisions: Sequence[Decision]
+) -> tuple[frozenset[int], list[Decision]]:
+    """Numbers of the findings that are refused, and the decisions about none of the findings.
+
+    Of two decisions about one finding the later one counts.
+    """
+    by_file: dict[str, list[Finding]] = {}
+    for finding in audit.findings:
+        by_file.setdefault(finding.photo.name, []).append(finding)
+    accepted: dict[int, bool] = {}
+    others = []
+    for decision in decisions:
+        about = [f.number for f in by_file.get(decision.file, ()) if decision.is_about(f)]
+        accepted.update(dict.fromkeys(about, decision.accepted))
+        if not about:
+            others.append(decision)
+    return frozenset(number for number, good in accepted.items() if not good), others
+
+
+def _decision(where: str, row: dict[str, str]) -> Decision:
+    kind = next((kind for kind in KINDS if kind == row["kind"].strip()), None)
+    if kind is None:
+        raise DecisionsError(
+            f"{where}: expected {' or '.join(KINDS)} as `kind`, got {row['kind']!r}."
+        )
+    said = row["decision"].strip().lower() or ACCEPT
+    if said not in (ACCEPT, REFUSE):
+        raise DecisionsError(
+            f"{where}: expected {ACCEPT} or {REFUSE} as `decision`, got {row['decision']!r}."
+        )
+    edges = []
+    for name in ("x_min", "y_min", "x_max", "y_max"):
+        try:
+            edges.append(float(row[name]))
+        except ValueError:
+            raise DecisionsError(
+                f"{where}: expected a number as `{name}`, got {row[name]!r}."
+            ) from None
+    box = np.array(edges, np.float32)
+    if not np.isfinite(box).all():
+        raise DecisionsError(f"{where}: expected finite edges, got {edges}.")
+    return Decision(kind, row.get("reason", ""), row["file"], box, said == ACCEPT)

@@ -1,0 +1,275 @@
+"""Cross-validation: each photo is judged by a detector that has not learned from it.
+
+```
+folds/
+  folds.json      how the photos were divided, and what the detectors learn by
+  fold-1/         run folder of the detector that learns from all photos but those of fold 1
+  fold-1.jsonl    what it found in the photos of fold 1
+  ...
+```
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.curation.label_audit.findings import rounded
+from facesmith.curation.label_audit.judging import LOWEST_SCORE
+from facesmith.detection.detector import Detector, load_detector
+from facesmith.errors import TrainingError
+from facesmith.evaluation.detections import find_faces, read_detections
+from facesmith.faces import Faces
+from facesmith.files import write_bytes, write_json
+from facesmith.images import read_image
+from facesmith.patches.duplicates import fingerprint, group_duplicates
+from facesmith.patches.seeding import name_number
+
+if TYPE_CHECKING:
+    from facesmith.training.detector import DetectorConfig
+    from facesmith.training.loop import LoopConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What the detectors of the folds say.
+
+    Attributes:
+        found: What was found in each photo, down to a score of `LOWEST_SCORE`.
+        runs: Run folder of the detector that has judged each photo.
+    """
+
+    found: list[Faces]
+    runs: list[Path]
+
+    def detectors(self) -> Callable[[int], Detector]:
+        """The detector of each photo, by its index; each is loaded once."""
+        loaded: dict[Path, Detector] = {}
+
+        def detector_of(index: int) -> Detector:
+            run = self.runs[index]
+            if run not in loaded:
+                loaded[run] = load_detector(run)
+            return loaded[run]
+
+        return detector_of
+
+
+N_FOLDS = 3
+# Of the proposals, at least so many epochs and so many steps, whichever is more: what tells a face
+# from a flag is learned first, but after a few hundred steps nothing is found yet.
+LEAST_EPOCHS = 8
+LEAST_STEPS = 1200
+# Seconds that one core takes to learn from one photo once, measured with the default network and
+# crops of both sizes, without instructions for bfloat16.
+_SECONDS_A_PHOTO = 0.019
+_BATCH_SIZE = 32  # crops a step, as detectors are trained by default
+# All that follows the proposals, as a part of their time.
+_MORE = 0.6
+
+
+def divide(
+    photos: Sequence[AnnotatedPhoto],
+    n_folds: int,
+    *,
+    seed: int = 0,
+    progress: Callable[[], object] | None = None,
+) -> npt.NDArray[np.intp]:
+    """Which fold each photo is in; photos that look the same are in one.
+
+    Args:
+        photos: The photos; each is read.
+        n_folds: How many folds, at least 2.
+        seed: Another seed, another division.
+        progress: Called once for every photo.
+
+    Returns:
+        intp `(n,)`, from 0 on. Folds are as large as each other, but for groups of copies. It does
+        not depend on the order of the photos, as long as copies are like each other and not just
+        each like its neighbour.
+
+    Raises:
+        ValueError: If `n_folds` is below 2.
+        TrainingError: If there are fewer different photos than folds.
+        ImageError: If a photo cannot be read.
+    """
+    if n_folds < 2:
+        raise ValueError(f"`n_folds` must be at least 2; got n_folds={n_folds}.")
+    order = sorted(range(len(photos)), key=lambda index: photos[index].name)
+    prints = []
+    for index in order:
+        prints.append(fingerprint(read_image(photos[index].path)))
+        if progress is not None:
+            progress()
+    groups: dict[int, list[int]] = {}
+    for index, first in zip(order, group_duplicates(prints).tolist(), strict=True):
+        groups.setdefault(first, []).append(index)
+    if len(groups) < n_folds:
+        raise TrainingError(
+            f"{n_folds} folds need as many different photos; got {len(groups)}. Pass fewer "
+            "--folds, or none to judge with the weights that come along."
+        )
+    drawn = sorted(groups.values(), key=lambda rows: name_number(seed, photos[rows[0]].name))
+    folds = np.zeros(len(photos), np.intp)
+    sizes = [0] * n_folds
+    for rows in drawn:
+        smallest = int(np.argmin(sizes))
+        folds[rows] = smallest
+        sizes[smallest] += len(rows)
+    return folds
+
+
+def enough_epochs(n_learned: int) -> int:
+    """Passes over so many photos that a detector needs to judge others.
+
+    Example:
+        >>> enough_epochs(4000), enough_epochs(400)
+        (10, 100)
+    """
+    steps_an_epoch = max(n_learned // _BATCH_SIZE, 1)
+    return max(LEAST_EPOCHS, -(-LEAST_STEPS // steps_an_epoch))
+
+
+def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> DetectorConfig:
+    """How the detector of a fold is trained: as by `facesmith train`, but shorter.
+
+    The second look is that of `--quick`.
+
+    Args:
+        epochs: Of the proposals.
+        seed: Of weights, order and changes.
+        threads: CPU threads; `None`: all cores.
+    """
+    from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
+
+    def changed(loop: LoopConfig) -> LoopConfig:
+        return replace(loop, seed=seed, threads=threads or loop.threads)
+
+    config = replace(DetectorConfig(), second_look=DetectorConfig.quick().second_look)
+    config = config.with_loops(changed)
+    loop = replace(config.proposals.loop, epochs=epochs)
+    return replace(config, proposals=replace(config.proposals, loop=loop))
+
+
+def minutes(n_photos: int, n_face_free: int, n_folds: int, epochs: int, cores: int) -> float:
+    """About how long the trainings of all folds take on CPU cores, minutes."""
+    n_learned = n_photos * (n_folds - 1) + n_face_free * n_folds
+    return n_learned * epochs * _SECONDS_A_PHOTO * (1 + _MORE) / cores / 60
+
+
+def detect_in_folds(
+    photos: Sequence[AnnotatedPhoto],
+    out: str | Path,
+    *,
+    n_folds: int = N_FOLDS,
+    config: DetectorConfig | None = None,
+    face_free: Sequence[AnnotatedPhoto] = (),
+    quiet: bool = False,
+    progress: Callable[[], object] | None = None,
+) -> Judged:
+    """Train a detector for each fold on the photos of the others, and let it judge the fold.
+
+    What was interrupted goes on where it was: finished folds are read from their files, the
+    training of the next one is resumed.
+
+    Args:
+        photos: Annotated photos.
+        out: The folder `folds`, as above.
+        n_folds: How many folds.
+        config: Settings of each training; `None`: a short one, see `short_config`.
+        face_free: Photos without a face, for all trainings.
+        quiet: No word and no progress bar of the trainings.
+        progress: Called once for every photo when the photos are divided.
+
+    Returns:
+        What was found in each photo, same order, and by which detector.
+
+    Raises:
+        TrainingError: If there are too few photos, the folder holds folds of other photos or
+            settings, or a training ends early.
+        ImageError: If a photo cannot be read.
+    """
+    from facesmith.training.detector import train_detector  # noqa: PLC0415 - needs PyTorch
+
+    n_learned = len(photos) * (n_folds - 1) // n_folds + len(face_free)
+    config = config or short_config(enough_epochs(n_learned))
+    out = Path(out)
+    _start(out, photos, face_free, n_folds, config)
+    folds = divide(photos, n_folds, seed=config.proposals.loop.seed, progress=progress)
+    found: list[Faces] = [Faces.empty()] * len(photos)
+    runs = [out / f"fold-{fold + 1}" for fold in folds.tolist()]
+    for fold in range(n_folds):
+        rows = np.flatnonzero(folds == fold).tolist()
+        judged = [photos[row] for row in rows]
+        run, results = out / f"fold-{fold + 1}", out / f"fold-{fold + 1}.jsonl"
+        if not results.exists():
+            _say(f"Fold {fold + 1} of {n_folds}: {len(judged):,} photos to judge.", quiet)
+            learned = [photos[row] for row in np.flatnonzero(folds != fold).tolist()]
+            train_detector([*learned, *face_free], run, config, resume=True, quiet=quiet)
+            write_found(
+                results, judged, find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
+            )
+        # What was written is what counts, so that a second run gives the same to the last digit.
+        for row, faces in zip(rows, read_detections(results, results, judged), strict=True):
+            found[row] = faces
+    return Judged(found, runs)
+
+
+def write_found(path: str | Path, photos: Sequence[AnnotatedPhoto], found: Sequence[Faces]) -> None:
+    """Write detections as the lines of `facesmith detect --json`; an existing file is replaced."""
+    lines = []
+    for photo, faces in zip(photos, found, strict=True):
+        boxes = [
+            {"box": rounded(box), "score": round(float(score), 4)}
+            for box, score in zip(faces.boxes, faces.scores, strict=True)
+        ]
+        lines.append(
+            {"file": photo.name, "width": photo.width, "height": photo.height, "faces": boxes}
+        )
+    write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+def _start(
+    out: Path,
+    photos: Sequence[AnnotatedPhoto],
+    face_free: Sequence[AnnotatedPhoto],
+    n_folds: int,
+    config: DetectorConfig,
+) -> None:
+    from facesmith.training.detector import photos_checksum  # noqa: PLC0415 - needs PyTorch
+
+    described = {
+        "photos": photos_checksum(photos),
+        "face_free": photos_checksum(face_free),
+        "folds": n_folds,
+        "epochs": config.proposals.loop.epochs,
+        "seed": config.proposals.loop.seed,
+    }
+    path = out / "folds.json"
+    if path.exists():
+        try:
+            stored = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path} cannot be read: {error}. Delete {out}.") from error
+        different = [name for name in described if stored.get(name) != described[name]]
+        if different:
+            raise TrainingError(
+                f"{out} holds the folds of another audit: {', '.join(different)} differ. Use the "
+                "photos and settings of then, or another --out."
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(path, described)
+
+
+def _say(text: str, quiet: bool) -> None:
+    if not quiet:
+        click.echo(text, err=True)

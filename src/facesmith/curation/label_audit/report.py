@@ -1,0 +1,141 @@
+"""The files that an audit writes, and the annotations as it would correct them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facesmith.annotations import AnnotatedPhoto, write_coco
+from facesmith.curation.label_audit.decisions import Decision, write_decisions
+from facesmith.curation.label_audit.findings import KINDS, REASONS, Audit, Finding, as_dict
+from facesmith.curation.label_audit.sheets import page_name, write_sheets
+from facesmith.files import write_json
+
+AUDIT_FILE, CORRECTED_FILE, DECISIONS_FILE = "audit.json", "corrected.json", "decisions.csv"
+# The attribute that tells in the corrected annotations what the audit has changed.
+ATTRIBUTE = "audit"
+
+
+def correct(
+    audit: Audit, refused: frozenset[int] = frozenset(), *, add_missed: bool = False
+) -> list[AnnotatedPhoto]:
+    """The audited photos with the findings worked in; nothing is deleted.
+
+    Suspicious boxes become ignored ones: neither faces to learn nor background. Faces without a box
+    get one, ignored too. Both have the attribute `audit`, which says `suspicious` or `missed`.
+
+    Args:
+        audit: The findings.
+        refused: Numbers of findings that are wrong and change nothing.
+        add_missed: Make faces to learn of the missed ones.
+
+    Returns:
+        The photos, same order. Boxes keep their order; added ones come last.
+    """
+    of_photo: dict[int, list[Finding]] = {}
+    for finding in audit.findings:
+        if finding.number not in refused:
+            of_photo.setdefault(finding.photo_index, []).append(finding)
+    return [
+        _correct(photo, of_photo[index], add_missed) if index in of_photo else photo
+        for index, photo in enumerate(audit.photos)
+    ]
+
+
+def audit_dict(
+    audit: Audit, refused: frozenset[int] = frozenset(), *, n_shown: int = 0
+) -> dict[str, Any]:
+    """All that an audit says, as plain values for JSON.
+
+    Args:
+        audit: The findings.
+        refused: Numbers of those that a person has refused.
+        n_shown: How many findings of each kind the sheets show; those have a `page`.
+    """
+    return {
+        "judged_by": audit.judged_by,
+        **asdict(audit.config),
+        "n_photos": len(audit.photos),
+        "n_boxes": audit.n_boxes,
+        "n_found": audit.n_found,
+        **{f"n_{kind}": len(audit.of_kind(kind)) for kind in KINDS},
+        "reasons": {
+            reason: sum(finding.reason == reason for finding in audit.findings)
+            for reason in REASONS
+        },
+        "n_refused": len(refused),
+        "offsets": [
+            {
+                name: round(value, 4) if isinstance(value, float) else value
+                for name, value in asdict(offset).items()
+            }
+            for offset in audit.offsets
+        ],
+        "findings": [
+            as_dict(finding)
+            | {
+                "page": page_name(finding.kind, finding.rank) if finding.rank <= n_shown else None,
+                "decision": "refuse" if finding.number in refused else "accept",
+            }
+            for finding in audit.findings
+        ],
+    }
+
+
+def write_audit(
+    audit: Audit,
+    folder: str | Path,
+    *,
+    refused: frozenset[int] = frozenset(),
+    others: Sequence[Decision] = (),
+    add_missed: bool = False,
+    n_shown: int = 240,
+) -> list[Path]:
+    """Write `audit.json`, `corrected.json`, `decisions.csv` and the contact sheets.
+
+    Args:
+        audit: The findings.
+        folder: Made if it does not exist; files of these names are replaced.
+        refused: Numbers of the findings that a person has refused.
+        others: Earlier decisions about none of the findings, see `write_decisions`.
+        add_missed: See `correct`.
+        n_shown: How many findings of each kind the sheets show at most.
+
+    Returns:
+        The paths.
+
+    Raises:
+        ImageError: If a photo has gone since.
+    """
+    corrected = correct(audit, refused, add_missed=add_missed)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in (AUDIT_FILE, CORRECTED_FILE, DECISIONS_FILE)]
+    write_json(paths[0], audit_dict(audit, refused, n_shown=n_shown))
+    write_coco(paths[1], corrected)
+    write_decisions(paths[2], audit, refused, others)
+    for kind in KINDS:
+        paths += write_sheets(audit, kind, folder, n_most=n_shown, refused=refused)
+    return paths
+
+
+def _correct(
+    photo: AnnotatedPhoto, findings: Sequence[Finding], add_missed: bool
+) -> AnnotatedPhoto:
+    ignored = photo.ignored.copy()
+    attributes = [dict(said) for said in photo.attributes]
+    added = [finding for finding in findings if finding.kind == "missed"]
+    for finding in findings:
+        if finding.kind == "suspicious":
+            ignored[finding.box_index] = True
+            attributes[finding.box_index][ATTRIBUTE] = "suspicious"
+    return replace(
+        photo,
+        boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
+        ignored=np.concatenate([ignored, np.full(len(added), not add_missed)]),
+        attributes=(*attributes, *({ATTRIBUTE: "missed"} for _ in added)),
+    )

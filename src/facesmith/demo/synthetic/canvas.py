@@ -1,0 +1,167 @@
+"""A picture drawn larger than it will be, so that its edges come out smooth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from facesmith.demo.synthetic.textures import texture
+
+FloatArray = npt.NDArray[np.floating]
+Points = npt.NDArray[np.floating] | Sequence[tuple[float, float]]
+Colour = npt.NDArray[np.floating]  # red, green, blue in [0, 255]
+
+
+class Canvas:
+    """Draws in pixels of the finished picture on an image that is `factor` times as large.
+
+    What belongs to a lit body is drawn with `solid=True` and is remembered in a mask.
+    """
+
+    def __init__(self, background: npt.NDArray[np.uint8], factor: int = 3) -> None:
+        self.height, self.width = background.shape[:2]
+        self.factor = factor
+        large = (self.width * factor, self.height * factor)
+        self._image = Image.fromarray(background).resize(large, Image.Resampling.BILINEAR)
+        self._solid = Image.new("L", large)
+        self._draw = ImageDraw.Draw(self._image, "RGBA")
+        self._draw_solid = ImageDraw.Draw(self._solid)
+
+    def polygon(
+        self, points: Points, colour: Colour, alpha: float = 1.0, *, solid: bool = False
+    ) -> None:
+        """A filled polygon."""
+        flat = self._flat(points)
+        self._draw.polygon(flat, fill=_rgba(colour, alpha))
+        if solid:
+            self._draw_solid.polygon(flat, fill=255)
+
+    def ellipse(
+        self,
+        centre: Sequence[float] | FloatArray,
+        radius_x: float,
+        radius_y: float,
+        colour: Colour,
+        alpha: float = 1.0,
+        *,
+        angle: float = 0.0,
+        solid: bool = False,
+    ) -> None:
+        """A filled ellipse, turned by `angle` radians."""
+        self.polygon(ellipse(centre, radius_x, radius_y, angle), colour, alpha, solid=solid)
+
+    def line(
+        self,
+        points: Points,
+        colour: Colour,
+        width: float,
+        alpha: float = 1.0,
+        *,
+        solid: bool = False,
+    ) -> None:
+        """A line through points, `width` pixels wide, of at least one pixel of the large image."""
+        flat = self._flat(points)
+        thickness = max(round(width * self.factor), 1)
+        joint = "curve" if thickness > 2 and len(flat) > 4 else None
+        self._draw.line(flat, fill=_rgba(colour, alpha), width=thickness, joint=joint)
+        if solid:
+            self._draw_solid.line(flat, fill=255, width=thickness, joint=joint)
+
+    def textured(
+        self,
+        points: Points,
+        colour: Colour,
+        name: str,
+        contrast: float,
+        rng: np.random.Generator,
+        *,
+        alpha: float = 1.0,
+        zoom: float = 1.0,
+        solid: bool = True,
+    ) -> None:
+        """A polygon filled with a colour that a texture lightens and darkens."""
+        large = np.asarray(points, dtype=np.float64) * self.factor
+        low = np.maximum(np.floor(large.min(axis=0)), 0).astype(int)
+        limit = [self._image.width, self._image.height]
+        high = np.minimum(np.ceil(large.max(axis=0)) + 1, limit).astype(int)
+        width, height = (high - low).tolist()
+        if width <= 0 or height <= 0:
+            return
+        field = texture(name, rng, width, height, zoom * self.factor / 3)
+        tint = np.clip(colour * (1 + contrast * field[..., None]), 0, 255).astype(np.uint8)
+        stencil = Image.new("L", (width, height))
+        outline = (large - low).ravel().tolist()
+        ImageDraw.Draw(stencil).polygon(outline, fill=round(255 * alpha))
+        corner = (int(low[0]), int(low[1]))
+        self._image.paste(Image.fromarray(tint), corner, stencil)
+        if solid:
+            self._solid.paste(255, (*corner, int(high[0]), int(high[1])), stencil)
+
+    def finish(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The picture, float32 RGB `(height, width, 3)` in [0, 255], and how solid each pixel is.
+
+        The second array, float32 `(height, width)` in [0, 1], says which pixels belong to bodies.
+        """
+        picture = np.asarray(self._image.reduce(self.factor), dtype=np.float32)
+        solid = np.asarray(self._solid.reduce(self.factor), dtype=np.float32)
+        return picture, solid / np.float32(255)
+
+    def _flat(self, points: Points) -> list[float]:
+        flat: list[float] = (np.asarray(points, dtype=np.float64) * self.factor).ravel().tolist()
+        return flat
+
+
+def ellipse(
+    centre: Sequence[float] | FloatArray,
+    radius_x: float,
+    radius_y: float,
+    angle: float = 0.0,
+    start: float = 0.0,
+    stop: float = 2 * math.pi,
+    count: int = 24,
+) -> FloatArray:
+    """Points on an ellipse, or on the arc of it from `start` to `stop` radians (clockwise)."""
+    turn = np.linspace(start, stop, count)
+    x, y = radius_x * np.cos(turn), radius_y * np.sin(turn)
+    cos, sin = math.cos(angle), math.sin(angle)
+    return np.stack([centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos], axis=1)
+
+
+def bumpy(points: FloatArray, rng: np.random.Generator, amount: float, bumps: int) -> FloatArray:
+    """A closed outline made uneven: it swells and shrinks about its centre, `bumps` times round."""
+    centre = points.mean(axis=0)
+    turn = np.arctan2(*(points - centre).T)
+    phases = rng.uniform(0, 2 * np.pi, 3)
+    wave = np.sin(bumps * turn + phases[0]) + 0.6 * np.sin((bumps * 2 + 1) * turn + phases[1])
+    wave += 0.5 * np.sin(3 * turn + phases[2])
+    uneven: FloatArray = centre + (points - centre) * (1 + amount * wave[:, None] / 2)
+    return uneven
+
+
+def rgb(red: float, green: float, blue: float) -> Colour:
+    """A colour."""
+    return np.array([red, green, blue], dtype=np.float64)
+
+
+def random_colour(
+    rng: np.random.Generator, *, saturation: float = 0.6, low: float = 30, high: float = 235
+) -> Colour:
+    """Any hue; at most this saturated, between these brightnesses."""
+    hue = rng.uniform(0, 2 * np.pi) + np.array([0, 2 * np.pi / 3, 4 * np.pi / 3])
+    strength = rng.uniform(0, saturation)
+    value: Colour = rng.uniform(low, high) * (1 - strength * (0.5 - 0.5 * np.cos(hue)))
+    return value
+
+
+def mix(a: Colour, b: Colour, share: float) -> Colour:
+    """`share` of `b`, the rest of `a`."""
+    return a * (1 - share) + b * share
+
+
+def _rgba(colour: Colour, alpha: float) -> tuple[int, int, int, int]:
+    red, green, blue = (min(max(int(c), 0), 255) for c in colour)
+    return red, green, blue, round(255 * alpha)

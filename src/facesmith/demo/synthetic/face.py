@@ -1,0 +1,433 @@
+"""Draws a person's head, and a photo's worth of what is around it, onto a canvas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.demo.synthetic.canvas import Canvas, bumpy, ellipse, mix, rgb
+from facesmith.demo.synthetic.hair import draw_back_hair, draw_front_hair, draw_hat, draw_headscarf
+from facesmith.demo.synthetic.head import Head, hull
+from facesmith.demo.synthetic.person import Person, View
+
+FloatArray = npt.NDArray[np.floating]
+
+DARK = rgb(30, 20, 18)
+WHITE = rgb(255, 255, 255)
+_LONG = ("long", "bob")  # hairstyles that hide ears and neck
+
+# Where a scrambled face has its parts: name -> shift in half heights; None leaves the part out.
+Shifts = Mapping[str, tuple[float, float] | None]
+
+
+def draw_bust(
+    canvas: Canvas,
+    head: Head,
+    person: Person,
+    view: View,
+    rng: np.random.Generator,
+    *,
+    shifts: Shifts | None = None,
+    from_behind: bool = False,
+) -> None:
+    """Draw head, neck and shoulders.
+
+    Args:
+        canvas: Drawn onto.
+        head: Where, and which way it looks.
+        person: Who.
+        view: Expression, what is worn.
+        rng: For hair, cloth and the like.
+        shifts: Parts of the face that are out of place, for what only resembles a face.
+        from_behind: Show the back of the head.
+    """
+    scarf = person.headscarf and not view.hat
+    hood = view.hat == "hood"
+    if not scarf and not hood:
+        draw_back_hair(canvas, head, person, rng)
+    if hood:
+        canvas.textured(
+            head.silhouette(-1.0, 0.9, 1.25), view.accent * 0.8, "rough", 0.12, rng, zoom=0.5
+        )
+    _draw_shoulders(canvas, head, person, view, rng)
+    if scarf:
+        draw_headscarf(canvas, head, view.accent, rng)
+    covered = scarf or hood or person.hairstyle in _LONG
+    if not covered and not from_behind:
+        for side in (-1, 1):
+            _draw_ear(canvas, head, person, side)
+    if not scarf and not hood and person.hairstyle != "bald":
+        shape = head.silhouette(-1.0, 0.35 if not from_behind else 0.62, person.hair_volume)
+        if person.hairstyle in ("afro", "curly"):
+            shape = bumpy(shape, rng, 0.06, 9)
+        name = "curl" if person.hairstyle in ("afro", "curly") else "streak"
+        colour = mix(person.hair, person.skin, 0.35 if person.hairstyle == "buzz" else 0.0)
+        canvas.textured(shape, colour, name, 0.35, rng)
+    if from_behind:
+        _draw_nape(canvas, head, person, view, rng)
+        return
+    _draw_skin(canvas, head, person, scarf=scarf, hood=hood)
+    _draw_features(canvas, head, person, view, rng, shifts or {})
+    if not scarf and not hood:
+        draw_front_hair(canvas, head, person, rng)
+    if view.mask:
+        _draw_mask(canvas, head, view, rng)
+    if view.glasses and not shifts:
+        _draw_glasses(canvas, head, person, view)
+    if view.hat:
+        draw_hat(canvas, head, view, rng)
+
+
+def _draw_shoulders(
+    canvas: Canvas, head: Head, person: Person, view: View, rng: np.random.Generator
+) -> None:
+    pose, size = head.pose, head.pose.half_height
+    # The body follows the head's turn only half way.
+    chin = head.project(np.array([0.0]), np.array([0.55]), np.array([-0.15]))[0]
+    lean = math.tan(0.25 * pose.roll)
+
+    def body(x: FloatArray, y: FloatArray) -> FloatArray:
+        return np.stack([chin[0] + size * (x - lean * y), chin[1] + size * y], axis=1)
+
+    neck = 0.36 + 0.12 * (person.shape.jaw - 2.1) - 0.06 * (person.age < 0)
+    breadth = 1.5 + 0.45 * (person.shape.jaw - 2.0) - 0.25 * (person.age < 0)
+    profile_x = np.array([neck, neck * 1.05, neck * 1.6, breadth * 0.8, breadth, breadth * 1.08])
+    profile_y = np.array([0.45, 0.62, 0.78, 0.98, 1.25, 20.0])
+    torso = body(
+        np.concatenate([-profile_x[::-1], profile_x]), np.concatenate([profile_y[::-1], profile_y])
+    )
+    name = str(rng.choice(["cloud", "rough", "grain"]))
+    canvas.textured(torso, view.cloth, name, 0.16, rng, zoom=0.7)
+    if rng.random() < 0.25:  # stripes across the chest
+        stripe = np.clip(view.cloth * 0.5 + rng.uniform(-60, 120), 0, 255)
+        for y in np.arange(1.05, 2.6, rng.uniform(0.14, 0.3)):
+            reach = float(np.interp(y, profile_y, profile_x))
+            canvas.line(
+                body(np.array([-reach, 0, reach]), np.array([y, y + 0.08, y])), stripe, 0.07 * size
+            )
+    skin = person.skin * 0.9
+    depth = {"round": 0.72, "shirt": 0.8, "v": 1.0, "high": 0.45}[view.collar]
+    neck_x = np.array([-neck, -neck, -neck * 1.05, 0, neck * 1.05, neck, neck])
+    neck_y = np.array([-0.6, 0.35, 0.55, depth, 0.55, 0.35, -0.6])
+    canvas.polygon(body(neck_x, neck_y), skin, solid=True)
+    if view.collar == "shirt":
+        pale = mix(view.cloth, WHITE, 0.35)
+        for side in (-1, 1):
+            x = np.array([neck * 1.02, neck * 1.35, neck * 0.7, 0.02]) * side
+            canvas.polygon(body(x, np.array([0.42, 0.68, 0.98, 0.8])), pale, solid=True)
+    # The shadow of the head on the neck.
+    shadow = head.silhouette(0.2, 1.0) + np.array([-0.06 * view.light[0], 0.16]) * size
+    reach = 0.97 * neck * size
+    shadow[:, 0] = np.clip(shadow[:, 0], chin[0] - reach, chin[0] + reach)
+    canvas.polygon(shadow, skin * 0.35, 0.45)
+
+
+def _draw_ear(canvas: Canvas, head: Head, person: Person, side: int) -> None:
+    size = 0.2 * person.ear_size
+    turn = np.linspace(0, 2 * np.pi, 16)
+    width = float(head.width_at(np.array([0.15]))[0])
+    x = side * (width + 0.03 + 0.05 * np.cos(turn) * person.ear_size)
+    y = 0.12 + size * np.sin(turn)
+    z = -0.12 - 0.1 * np.cos(turn)
+    outer = head.project(x, y, z)
+    canvas.polygon(outer, person.skin * 0.93, solid=True)
+    inner = outer.mean(axis=0) + 0.55 * (outer - outer.mean(axis=0))
+    canvas.polygon(inner, person.skin * 0.7)
+
+
+def _draw_skin(canvas: Canvas, head: Head, person: Person, *, scarf: bool, hood: bool) -> None:
+    if person.hairstyle == "bald" and not scarf and not hood:
+        canvas.polygon(head.outline, person.skin, solid=True)
+        return
+    side = 0.95 if scarf or hood else 1.28
+    hairline = -0.6 if scarf else person.hairline
+    canvas.polygon(head.skin(hairline, side), person.skin, solid=True)
+
+
+def _draw_nape(
+    canvas: Canvas, head: Head, person: Person, view: View, rng: np.random.Generator
+) -> None:
+    """The back of the head: hair down to the neck, or a bald skull."""
+    if person.hairstyle == "bald" or person.headscarf:
+        colour = view.accent if person.headscarf else person.skin
+        canvas.textured(head.silhouette(swell=1.02), colour, "cloud", 0.08, rng)
+        return
+    low = 2.2 if person.hairstyle == "long" else 1.05
+    shape = head.silhouette(-1.0, 0.75, person.hair_volume)
+    middle = shape.mean(axis=0)
+    stretched = shape.copy()
+    below = shape[:, 1] > middle[1]
+    stretched[below, 1] = middle[1] + (shape[below, 1] - middle[1]) * low
+    canvas.textured(bumpy(stretched, rng, 0.03, 7), person.hair, "streak", 0.4, rng)
+    size = head.pose.half_height
+    if person.hairstyle in ("bob", "long", "fringe") and rng.random() < 0.5:  # a bun
+        canvas.textured(
+            ellipse(middle - np.array([0, 0.3 * size]), 0.36 * size, 0.34 * size),
+            person.hair * 0.85,
+            "curl",
+            0.4,
+            rng,
+        )
+
+
+def _draw_features(
+    canvas: Canvas,
+    head: Head,
+    person: Person,
+    view: View,
+    rng: np.random.Generator,
+    shifts: Shifts,
+) -> None:
+    sun = view.glasses == "sun" and not shifts
+    _draw_age(canvas, head, person, view, rng)
+    if person.beard != "none":
+        _draw_beard(canvas, head, person, rng)
+    for side, name in ((-1, "left_eye"), (1, "right_eye")):
+        shift = shifts.get(name, (0.0, 0.0))
+        if shift is None or head.faces_viewer(side * person.eye_distance, 0) < 0.12:
+            continue
+        if not sun:
+            _draw_eye(canvas, head, person, view, side, shift)
+        _draw_brow(canvas, head, person, view, side, shift)
+    shift = shifts.get("nose", (0.0, 0.0))
+    if shift is not None:
+        _draw_nose(canvas, head, person, view, shift)
+    shift = shifts.get("mouth", (0.0, 0.0))
+    if shift is not None and not view.mask:
+        _draw_mouth(canvas, head, person, view, shift)
+
+
+def _draw_eye(
+    canvas: Canvas, head: Head, person: Person, view: View, side: int, shift: tuple[float, float]
+) -> None:
+    middle_u = side * person.eye_distance + shift[0]
+    middle_v = person.eye_height + shift[1]
+    width, size = person.eye_width, head.pose.half_height
+    opening = person.eye_opening * view.eyes_open * (1 - 0.3 * max(view.smile, 0))
+    t = np.linspace(-1, 1, 11)
+    u = middle_u + width * t
+    slope = -side * person.eye_tilt * t
+    upper = middle_v + slope - opening * (1 - np.abs(t) ** 2.2) * 1.15
+    lower = middle_v + slope + opening * (1 - np.abs(t) ** 2.4) * 0.85
+    socket = ellipse((middle_u, middle_v - 0.03), width * 1.45, 0.15)
+    canvas.polygon(head.surface(*socket.T), person.skin * 0.55, 0.22)
+    lid = person.skin * 0.8
+    if opening < 0.01:
+        canvas.line(head.surface(u, lower + 0.02), person.skin * 0.3, 0.03 * size)
+        return
+    crease = head.surface(u, upper - 0.045)
+    canvas.line(crease, lid * 0.75, 0.018 * size, 0.7)
+    around = np.concatenate([head.surface(u, upper), head.surface(u[::-1], lower[::-1])])
+    canvas.polygon(around, mix(rgb(238, 234, 230), person.skin, 0.12))
+    iris_u = middle_u + view.gaze * 0.45 * width
+    for radius, colour in ((0.072, person.iris), (0.036, rgb(12, 10, 10))):
+        disc = ellipse((iris_u, middle_v - 0.006), radius, radius, count=16)
+        low = np.interp(disc[:, 0], u, upper)
+        high = np.interp(disc[:, 0], u, lower)
+        disc[:, 1] = np.clip(disc[:, 1], low, high)
+        canvas.polygon(head.surface(*disc.T), colour)
+    glint = head.point(iris_u + 0.025 * np.sign(view.light[0]), middle_v - 0.03)
+    canvas.ellipse(glint, 0.018 * size, 0.018 * size, WHITE, 0.9)
+    thickness = 0.022 + 0.018 * person.lashes
+    canvas.line(head.surface(u, upper), mix(person.skin * 0.25, DARK, 0.6), thickness * size)
+    canvas.line(head.surface(u, lower), person.skin * 0.55, 0.012 * size, 0.6)
+
+
+def _draw_brow(
+    canvas: Canvas, head: Head, person: Person, view: View, side: int, shift: tuple[float, float]
+) -> None:
+    t = np.linspace(0, 1, 7)
+    u = side * (person.eye_distance - 0.165 + 0.34 * t) + shift[0]
+    height = person.eye_height - 0.19 - view.brow_lift - 0.04 * max(view.mouth_open - 0.5, 0)
+    v = height + shift[1] - person.brow_arch * np.sin(np.pi * t) + 0.045 * t * t
+    half = person.brow_thickness * (1.0 - 0.65 * t) + 0.006
+    outline = np.concatenate([head.surface(u, v - half), head.surface(u[::-1], (v + half)[::-1])])
+    canvas.polygon(outline, person.brows, 0.88)
+
+
+def _draw_nose(
+    canvas: Canvas, head: Head, person: Person, view: View, shift: tuple[float, float]
+) -> None:
+    size, skin = head.pose.half_height, person.skin
+    x, y = shift
+    top, tip = person.eye_height - 0.04 + y, person.eye_height + person.nose_length + y
+    wing = person.nose_width
+    bridge = head.point(x, top, 0.06)
+    point = head.point(x, tip, 0.24)
+    left, right = head.point(x - wing, tip + 0.02, 0.04), head.point(x + wing, tip + 0.02, 0.04)
+    base = head.point(x, tip + 0.07, 0.1)
+    # The side away from the light lies in shade; the whole outline matters in half profile.
+    canvas.polygon(hull(np.stack([bridge, point, left, right, base])), skin, 1.0, solid=True)
+    away = left if view.light[0] > 0 else right
+    inner = head.point(x - 0.04 * np.sign(view.light[0]), top, 0.04)
+    canvas.polygon(np.stack([inner, point, base, away]), skin * 0.66, 0.55)
+    canvas.line(np.stack([bridge, point]), mix(skin, WHITE, 0.4), 0.06 * size, 0.2)
+    canvas.ellipse(point, 0.07 * size, 0.055 * size, mix(skin, WHITE, 0.5), 0.35)
+    for side in (-1, 1):
+        nostril = head.point(x + side * wing * 0.5, tip + 0.055, 0.1)
+        canvas.ellipse(nostril, 0.042 * size, 0.024 * size, skin * 0.22, 0.85)
+    arc = np.linspace(-1, 1, 9)
+    under = head.surface(x + wing * arc, tip + 0.03 + 0.05 * (1 - arc**2), 0.05)
+    canvas.line(under, skin * 0.5, 0.022 * size, 0.7)
+
+
+def _draw_mouth(
+    canvas: Canvas, head: Head, person: Person, view: View, shift: tuple[float, float]
+) -> None:
+    size = head.pose.half_height
+    x, v = shift[0], person.mouth_height + shift[1]
+    width = person.mouth_width * (1 + 0.22 * max(view.smile, 0) - 0.15 * view.mouth_open)
+    t = np.linspace(-1, 1, 13)
+    u = x + width * t
+    bend = 0.075 * view.smile * (1 - 2 * t**2) * 0.8
+    round_off = 1 - np.abs(t) ** 2.2
+    gap = 0.11 * view.mouth_open
+    upper_gap = v + bend - gap * 0.35 * round_off
+    lower_gap = v + bend + gap * round_off
+    cupid = 0.25 * np.exp(-((t / 0.16) ** 2))
+    top = upper_gap - person.lip_fullness * round_off * (1 - cupid)
+    bottom = lower_gap + 1.25 * person.lip_fullness * round_off
+
+    def band(low: FloatArray, high: FloatArray) -> FloatArray:
+        return np.concatenate([head.surface(u, low), head.surface(u[::-1], high[::-1])])
+
+    canvas.polygon(band(top, upper_gap + 0.004), person.lips * 0.86)
+    canvas.polygon(band(lower_gap - 0.004, bottom), person.lips)
+    if gap > 0.02:
+        canvas.polygon(band(upper_gap, lower_gap), rgb(58, 18, 20))
+        teeth = np.minimum(upper_gap + 0.055 * round_off, lower_gap)
+        canvas.polygon(band(upper_gap, teeth), rgb(240, 236, 226))
+    else:
+        canvas.line(head.surface(u, v + bend), person.lips * 0.35, 0.024 * size)
+    shine = head.surface(x + 0.4 * width * t, bottom - 0.5 * person.lip_fullness)
+    canvas.line(shine, mix(person.lips, WHITE, 0.5), 0.018 * size, 0.4)
+    below = head.surface(x + 0.5 * width * t, bottom + 0.05)
+    canvas.line(below, person.skin * 0.6, 0.035 * size, 0.35)
+
+
+def _draw_age(
+    canvas: Canvas, head: Head, person: Person, view: View, rng: np.random.Generator
+) -> None:
+    """Cheeks, freckles, and the lines that years and laughter draw."""
+    size = head.pose.half_height
+    blush = mix(person.skin, rgb(214, 92, 84), 0.4)
+    for side in (-1, 1):
+        cheek = ellipse((side * 0.4, 0.36), 0.17, 0.13)
+        canvas.polygon(head.surface(*cheek.T), blush, 0.28 + 0.1 * (person.age < 0))
+    if person.freckles:
+        for u, v in zip(rng.normal(0, 0.28, 16), rng.normal(0.28, 0.09, 16), strict=True):
+            canvas.ellipse(head.point(u, v), 0.014 * size, 0.014 * size, person.skin * 0.62, 0.7)
+    lines = max(person.age, 0)
+    t = np.linspace(0, 1, 6)
+    depth = 0.1 + 0.5 * lines + 0.25 * max(view.smile, 0)
+    for side in (-1, 1):
+        fold = head.surface(
+            side * (0.17 + 0.2 * t), person.eye_height + person.nose_length + 0.28 * t
+        )
+        canvas.line(fold, person.skin * 0.55, 0.022 * size, min(depth, 0.75))
+        bag = head.surface(
+            side * (person.eye_distance + 0.13 * (2 * t - 1)),
+            person.eye_height + 0.12 + 0.03 * np.sin(np.pi * t),
+        )
+        canvas.line(bag, person.skin * 0.55, 0.022 * size, 0.15 + 0.5 * lines)
+    if lines > 0.35:
+        for v in (-0.48, -0.4, -0.32):
+            u = np.linspace(-0.36, 0.36, 7)
+            wrinkle = head.surface(u, v + 0.02 * np.cos(5 * u))
+            canvas.line(wrinkle, person.skin * 0.55, 0.018 * size, 0.7 * lines)
+
+
+def _draw_beard(canvas: Canvas, head: Head, person: Person, rng: np.random.Generator) -> None:
+    v_mouth, colour = person.mouth_height, mix(person.hair, DARK, 0.25)
+    t = np.linspace(-1, 1, 15)
+    moustache = np.concatenate(
+        [
+            head.surface(0.3 * t, v_mouth - 0.14 + 0.1 * t**2),
+            head.surface(0.36 * t[::-1], (v_mouth - 0.03 + 0.1 * t**2)[::-1]),
+        ]
+    )
+    angles = np.linspace(-1.35, 1.35, 15)
+    if person.beard in ("full", "stubble"):
+        top = 0.3 + 0.42 * (1 - np.abs(angles / 1.35) ** 1.6)
+        low = 1.0 if person.beard == "stubble" else 1.06
+        upper = head.around(np.minimum(top, 0.74), angles)
+        chin = head.silhouette(0.45, 1.0, low)
+        alpha = 0.95 if person.beard == "full" else 0.3
+        outline = np.concatenate([upper, _lower_arc(chin, upper)])
+        canvas.textured(outline, colour, "fine", 0.5, rng, alpha=alpha)
+        canvas.textured(moustache, colour, "fine", 0.5, rng, alpha=alpha)
+    elif person.beard == "moustache":
+        canvas.textured(moustache, colour, "fine", 0.4, rng, alpha=0.95)
+    else:
+        canvas.textured(moustache, colour, "fine", 0.4, rng, alpha=0.85)
+        chin = ellipse((0.0, 0.86), 0.24, 0.17)
+        canvas.textured(head.surface(*chin.T), colour, "fine", 0.4, rng, alpha=0.9)
+
+
+def _lower_arc(outline: FloatArray, upper: FloatArray) -> FloatArray:
+    """The part of an outline below a line of points, from its right end back to its left."""
+    middle = upper.mean(axis=0)
+    below = outline[outline[:, 1] > middle[1]]
+    arc: FloatArray = below[np.argsort(np.arctan2(*(below - middle).T[::-1]))]
+    return arc
+
+
+def _draw_mask(canvas: Canvas, head: Head, view: View, rng: np.random.Generator) -> None:
+    size = head.pose.half_height
+    colours = {"surgical": rgb(150, 196, 214), "respirator": rgb(232, 232, 228)}
+    colour = colours.get(view.mask, view.accent)
+    angles = np.linspace(-1.15, 1.15, 13)
+    top = 0.2 + 0.22 * np.abs(angles / 1.15) ** 1.5
+    upper = head.around(top, angles, 1.03)
+    nose = head.point(0.0, 0.14, 0.16)
+    upper[6] = nose
+    lower = head.around(np.full(13, 0.93) - 0.25 * np.abs(angles / 1.15) ** 3, angles, 1.07)
+    for side in (0, -1):
+        far = head.ring(0.1, np.array([1.5 if side else -1.5]))[0]
+        near = head.ring(0.75, np.array([1.5 if side else -1.5]))[0]
+        canvas.line(np.stack([upper[side], far]), mix(colour, WHITE, 0.4), 0.025 * size)
+        canvas.line(np.stack([lower[side], near]), mix(colour, WHITE, 0.4), 0.025 * size)
+    outline = np.concatenate([upper, lower[::-1]])
+    canvas.textured(outline, colour, "cloud", 0.1, rng)
+    if view.mask == "surgical":
+        for share in (0.3, 0.5, 0.7):
+            canvas.line(mix(upper, lower, share), colour * 0.8, 0.02 * size, 0.8)
+    if view.mask == "respirator":
+        canvas.line(np.stack([upper[6], lower[6]]), colour * 0.7, 0.03 * size, 0.8)
+
+
+def _draw_glasses(canvas: Canvas, head: Head, person: Person, view: View) -> None:
+    size = head.pose.half_height
+    kind = view.glasses
+    frame = {"rimless": rgb(150, 150, 150), "sun": rgb(22, 20, 22)}.get(
+        kind, mix(view.accent * 0.35, DARK, 0.5)
+    )
+    thickness = {"rimless": 0.018, "round": 0.03}.get(kind, 0.042) * size
+    v = person.eye_height + 0.02
+    tall, wide = (0.2, 0.21) if kind == "round" else (0.165, 0.235)
+    turn = np.linspace(0, 2 * np.pi, 20)
+    power = 1.0 if kind == "round" else 0.55
+    for side in (-1, 1):
+        u = (
+            side * person.eye_distance
+            + wide * np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** power
+        )
+        rim_v = v + tall * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** power
+        rim = head.surface(u, rim_v, 0.1)
+        lens_alpha = 0.93 if kind == "sun" else 0.1
+        lens = rgb(28, 26, 30) if kind == "sun" else rgb(225, 238, 246)
+        canvas.polygon(rim, lens, lens_alpha)
+        if kind == "sun" or view.warmth > 0.4:
+            streak = rim[[14, 16, 17, 13]] * 0.65 + rim.mean(axis=0) * 0.35
+            canvas.polygon(streak, WHITE, 0.3)
+        canvas.line(np.concatenate([rim, rim[:2]]), frame, thickness)
+        hinge = head.surface(np.array([side * (person.eye_distance + wide)]), np.array([v]), 0.1)[0]
+        ear = head.ring(v, np.array([side * 1.55]), 1.02)[0]
+        if head.faces_viewer(side * person.shape.width, 0) > -0.2:
+            canvas.line(np.stack([hinge, ear]), frame, thickness)
+    inner = person.eye_distance - wide
+    bridge = head.surface(np.array([-inner, 0.0, inner]), np.array([v, v - 0.04, v]), 0.12)
+    canvas.line(bridge, frame, thickness)

@@ -1,0 +1,181 @@
+"""Other face detectors, each called like `facesmith.Detector`, to measure against.
+
+They are optional plugs: none is needed by facesmith, each says what to install where it is absent.
+A detector is named as `[LABEL=]KIND[:PATH]`, for example `yunet_n=yunet:weights/yunet_n.onnx`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from facesmith.evaluation.baselines.baseline import Peer, PeerError
+
+__all__ = ["KINDS", "DetectorName", "Kind", "Peer", "PeerError", "open_peer", "parse_names"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of detector.
+
+    Attributes:
+        about: What it is, for people.
+        path: Whether a weights file or run folder is needed, taken where named, or unknown to it.
+        open: From path and threads to the detector; imports its packages.
+    """
+
+    about: str
+    path: Literal["needed", "optional", "none"]
+    open: Callable[[Path | None, int], Peer]
+
+
+def _ours(path: Path | None, threads: int) -> Peer:
+    from facesmith.evaluation.baselines.ours import Ours  # noqa: PLC0415 - each only where it is asked for
+
+    return Ours(path, threads)
+
+
+def _proposals(path: Path | None, threads: int) -> Peer:
+    from facesmith.evaluation.baselines.ours import ProposalsAlone  # noqa: PLC0415
+
+    return ProposalsAlone(path, threads)
+
+
+def _yunet(path: Path | None, threads: int) -> Peer:
+    from facesmith.evaluation.baselines.yunet import YuNet  # noqa: PLC0415
+
+    assert path is not None
+    return YuNet(path, threads)
+
+
+def _opencv_yunet(path: Path | None, threads: int) -> Peer:
+    from facesmith.evaluation.baselines.opencv import OpenCVYuNet  # noqa: PLC0415
+
+    assert path is not None
+    return OpenCVYuNet(path, threads)
+
+
+def _opencv_haar(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
+    from facesmith.evaluation.baselines.opencv import OpenCVHaar  # noqa: PLC0415
+
+    return OpenCVHaar(threads)
+
+
+def _mtcnn(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
+    from facesmith.evaluation.baselines.mtcnn import MTCNN  # noqa: PLC0415
+
+    return MTCNN(threads)
+
+
+def _mediapipe(path: Path | None, threads: int) -> Peer:
+    from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces  # noqa: PLC0415
+
+    return MediaPipeFaces(path, threads)
+
+
+def _dlib(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
+    from facesmith.evaluation.baselines.dlib_hog import DlibHog  # noqa: PLC0415
+
+    return DlibHog(threads)
+
+
+KINDS = {
+    "facesmith": Kind("facesmith, shipped or trained", "optional", _ours),
+    "facesmith-proposals": Kind("facesmith without its second look", "optional", _proposals),
+    "yunet": Kind("YuNet in ONNX Runtime", "needed", _yunet),
+    "opencv-yunet": Kind("YuNet in OpenCV", "needed", _opencv_yunet),
+    "opencv-haar": Kind("Haar cascade in OpenCV", "none", _opencv_haar),
+    "mtcnn": Kind("MTCNN in PyTorch", "none", _mtcnn),
+    "mediapipe": Kind("MediaPipe, short range", "optional", _mediapipe),
+    "dlib": Kind("dlib, HOG", "none", _dlib),
+}
+# What `all` stands for; the others need a file that only the user can name.
+WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
+
+
+@dataclass(frozen=True)
+class DetectorName:
+    """A detector as the user names it.
+
+    Attributes:
+        label: What to call it in tables and pictures.
+        kind: One of `KINDS`.
+        path: Its weights file or run folder; `None`: what comes with it.
+        optional: Whether it may be absent, since `all` stood for it.
+    """
+
+    label: str
+    kind: str
+    path: Path | None = None
+    optional: bool = False
+
+
+def parse_name(text: str) -> DetectorName:
+    """Read `[LABEL=]KIND[:PATH]`; without a label it is called as its file, or else its kind.
+
+    Raises:
+        PeerError: If the kind is unknown, or a path is missing or one too many.
+
+    Example:
+        >>> parse_name("yunet:weights/yunet_n.onnx").label, parse_name("old=facesmith:runs/1").label
+        ('yunet_n', 'old')
+    """
+    head, colon, path = text.partition(":")
+    label, equals, kind = head.rpartition("=")
+    if kind not in KINDS:
+        hint = f" Did you mean {label}:{kind}?" if label in KINDS and not colon else ""
+        raise PeerError(
+            f"{text!r}: expected a detector as [LABEL=]KIND[:PATH], where KIND is one of "
+            f"{', '.join(KINDS)}; got the kind {kind!r}.{hint}"
+        )
+    if (equals and not label) or (colon and not path):
+        raise PeerError(f"{text!r}: expected [LABEL=]KIND[:PATH]; the label or the path is empty.")
+    takes = KINDS[kind].path
+    if takes == "needed" and not path:
+        raise PeerError(f"{text!r}: {kind} needs its weights file. Write {text}:PATH.")
+    if takes == "none" and path:
+        raise PeerError(f"{text!r}: {kind} brings its weights along. Write {label or kind} alone.")
+    return DetectorName(label or (Path(path).stem if path else kind), kind, _path(path))
+
+
+def parse_names(texts: Sequence[str]) -> list[DetectorName]:
+    """Read the detectors that a user names; `all` stands for those that need no file.
+
+    Raises:
+        PeerError: As `parse_name`, and if two have the same label.
+    """
+    names: list[DetectorName] = []
+    for text in texts:
+        if text == "all":
+            known = {name.kind for name in names if name.path is None}
+            names += [
+                DetectorName(kind, kind, optional=kind != "facesmith")
+                for kind in WITHOUT_PATH
+                if kind not in known
+            ]
+        else:
+            names.append(parse_name(text))
+    labels = [name.label for name in names]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise PeerError(f"Two detectors are called {twice}. Name one as LABEL=KIND:PATH.")
+    return names
+
+
+def open_peer(name: DetectorName, threads: int = 1) -> Peer:
+    """The detector, ready to be called.
+
+    Raises:
+        PeerError: If its package or its weights are missing or unsuitable.
+        WeightsError: The same, of facesmith's own weights.
+        ValueError: If `threads` is not positive.
+    """
+    if threads < 1:
+        raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
+    return KINDS[name.kind].open(name.path, threads)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None

@@ -1,0 +1,53 @@
+"""facesmith's own detector among its peers, whole and without its second look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.detection.detector import (
+    PROPOSALS_FILE,
+    SECOND_LOOK_FILE,
+    load_detector,
+    shipped_weights,
+)
+from facesmith.faces import Faces
+
+
+class Ours:
+    """`facesmith.load_detector`: the shipped weights, a `detector.onnx` or a run folder.
+
+    Raises:
+        WeightsError: If there are no such weights.
+    """
+
+    modules: tuple[str, ...] = ("facesmith",)
+
+    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+        path = shipped_weights() if path is None else Path(path)
+        path = path / PROPOSALS_FILE if path.is_dir() else path
+        self._detector = load_detector(path, threads=threads)
+        self.min_score = self._detector.min_score
+        second = path.with_name(SECOND_LOOK_FILE)
+        looks_twice = self._detector.metadata["calibration"].get("second", 0)
+        self.weights_paths: tuple[Path, ...] = (path, second) if looks_twice else (path,)
+
+    def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
+        """Find the faces in one image, see `Peer`. Safe to call from several threads."""
+        return self._detector(image, min_score=min_score)
+
+
+class ProposalsAlone(Ours):
+    """What the first net proposes, with its raw score; the threshold is 0.5."""
+
+    def __init__(self, path: str | Path | None = None, threads: int = 1) -> None:
+        super().__init__(path, threads)
+        self.min_score = 0.5
+        self.weights_paths = self.weights_paths[:1]
+
+    def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
+        """Find the faces in one image, see `Peer`. Safe to call from several threads."""
+        least = self.min_score if min_score is None else min_score
+        return Faces(*self._detector.candidates(image, min(max(least, 1e-6), 1 - 1e-6)))

@@ -1,0 +1,92 @@
+"""YuNet in ONNX Runtime.
+
+Source:
+    Wu, Peng and Yu, "YuNet: a tiny millisecond-level face detector", 2023; weights of
+    ShiqiYu/libfacedetection.train, exported with free height and width.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from facesmith.boxes import non_maximum_suppression
+from facesmith.evaluation.baselines.baseline import PeerError, check_file, faces_in
+from facesmith.faces import Faces
+
+_STRIDES = (8, 16, 32)
+_COARSEST = 32  # both sides of the input are a multiple of this
+_NMS_IOU = 0.45  # as in the makers' test configuration
+_OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES for kind in ("cls", "obj", "bbox")]
+_WHAT = "the weights of a YuNet, .onnx, with free height and width"
+
+
+class YuNet:
+    """YuNet from an ONNX file. Photos are looked at in their own size, padded to 32 pixels.
+
+    The score is the geometric mean of the outputs for class and object, as its makers have it; the
+    threshold is 0.5. Safe to call from several threads.
+
+    Raises:
+        PeerError: If the file is missing or holds something else.
+    """
+
+    min_score = 0.5
+    modules: tuple[str, ...] = ("onnxruntime",)
+
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
+        path = check_file(Path(path), _WHAT)
+        self.weights_paths: tuple[Path, ...] = (path,)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only: warnings concern who exported
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the runtime's exceptions have no common base
+            raise PeerError(f"{path} is not a usable ONNX file ({error}).") from error
+        inputs = self._session.get_inputs()
+        missing = set(_OUTPUTS) - {output.name for output in self._session.get_outputs()}
+        if missing or len(inputs) != 1 or len(inputs[0].shape) != 4:
+            raise PeerError(
+                f"{path}: expected {_WHAT}, one image in and the outputs {', '.join(_OUTPUTS)}; "
+                f"found no {', '.join(sorted(missing)) or 'single image input'}."
+            )
+        if any(isinstance(side, int) for side in inputs[0].shape[2:]):
+            height, width = inputs[0].shape[2:]
+            raise PeerError(
+                f"{path}: expected {_WHAT}, found the fixed input {width}x{height}. "
+                "OpenCV takes such a file: opencv-yunet:PATH."
+            )
+        self._input = inputs[0].name
+
+    def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
+        """Find the faces in one image, see `Peer`."""
+        if min_score is None:
+            min_score = self.min_score
+        height, width = image.shape[:2]
+        padded_shape = (-(-height // _COARSEST) * _COARSEST, -(-width // _COARSEST) * _COARSEST, 3)
+        padded = np.zeros(padded_shape, np.float32)
+        padded[:height, :width] = image
+        outputs: list[Any] = self._session.run(
+            _OUTPUTS, {self._input: np.ascontiguousarray(padded.transpose(2, 0, 1)[None])}
+        )
+        boxes, scores = [], []
+        for i, stride in enumerate(_STRIDES):
+            face, is_object, raw = (maps[0] for maps in outputs[3 * i : 3 * i + 3])
+            level = np.sqrt(np.clip(face[:, 0], 0, 1) * np.clip(is_object[:, 0], 0, 1))
+            cells = np.flatnonzero(level >= min_score)
+            raw = raw[cells]
+            rows, columns = np.divmod(cells, padded.shape[1] // stride)
+            centre = (np.stack([columns, rows], axis=1) + raw[:, :2]) * stride
+            half = np.exp(raw[:, 2:]) * stride / 2
+            boxes.append(np.concatenate([centre - half, centre + half], axis=1))
+            scores.append(level[cells])
+        found = faces_in(np.concatenate(boxes), np.concatenate(scores), image, min_score)
+        return found[non_maximum_suppression(found.boxes, found.scores, _NMS_IOU)]

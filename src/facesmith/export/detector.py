@@ -1,0 +1,101 @@
+"""The detector's two networks as weights files, checked against PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from facesmith.detection.calibration import Calibration
+from facesmith.export.onnx_export import export_onnx, largest_difference
+from facesmith.networks.detector import BOX_UNIT, INPUT_MULTIPLE, STRIDES
+
+# Heights that the network is trusted with at its input, pixels.
+SMALLEST_FACE = 10.0
+TALLEST_FACE = 240.0
+# Photos smaller than this along the longer side are enlarged to it, by half at most: their faces
+# are small, and small faces are found better larger.
+ENLARGED_TO = 640
+
+
+class _ProposalGraph(nn.Module):
+    """The proposal network as it ships: uint8 `(1, height, width, 3)` in, raw maps out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network(image.permute(0, 3, 1, 2).float() / 255))
+
+
+class _SecondLookGraph(nn.Module):
+    """The second look as it ships: uint8 patches `(n, 64, 64, 3)` in, `(n, 5)` out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, patches: Tensor) -> Tensor:
+        outputs: Tensor = self.network(patches.permute(0, 3, 1, 2).float() / 255)
+        return outputs
+
+
+def export_proposals(
+    network: nn.Module,
+    path: Path,
+    calibration: Calibration,
+    threshold: float = 0.5,
+) -> float:
+    """Write the proposal network as a weights file; returns its distance from PyTorch."""
+    graph = _ProposalGraph(network)
+    names = [f"stride_{stride}" for stride in STRIDES]
+    export_onnx(
+        graph,
+        torch.zeros(1, 64, 96, 3, dtype=torch.uint8),
+        path,
+        input_names=["image"],
+        output_names=names,
+        dynamic_axes={"image": {1: "height", 2: "width"}}
+        | {name: {2: f"rows_{name}", 3: f"columns_{name}"} for name in names},
+        metadata={
+            "kind": "detector",
+            "network": "proposals",
+            "strides": list(STRIDES),
+            "box_unit": BOX_UNIT,
+            "smallest_face": SMALLEST_FACE,
+            "tallest_face": TALLEST_FACE,
+            "enlarged_to": ENLARGED_TO,
+            "input_multiple": INPUT_MULTIPLE,
+            "threshold": threshold,
+            "calibration": asdict(calibration),
+        },
+    )
+    generator = torch.Generator().manual_seed(0)
+    images = [
+        torch.randint(0, 256, (1, *shape, 3), dtype=torch.uint8, generator=generator)
+        for shape in ((32, 32), (64, 96), (224, 160))
+    ]
+    return largest_difference(graph, path, images)
+
+
+def export_second_look(network: nn.Module, path: Path) -> float:
+    """Write the second look as a weights file; returns its distance from PyTorch."""
+    graph = _SecondLookGraph(network)
+    generator = torch.Generator().manual_seed(0)
+    batches = [
+        torch.randint(0, 256, (n, 64, 64, 3), dtype=torch.uint8, generator=generator)
+        for n in (1, 2, 9)
+    ]
+    export_onnx(
+        graph,
+        batches[1],
+        path,
+        input_names=["patches"],
+        output_names=["outputs"],
+        dynamic_axes={"patches": {0: "n"}, "outputs": {0: "n"}},
+        metadata={"kind": "second look"},
+    )
+    return largest_difference(graph, path, batches)

@@ -1,0 +1,203 @@
+"""The threshold that keeps a promise: a false positive rate, a precision, false boxes a photo.
+
+Chosen is the lowest threshold that keeps it on the rows given, so that as many faces as possible
+are found. How far threshold and rates would move with other photos of the same kind is said by a
+bootstrap over whole photos.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.errors import EvaluationError
+from facesmith.metrics.roc import FloatArray, Interval
+from facesmith.metrics.scored_rows import ScoredRows
+
+Promise = Literal["fpr", "precision", "false_per_photo"]
+
+_WORDS = {
+    "fpr": "a false positive rate of at most",
+    "precision": "a precision of at least",
+    "false_per_photo": "false boxes a photo of at most",
+}
+_CHUNK = 4_000_000  # entries of one array while resampling: 32 MB
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a threshold is to keep: `fpr` and `false_per_photo` at most, `precision` at least."""
+
+    promise: Promise
+    value: float
+
+    def __str__(self) -> str:
+        return f"{_WORDS[self.promise]} {self.value:g}"
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and what it does on the rows that it was chosen on.
+
+    Attributes:
+        target: What was asked for.
+        threshold: Halfway between the lowest score that counts as a face and the next lower one.
+        reached: The rate that the target names.
+        tpr: Share of the faces that are found.
+        threshold_interval: 95 % bootstrap interval of the threshold, chosen anew in each resample.
+        reached_interval: Of the rate, with the threshold as chosen.
+        tpr_interval: Likewise.
+        n_faces: Faces chosen on.
+        n_groups: Photos chosen on.
+    """
+
+    target: Target
+    threshold: float
+    reached: float
+    tpr: float
+    threshold_interval: Interval
+    reached_interval: Interval
+    tpr_interval: Interval
+    n_faces: int
+    n_groups: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, `target` and `value` in place of the target."""
+        values = asdict(self)
+        del values["target"]
+        return {"target": self.target.promise, "value": self.target.value, **values}
+
+    def __str__(self) -> str:
+        low, high = self.threshold_interval
+        reached, tpr = self.reached_interval, self.tpr_interval
+        return (
+            f"threshold {self.threshold:.3f} (95 %: {low:.3f} to {high:.3f}) for {self.target}: "
+            f"{_SHORT[self.target.promise]} {self.reached:.4f} ({reached[0]:.4f} to "
+            f"{reached[1]:.4f}), {self.tpr:.4f} of the faces found ({tpr[0]:.4f} to {tpr[1]:.4f})"
+        )
+
+
+_SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxes a photo"}
+
+
+def choose_threshold(
+    rows: ScoredRows,
+    target: Target,
+    *,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> OperatingPoint:
+    """The lowest threshold that keeps the target.
+
+    Args:
+        rows: What to choose on; not what is reported on.
+        target: What to keep.
+        n_resamples: How many resamples of the photos.
+        level: Probability that the intervals cover.
+        seed: Of the resamples.
+
+    Raises:
+        EvaluationError: If there is no face or no row to choose on, or no threshold keeps the
+            target.
+        ValueError: If the target's value is out of range.
+    """
+    value = target.value
+    if not (value >= 0 if target.promise == "false_per_photo" else 0 <= value <= 1):
+        raise ValueError(
+            f"`{target.promise}` must be {'at least 0' if value < 0 else 'between 0 and 1'}; "
+            f"got {target.promise}={value:g}."
+        )
+    n_faces = int(rows.faces_per_photo.sum())
+    if not len(rows.scores) or not n_faces:
+        raise EvaluationError(
+            f"No threshold can be chosen on {len(rows.scores)} rows with {n_faces} faces. "
+            "Choose it on photos with faces that the network finds."
+        )
+    if target.promise == "fpr" and rows.right.all():
+        raise EvaluationError(
+            f"{_WORDS['fpr'].capitalize()} {value:g} needs rows that are no faces; all "
+            f"{len(rows.scores)} are faces."
+        )
+    order = np.argsort(-rows.scores, kind="stable")
+    scores, right, photos = rows.scores[order], rows.right[order], rows.photos[order]
+    ends = np.flatnonzero(np.append(np.diff(scores) != 0, True))  # of equal scores
+    lower = np.append(scores[ends[:-1] + 1], 0.0)
+    cuts = (scores[ends] + lower) / 2
+    weights = np.ones((1, rows.n_photos))
+    rates, tprs = _rates(right, photos, ends, rows, target, weights)
+    chosen = _lowest(rates, target)[0]
+    if chosen < 0:
+        best = float(rates.max() if target.promise == "precision" else rates.min())
+        raise EvaluationError(
+            f"No threshold keeps {target} on these {rows.n_photos} photos; the best is {best:.4f}. "
+            "Ask for less, or train on more photos."
+        )
+    rng = np.random.default_rng(seed)
+    resampled: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+    step = max(_CHUNK // max(len(scores), rows.n_photos), 1)
+    for start in range(0, n_resamples, step):
+        n = min(step, n_resamples - start)
+        drawn = rng.integers(0, rows.n_photos, (n, rows.n_photos))
+        drawn += rows.n_photos * np.arange(n)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n * rows.n_photos)
+        weights = counts.reshape(n, rows.n_photos).astype(np.float64)
+        some_rates, some_tprs = _rates(right, photos, ends, rows, target, weights)
+        lowest = _lowest(some_rates, target)
+        resampled.append(
+            (
+                np.where(lowest >= 0, cuts[lowest], np.nan),
+                some_rates[:, chosen],
+                some_tprs[:, chosen],
+            )
+        )
+    tails = [50 * (1 - level), 50 * (1 + level)]
+    intervals = []
+    for part in range(3):
+        values = np.concatenate([each[part] for each in resampled])
+        known = values[np.isfinite(values)]
+        low, high = np.percentile(known, tails) if len(known) else (np.nan, np.nan)
+        intervals.append((float(low), float(high)))
+    return OperatingPoint(
+        target,
+        float(cuts[chosen]),
+        float(rates[0, chosen]),
+        float(tprs[0, chosen]),
+        intervals[0],
+        intervals[1],
+        intervals[2],
+        n_faces,
+        rows.n_photos,
+    )
+
+
+def _rates(
+    right: npt.NDArray[np.bool_],
+    photos: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.intp],
+    rows: ScoredRows,
+    target: Target,
+    weights: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """The target's rate and the TPR `(r, k)` at each distinct score, of `r` weightings."""
+    row_weights = weights[:, photos]
+    true = np.cumsum(row_weights * right, axis=1)[:, ends]
+    false = np.cumsum(row_weights * ~right, axis=1)[:, ends]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if target.promise == "precision":
+            rates = true / (true + false)
+        elif target.promise == "fpr":
+            rates = false / false[:, -1:]
+        else:
+            rates = false / weights.sum(axis=1, keepdims=True)
+        return rates, true / (weights @ rows.faces_per_photo)[:, None]
+
+
+def _lowest(rates: FloatArray, target: Target) -> npt.NDArray[np.intp]:
+    """Index of the last column that keeps the target, per row; -1 where none does."""
+    kept = rates >= target.value if target.promise == "precision" else rates <= target.value
+    last = kept.shape[1] - 1 - np.argmax(kept[:, ::-1], axis=1)
+    return np.where(kept.any(axis=1), last, -1)

@@ -1,0 +1,124 @@
+"""Whether scores mean what they say: of all boxes that score 0.8, eight in ten should be faces.
+
+A box is right when it is matched with a face as `average_precision` matches; each face once, so
+that a second box on it is wrong. Boxes on ignored faces are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.metrics.roc import FloatArray, Interval
+from facesmith.metrics.scored_rows import ScoredRows
+
+N_BINS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Scores against the share of right boxes, in bins of equal width over [0, 1].
+
+    Attributes:
+        counts: int64 `(b,)`, boxes in each bin.
+        mean_scores: float64 `(b,)`, their mean score; NaN in an empty bin.
+        shares_right: float64 `(b,)`, the share of them that is right; NaN in an empty bin.
+    """
+
+    counts: npt.NDArray[np.int64]
+    mean_scores: FloatArray
+    shares_right: FloatArray
+
+    @property
+    def expected_error(self) -> float:
+        """Mean distance of score and share over the bins, weighted by boxes; NaN for no boxes.
+
+        Source:
+            The expected calibration error of Naeini et al., "Obtaining well calibrated
+            probabilities using Bayesian binning", 2015, equation 4; for detectors, on matched
+            boxes, Kueppers et al., "Multivariate confidence calibration for object detection",
+            2020.
+        """
+        if not self.counts.sum():
+            return float("nan")
+        filled = self.counts > 0
+        gaps = np.abs(self.mean_scores - self.shares_right)[filled]
+        return float((gaps * self.counts[filled]).sum() / self.counts.sum())
+
+    @property
+    def largest_error(self) -> float:
+        """Largest distance over the bins that hold a box; NaN for no boxes."""
+        gaps = np.abs(self.mean_scores - self.shares_right)[self.counts > 0]
+        return float(gaps.max()) if len(gaps) else float("nan")
+
+
+def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BINS) -> Reliability:
+    """Compare scores with the share of right boxes (or rows of patches).
+
+    Args:
+        scores: Numbers in [0, 1], `(n,)`; `n` may be 0.
+        right: Whether each is right, `(n,)`.
+        n_bins: Bins of equal width; a score on an edge belongs to the bin above, 1 to the last.
+
+    Raises:
+        ValueError: If the shapes differ, or a score is not in [0, 1].
+
+    Example:
+        >>> compared = reliability([0.9, 0.9, 0.9, 0.1], [True, True, False, False])
+        >>> round(compared.expected_error, 3)
+        0.2
+    """
+    values, labels = np.asarray(scores, np.float64), np.asarray(right, np.bool_)
+    if values.ndim != 1 or values.shape != labels.shape:
+        raise ValueError(
+            "`scores` and `right` must be two lists of equal length; "
+            f"got shapes {values.shape} and {labels.shape}."
+        )
+    if not ((values >= 0) & (values <= 1)).all():
+        bad = values[~((values >= 0) & (values <= 1))][0]
+        raise ValueError(f"`scores` must lie in [0, 1]; got {bad}. Only probabilities calibrate.")
+    bins = np.minimum((values * n_bins).astype(np.int64), n_bins - 1)
+    counts = np.bincount(bins, minlength=n_bins)
+    with np.errstate(invalid="ignore"):
+        return Reliability(
+            counts,
+            np.bincount(bins, values, n_bins) / counts,
+            np.bincount(bins, labels, n_bins) / counts,
+        )
+
+
+def expected_error_interval(
+    boxes: ScoredRows, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Bootstrap interval of the expected error, drawing whole photos.
+
+    Chance gaps in the bins only ever add to the error, in the resamples once more than in the
+    figure itself: the interval lies somewhat high, and may even lie above the figure.
+
+    Args:
+        boxes: The boxes of many photos.
+        n_resamples: How many resamples.
+        level: Probability that the interval covers.
+        seed: Of the draws.
+
+    Returns:
+        `(low, high)`; NaN for no boxes.
+    """
+    if not len(boxes.scores):
+        return (float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    bins = np.minimum((boxes.scores * N_BINS).astype(np.int64), N_BINS - 1)
+    # The gap of a bin is the sum of (score - right) over its boxes: one sum a photo is enough.
+    gaps = np.zeros((boxes.n_photos, N_BINS))
+    counts = np.zeros(boxes.n_photos)
+    np.add.at(gaps, (boxes.photos, bins), boxes.scores - boxes.right)
+    np.add.at(counts, boxes.photos, 1)
+    errors = np.full(n_resamples, np.nan)
+    for i in range(n_resamples):
+        drawn = np.bincount(rng.integers(0, boxes.n_photos, boxes.n_photos), minlength=len(counts))
+        if drawn @ counts:
+            errors[i] = np.abs(drawn @ gaps).sum() / (drawn @ counts)
+    low, high = np.nanpercentile(errors, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)

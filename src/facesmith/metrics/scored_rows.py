@@ -1,0 +1,87 @@
+"""Boxes of photos, or patches, with their scores and whether each is a face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.faces import Faces
+from facesmith.metrics.average_precision import AnnotatedFaces, match_photo
+from facesmith.metrics.roc import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRows:
+    """What scores are compared with the truth on, photo by photo.
+
+    Attributes:
+        scores: float64 `(n,)`, in [0, 1].
+        right: bool `(n,)`, whether the row is a face: a box that matched one, a patch of one.
+        photos: int64 `(n,)`, the number of its photo, from 0 on.
+        faces_per_photo: float64 `(k,)`, faces that count in each photo, found or not.
+    """
+
+    scores: FloatArray
+    right: npt.NDArray[np.bool_]
+    photos: npt.NDArray[np.int64]
+    faces_per_photo: FloatArray
+
+    @property
+    def n_photos(self) -> int:
+        """Photos, those without a row included."""
+        return len(self.faces_per_photo)
+
+
+def match_scores(
+    truths: Sequence[AnnotatedFaces],
+    found: Sequence[Faces],
+    *,
+    iou_threshold: float,
+    min_height: float = 0.0,
+) -> ScoredRows:
+    """Which of the boxes found are right.
+
+    Args:
+        truths: The annotated faces of each photo.
+        found: The detections of each photo, same order.
+        iou_threshold: A match needs at least this overlap, in (0, 1].
+        min_height: Faces lower than this, in pixels, are ignored.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+    scores, right, photos = [np.zeros(0)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
+    n_faces = np.zeros(len(truths))
+    for number, (truth, faces) in enumerate(zip(truths, found, strict=True)):
+        of_photo, hit, n_faces[number] = match_photo(truth, faces, iou_threshold, min_height)
+        scores.append(of_photo.astype(np.float64))
+        right.append(hit)
+        photos.append(np.full(len(hit), number))
+    return ScoredRows(
+        np.concatenate(scores),
+        np.concatenate(right),
+        np.concatenate(photos),
+        n_faces,
+    )
+
+
+def patch_rows(labels: npt.ArrayLike, scores: npt.ArrayLike, photos: npt.ArrayLike) -> ScoredRows:
+    """Patches as rows: every row that is a face is one that can be found.
+
+    Args:
+        labels: 1 for a face, 0 for anything else, `(n,)`.
+        scores: In [0, 1], `(n,)`.
+        photos: Any integers `(n,)`, equal for patches of the same photo.
+    """
+    right = np.asarray(labels).astype(bool)
+    numbers = np.unique(np.asarray(photos), return_inverse=True)[1].astype(np.int64)
+    n_photos = int(numbers.max(initial=-1)) + 1
+    return ScoredRows(
+        np.asarray(scores, np.float64),
+        right,
+        numbers,
+        np.bincount(numbers, right, n_photos).astype(np.float64),
+    )

@@ -1,0 +1,1 @@
+"""Pictures of what was found: boxes drawn into photos, crops, contact sheets."""

@@ -1,0 +1,167 @@
+"""The run folder that every training leaves, and its log."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from facesmith._version import __version__
+from facesmith.errors import TrainingError
+from facesmith.runs.event_file import EventFile
+from facesmith.files import write_bytes, write_json
+
+# Settings that change when and how a training works, not what comes out: a resumed run may differ.
+INDIFFERENT = frozenset(
+    {"checkpoint_seconds", "checkpoint_steps", "data_path", "prefetch", "time_limit"}
+)
+
+
+class RunFolder:
+    """Where everything of one training lies.
+
+    ```
+    run/
+      config.json          every setting, version, seed, checksum of the data, command line
+      log.csv              one line per epoch
+      tensorboard/         the same, for TensorBoard
+      checkpoints/last.pt  to go on from with --resume
+      checkpoints/best.pt  the weights with the best validation figure
+      metrics.json         how it ended
+    ```
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.json"
+        self.log_path = self.path / "log.csv"
+        self.metrics_path = self.path / "metrics.json"
+        self.last_checkpoint = self.path / "checkpoints" / "last.pt"
+        self.best_checkpoint = self.path / "checkpoints" / "best.pt"
+
+    def start(self, config: dict[str, Any], *, resume: bool, force: bool) -> None:
+        """Make the folder, or check that it is the one to resume.
+
+        Args:
+            config: What decides the result; compared with the stored one on resume.
+            resume: Go on with what the folder holds; an empty or missing folder starts anew.
+            force: Delete what the folder holds, if it is a run folder.
+
+        Raises:
+            TrainingError: If the folder is not empty and neither `resume` nor `force` is given,
+                if a resumed run was started with other settings or data, or if `force` would
+                delete something else than a run.
+        """
+        if resume and self.config_path.exists():
+            self._check_same(config)
+            return
+        if self.path.exists() and not self.path.is_dir():
+            raise TrainingError(f"{self.path} is a file; pass a folder as --out.")
+        left = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
+        # A training killed in its first moment leaves these, and nothing to lose.
+        begun = left <= {"checkpoints", "config.tmp"}
+        if left and not (resume and begun):
+            if not force:
+                raise TrainingError(
+                    f"The run folder {self.path} is not empty. Pass --resume to go on with it, "
+                    "--force to start it anew, or another --out."
+                )
+            if not (begun or self._is_run()):
+                raise TrainingError(
+                    f"--force deletes run folders only, and {self.path} has no config.json of "
+                    "facesmith. Delete it yourself, or pass another --out."
+                )
+            shutil.rmtree(self.path)
+        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        about = {"facesmith": __version__, "command": sys.argv, "config": config}
+        write_json(self.config_path, about)
+
+    def read_config(self) -> dict[str, Any]:
+        """The settings that the run was started with.
+
+        Raises:
+            TrainingError: If there is no such run folder.
+        """
+        try:
+            config: dict[str, Any] = json.loads(self.config_path.read_text())["config"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"{self.path} is no run folder: expected a config.json that "
+                f"`facesmith train` wrote ({error})."
+            ) from error
+        return config
+
+    def open_log(self, first_epoch: int) -> RunLog:
+        """The log from `first_epoch` (0 for the first) on; later lines of an earlier try go."""
+        return RunLog(self, first_epoch)
+
+    def _check_same(self, config: dict[str, Any]) -> None:
+        stored = _decisive(self.read_config())
+        wanted = _decisive(json.loads(json.dumps(config)))
+        different = [
+            f"{key} was {stored.get(key)!r}, is now {wanted.get(key)!r}"
+            for key in sorted(stored | wanted)
+            if stored.get(key) != wanted.get(key)
+        ]
+        if different:
+            raise TrainingError(
+                f"Cannot resume {self.path}: {'; '.join(different)}. Use the settings and the data "
+                "that the run was started with, or another --out."
+            )
+
+    def _is_run(self) -> bool:
+        try:
+            return "facesmith" in json.loads(self.config_path.read_text())
+        except (OSError, ValueError, TypeError):
+            return False
+
+
+def _decisive(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings that decide the result, nested ones under dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= _decisive(value, f"{prefix}{key}.")
+        elif key not in INDIFFERENT:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+class RunLog:
+    """One row per epoch, to `log.csv` and to TensorBoard."""
+
+    def __init__(self, run: RunFolder, first_epoch: int) -> None:
+        self._path = run.log_path
+        self._rows: list[dict[str, Any]] = []
+        if first_epoch and self._path.exists():
+            with self._path.open(newline="") as file:
+                self._rows = [r for r in csv.DictReader(file) if int(r["epoch"]) <= first_epoch]
+        self._events = EventFile(run.path / "tensorboard", after_step=first_epoch)
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._events.close()
+
+    def write(self, epoch: int, row: dict[str, float], *, seconds: float) -> None:
+        """Add the row of an epoch (0 for the first; logged as 1)."""
+        line = {"epoch": epoch + 1, **{k: f"{v:.6g}" for k, v in row.items()}}
+        self._rows.append({**line, "seconds": f"{seconds:.1f}"})
+        names = list(dict.fromkeys(key for r in self._rows for key in r))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names, restval="")
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_bytes(self._path, text.getvalue().encode())
+        self._events.write(epoch + 1, row)

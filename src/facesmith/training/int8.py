@@ -1,0 +1,75 @@
+"""Whether a trained network ships in 8 bits: where that costs next to nothing when judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.detection.detector import Detector, padded
+from facesmith.detection.refiner import SecondLook
+from facesmith.export.quantisation import quantise
+from facesmith.metrics.roc import area_under_curve
+from facesmith.networks.detector import INPUT_MULTIPLE
+from facesmith.training.calibration import judge
+from facesmith.training.proposals import Photos
+from facesmith.training.refiner import LookedAt
+
+N_TYPICAL = 64  # photos that tell the ranges of 8-bit activations
+MOST_AUC = 0.001  # that 8 bits may cost the second look
+
+
+def quantise_proposals(path: Path, learned: Photos, judged: Photos, most: float) -> dict[str, Any]:
+    """Turn the proposals into 8 bits if that costs at most so much average precision.
+
+    Returns:
+        `kept`, `float32` or `8 bits`, and the figures of both on the held-out photos.
+    """
+    figures = {"float32": judge(Detector(path, threads=1), judged)[0]}
+    kept = "float32"
+    if most >= 0:
+        smaller = path.with_name("quantised.onnx")
+        quantise(path, _typical_images(learned), smaller)
+        figures["8 bits"] = judge(Detector(smaller, threads=1), judged)[0]
+        losses = [figures["float32"][name] - figures["8 bits"][name] for name in ("ap", "ap_iou40")]
+        if max(losses) <= most:
+            kept = "8 bits"
+            smaller.replace(path)
+        else:
+            smaller.unlink()
+    names = ("ap", "ap_iou40", "recall_at_0.1")
+    return {"kept": kept} | {
+        way: {name: values[name] for name in names} for way, values in figures.items()
+    }
+
+
+def quantise_second_look(path: Path, learned: LookedAt, held_out: LookedAt) -> dict[str, Any]:
+    """Turn the second look into 8 bits if that costs at most `MOST_AUC` on held-out patches.
+
+    Returns:
+        `kept`, `float32` or `8 bits`, and the area under the ROC curve of both.
+    """
+    smaller = path.with_name("quantised.onnx")
+    some = learned.images[:: max(len(learned.images) // (N_TYPICAL * 16), 1)]
+    quantise(path, (some[i : i + 16] for i in range(0, len(some), 16)), smaller)
+    judged = ~np.isnan(held_out.labels)
+    images, labels = held_out.images[judged], held_out.labels[judged].astype(int)
+    areas = {}
+    for name, file in (("float32", path), ("8 bits", smaller)):
+        look = SecondLook(file)
+        logits = [look.judge(images[i : i + 256])[:, 0] for i in range(0, len(images), 256)]
+        areas[name] = area_under_curve(labels, np.concatenate([*logits, np.zeros(0)]))
+    if areas["float32"] - areas["8 bits"] <= MOST_AUC:
+        smaller.replace(path)
+        return {"kept": "8 bits", **areas}
+    smaller.unlink()
+    return {"kept": "float32", **areas}
+
+
+def _typical_images(photos: Photos) -> Iterator[npt.NDArray[np.uint8]]:
+    """Some photos, spread evenly, as the proposals see them."""
+    for i in range(0, len(photos), -(-len(photos) // N_TYPICAL)):
+        yield padded(photos[i][0], INPUT_MULTIPLE)[None]

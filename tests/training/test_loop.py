@@ -1,0 +1,331 @@
+"""The resumable loop on a tiny net: stopped in whatever way, it ends with the same bytes."""
+
+import errno
+import itertools
+import json
+import math
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import facesmith.files  # noqa: E402
+from facesmith.errors import TrainingError, WeightsError  # noqa: E402
+from facesmith.runs.folder import RunFolder  # noqa: E402
+from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
+from facesmith.training.loop import LoopConfig, LoopResult, learning_rate, run_loop  # noqa: E402
+
+CONFIG = LoopConfig(
+    epochs=3, learning_rate=0.05, seed=4, checkpoint_steps=3, threads=1, precision="32-true"
+)
+
+
+class TinyTask:
+    """Which of two clouds a point is from; with all that carries state: Adam, norm, dropout."""
+
+    monitor = "loss"
+    higher_is_better = False
+    steps_per_epoch = 4
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.network = torch.nn.Sequential(
+            torch.nn.Linear(4, 8),
+            torch.nn.BatchNorm1d(8),
+            torch.nn.Dropout(0.3),
+            torch.nn.Linear(8, 1),
+        )
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1.0, fused=True)
+        self.poison = {}  # (epoch, step) -> what happens there
+
+    def batch(self, epoch, step):
+        r = np.random.default_rng([4, epoch, step])
+        labels = r.integers(0, 2, 16)
+        points = r.normal(labels[:, None], 1, (16, 4))
+        if self.poison.get((epoch, step)) == "nan input":
+            points[3, 2] = math.nan
+        return (
+            torch.from_numpy(np.float32(points)),
+            torch.from_numpy(np.float32(labels)),
+            epoch,
+            step,
+        )
+
+    def loss(self, network, batch):
+        points, labels, epoch, step = batch
+        happens = self.poison.get((epoch, step))
+        if isinstance(happens, signal.Signals):
+            os.kill(os.getpid(), happens)
+        logits = network(points)[:, 0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        if happens == "nan gradient":  # finite itself, but sqrt has no slope at 0
+            loss = loss + torch.sqrt(logits.sum() * 0)
+        return loss, {"accuracy": ((logits > 0) == (labels > 0.5)).float().mean()}
+
+    def validate(self, network):
+        points, labels, *_ = self.batch(10_000, 0)
+        logits = network(points)[:, 0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        return {"loss": float(loss)}
+
+
+def train(folder: Path, *, resume=False, config=CONFIG, poison=None) -> LoopResult:
+    run, task = RunFolder(folder), TinyTask()
+    task.poison = poison or {}
+    run.start({"seed": config.seed}, resume=resume, force=False)
+    return run_loop(task, config, run, rows_per_epoch=64, resume=resume, quiet=True)
+
+
+def outcome(folder: Path) -> tuple[str, dict]:
+    """The log without its clock, and everything of both checkpoints but the clock, as bytes."""
+    log = [line.rsplit(",", 1)[0] for line in (folder / "log.csv").read_text().splitlines()]
+    last = load_checkpoint(folder / "checkpoints" / "last.pt")
+    last["progress"].pop("seconds")
+    best = load_checkpoint(folder / "checkpoints" / "best.pt")
+
+    def plain(value):
+        if isinstance(value, torch.Tensor):
+            return value.numpy().tobytes()
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        return [plain(v) for v in value] if isinstance(value, list) else value
+
+    return "\n".join(log), {"last": plain(last), "best": plain(best)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    result = train(folder)
+    assert result.stopped == "all epochs"
+    return outcome(folder)
+
+
+def test_two_runs_are_equal_and_a_finished_one_resumes_to_itself(tmp_path, undisturbed):
+    first = train(tmp_path / "run", config=replace(CONFIG, prefetch=5, checkpoint_steps=1))
+    assert outcome(tmp_path / "run") == undisturbed
+    again = train(tmp_path / "run", resume=True)
+    assert outcome(tmp_path / "run") == undisturbed
+    assert again.epochs == first.epochs == 3
+    assert again.best_epoch == first.best_epoch
+    assert all(torch.equal(again.weights[k], first.weights[k]) for k in first.weights)
+
+
+def test_batches_prepared_between_the_steps_are_the_same(tmp_path, undisturbed):
+    train(tmp_path / "run", config=replace(CONFIG, prefetch=0))
+    assert outcome(tmp_path / "run") == undisturbed
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the code may catch it and go on."""
+
+
+@pytest.mark.parametrize("when", ["before the renaming", "after the renaming"])
+def test_killed_at_any_write_and_resumed_ends_the_same(tmp_path, monkeypatch, undisturbed, when):
+    """Config, checkpoints, best weights, log: killed at each of their writes in turn."""
+    true_replace = Path.replace
+    killed = 0
+    for n in range(100):
+        folder = tmp_path / str(n)
+        left = n
+
+        def replace_or_die(self: Path, target: Path) -> Path:
+            nonlocal left
+            left -= 1
+            if left < 0 and when == "before the renaming":
+                raise Killed
+            true_replace(self, target)
+            if left < 0:
+                raise Killed
+            return target
+
+        monkeypatch.setattr(Path, "replace", replace_or_die)
+        try:
+            train(folder)
+        except Killed:
+            killed += 1
+        else:
+            break
+        finally:
+            monkeypatch.undo()
+        train(folder, resume=True)
+        assert outcome(folder) == undisturbed, f"killed {when} of write {n}"
+        assert not list(folder.rglob("*.tmp"))
+    assert killed >= 10  # config, 3 log rows, 1 to 3 best weights, 4 + 1 checkpoints
+
+
+def test_a_half_written_file_beside_is_no_obstacle(tmp_path, undisturbed):
+    """What a real kill leaves: the unfinished new file beside the old one."""
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.tmp").write_text('{"conf')
+    (folder / "checkpoints" / "last.tmp").write_bytes(b"PK")
+    train(folder, resume=True)
+    assert outcome(folder) == undisturbed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("where", [(0, 0), (1, 2), (2, 3)])
+def test_a_stop_signal_ends_in_words_and_resumes_exactly(tmp_path, undisturbed, number, where):
+    folder = tmp_path / "run"
+    handler = signal.getsignal(number)
+    with pytest.raises(TrainingError, match=r"Stopped on request. Go on from .*last.pt with --res"):
+        train(folder, poison={where: number})
+    assert signal.getsignal(number) is handler
+    progress = load_checkpoint(folder / "checkpoints" / "last.pt")["progress"]
+    assert (progress["epoch"], progress["step"]) == (where[0], where[1] + 1)
+    train(folder, resume=True)
+    assert outcome(folder) == undisturbed
+
+
+def test_threads_take_turns_as_before_once_a_training_has_ended(tmp_path):
+    usual, turns = sys.getswitchinterval(), []
+
+    class WatchedTask(TinyTask):
+        def loss(self, network, batch):
+            turns.append(sys.getswitchinterval())
+            return super().loss(network, batch)
+
+    task, run = WatchedTask(), RunFolder(tmp_path / "run")
+    task.poison[1, 2] = "nan input"
+    run.start({}, resume=False, force=False)
+    with pytest.raises(TrainingError):
+        run_loop(task, CONFIG, run, rows_per_epoch=64, quiet=True)
+    assert max(turns) < usual == sys.getswitchinterval()
+
+
+@pytest.mark.parametrize("poison", ["nan input", "nan gradient"])
+def test_a_nan_ends_in_words_and_leaves_finite_weights(tmp_path, poison):
+    what = "loss became nan" if poison == "nan input" else "gradient became nan"
+    with pytest.raises(
+        TrainingError,
+        match=rf"The {what} in epoch 2, step 3. The weights until then are in .*checkpoints. "
+        "Start again with a lower learning rate than 0.05",
+    ):
+        train(tmp_path / "run", poison={(1, 2): poison})
+    state = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")
+    assert state["progress"]["epoch"] == 1
+    assert all(torch.isfinite(t).all() for t in state["network"].values())
+
+
+def test_a_full_disk_ends_in_words_and_resumes_exactly(tmp_path, monkeypatch, undisturbed):
+    """Every write fails from the n-th on; what was written before is usable."""
+    true_fsync = os.fsync
+    for n in (0, 1, 3, 6):
+        folder, left = tmp_path / str(n), 2 * n  # two a file: the file and its folder
+
+        def refuse(handle: int) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            true_fsync(handle)
+
+        monkeypatch.setattr(facesmith.files.os, "fsync", refuse)
+        with pytest.raises(TrainingError, match=r"Cannot write .*: the disk is full"):
+            train(folder)
+        monkeypatch.undo()
+        train(folder, resume=True)
+        assert outcome(folder) == undisturbed
+
+
+def test_early_stop_waits_so_many_epochs_and_resumes_to_itself(tmp_path):
+    class Worsening(TinyTask):
+        values = (3.0, 2.0, 2.5, 2.0, 2.0, 1.0)  # best in epoch 2; equal is no better
+
+        def validate(self, network):  # noqa: ARG002
+            self.calls = getattr(self, "calls", 0) + 1
+            return {"loss": self.values[self.calls - 1]}
+
+    config = replace(CONFIG, epochs=6, early_stop=3)
+    run = RunFolder(tmp_path / "run")
+    run.start({}, resume=False, force=False)
+    result = run_loop(Worsening(), config, run, rows_per_epoch=64, quiet=True)
+    assert (result.stopped, result.epochs, result.best_epoch, result.best) == (
+        "early stop",
+        5,
+        1,
+        2,
+    )
+    again = run_loop(Worsening(), config, run, rows_per_epoch=64, resume=True, quiet=True)
+    assert (again.stopped, again.epochs, again.best_epoch) == ("early stop", 5, 1)
+
+
+def test_a_time_limit_stops_and_resuming_ends_the_same(tmp_path, undisturbed):
+    folder, limits = tmp_path / "run", 0
+    while limits < 20:  # a limit that short lets one step through each time
+        result = train(folder, resume=True, config=replace(CONFIG, time_limit=1e-6))
+        if result.stopped != "time limit":
+            break
+        limits += 1
+    assert limits == 12
+    assert outcome(folder) == undisturbed
+
+
+def test_validation_figures_are_judged_every_few_epochs_and_at_the_end(tmp_path):
+    train(tmp_path / "run", config=replace(CONFIG, validate_every=2))
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    column = rows[0].split(",").index("validation_loss")
+    assert [bool(row.split(",")[column]) for row in rows[1:]] == [False, True, True]
+
+
+def test_resume_names_what_differs(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.start({"seed": 1, "loop": {"epochs": 3, "time_limit": 5}}, resume=False, force=False)
+    run.start({"seed": 1, "loop": {"epochs": 3, "time_limit": 0}}, resume=True, force=False)
+    with pytest.raises(TrainingError, match=r"loop.epochs was 3, is now 4; seed was 1, is now 2"):
+        run.start({"seed": 2, "loop": {"epochs": 4}}, resume=True, force=False)
+
+
+def test_nothing_is_overwritten_without_force_and_only_runs_with_it(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.start({"seed": 1}, resume=False, force=False)
+    (run.path / "log.csv").write_text("epoch\n")
+    with pytest.raises(TrainingError, match=r"is not empty\. Pass --resume"):
+        run.start({"seed": 1}, resume=False, force=False)
+    run.start({"seed": 2}, resume=False, force=True)
+    assert not (run.path / "log.csv").exists()
+    assert json.loads(run.config_path.read_text())["config"] == {"seed": 2}
+
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "letter.txt").write_text("dear")
+    for resume in (True, False):
+        with pytest.raises(TrainingError, match="--force deletes run folders only"):
+            RunFolder(home).start({}, resume=resume, force=True)
+    with pytest.raises(TrainingError, match="is a file"):
+        RunFolder(home / "letter.txt").start({}, resume=False, force=True)
+    assert (home / "letter.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no zip at all"])
+def test_a_damaged_checkpoint_is_named(tmp_path, content):
+    folder = tmp_path / "run"
+    train(folder)
+    (folder / "checkpoints" / "last.pt").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"last.pt is no usable checkpoint"):
+        train(folder, resume=True)
+
+
+def test_a_checkpoint_of_another_training_is_named(tmp_path):
+    folder = tmp_path / "run"
+    train(folder)
+    torch.save({"network": {}}, folder / "checkpoints" / "last.pt")
+    with pytest.raises(WeightsError, match="belongs to another training"):
+        train(folder, resume=True)
+
+
+def test_learning_rate_rises_then_falls_as_a_half_cosine():
+    config = LoopConfig(epochs=1, learning_rate=2.0, warmup_steps=4, final_fraction=0.1)
+    rates = [learning_rate(config, step, 20) for step in range(21)]
+    assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
+    assert rates[4] == 2.0
+    assert rates[12] == pytest.approx(1.1)  # half-way: the mean of 2.0 and 0.2
+    assert rates[20] == pytest.approx(0.2)
+    assert all(b <= a for a, b in itertools.pairwise(rates[4:]))
