@@ -8,7 +8,7 @@ All three with the same number of processes, from start to end of the program, f
 
 The photos are those of a folder, enlarged, with grain, so that they have as many faces as people
 photograph; without the option they are drawn, with 12, 48 and 192 portraits in turns, which takes
-far more second looks.
+far more refiners.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def _prepare(model: str | None) -> None:
 
 
 def _decode(path: Path) -> tuple[int, int]:
-    photo = decode(_detectors[0], PhotoSource(path.name, path), DetectionConfig())
+    photo = decode(_detectors[0], PhotoSource(path.name, path), DetectionConfig()).photo
     return photo.width, photo.height
 
 

@@ -54,22 +54,22 @@ def main() -> None:
 def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> dict[str, Any]:
     """Milliseconds of each part at one size, and the network's throughput."""
     image = np.asarray(Image.fromarray(data.astronaut()[..., ::-1].copy()).resize(size_wh))
-    seen, _ = scaled(image, detector.input_scale(*size_wh))
+    seen, _ = scaled(image, detector.pyramid.plan(*size_wh).scale)
     fine = padded(seen, INPUT_MULTIPLE)[None]
     coarse = np.asarray(Image.fromarray(seen).reduce(COARSER))
     coarser = padded(coarse, INPUT_MULTIPLE)[None]
     parts: dict[str, Callable[[], object]] = {
         "whole": lambda: detector(image),
-        "scaling": lambda: scaled(image, detector.input_scale(*size_wh)),
+        "scaling": lambda: scaled(image, detector.pyramid.plan(*size_wh).scale),
         "network": lambda: _run(detector, fine),
         "network, coarser look": lambda: _run(detector, coarser),
         "shrinking for the coarser look": lambda: Image.fromarray(seen).reduce(COARSER),
     }
-    if detector._second_look is not None:
-        look, looks = detector._second_look, detector._calibration
+    if detector._refiner is not None:
+        look, looks = detector._refiner, detector._calibration
         boxes, raw = detector.candidates(image, looks.candidate_score)
-        doubtful = boxes[(raw >= looks.look_score) & (raw < looks.sure_score)]
-        parts["second look"] = lambda: look(image, doubtful)
+        doubtful = boxes[(raw >= looks.gate_lower) & (raw < looks.gate_upper)]
+        parts["refiner"] = lambda: look(image, doubtful)
     if peer is not None:
         yunet = YuNet(peer)
         blob = np.zeros((1, 3, -(-size_wh[1] // 32) * 32, -(-size_wh[0] // 32) * 32), np.float32)
@@ -83,7 +83,7 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
             spent[name].append((time.process_time() - start) * 1e3)
     ms = {name: round(float(np.median(times[3:])), 3) for name, times in spent.items()}
     mmac = multiply_adds(DetectorNet().eval(), fine.shape[1:3]) / 1e6
-    inside = ms["network"] + ms["network, coarser look"] + ms.get("second look", 0.0)
+    inside = ms["network"] + ms["network, coarser look"] + ms.get("refiner", 0.0)
     return {
         "size": f"{size_wh[0]}x{size_wh[1]}",
         "network_input": f"{fine.shape[2]}x{fine.shape[1]}",

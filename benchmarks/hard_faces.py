@@ -3,7 +3,7 @@
     python benchmarks/hard_faces.py --photos PHOTOS --detector yunet:PEERS/yunet_n.onnx
 
 PHOTOS holds, for each set, a folder of photos and its COCO JSON beside it. Each detector sees the
-same views of the same photos, in turns. `results/README.md` says how the figures come about.
+same views of the same photos, in rotations. `results/README.md` says how the figures come about.
 
 With --held-out the photos are those that trainings hold out of PHOTOS/train and PHOTOS/negatives:
 settings are chosen there, by the views of --condition.
@@ -23,7 +23,7 @@ import numpy as np
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.detection.rotations import UPRIGHT, look_in_turns
+from facesmith.detection.rotations import UPRIGHT, detect_rotated
 from facesmith.evaluation.baselines import Peer
 from facesmith.evaluation.compare import at_threshold
 from facesmith.faces import Faces
@@ -121,20 +121,20 @@ def _look(
         for hard in views_of(condition, photo, view):
             truths[set_name, condition.name].append(AnnotatedFaces(hard.boxes, hard.ignored))
             for label, peer in peers.items():
-                as_it_is = hard.image is view.image and condition.turns == UPRIGHT
+                as_it_is = hard.image is view.image and condition.rotations == UPRIGHT
                 faces = seen.get(label) if as_it_is else None
                 if faces is None:
-                    faces = _find(peer, hard, condition.turns)
+                    faces = _find(peer, hard, condition.rotations)
                 if as_it_is:
                     seen[label] = faces
                 found[set_name, condition.name, label].append(faces)
 
 
-def _find(peer: Peer, view: View, turns: tuple[int, ...]) -> Faces:
+def _find(peer: Peer, view: View, rotations: tuple[int, ...]) -> Faces:
     def look(image: np.ndarray) -> Faces:
         return peer(image, min_score=LEAST_SCORE)
 
-    return look(view.image) if turns == UPRIGHT else look_in_turns(look, view.image, turns)
+    return look(view.image) if rotations == UPRIGHT else detect_rotated(look, view.image, rotations)
 
 
 def _figures(

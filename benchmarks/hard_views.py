@@ -16,7 +16,7 @@ from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_intersection, clip_boxes
-from facesmith.detection.rotations import TURNS, UPRIGHT, turned, turned_back
+from facesmith.detection.rotations import ROTATIONS, UPRIGHT, rotated_back, turned
 from facesmith.training.crops import turned_ellipses
 
 LOWEST = 16.0  # pixels; faces lower than this in the photo are ignored but where small ones count
@@ -58,14 +58,14 @@ class Condition:
     Attributes:
         name: What is hard about it.
         views: Gives the views of a photo, in which faces are ignored that are not hard in this way.
-        turns: Degrees by which each view is turned for each look at it, for all detectors.
+        rotations: Degrees by which each view is turned for each look at it, for all detectors.
         draws: What the draws are made from, beside the photo; conditions with the same see the
             same.
     """
 
     name: str
     views: Views
-    turns: tuple[int, ...] = UPRIGHT
+    rotations: tuple[int, ...] = UPRIGHT
     draws: str = ""
 
 
@@ -106,7 +106,7 @@ def quarters(turn: int, view: View, _rng: np.random.Generator) -> Iterator[View]
     """The photo turned by 90 or 180 degrees."""
     image = turned(view.image, turn)
     height, width = image.shape[:2]
-    boxes = turned_back(view.boxes, (360 - turn) % 360, width, height)
+    boxes = rotated_back(view.boxes, (360 - turn) % 360, width, height)
     yield View(image, boxes, _from(view, LOWEST).ignored)
 
 
@@ -182,17 +182,17 @@ def shrunk_crowd(view: View, rng: np.random.Generator) -> Iterator[View]:
 
 CONDITIONS = (
     Condition("all faces", all_faces),
-    Condition("all faces, turns 0,180", all_faces, (0, 180)),
-    Condition("all faces, turns 0,90,180,270", all_faces, TURNS),
+    Condition("all faces, rotations 0,180", all_faces, (0, 180)),
+    Condition("all faces, rotations 0,90,180,270", all_faces, ROTATIONS),
     *(
         Condition(f"turned by {angle}", partial(tilted, angle), draws="tilt")
         for angle in (15, 30, 45)
     ),
-    Condition("turned by 45, turns 0,90,180,270", partial(tilted, 45), TURNS, "tilt"),
+    Condition("turned by 45, rotations 0,90,180,270", partial(tilted, 45), ROTATIONS, "tilt"),
     Condition("turned by 90", partial(quarters, 90)),
-    Condition("turned by 90, turns 0,90,180,270", partial(quarters, 90), TURNS),
+    Condition("turned by 90, rotations 0,90,180,270", partial(quarters, 90), ROTATIONS),
     Condition("turned by 180", partial(quarters, 180)),
-    Condition("turned by 180, turns 0,180", partial(quarters, 180), (0, 180)),
+    Condition("turned by 180, rotations 0,180", partial(quarters, 180), (0, 180)),
     Condition("large faces as they are", large_enough_to_fill),
     Condition("filling 50-75 %", partial(filling, 0.5, 0.75)),
     Condition("filling 75-100 %", partial(filling, 0.75, 1.0)),

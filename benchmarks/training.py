@@ -61,9 +61,9 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "minutes": round(seconds / 60, 1),
         "minutes_of_proposals": round(metrics["proposals"]["seconds"] / 60, 1),
-        "minutes_of_second_look": round(metrics["second_look"]["seconds"] / 60, 1),
+        "minutes_of_refiner": round(metrics["refiner"]["seconds"] / 60, 1),
         "peak_memory_gb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6, 1),
-        "epochs": [metrics[stage]["epochs"] for stage in ("proposals", "second_look")],
+        "epochs": [metrics[stage]["epochs"] for stage in ("proposals", "refiner")],
         "photos": metrics["photos"],
         "kept": metrics["kept"],
     }

@@ -15,8 +15,9 @@ from PIL import Image
 
 from facesmith.cli import main
 from facesmith.cli.detect_outputs import unique_stems
-from facesmith.detection.detector import FACES_ALONG_SIDE, Detector
-from facesmith.detection.photos import PhotoSource, detect_photos
+from facesmith.detection.detector import Detector
+from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
+from facesmith.detection.pyramid import MAX_FACES_ALONG_SIDE
 from facesmith.errors import ImageError
 from facesmith.images import read_image
 from spot_detector import SPOT_SCORE, spots
@@ -277,7 +278,9 @@ def test_large_photos_are_decoded_smaller_and_boxes_come_back(
     path = tmp_path / f"a.{kind}"
     image = spots(5120, 256, (1024, 128), side=32)
     save(path, image, quality=100)
-    (found,) = detect_photos(Detector(weights), [PhotoSource("a", path)], min_face=40)
+    (found,) = detect_photos(
+        Detector(weights), [PhotoSource("a", path)], DetectionConfig(min_face=40)
+    )
     assert found.decoded is not None
     assert found.decoded.shape == (64, 1280, 3)
     assert found.faces.boxes == pytest.approx(np.float32([[976, 80, 1104, 208]]), abs=0.01)
@@ -286,33 +289,31 @@ def test_large_photos_are_decoded_smaller_and_boxes_come_back(
 
 
 @pytest.mark.parametrize(
-    ("second_look", "longer", "min_face", "expected"),
+    ("refiner", "longer", "min_face", "expected"),
     # The network sees 10 / min_face of the photo: at least that is kept,
     [(False, 500, 10, None), (False, 1000, 19, None), (False, 1000, 20, 500),
      (False, 1001, 20, 501), (False, 1000, 39, 500), (False, 1000, 40, 250),
      (False, 1001, 80, 126), (False, 20480, 160, 2560), (False, 10240, 10, None),
-     # and twice as much for a second look.
+     # and twice as much for a refiner.
      (True, 1000, 39, None), (True, 1000, 40, 500), (True, 1001, 40, 501),
      (True, 1000, 80, 250), (True, 1001, 160, 126), (True, 20480, 320, 2560)],
 )  # fmt: skip
 def test_decoded_size(
-    weights: Path, second_look: bool, longer: int, min_face: float, expected: int | None
+    weights: Path, refiner: bool, longer: int, min_face: float, expected: int | None
 ) -> None:
-    from facesmith.detection.photos import _side  # noqa: PLC0415
-
     detector = Detector(weights)
-    detector.metadata["calibration"]["second"] = 0.5 if second_look else 0
-    assert _side(detector, longer, min_face) == expected
+    plan = detector.pyramid.plan(longer, longer, min_face)
+    assert plan.decoding_side(2 if refiner else 1) == expected
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.9, None), (2.0, 1), (4.0, 1), (8.0, 1)])
 def test_decoded_size_by_default(weights: Path, factor: float, expected: int | None) -> None:
-    """Photos of more than FACES_ALONG_SIDE smallest faces a side are looked at in that size."""
-    from facesmith.detection.photos import _side  # noqa: PLC0415
-
+    """Photos of more than MAX_FACES_ALONG_SIDE smallest faces a side are looked at in that size."""
     detector = Detector(weights)
-    seen = int(FACES_ALONG_SIDE * detector.smallest_face)
-    assert _side(detector, int(factor * seen), None) == (expected and expected * seen)
+    seen = int(MAX_FACES_ALONG_SIDE * detector.pyramid.smallest_face)
+    side = int(factor * seen)
+    plan = detector.pyramid.plan(side, side)
+    assert plan.decoding_side(1) == (expected and expected * seen)
 
 
 def test_small_photos_give_what_the_python_call_gives(weights: Path, photos: Path) -> None:

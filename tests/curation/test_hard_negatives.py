@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +18,8 @@ from facesmith.curation.hard_negatives import (
     read_mined,
     write_mined,
 )
-from facesmith.curation.hard_negatives.search import _scale_of
 from facesmith.curation.hard_negatives.sheet import _shown, mined_sheet
+from facesmith.detection.pyramid import Pyramid
 from facesmith.errors import AnnotationError
 from facesmith.pictures.contact_sheet import HEAD
 from mined_photos import mined_box, photo
@@ -125,9 +123,9 @@ class TestSearch:
     )
     def test_high_boxes_come_from_a_coarser_look(self, height, scale):
         """From 240 pixels at the network on, at a third: 480 pixels of a photo seen at one half."""
-        detector: Any = SimpleNamespace(tallest_face=240.0, input_scale=lambda *_: 0.5)
-        size: Any = SimpleNamespace(width=1600, height=1200)
-        assert _scale_of(detector, size, height) == pytest.approx(scale)
+        plan = Pyramid(10, 240, 0).plan(1600, 1200)
+        assert plan.scale == 0.5
+        assert plan.scale_for(height) == pytest.approx(scale)
 
     @pytest.mark.slow
     def test_several_processes_find_the_same(self, spot_weights, tmp_path):

@@ -656,7 +656,7 @@ def test_folds_are_trained_in_a_short_way() -> None:
 
     short, quick = short_config(4, seed=3, threads=1), DetectorConfig.quick()
     assert (short.proposals.loop.epochs, short.proposals.loop.seed) == (4, 3)
-    assert (short.proposals.loop.threads, short.second_look.loop.threads) == (1, 1)
-    assert short.second_look.loop.epochs <= quick.second_look.loop.epochs
+    assert (short.proposals.loop.threads, short.refiner.loop.threads) == (1, 1)
+    assert short.refiner.loop.epochs <= quick.refiner.loop.epochs
     assert short.proposals.network == quick.proposals.network
     assert short.proposals.batch_size == 32  # of which `enough_epochs` counts

@@ -125,10 +125,10 @@ def test_the_stored_threshold_is_the_default(untrained: Detector) -> None:
         ((640, 480), 1, 2),  # no further
     ],
 )
-def test_input_scale(
+def test_scale_of_the_finest_look(
     spot_detector: Detector, size: tuple[int, int], min_face: float | None, expected: float
 ) -> None:
-    assert spot_detector.input_scale(*size, min_face) == pytest.approx(expected)
+    assert spot_detector.pyramid.plan(*size, min_face).scale == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("factor", [2, 4])
@@ -239,7 +239,12 @@ def test_weights_of_another_kind_are_refused(tmp_path: Path, spot_weights: Path)
 
 
 def test_calibration_is_applied_to_logits(tmp_path: Path, spot_weights: Path) -> None:
-    calibration = {"first": 0.5, "second": 0.0, "offset": -1.0, "candidate_score": 0.05}
+    calibration = {
+        "proposal_weight": 0.5,
+        "refiner_weight": 0.0,
+        "offset": -1.0,
+        "candidate_score": 0.05,
+    }
     path = altered(spot_weights, tmp_path / "a.onnx", calibration=calibration)
     faces = load_detector(path)(spots(64, 64, (24, 24)), min_score=0)
     # The network says 4 (see spot_detector): 0.5 * 4 - 1 = 1.
@@ -251,24 +256,27 @@ def test_calibration_is_applied_to_logits(tmp_path: Path, spot_weights: Path) ->
 def test_raw_scores_are_left_out_only_below_the_threshold(
     tmp_path: Path, spot_weights: Path, knots: Any, first: float
 ) -> None:
-    calibration = Calibration(first=first, offset=0.5, knots=knots)
+    calibration = Calibration(proposal_weight=first, offset=0.5, knots=knots)
     path = altered(spot_weights, tmp_path / "a.onnx", calibration=asdict(calibration))
     detector, raw = Detector(path), np.linspace(0.05, 0.999, 500, dtype=np.float32)
     scores = calibration.scores(logit(raw), np.zeros_like(raw))
     for min_score in (0.0, 0.2, 0.3, 0.31, 0.8, 1.0):
-        least = detector._least_raw_score(min_score)
+        least = detector._min_raw_score(min_score)
         assert least >= np.float32(0.05)
         assert (scores[raw < least] < min_score).all()
         if first > 0:  # not much too careful either
             assert least > raw[scores < min_score].max(initial=0.05) - 0.02
 
 
-def test_weights_that_want_a_second_look_miss_it_by_name(
-    tmp_path: Path, spot_weights: Path
-) -> None:
-    calibration = {"first": 1.0, "second": 1.0, "offset": 0.0, "candidate_score": 0.05}
+def test_weights_that_want_a_refiner_miss_it_by_name(tmp_path: Path, spot_weights: Path) -> None:
+    calibration = {
+        "proposal_weight": 1.0,
+        "refiner_weight": 1.0,
+        "offset": 0.0,
+        "candidate_score": 0.05,
+    }
     path = altered(spot_weights, tmp_path / "detector.onnx", calibration=calibration)
-    with pytest.raises(WeightsError, match=r"second_look\.onnx: no such weights file"):
+    with pytest.raises(WeightsError, match=r"refiner\.onnx: no such weights file"):
         load_detector(path)
 
 
@@ -288,12 +296,12 @@ def test_logit_and_sigmoid_are_inverse_and_finite() -> None:
 def test_small_photos_are_enlarged_where_the_weights_ask_for_it(
     tmp_path: Path, spot_weights: Path, longer: int, scale: float
 ) -> None:
-    before = Detector(spot_weights).input_scale(longer, 100)
+    before = Detector(spot_weights).pyramid.plan(longer, 100).scale
     detector = Detector(altered(spot_weights, tmp_path / "a.onnx", enlarged_to=640))
-    assert detector.input_scale(longer, 100) == pytest.approx(scale)
-    assert detector.input_scale(100, longer) == pytest.approx(scale)
+    assert detector.pyramid.plan(longer, 100).scale == pytest.approx(scale)
+    assert detector.pyramid.plan(100, longer).scale == pytest.approx(scale)
     assert before == pytest.approx(min(scale, 1))
-    assert detector.input_scale(longer, 100, detector.smallest_face) == 1
+    assert detector.pyramid.plan(longer, 100, detector.pyramid.smallest_face).scale == 1
 
 
 @pytest.mark.parametrize(
@@ -328,12 +336,12 @@ def test_tall_photos_are_looked_at_in_thirds_too(
     monkeypatch.setattr(Detector, "_propose", propose)
     detector = load_detector(spot_weights)
     image = np.zeros((height, width, 3), np.uint8)
-    foreshadowed = 0.41 * detector.tallest_face  # at the network's input
+    foreshadowed = 0.41 * detector.pyramid.tallest_face  # at the network's input
     detector(image)
     assert asked == pytest.approx(scales)
     # With no sign of a large face, the last look is saved; one before it is not.
     asked.clear()
-    foreshadowed = 0.39 * detector.tallest_face
+    foreshadowed = 0.39 * detector.pyramid.tallest_face
     detector(image)
     assert asked == pytest.approx(scales[: max(len(scales) - 1, 1)])
 
@@ -351,7 +359,7 @@ def test_which_looks_are_taken_does_not_depend_on_the_score_wanted(
         nonlocal n_asked
         del pixels, scale_xy
         n_asked += 1
-        boxes = np.float32([[0, 0, self.tallest_face, self.tallest_face]])
+        boxes = np.float32([[0, 0, self.pyramid.tallest_face, self.pyramid.tallest_face]])
         logits = np.log(np.float32([raw / (1 - raw)]))
         return boxes[logits >= least], logits[logits >= least]
 

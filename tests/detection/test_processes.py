@@ -22,7 +22,7 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.detection import processes as workers_module
 from facesmith.detection.detector import Detector
-from facesmith.detection.photos import PhotoFaces, PhotoSource, detect_photos
+from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource, detect_photos
 from facesmith.detection.processes import WorkerError, default_workers, detect_in_workers
 from facesmith.errors import ImageError, WeightsError
 from spot_detector import spots
@@ -32,7 +32,7 @@ needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no such 
 
 @pytest.fixture
 def sources(tmp_path: Path) -> list[PhotoSource]:
-    """Twelve photos with 0, 1 and 2 faces in turns; the fifth is damaged, the last mere bytes."""
+    """Twelve photos with 0, 1 and 2 faces in turn; the fifth is damaged, the last mere bytes."""
     faces = ((), ((40, 32),), ((40, 32), (96, 64)))
     for number in range(11):
         image = spots(160, 120 + 8 * number, *faces[number % 3])
@@ -86,7 +86,11 @@ def test_results_are_those_of_one_process_in_the_order_of_the_photos(
 ) -> None:
     """The first photo takes longer than all others together, and still comes first."""
     alone = comparable(detect_photos(Detector(spot_weights), sources))
-    several = list(detect_in_workers(spot_weights, sources, workers=2, finish=slow_at_0))
+    several = list(
+        detect_in_workers(
+            spot_weights, sources, workers=2, config=DetectionConfig(finish=slow_at_0)
+        )
+    )
     assert comparable(iter(several)) == alone
     assert [row[0] for row in alone] == [str(number) for number in range(12)]
     assert [len(row[3]) for row in alone] == [0, 1, 2, 0, 0, 2, 0, 1, 2, 0, 1, 2]
@@ -100,7 +104,9 @@ def test_a_photo_with_which_processes_end_gets_an_error_and_the_others_are_done(
     spot_weights: Path, sources: list[PhotoSource]
 ) -> None:
     expected = comparable(detect_photos(Detector(spot_weights), sources))
-    results = comparable(detect_in_workers(spot_weights, sources, workers=1, finish=end_at_3))
+    results = comparable(
+        detect_in_workers(spot_weights, sources, workers=1, config=DetectionConfig(finish=end_at_3))
+    )
     assert results[:3] + results[4:] == expected[:3] + expected[4:]
     assert results[3][1:5] == (0, 0, [], [])
     assert results[3][5].startswith("3: the process that looked at it ended twice (exit code 7).")
@@ -111,7 +117,9 @@ def test_photos_of_a_process_that_is_killed_are_looked_at_again(
     spot_weights: Path, sources: list[PhotoSource]
 ) -> None:
     expected = comparable(detect_photos(Detector(spot_weights), sources))
-    results = detect_in_workers(spot_weights, sources, workers=2, finish=end_at_3_once)
+    results = detect_in_workers(
+        spot_weights, sources, workers=2, config=DetectionConfig(finish=end_at_3_once)
+    )
     assert comparable(results) == expected
     assert Path(str(sources[3].content)).with_suffix(".mark").exists()
 
@@ -121,7 +129,9 @@ def test_processes_that_always_end_are_given_up(
     spot_weights: Path, sources: list[PhotoSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers_module, "_MOST_LOST", 1)
-    results = detect_in_workers(spot_weights, sources, workers=1, finish=end_always)
+    results = detect_in_workers(
+        spot_weights, sources, workers=1, config=DetectionConfig(finish=end_always)
+    )
     with pytest.raises(WorkerError, match=r"2 processes in a row ended .* \(exit code 1\)"):
         list(results)
     assert not multiprocessing.active_children()
@@ -134,11 +144,16 @@ def test_what_finish_refuses_is_the_error_of_the_photo(
         return [found.error for found in results]
 
     several = errors(
-        detect_in_workers(spot_weights, sources[:4], workers=1, finish=refuse_no_faces)
+        detect_in_workers(
+            spot_weights, sources[:4], workers=1, config=DetectionConfig(finish=refuse_no_faces)
+        )
     )
     assert several == ["0 is empty", None, None, "3 is empty"]
     detector = Detector(spot_weights)
-    assert errors(detect_photos(detector, sources[:4], finish=refuse_no_faces)) == several
+    assert (
+        errors(detect_photos(detector, sources[:4], config=DetectionConfig(finish=refuse_no_faces)))
+        == several
+    )
 
 
 def test_memory_is_bounded_and_stopping_early_ends_the_processes(
@@ -183,8 +198,6 @@ def test_a_script_without_main_guard_is_told_so(
     [
         ({"workers": 0}, "`workers` must be at least 1; got workers=0"),
         ({"threads": 0}, "`threads` must be at least 1; got threads=0"),
-        ({"min_score": 1.5}, "`min_score` must be between 0 and 1; got min_score=1.5"),
-        ({"min_face": 0}, "`min_face` must be positive, in pixels; got min_face=0"),
     ],
 )
 def test_values_out_of_range_are_named_at_once(wrong: dict[str, Any], message: str) -> None:
@@ -290,3 +303,15 @@ def test_eight_threads_get_the_answers_of_one(spot_weights: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(detector, images)) == alone
     assert {len(faces) for faces in alone} == {2}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"min_score": 1.5}, "`min_score` must be between 0 and 1; got min_score=1.5"),
+        ({"min_face": 0}, "`min_face` must be positive, in pixels; got min_face=0"),
+    ],
+)
+def test_settings_out_of_range_are_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DetectionConfig(**wrong)

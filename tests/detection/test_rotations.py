@@ -1,4 +1,4 @@
-"""Faces in photos that are looked at in several turns."""
+"""Faces in photos that are looked at in several rotations."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from facesmith.cli import main
 from facesmith.detection.detector import Detector, load_detector, shipped_weights
 from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource, detect_photos
 from facesmith.detection.processes import detect_in_workers
-from facesmith.detection.rotations import TURNS, look_in_turns, merged, turned, turned_back
+from facesmith.detection.rotations import ROTATIONS, detect_rotated, merged, rotated, rotated_back
 from facesmith.faces import Faces
 from spot_detector import spots
 
 HAIR, SKIN = 100, 200
 
 
-def person(turn: int, width: int = 120, height: int = 80) -> np.ndarray:
+def person(rotation: int, width: int = 120, height: int = 80) -> np.ndarray:
     """A head of 20x30 pixels at (10, 20) of an upright image, the upper 10 of them hair; turned."""
     image = np.zeros((height, width, 3), np.uint8)
     image[20:30, 10:30] = HAIR
     image[30:50, 10:30] = SKIN
-    return np.ascontiguousarray(np.rot90(image, turn // 90))
+    return np.ascontiguousarray(np.rot90(image, rotation // 90))
 
 
 def look(image: np.ndarray) -> Faces:
@@ -44,34 +44,34 @@ def look(image: np.ndarray) -> Faces:
     return Faces(np.float32([box]), np.float32([score]))
 
 
-@pytest.mark.parametrize("turn", TURNS)
-def test_boxes_come_back_to_the_upright_image(turn: int) -> None:
+@pytest.mark.parametrize("rotation", ROTATIONS)
+def test_boxes_come_back_to_the_upright_image(rotation: int) -> None:
     """Checked with an image of which each pixel is a box of its own."""
     image = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    there = turned(image, turn)
+    there = rotated(image, rotation)
     y, x = (axis.ravel() for axis in np.indices(there.shape[:2]))
-    back = turned_back(np.stack([x, y, x + 1, y + 1], axis=1).astype(np.float32), turn, 7, 5)
+    back = rotated_back(np.stack([x, y, x + 1, y + 1], axis=1).astype(np.float32), rotation, 7, 5)
     assert (back[:, 2:] - back[:, :2] == 1).all()
     columns, rows = back[:, :2].T.astype(int)
     assert np.array_equal(image[rows, columns], there[y, x])
 
 
-@pytest.mark.parametrize("turn", TURNS)
-def test_a_head_is_found_once_however_it_is_turned(turn: int) -> None:
+@pytest.mark.parametrize("rotation", ROTATIONS)
+def test_a_head_is_found_once_however_it_is_turned(rotation: int) -> None:
     """Also where the turned look finds it too, with a lower score and another box.
 
     That box is 12 of 30 pixels off: an overlap of 18 / 42 = 0.43, and of 0.6 of the smaller one.
     """
-    image = person(turn)
+    image = person(rotation)
     expected = look(person(0))
-    faces = look_in_turns(look, image, TURNS)
+    faces = detect_rotated(look, image, ROTATIONS)
     height, width = image.shape[:2]
-    boxes_there = turned_back(faces.boxes, turn, 120, 80)
+    boxes_there = rotated_back(faces.boxes, rotation, 120, 80)
     assert faces.scores.tolist() == expected.scores.tolist()
     assert np.array_equal(boxes_there, expected.boxes)
     assert (faces.boxes <= [width, height, width, height]).all()
-    n_found = len(look_in_turns(look, image, (0, 180)))
-    assert n_found == (1 if turn in (0, 180) else 0)
+    n_found = len(detect_rotated(look, image, (0, 180)))
+    assert n_found == (1 if rotation in (0, 180) else 0)
 
 
 def faces_of(*rows: tuple[float, float, float, float, float]) -> Faces:
@@ -131,26 +131,28 @@ def test_equal_scores_go_to_the_earlier_look() -> None:
     assert merged([second, first]) == second
 
 
-@pytest.mark.parametrize("turns", [(), (45,), (0, 0), (0, 360), (-90,), "0"])
-def test_other_turns_are_refused(spot_weights: Path, turns: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="`turns` must be one or several of 0, 90, 180 and 270"):
-        Detector(spot_weights)(spots(64, 64), turns=turns)
-    with pytest.raises(ValueError, match="`turns` must be one or several of"):
-        DetectionConfig(turns=turns)
+@pytest.mark.parametrize("rotations", [(), (45,), (0, 0), (0, 360), (-90,), "0"])
+def test_other_turns_are_refused(spot_weights: Path, rotations: tuple[int, ...]) -> None:
+    with pytest.raises(
+        ValueError, match="`rotations` must be one or several of 0, 90, 180 and 270"
+    ):
+        Detector(spot_weights)(spots(64, 64), rotations=rotations)
+    with pytest.raises(ValueError, match="`rotations` must be one or several of"):
+        DetectionConfig(rotations=rotations)
 
 
 def test_the_detector_finds_spots_in_all_turns_where_they_are(spot_weights: Path) -> None:
-    """Spots look the same in all turns, and the sides are whole cells: all looks agree."""
+    """Spots look the same in all rotations, and the sides are whole cells: all looks agree."""
     detector = Detector(spot_weights)
     image = spots(160, 120, (40, 32), (96, 64))
     image.setflags(write=False)
     expected = detector(image)
-    for turns in ((0, 180), TURNS, (90,), [270, 0]):
-        faces = detector(image, turns=turns)
+    for rotations in ((0, 180), ROTATIONS, (90,), [270, 0]):
+        faces = detector(image, rotations=rotations)
         assert sorted(faces.boxes.tolist()) == sorted(expected.boxes.tolist())
-    assert len(detector(image, turns=TURNS, min_score=0.99)) == 0
+    assert len(detector(image, rotations=ROTATIONS, min_score=0.99)) == 0
     with pytest.raises(ValueError, match=r"uint8 of shape \(height, width, 3\)"):
-        detector(np.zeros((9, 9)), turns=TURNS)
+        detector(np.zeros((9, 9)), rotations=ROTATIONS)
 
 
 def named(found: PhotoFaces) -> None:
@@ -164,12 +166,15 @@ def test_processes_and_reduced_photos_turn_too(spot_weights: Path, tmp_path: Pat
     Image.fromarray(spots(64, 48)).save(tmp_path / "b.png")
     sources = [PhotoSource(name, tmp_path / name) for name in ("a.jpg", "b.png")]
     detector = Detector(spot_weights)
-    (upright, _) = detect_photos(detector, sources, min_face=80)
+    (upright, _) = detect_photos(detector, sources, DetectionConfig(min_face=80))
     assert upright.decoded is not None
     assert upright.decoded.shape == (120, 160, 3)
-    alone = list(detect_photos(detector, sources, min_face=80, turns=(90, 180)))
+    alone = list(
+        detect_photos(detector, sources, DetectionConfig(min_face=80, rotations=(90, 180)))
+    )
     several = list(detect_in_workers(
-        spot_weights, sources, workers=1, min_face=80, turns=(90, 180), finish=named
+        spot_weights, sources, workers=1,
+        config=DetectionConfig(min_face=80, rotations=(90, 180), finish=named)
     ))  # fmt: skip
     assert [found.faces for found in several] == [found.faces for found in alone]
     assert alone[0].faces.boxes == pytest.approx(upright.faces.boxes, abs=1)
@@ -182,15 +187,15 @@ def test_the_option_prints_what_the_call_finds(spot_weights: Path, tmp_path: Pat
     Image.fromarray(spots(160, 120, (40, 32), (96, 64))).save(path)
     words = ["detect", str(path), "--json", "--model", str(spot_weights)]
     plain = CliRunner().invoke(main, words)
-    both = CliRunner().invoke(main, [*words, "--turns", "0,180"])
+    both = CliRunner().invoke(main, [*words, "--rotations", "0,180"])
     assert both.exit_code == 0
     assert json.loads(both.stdout) == json.loads(plain.stdout)
     assert len(json.loads(both.stdout)["faces"]) == 2
 
 
-@pytest.mark.parametrize("turns", ["45", "0,0", "", "0,", "all", "0 180"])
-def test_a_wrong_option_is_a_wrong_command_line(spot_weights: Path, turns: str) -> None:
-    words = ["detect", "a.jpg", "--model", str(spot_weights), "--turns", turns]
+@pytest.mark.parametrize("rotations", ["45", "0,0", "", "0,", "all", "0 180"])
+def test_a_wrong_option_is_a_wrong_command_line(spot_weights: Path, rotations: str) -> None:
+    words = ["detect", "a.jpg", "--model", str(spot_weights), "--rotations", rotations]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert "is not one or several of 0, 90, 180 and 270" in result.stderr
@@ -198,14 +203,14 @@ def test_a_wrong_option_is_a_wrong_command_line(spot_weights: Path, turns: str) 
 
 
 @pytest.mark.skipif(not shipped_weights().is_file(), reason="no weights in this source tree")
-@pytest.mark.parametrize("turn", TURNS)
-def test_shipped_weights_find_the_astronaut_at_any_angle(turn: int) -> None:
+@pytest.mark.parametrize("rotation", ROTATIONS)
+def test_shipped_weights_find_the_astronaut_at_any_angle(rotation: int) -> None:
     from skimage import data  # noqa: PLC0415 - slow to import
 
     detector = load_detector()
     image = np.ascontiguousarray(data.astronaut()[..., ::-1])
     (upright,) = detector(image).boxes
-    faces = detector(turned(image, turn), turns=TURNS)
+    faces = detector(rotated(image, rotation), rotations=ROTATIONS)
     assert len(faces) == 1
-    back = turned_back(faces.boxes, turn, 512, 512)
+    back = rotated_back(faces.boxes, rotation, 512, 512)
     assert box_iou(back, upright[None])[0, 0] > 0.99

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 from facesmith.boxes import box_iou
 from facesmith.detection.calibration import Calibration
-from facesmith.detection.detector import look_again
+from facesmith.detection.detector import refine
 from facesmith.training.calibration import (
     HeldOutBoxes,
     _weights,
@@ -26,7 +26,7 @@ LOOKS = Calibration(candidate_score=0.03)
 
 
 def test_only_doubtful_proposals_are_looked_at_again():
-    """Nor dull ones: both keep their boxes and get the logit of their kind."""
+    """Nor below ones: both keep their boxes and get the logit of their kind."""
     asked = []
 
     def look(image, boxes):
@@ -36,9 +36,11 @@ def test_only_doubtful_proposals_are_looked_at_again():
 
     boxes = np.float32([[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [60, 0, 70, 10]])
     before = boxes.copy()
-    looks = Calibration(look_score=0.25, sure_score=0.5, dull_second=-2.0, sure_second=3.0)
+    looks = Calibration(
+        gate_lower=0.25, gate_upper=0.5, logit_below_gate=-2.0, logit_above_gate=3.0
+    )
     raw = np.float32([0.9, 0.5, 0.25, 0.2])
-    logits, found = look_again(look, np.zeros((20, 60, 3), np.uint8), boxes, raw, looks)
+    logits, found = refine(look, np.zeros((20, 60, 3), np.uint8), boxes, raw, looks)
     assert logits.tolist() == [3, 3, 7, -2]
     assert found.tolist() == [*before[:2].tolist(), [41, 1, 51, 11], before[3].tolist()]
     assert np.array_equal(asked[0], before[2:3])
@@ -52,10 +54,10 @@ def test_what_is_not_looked_at_gets_the_mean_logit_of_its_kind():
 
     detector = Proposer((50, 50, 100, 100), (74, 50, 124, 100), (150, 150, 180, 180))  # all 0.5
     photo = OnePhoto((50, 50, 100, 100))
-    sure = with_mean_logits(Calibration(sure_score=0.5), detector, look, photo)
-    assert (sure.dull_second, sure.sure_second) == (0, 1)
-    dull = with_mean_logits(Calibration(look_score=0.6), detector, look, photo)
-    assert (dull.dull_second, dull.sure_second) == (1, 0)
+    sure = with_mean_logits(Calibration(gate_upper=0.5), detector, look, photo)
+    assert (sure.logit_below_gate, sure.logit_above_gate) == (0, 1)
+    below = with_mean_logits(Calibration(gate_lower=0.6), detector, look, photo)
+    assert (below.logit_below_gate, below.logit_above_gate) == (1, 0)
     nothing = with_mean_logits(Calibration(), Proposer(), look, OnePhoto())
     assert nothing == Calibration()
 
@@ -70,9 +72,9 @@ def test_sources_change_how_sure_boxes_are_and_not_their_order():
         fit_calibration(boxes_of(logits, labels, weights=weights), True, LOOKS).calibration
         for weights in (np.ones(1_000), np.where(rare, 5.0, 0.56))
     )
-    ratio = by_source.second / by_source.first
-    assert ratio == pytest.approx(alike.second / alike.first, rel=1e-6)
-    assert by_source.first != pytest.approx(alike.first, rel=0.05)
+    ratio = by_source.refiner_weight / by_source.proposal_weight
+    assert ratio == pytest.approx(alike.refiner_weight / alike.proposal_weight, rel=1e-6)
+    assert by_source.proposal_weight != pytest.approx(alike.proposal_weight, rel=0.05)
 
 
 def test_each_face_is_found_once():
@@ -86,7 +88,7 @@ def test_each_face_is_found_once():
     assert np.array_equal(boxes.logits, np.zeros((3, 2), np.float32))  # the odds of 0.5
 
 
-def test_boxes_that_the_second_look_moves_together_count_once():
+def test_boxes_that_the_refiner_moves_together_count_once():
     def look(image, boxes):
         del image
         moved = np.repeat(np.float32([[50, 50, 100, 100]]), len(boxes), axis=0)
@@ -121,8 +123,8 @@ def test_calibration_finds_the_true_odds():
     labels = rng.random(len(logits)) < 1 / (1 + np.exp(-truth))
     fitted = fit_calibration(boxes_of(logits, labels), True, LOOKS)
     assert fitted.method in ("temperature", "logistic")  # isotonic has more freedom than it needs
-    assert fitted.calibration.first == pytest.approx(0.5, abs=0.05)
-    assert fitted.calibration.second == pytest.approx(1.5, abs=0.1)
+    assert fitted.calibration.proposal_weight == pytest.approx(0.5, abs=0.05)
+    assert fitted.calibration.refiner_weight == pytest.approx(1.5, abs=0.1)
     assert fitted.calibration.offset == pytest.approx(-1, abs=0.1)
     expected = 1 / (1 + np.exp(-truth))
     found = fitted.calibration.scores(logits[:, 0], logits[:, 1])
@@ -176,11 +178,11 @@ def test_the_source_of_a_rare_kind_is_heard():
     assert at_zero == pytest.approx(0.75, abs=0.01)
 
 
-def test_calibration_without_the_second_look_ignores_it():
+def test_calibration_without_the_refiner_ignores_it():
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 2, (500, 2)).astype(np.float32)
     fitted = fit_calibration(boxes_of(logits, logits[:, 0] > 0.3), False, LOOKS).calibration
-    assert fitted.second == 0
+    assert fitted.refiner_weight == 0
     assert np.array_equal(
         fitted.scores(logits[:, 0], logits[:, 1]), fitted.scores(logits[:, 0], -logits[:, 1])
     )

@@ -28,7 +28,7 @@ from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.detector import (  # noqa: E402
     ALONE,
-    WITH_SECOND_LOOK,
+    WITH_REFINER,
     DetectorConfig,
     train_detector,
 )
@@ -38,7 +38,7 @@ from facesmith.training.proposals import (  # noqa: E402
     ProposalTask,
     hold_out,
 )
-from facesmith.training.refiner import SecondLookConfig  # noqa: E402
+from facesmith.training.refiner import RefinerConfig  # noqa: E402
 
 N_PHOTOS, N_FACE_FREE = 44, 8
 
@@ -82,14 +82,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def config(epochs: int = 3, second_look: bool = True) -> DetectorConfig:
+def config(epochs: int = 3, refiner: bool = True) -> DetectorConfig:
     proposals = ProposalConfig(
         network=DetectorNetConfig((8, 8, 12, 16, 16), (0, 0, 0, 0, 0), (8, 8, 8, 8)),
         crops=CropConfig(side=64, smallest_face=16, largest_face=50),
         batch_size=8,
         held_out=0.2,
     )
-    second = SecondLookConfig(batch_size=16, most_per_photo=4)
+    second = RefinerConfig(batch_size=16, most_per_photo=4)
     loop = replace(
         proposals.loop,
         epochs=epochs,
@@ -100,7 +100,7 @@ def config(epochs: int = 3, second_look: bool = True) -> DetectorConfig:
     )
     second_loop = replace(second.loop, epochs=1, threads=1, average_decay=0.9)
     return DetectorConfig(
-        replace(proposals, loop=loop), replace(second, loop=second_loop) if second_look else None
+        replace(proposals, loop=loop), replace(second, loop=second_loop) if refiner else None
     )
 
 
@@ -128,43 +128,43 @@ def test_the_run_folder_has_all_that_is_needed(undisturbed: tuple[Path, dict]) -
     kept = metrics["kept"]
     alone, both = (
         [metrics["held_out"][way][name] for name in ("ap", "ap_iou40", "recall_at_0.1")]
-        for way in (ALONE, WITH_SECOND_LOOK)
+        for way in (ALONE, WITH_REFINER)
     )
-    assert kept == (WITH_SECOND_LOOK if np.mean(both) - np.mean(alone) >= 0.003 else ALONE)
-    assert (run / "second_look.onnx").exists() == (kept == WITH_SECOND_LOOK)
+    assert kept == (WITH_REFINER if np.mean(both) - np.mean(alone) >= 0.003 else ALONE)
+    assert (run / "refiner.onnx").exists() == (kept == WITH_REFINER)
     assert json.loads((run / "metrics.json").read_text()) == metrics
     written = json.loads((run / "config.json").read_text())
     assert written["config"]["proposals"]["loop"]["seed"] == 0
     detector = load_detector(run)
     assert detector.min_score == metrics["held_out"][kept]["threshold"]
-    for part in ("proposals", "second-look"):
+    for part in ("proposals", "refiner"):
         assert (run / part / "log.csv").is_file()
 
 
-@pytest.mark.parametrize(("least_gain", "kept"), [(-1.0, WITH_SECOND_LOOK), (1.0, ALONE)])
-def test_the_second_look_stays_where_it_gains_enough(
+@pytest.mark.parametrize(("least_gain", "kept"), [(-1.0, WITH_REFINER), (1.0, ALONE)])
+def test_the_refiner_stays_where_it_gains_enough(
     photos: Path, tmp_path: Path, least_gain: float, kept: str
 ) -> None:
     settings = config(epochs=1)
-    second = replace(settings.second_look, least_gain=least_gain)
-    metrics = train(photos, tmp_path / "run", replace(settings, second_look=second))
+    second = replace(settings.refiner, least_gain=least_gain)
+    metrics = train(photos, tmp_path / "run", replace(settings, refiner=second))
     assert metrics["kept"] == kept
-    assert (tmp_path / "run" / "second_look.onnx").exists() == (kept == WITH_SECOND_LOOK)
+    assert (tmp_path / "run" / "refiner.onnx").exists() == (kept == WITH_REFINER)
     load_detector(tmp_path / "run")(np.zeros((96, 128, 3), np.uint8))
 
 
-def test_a_detector_can_do_without_a_second_look(photos: Path, tmp_path: Path) -> None:
-    assert _config(single_look=True).second_look is None
-    assert _config(single_look=True, start=shipped_weights()).second_look is None
-    metrics = train(photos, tmp_path / "run", config(epochs=1, second_look=False))
+def test_a_detector_can_do_without_a_refiner(photos: Path, tmp_path: Path) -> None:
+    assert _config(single_look=True).refiner is None
+    assert _config(single_look=True, start=shipped_weights()).refiner is None
+    metrics = train(photos, tmp_path / "run", config(epochs=1, refiner=False))
     assert metrics["kept"] == ALONE
     assert metrics["held_out"].keys() == {ALONE}
-    assert "second_look" not in metrics
+    assert "refiner" not in metrics
     assert weights(tmp_path / "run").keys() == {"detector.onnx"}
-    assert not (tmp_path / "run" / "second-look").exists()
+    assert not (tmp_path / "run" / "refiner").exists()
 
 
-def test_a_second_look_can_be_trained_for_proposals_that_stay(
+def test_a_refiner_can_be_trained_for_proposals_that_stay(
     photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
 ) -> None:
     before, run = undisturbed[0], tmp_path / "run"
@@ -175,7 +175,7 @@ def test_a_second_look_can_be_trained_for_proposals_that_stay(
     settings = replace(config(), keep_proposals=True)
     metrics = train(photos, run, settings, start=started)
     assert "proposals" not in metrics
-    assert metrics["second_look"]["epochs"] == 1
+    assert metrics["refiner"]["epochs"] == 1
     image = read_image(photos / "people" / "00.png")
     expected = load_detector(before).candidates(image, 0.001)
     for found, given in zip(load_detector(run).candidates(image, 0.001), expected, strict=True):
@@ -189,14 +189,14 @@ def test_a_second_look_can_be_trained_for_proposals_that_stay(
 def test_proposals_to_keep_must_be_named() -> None:
     assert _config(keep_proposals=True, start=shipped_weights()).keep_proposals
     for options in ({}, {"start": shipped_weights(), "single_look": True}):
-        with pytest.raises(UsageError, match="--second-look-only"):
+        with pytest.raises(UsageError, match="--refiner-only"):
             _config(keep_proposals=True, **options)
 
 
 def test_options_of_the_proposals_do_not_go_with_keeping_them(photos: Path) -> None:
     words = [
         *("train", str(photos / "faces.json"), "--images", str(photos / "people")),
-        *("--out", str(photos / "run"), "--from", "shipped", "--second-look-only"),
+        *("--out", str(photos / "run"), "--from", "shipped", "--refiner-only"),
     ]
     for option, value in (("--epochs", "3"), ("--teacher", str(shipped_weights()))):
         result = CliRunner().invoke(main, [*words, option, value])
@@ -209,7 +209,7 @@ def test_killed_at_any_step_and_resumed_ends_the_same(
 ) -> None:
     """The proposals take 3 x 5 steps, with a checkpoint after each second one.
 
-    So the tries do steps 1 to 3, 3 to 10, and 11 to the end with the first of the second look.
+    So the tries do steps 1 to 3, 3 to 10, and 11 to the end with the first of the refiner.
     """
     run = tmp_path / "run"
     step, n_left = _Training.step, 0
@@ -245,7 +245,7 @@ def test_a_gpu_is_used_and_what_it_leaves_needs_none(
     monkeypatch.setattr(ProposalTask, "loss", watched)
     metrics = train(photos, tmp_path / "run", config())
     assert set(used) == {"cuda"}
-    assert metrics["held_out"].keys() == {ALONE, WITH_SECOND_LOOK}
+    assert metrics["held_out"].keys() == {ALONE, WITH_REFINER}
     load_detector(tmp_path / "run")(np.zeros((96, 128, 3), np.uint8))
 
 
@@ -331,13 +331,13 @@ def test_the_quick_recipe_is_the_whole_one_with_less_of_everything() -> None:
     whole, quick = DetectorConfig(), DetectorConfig.quick()
     assert quick.proposals.loop.epochs <= 0.4 * whole.proposals.loop.epochs
 
-    def patches_seen(config: SecondLookConfig) -> int:
+    def patches_seen(config: RefinerConfig) -> int:
         return config.loop.epochs * (config.copies + config.crops_per_photo)
 
-    assert quick.second_look.loop.epochs < whole.second_look.loop.epochs
-    assert patches_seen(quick.second_look) <= 0.2 * patches_seen(whole.second_look)
-    assert quick.second_look.copies < whole.second_look.copies
-    assert quick.second_look.crops_per_photo < whole.second_look.crops_per_photo
+    assert quick.refiner.loop.epochs < whole.refiner.loop.epochs
+    assert patches_seen(quick.refiner) <= 0.2 * patches_seen(whole.refiner)
+    assert quick.refiner.copies < whole.refiner.copies
+    assert quick.refiner.crops_per_photo < whole.refiner.crops_per_photo
     assert quick.proposals.network == whole.proposals.network
     assert quick.proposals.crops == whole.proposals.crops
 
@@ -384,7 +384,7 @@ def test_a_training_goes_on_from_the_weights_of_another(
 def test_a_training_learns_from_a_teacher(
     photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
 ) -> None:
-    teacher, run, settings = undisturbed[0], tmp_path / "run", config(1, second_look=False)
+    teacher, run, settings = undisturbed[0], tmp_path / "run", config(1, refiner=False)
     train(photos, run, settings, teacher=teacher)
     columns = (run / "proposals" / "log.csv").read_text().partition("\n")[0].split(",")
     assert "train_teacher_loss" in columns
@@ -401,14 +401,14 @@ def test_a_teacher_may_be_a_larger_network() -> None:
 
 def test_what_is_gone_on_from_gets_fewer_passes(tmp_path: Path) -> None:
     anew, both = _config(), _config(start=shipped_weights())
-    for name in ("proposals", "second_look"):
+    for name in ("proposals", "refiner"):
         few, many = getattr(both, name).loop, getattr(anew, name).loop
         assert few.epochs < many.epochs
         assert few.learning_rate < many.learning_rate
     (tmp_path / "detector.onnx").write_bytes(shipped_weights().read_bytes())
     alone = _config(start=tmp_path)
     assert alone.proposals == both.proposals
-    assert alone.second_look == anew.second_look
+    assert alone.refiner == anew.refiner
 
 
 def test_going_on_is_no_quick_start(photos: Path, tmp_path: Path) -> None:

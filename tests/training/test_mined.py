@@ -25,7 +25,7 @@ from facesmith.training.detector import DetectorConfig, train_detector  # noqa: 
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
 from facesmith.training.proposals import ProposalConfig, ProposalTask, draw_rows, hold_out  # noqa: E402
-from facesmith.training.refiner import SecondLookConfig, collect_patches  # noqa: E402
+from facesmith.training.refiner import RefinerConfig, collect_patches  # noqa: E402
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 from mined_photos import mined_box, photo  # noqa: E402
 
@@ -206,7 +206,7 @@ def settings(epochs: int = 2) -> DetectorConfig:
         small_until=0.0,
         held_out=0.2,
     )
-    second = SecondLookConfig(batch_size=16, most_per_photo=4)
+    second = RefinerConfig(batch_size=16, most_per_photo=4)
     loop = replace(
         proposals.loop, epochs=epochs, warmup_steps=2, threads=1, average_decay=0.9,
         checkpoint_steps=2,
@@ -288,7 +288,7 @@ def test_a_batch_does_not_depend_on_those_before(photos):
 
 
 # Boxes exactly as proposed, in the photo as it is.
-STILL = replace(SecondLookConfig(), copies=1, crops_per_photo=0, move=0.0, scale=0.0)
+STILL = replace(RefinerConfig(), copies=1, crops_per_photo=0, move=0.0, scale=0.0)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ STILL = replace(SecondLookConfig(), copies=1, crops_per_photo=0, move=0.0, scale
         pytest.param(None, [0], id="nothing proposed"),
     ],
 )
-def test_the_second_look_sees_mined_boxes(proposed, labels):
+def test_the_refiner_sees_mined_boxes(proposed, labels):
     detector = Proposer(proposed) if proposed else Proposer()
     mined = PlacedBoxes(
         MinedTraining((mined_box(size_wh=(200, 200)),)), [replace_size(unread("a.png"), 200, 200)]

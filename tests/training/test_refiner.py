@@ -1,4 +1,4 @@
-"""The second look: how boxes are corrected, labelled and trained on."""
+"""The refiner: how boxes are corrected, labelled and trained on."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from facesmith.boxes import box_iou  # noqa: E402
-from facesmith.detection.refiner import apply_shifts, shifts_between  # noqa: E402
+from facesmith.detection.refiner import decode_deltas, encode_deltas  # noqa: E402
 from facesmith.errors import WeightsError  # noqa: E402
-from facesmith.export.detector import export_second_look  # noqa: E402
+from facesmith.export.detector import export_refiner  # noqa: E402
 from facesmith.networks.refiner import build_box_corrector  # noqa: E402
 from facesmith.training.refiner import (  # noqa: E402
     LookedAt,
-    SecondLookConfig,
-    SecondLookTask,
+    RefinerConfig,
+    RefinerTask,
     collect_patches,
-    second_look_loss,
+    refiner_loss,
 )
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 
 # Boxes exactly as proposed, in the photo as it is.
-STILL = replace(SecondLookConfig(), copies=1, crops_per_photo=0, move=0.0, scale=0.0)
+STILL = replace(RefinerConfig(), copies=1, crops_per_photo=0, move=0.0, scale=0.0)
 
 
 def test_shifts_worked_by_hand():
@@ -33,14 +33,14 @@ def test_shifts_worked_by_hand():
     # new sides are 10 and 40: logarithms of 1/2 and of 2.
     box, face = np.float32([[5, 10, 15, 30]]), np.float32([[7, -1, 17, 39]])
     expected = [[0.1, -0.05, np.log(0.5), np.log(2)]]
-    np.testing.assert_allclose(shifts_between(box, face), expected, atol=1e-6)
+    np.testing.assert_allclose(encode_deltas(box, face), expected, atol=1e-6)
 
 
 def test_shifts_undo_what_they_measure():
     rng = np.random.default_rng(0)
     low = rng.uniform(-20, 300, (2, 50, 2))
     boxes, faces = np.float32(np.concatenate([low, low + rng.uniform(20, 45, (2, 50, 2))], axis=2))
-    np.testing.assert_allclose(apply_shifts(boxes, shifts_between(boxes, faces)), faces, atol=1e-3)
+    np.testing.assert_allclose(decode_deltas(boxes, encode_deltas(boxes, faces)), faces, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_labels_of_proposals(box, label, corrects):
     rows = collect_patches(Proposer(box), OnePhoto((50, 50, 100, 100)), STILL)
     # A face that no proposal reaches is added as a patch of its own, after the proposals.
     np.testing.assert_equal(rows.labels[0], np.float32(label))
-    assert np.isfinite(rows.shifts[0]).all() == corrects
+    assert np.isfinite(rows.deltas[0]).all() == corrects
     missed = box_iou(np.float32([box]), np.float32([[50, 50, 100, 100]]))[0, 0] < 0.5
     assert len(rows.labels) == 1 + missed
     assert rows.images.shape == (len(rows.labels), 64, 64, 3)
@@ -74,7 +74,7 @@ def test_proposals_on_ignored_faces_are_left_out():
 def test_face_free_photos_give_non_faces_only():
     rows = collect_patches(Proposer((10, 10, 40, 40), (60, 60, 99, 99)), OnePhoto(), STILL)
     assert rows.labels.tolist() == [0, 0]
-    assert np.isnan(rows.shifts).all()
+    assert np.isnan(rows.deltas).all()
     assert len(collect_patches(Proposer(), OnePhoto(), STILL).labels) == 0
 
 
@@ -87,7 +87,7 @@ def test_crops_of_a_photo_give_further_patches_of_their_own():
     np.testing.assert_array_equal(rows.images[:n], plain.images)
     np.testing.assert_array_equal(rows.labels[:n], plain.labels)
     assert len(rows.labels) > n
-    assert len(rows.photos) == len(rows.shifts) == len(rows.images) == len(rows.labels)
+    assert len(rows.photos) == len(rows.deltas) == len(rows.images) == len(rows.labels)
     again = collect_patches(Proposer((10, 10, 40, 40)), faces, config)
     np.testing.assert_array_equal(rows.images, again.images)
 
@@ -117,12 +117,12 @@ def test_patches_do_not_depend_on_how_many_photos_are_looked_through_at_once():
 def test_loss_leaves_out_what_is_not_known():
     outputs = torch.tensor([[2.0, 0, 0, 0, 0], [-1.0, 0.1, 0, 0, 0], [9.0, 9, 9, 9, 9]])
     labels = torch.tensor([1.0, float("nan"), 0.0])
-    shifts = torch.full((3, 4), float("nan"))
-    shifts[1] = torch.tensor([0.1, 0.0, 0.0, 0.2])
-    loss, figures = second_look_loss(outputs, labels, shifts, smoothing=0.0)
+    deltas = torch.full((3, 4), float("nan"))
+    deltas[1] = torch.tensor([0.1, 0.0, 0.0, 0.2])
+    loss, figures = refiner_loss(outputs, labels, deltas, smoothing=0.0)
     # Softplus of -2 for the face and of 9 for the other, halved.
     score = (np.log1p(np.exp(-2)) + np.log1p(np.exp(9))) / 2
-    # Ten times the shifts: only the last differs, by 2: smooth L1 is 2 - 1/2; over 4 numbers.
+    # Ten times the deltas: only the last differs, by 2: smooth L1 is 2 - 1/2; over 4 numbers.
     shift = 1.5 / 4
     assert float(figures["score_loss"]) == pytest.approx(score, rel=1e-5)
     assert float(figures["shift_loss"]) == pytest.approx(shift, rel=1e-5)
@@ -131,36 +131,36 @@ def test_loss_leaves_out_what_is_not_known():
 
 def test_loss_of_a_batch_without_anything_known_is_zero():
     nothing = torch.full((2, 4), float("nan"))
-    loss, _ = second_look_loss(torch.ones(2, 5), nothing[:, 0], nothing, smoothing=0.05)
+    loss, _ = refiner_loss(torch.ones(2, 5), nothing[:, 0], nothing, smoothing=0.05)
     assert float(loss) == 0
 
 
-def test_a_second_look_of_another_shape_cannot_be_gone_on_from(tmp_path):
-    path = tmp_path / "second_look.onnx"
-    export_second_look(build_box_corrector(), path)
+def test_a_refiner_of_another_shape_cannot_be_gone_on_from(tmp_path):
+    path = tmp_path / "refiner.onnx"
+    export_refiner(build_box_corrector(), path)
     rows = LookedAt(
         np.zeros((8, 64, 64, 3), np.uint8), np.ones(8, np.float32), np.zeros((8, 4), np.float32),
         np.zeros(8, np.int64),
     )  # fmt: skip
-    config = replace(SecondLookConfig(), batch_size=8)
+    config = replace(RefinerConfig(), batch_size=8)
     with pytest.raises(WeightsError, match=r"same network.* Move the file away"):
-        SecondLookTask(rows, rows, config, [None], path)
+        RefinerTask(rows, rows, config, [None], path)
 
 
 def test_mirrored_patches_mirror_their_shifts():
     """Over many epochs each patch comes both ways, and the sideways shift goes along."""
     images = np.zeros((8, 64, 64, 3), np.uint8)
     images[:, :, :32] = 200  # the left half is bright
-    shifts = np.tile(np.float32([0.1, 0.05, 0.0, -0.1]), (8, 1))
-    rows = LookedAt(images, np.ones(8, np.float32), shifts, np.arange(8) // 4)
-    plain = replace(SecondLookConfig(), batch_size=8)
+    deltas = np.tile(np.float32([0.1, 0.05, 0.0, -0.1]), (8, 1))
+    rows = LookedAt(images, np.ones(8, np.float32), deltas, np.arange(8) // 4)
+    plain = replace(RefinerConfig(), batch_size=8)
     plain = replace(
         plain,
         augmentation=replace(
             plain.augmentation, cutout=0.0, brightness=0.0, contrast=0.0, colour=0.0, grey=0.0
         ),
     )
-    task = SecondLookTask(rows, rows, plain, ["press", None])
+    task = RefinerTask(rows, rows, plain, ["press", None])
     seen = set()
     for epoch in range(4):
         pixels, labels, found = task.batch(epoch, 0)

@@ -14,11 +14,11 @@ from torch import nn  # noqa: E402
 from facesmith.demo.synthetic.patches import draw_patches  # noqa: E402
 from facesmith.detection.calibration import Calibration  # noqa: E402
 from facesmith.detection.detector import Detector, shipped_weights  # noqa: E402
-from facesmith.detection.refiner import SecondLook  # noqa: E402
+from facesmith.detection.refiner import Refiner  # noqa: E402
 from facesmith.errors import WeightsError  # noqa: E402
-from facesmith.export.detector import export_proposals, export_second_look  # noqa: E402
+from facesmith.export.detector import export_proposals, export_refiner  # noqa: E402
 from facesmith.networks.detector import DetectorNet, DetectorNetConfig  # noqa: E402
-from facesmith.networks.refiner import build_second_look  # noqa: E402
+from facesmith.networks.refiner import build_refiner  # noqa: E402
 from facesmith.training.proposals import to_input  # noqa: E402
 from facesmith.training.warm_start import start_from  # noqa: E402
 
@@ -63,12 +63,12 @@ def test_a_float_file_gives_back_its_network(tmp_path: Path, training: bool) -> 
             torch.testing.assert_close(given, expected, rtol=1e-2, atol=1e-2 if training else 1e-4)
 
 
-def test_a_second_look_with_its_residuals_is_given_back(tmp_path: Path) -> None:
-    old = used(build_second_look(3))
-    export_second_look(old, tmp_path / "second_look.onnx")
+def test_a_refiner_with_its_residuals_is_given_back(tmp_path: Path) -> None:
+    old = used(build_refiner(3))
+    export_refiner(old, tmp_path / "refiner.onnx")
     patches = to_input(pixels(16, 64))
-    new = build_second_look(4)
-    start_from(new, tmp_path / "second_look.onnx", patches)
+    new = build_refiner(4)
+    start_from(new, tmp_path / "refiner.onnx", patches)
     with torch.no_grad():
         torch.testing.assert_close(new.eval()(patches), old(patches), rtol=1e-3, atol=1e-3)
 
@@ -88,12 +88,12 @@ def test_the_weights_that_ship_can_be_gone_on_from() -> None:
         logits, expected = mine[0, 0].numpy(), theirs[0, 0]
         assert np.abs(logits - expected).mean() < 0.1 * max(expected.std(), 1.0)
 
-    look = build_second_look()
-    path = shipped_weights().with_name("second_look.onnx")
+    look = build_refiner()
+    path = shipped_weights().with_name("refiner.onnx")
     start_from(look, path, to_input(torch.from_numpy(patches)))
     with torch.no_grad():
         outputs = look.eval()(to_input(torch.from_numpy(patches))).numpy()
-    expected = SecondLook(path).judge(patches)
+    expected = Refiner(path).judge(patches)
     assert np.abs(outputs - expected).mean() < 0.1
 
 
@@ -104,7 +104,7 @@ def test_other_networks_and_damaged_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"to_4\.0\.0\.weight has the shape \(8, 3, 6, 6\)"):
         start_from(DetectorNet(), path, images)
     with pytest.raises(WeightsError, match="no part of the network"):
-        start_from(build_second_look(), path, images)
+        start_from(build_refiner(), path, images)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(WeightsError, match="not a usable ONNX file"):
         start_from(DetectorNet(SMALL), path, images)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-class _Turns(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
     """Degrees with commas between them, as `0,180`."""
 
     name = "degrees"
@@ -30,14 +30,14 @@ class _Turns(click.ParamType):  # type: ignore[type-arg]  # generic in newer rel
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        from facesmith.detection.rotations import TURNS, check_turns  # noqa: PLC0415 - `--help` needs no NumPy
+        from facesmith.detection.rotations import ROTATIONS, check_rotations  # noqa: PLC0415 - `--help` needs no NumPy
 
         try:
-            return check_turns(tuple(int(word) for word in value.split(",")))
+            return check_rotations(tuple(int(word) for word in value.split(",")))
         except ValueError:
-            some = ", ".join(map(str, TURNS[:-1]))
+            some = ", ".join(map(str, ROTATIONS[:-1]))
             self.fail(
-                f"{value!r} is not one or several of {some} and {TURNS[-1]}, each once, with "
+                f"{value!r} is not one or several of {some} and {ROTATIONS[-1]}, each once, with "
                 "commas between them, such as 0,180.",
                 param,
                 ctx,
@@ -76,8 +76,8 @@ class _Turns(click.ParamType):  # type: ignore[type-arg]  # generic in newer rel
     "less than 640 pixels]",
 )
 @click.option(
-    "--turns",
-    type=_Turns(),
+    "--rotations",
+    type=_Rotations(),
     metavar="DEGREES",
     default="0",
     show_default=True,
@@ -116,7 +116,7 @@ def detect(
     crop_margin: float,
     min_score: float | None,
     min_face: float | None,
-    turns: tuple[int, ...],
+    rotations: tuple[int, ...],
     threads: int,
     workers: int | None,
     model: Path | None,
@@ -134,27 +134,24 @@ def detect(
       facesmith detect holiday/ --json --draw seen/ > faces.jsonl
     """  # noqa: D301 - click wants the control character itself
     from facesmith.detection.detector import load_detector  # noqa: PLC0415
-    from facesmith.detection.photos import detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
+    from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin)
     finish = pictures if draw_dir or crops_dir else None
+    config = DetectionConfig(min_score, min_face, finish, rotations)
     n_workers = min(workers or default_workers(len(sources)), len(sources))
     n_faces = n_failed = 0
     with ExitStack() as stack:
         table = Table(csv_path, stack)
         if n_workers == 1:
             detector = load_detector(model, threads)
-            results = detect_photos(
-                detector, sources, min_score=min_score, min_face=min_face, finish=finish,
-                turns=turns,
-            )  # fmt: skip
+            results = detect_photos(detector, sources, config)
         else:
             results = detect_in_workers(
-                model, sources, workers=n_workers, threads=threads, min_score=min_score,
-                min_face=min_face, finish=finish, turns=turns,
-            )  # fmt: skip
+                model, sources, workers=n_workers, threads=threads, config=config
+            )
         stack.callback(results.close)  # type: ignore[attr-defined]  # both are generators
         for found in _with_progress(results, len(sources), quiet):
             if found.error is not None:

@@ -18,8 +18,8 @@ _OF_DETECTORS = (
 
 _SPELT = {
     "start": "from",
-    "single_look": "no-second-look",
-    "keep_proposals": "second-look-only",
+    "single_look": "no-refiner",
+    "keep_proposals": "refiner-only",
 }
 
 
@@ -86,14 +86,14 @@ _SPELT = {
     "folder or its detector.onnx.",
 )
 @click.option(
-    "--no-second-look",
+    "--no-refiner",
     "single_look",
     is_flag=True,
     help="Train no second network that looks at doubtful boxes again: a detector that takes less "
     "time, above all for crowds, and finds a little less.",
 )
 @click.option(
-    "--second-look-only",
+    "--refiner-only",
     "keep_proposals",
     is_flag=True,
     help="With --from: leave the proposals as they are and train the second network alone.",
@@ -143,7 +143,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
     DATA is the .npz that `facesmith prepare` wrote, or annotations in any format that it reads,
     together with --images. The run folder gets weights that need no training framework
-    (classifier.onnx, or detector.onnx and second_look.onnx), the settings, a log for people and
+    (classifier.onnx, or detector.onnx and refiner.onnx), the settings, a log for people and
     for TensorBoard, and checkpoints. A training that was stopped or killed at any moment goes on
     with --resume and ends with the same weights, to the byte, as if nothing had happened.
 

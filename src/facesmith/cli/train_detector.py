@@ -100,7 +100,7 @@ def _refuse_options_of_proposals(options: dict[str, Any]) -> None:
         if options[name] is not None:
             raise click.UsageError(
                 f"--{name.replace('_', '-')} is for the training of the proposals, which "
-                "--second-look-only leaves as they are. Leave one of the two out."
+                "--refiner-only leaves as they are. Leave one of the two out."
             )
 
 
@@ -123,14 +123,13 @@ def _config(
         )
     if keep_proposals and (start is None or single_look):
         raise click.UsageError(
-            "--second-look-only keeps the proposals of --from MODEL, and does not go with "
-            "--no-second-look."
+            "--refiner-only keeps the proposals of --from MODEL, and does not go with --no-refiner."
         )
     config = DetectorConfig.quick() if quick else DetectorConfig()
     if start is not None:
         config = DetectorConfig.continued(start)
     if single_look:
-        config = dataclasses.replace(config, second_look=None)
+        config = dataclasses.replace(config, refiner=None)
     config = dataclasses.replace(config, keep_proposals=keep_proposals)
     proposals = config.proposals
     if size == "large":

@@ -14,33 +14,34 @@ class Calibration:
     """How raw outputs become the probability of a face; fitted on photos held out from training.
 
     Attributes:
-        first: Factor on the logit of the proposal's raw score.
-        second: Factor on the logit of the second look; 0 where there is none.
+        proposal_weight: Factor on the logit of the proposal's raw score.
+        refiner_weight: Factor on the logit of the refiner; 0 where there is none.
         offset: Added to both.
         candidate_score: Proposals with a lower raw score are dropped.
-        look_score: Raw score from which on proposals get a second look.
-        sure_score: Raw score from which on they do not; their boxes stay as proposed, too.
-        dull_second: The logit that the second look is taken to give below `look_score`.
-        sure_second: And from `sure_score` on.
-        knots: Points `(logit, probability)` of a rising curve, by rising logit, which takes the
-            place of the sigmoid; empty for the sigmoid itself.
+        gate_lower: Proposals with at least this raw score are refined,
+        gate_upper: and with less than this one. Others keep their boxes.
+        logit_below_gate: Stands for the refiner's logit of proposals below `gate_lower`,
+        logit_above_gate: and for that of proposals of at least `gate_upper`.
+        knots: Points `(logit, probability)` of a rising curve that replaces the sigmoid, by
+            rising logit; empty for the sigmoid itself.
     """
 
-    first: float = 1.0
-    second: float = 0.0
+    proposal_weight: float = 1.0
+    refiner_weight: float = 0.0
     offset: float = 0.0
     candidate_score: float = 0.05
     knots: Sequence[tuple[float, float]] = ()
-    look_score: float = 0.0
-    sure_score: float = 2.0
-    dull_second: float = 0.0
-    sure_second: float = 0.0
+    gate_lower: float = 0.0
+    gate_upper: float = 2.0
+    logit_below_gate: float = 0.0
+    logit_above_gate: float = 0.0
 
     def scores(
-        self, first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]
+        self, proposal: npt.NDArray[np.float32], refiner: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
         """Probabilities float32 `(n,)` from both logits `(n,)`."""
-        logits = (self.first * first + self.second * second + self.offset).astype(np.float32)
+        weighed = self.proposal_weight * proposal + self.refiner_weight * refiner + self.offset
+        logits = weighed.astype(np.float32)
         plain = sigmoid(logits)
         if not self.knots:
             return plain
@@ -51,21 +52,23 @@ class Calibration:
         return mixed
 
 
-def dull_scores(
+def ungated_scores(
     calibration: Calibration,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Raw scores `(n,)` of proposals without a second look, rising, and scores for them `(n,)`.
+    """Raw scores `(n,)` of proposals without a refiner, rising, and scores for them `(n,)`.
 
-    Where there is no second look at all, these are all raw scores; else those below `look_score`.
+    Where there is no refiner at all, these are all raw scores; else those below `gate_lower`.
     """
     least = calibration.candidate_score
     # The margin is for the rounding of a raw score's logit.
-    highest = calibration.look_score - 1e-6 if calibration.second else 1.0
-    if calibration.first < 0:  # then scores fall with raw scores
+    highest = calibration.gate_lower - 1e-6 if calibration.refiner_weight else 1.0
+    if calibration.proposal_weight < 0:  # then scores fall with raw scores
         highest = least
     raw = np.linspace(least, max(least, highest), 64, dtype=np.float32)
-    second = np.full(len(raw), calibration.dull_second if calibration.second else 0, np.float32)
-    return raw, calibration.scores(logit(raw), second)
+    refiner = np.full(
+        len(raw), calibration.logit_below_gate if calibration.refiner_weight else 0, np.float32
+    )
+    return raw, calibration.scores(logit(raw), refiner)
 
 
 def logit(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -1,14 +1,13 @@
 """The face detector as the base install runs it: propose on the whole photo, then look again.
 
 A small fully convolutional network looks at the whole photo once and proposes boxes; where the
-weights bring one along, a 64x64 classifier takes a second look at a well-cut patch of each
+weights bring one along, a 64x64 classifier judges a well-cut patch of each
 proposal, and corrects its score and its box. Both run in ONNX Runtime.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -19,32 +18,28 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.boxes import clip_boxes, non_maximum_suppression
-from facesmith.detection.calibration import Calibration, dull_scores, logit, sigmoid
+from facesmith.detection.calibration import Calibration, logit, sigmoid, ungated_scores
 from facesmith.detection.decoding import decode
-from facesmith.detection.refiner import SecondLook
+from facesmith.detection.pyramid import COARSER, Pyramid, ScalePlan
+from facesmith.detection.refiner import Refiner
 from facesmith.detection.resizing import scaled
-from facesmith.detection.rotations import UPRIGHT, look_in_turns
+from facesmith.detection.rotations import UPRIGHT, detect_rotated
 from facesmith.detection.sessions import open_session
+from facesmith.errors import WeightsError
 from facesmith.faces import Faces
 from facesmith.files import checksum
 
 PROPOSALS_FILE = "detector.onnx"
-SECOND_LOOK_FILE = "second_look.onnx"
+REFINER_FILE = "refiner.onnx"
 NMS_IOU = (
     0.4  # two real faces seldom overlap more than this, two boxes of one face nearly always do
 )
-# Photos are looked at in at most this many of the network's smallest faces along the longer side,
-# so that a huge photo takes no longer than one of 800 pixels; `min_face` asks for more or less.
-FACES_ALONG_SIDE = 80
-COARSER = 3  # factor between the scale of one look and that of the next, for larger faces
-# A large face leaves a box of at least this part of `tallest_face`, with at least this raw score,
-# in the look before the coarsest; without any, that look is saved. Of 1,368 crops around held-out
-# faces, 0.2 to 1.3 of the height, none changed at a threshold of 0.5.
-FORESHADOWED = 0.4
-FORESHADOWING_SCORE = 0.15
+# The coarsest look is skipped unless the look before it proposes a box of at least this part of
+# `tallest_face` with at least this raw score: every large face leaves such a box. Checked on 1,368
+# crops around held-out faces (0.2 to 1.3 of the height): no result at a threshold of 0.5 changed.
+COARSEST_LOOK_HEIGHT = 0.4
+COARSEST_LOOK_SCORE = 0.15
 _NAME_DIGITS = 12  # of a detector's name, hexadecimal: enough to tell detectors apart
-LARGEST_ENLARGEMENT = 2.0  # photos are blown up by at most this factor when `min_face` is tiny
-SMALL_PHOTO_ENLARGEMENT = 1.5  # and by at most this one when they are small
 
 
 class Detector:
@@ -53,11 +48,8 @@ class Detector:
     Attributes:
         metadata: What the weights file says of itself.
         min_score: Faces with a lower score are left out unless a call says otherwise.
-        smallest_face: Height of the smallest face that the network finds at its input, pixels.
-        tallest_face: Faces higher than this at the network's input are found better at a third
-            of the scale, and so on by thirds: each look costs a ninth of the one before. From the
-            coarser of two scales come faces of more than half this height at the finer one, so
-            that neither misses one at the limit.
+        pyramid: At which scales photos are looked at: `detector.pyramid.plan(width, height)`.
+        calibration: How raw outputs become scores, and which proposals are refined.
     """
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
@@ -66,19 +58,23 @@ class Detector:
             path = path / PROPOSALS_FILE
         self._session, self.metadata = open_session(path, kind="detector", threads=threads)
         self._input = self._session.get_inputs()[0].name
-        self.min_score = float(self.metadata["threshold"])
-        self.smallest_face = float(self.metadata["smallest_face"])
-        self._strides: list[int] = self.metadata["strides"]
-        # Weights of before these were stored have three strides and look at large faces early.
-        self.tallest_face = float(self.metadata.get("tallest_face", 210.0))
-        self._enlarged_to = float(self.metadata.get("enlarged_to", 0.0))
-        self._multiple = int(self.metadata.get("input_multiple", self._strides[-1]))
-        self._unit = float(self.metadata["box_unit"])
-        self._calibration = Calibration(**self.metadata["calibration"])
-        self._dull = dull_scores(self._calibration)
-        self._second_look: SecondLook | None = None
-        if self._calibration.second:
-            self._second_look = SecondLook(path.with_name(SECOND_LOOK_FILE), threads)
+        try:
+            self.min_score = float(self.metadata["threshold"])
+            self._strides: list[int] = self.metadata["strides"]
+            sizes = ("smallest_face", "tallest_face", "enlarged_to")
+            self.pyramid = Pyramid(**{name: float(self.metadata[name]) for name in sizes})
+            self._multiple = int(self.metadata["input_multiple"])
+            self._unit = float(self.metadata["box_unit"])
+            self.calibration = Calibration(**self.metadata["calibration"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{path}: the description inside lacks or misstates something ({error}). It was "
+                "written by another version of facesmith, or is damaged; train or copy it again."
+            ) from error
+        self._ungated = ungated_scores(self.calibration)
+        self._refiner: Refiner | None = None
+        if self.calibration.refiner_weight:
+            self._refiner = Refiner(path.with_name(REFINER_FILE), threads)
 
     def __call__(
         self,
@@ -86,7 +82,7 @@ class Detector:
         *,
         min_score: float | None = None,
         min_face: float | None = None,
-        turns: Sequence[int] = UPRIGHT,
+        rotations: Sequence[int] = UPRIGHT,
     ) -> Faces:
         """Find the faces in one image.
 
@@ -98,9 +94,9 @@ class Detector:
                 is faster: the time falls with its square. `None`: `smallest_face` pixels, or
                 1/80 of the longer side for photos where that is more. Photos of less than 640
                 pixels are then enlarged by up to half, where the weights ask for it.
-            turns: By how much to turn the image counter-clockwise for each look at it, some of 0,
-                90, 180 and 270 degrees. `(0, 180)` finds faces upside down too, all four those at
-                any angle; each look takes the time of a call. Boxes are of `image` as it is.
+            rotations: Degrees by which the image is rotated counter-clockwise for each look: some
+                of 0, 90, 180 and 270. `(0, 180)` finds faces upside down too, all four those at any
+                angle; each look takes the time of a call. Boxes are of `image` as it is.
 
         Returns:
             The faces, best score first; empty if there are none.
@@ -108,26 +104,51 @@ class Detector:
         Raises:
             ValueError: If the image has another shape or type, or a value is out of range.
         """
+        _check_image(image)
+        height, width = image.shape[:2]
+        plan = self.pyramid.plan(width, height, min_face)
+        return self.detect(image, plan, min_score=min_score, rotations=rotations)
+
+    def detect(
+        self,
+        image: npt.NDArray[np.uint8],
+        plan: ScalePlan,
+        *,
+        min_score: float | None = None,
+        rotations: Sequence[int] = UPRIGHT,
+    ) -> Faces:
+        """Find the faces in one image by a plan of scales; see `__call__`.
+
+        Args:
+            image: uint8 `(height, width, 3)`, BGR, upright, of the plan's size.
+            plan: At which scales to look.
+            min_score: Leave out faces with a lower score, in [0, 1].
+            rotations: Degrees by which the image is rotated for each look.
+        """
         if min_score is None:
             min_score = self.min_score
         if not 0 <= min_score <= 1:
             raise ValueError(f"`min_score` must be between 0 and 1; got min_score={min_score}.")
-        if tuple(turns) != UPRIGHT:
-            _check_image(image)
-            look = partial(self, min_score=min_score, min_face=min_face)
-            return look_in_turns(look, image, turns)
-        calibration = self._calibration
-        boxes, raw = self.candidates(image, self._least_raw_score(min_score), min_face=min_face)
+        if tuple(rotations) != UPRIGHT:
+            return detect_rotated(
+                lambda rotated: self.detect(
+                    rotated,
+                    plan if rotated.shape == image.shape else plan.transposed(),
+                    min_score=min_score,
+                ),
+                image,
+                rotations,
+            )
+        boxes, raw = self.candidates(image, self._min_raw_score(min_score), plan)
         logits = logit(raw)
-        second = np.zeros_like(logits)
-        if self._second_look is not None:
-            second, boxes = look_again(self._second_look, image, boxes, raw, calibration)
-        height, width = image.shape[:2]
-        boxes = clip_boxes(boxes, width, height)
-        scores = calibration.scores(logits, second)
+        refiner_logits = np.zeros_like(logits)
+        if self._refiner is not None:
+            refiner_logits, boxes = refine(self._refiner, image, boxes, raw, self.calibration)
+        boxes = clip_boxes(boxes, plan.width, plan.height)
+        scores = self.calibration.scores(logits, refiner_logits)
         good = (scores >= min_score) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         boxes, scores = boxes[good], scores[good]
-        if self._second_look is None:  # then no box has changed, and few scores their order
+        if self._refiner is None:  # then no box has changed, and few scores their order
             kept = np.argsort(-scores, kind="stable")
         else:
             kept = non_maximum_suppression(boxes, scores, NMS_IOU)
@@ -137,15 +158,14 @@ class Detector:
         self,
         image: npt.NDArray[np.uint8],
         min_raw_score: float,
-        *,
-        min_face: float | None = None,
+        plan: ScalePlan | None = None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """What the proposal network alone finds, before second look and calibration.
+        """What the proposal network alone finds, before refiner and calibration.
 
         Args:
             image: uint8 `(height, width, 3)`, BGR.
             min_raw_score: Leave out boxes with a lower raw score, in (0, 1).
-            min_face: As in a call of the detector.
+            plan: At which scales to look; `None`: those of a call of the detector.
 
         Returns:
             Boxes float32 `(n, 4)`, pixels of `image`, inside it, and raw scores float32 `(n,)`,
@@ -153,20 +173,23 @@ class Detector:
         """
         _check_image(image)
         height, width = image.shape[:2]
-        wanted, foreshadowing = logit(np.array([min_raw_score, FORESHADOWING_SCORE], np.float32))
-        least = float(min(wanted, foreshadowing))  # so that no look depends on what is wanted
-        pixels, scale_xy = scaled(image, self.input_scale(width, height, min_face))
-        boxes, logits = self._propose(pixels, scale_xy, least)
-        while pixels.shape[0] > self.tallest_face:
-            highest = self.tallest_face / float(scale_xy[1])  # in pixels of the image, as boxes are
-            last = pixels.shape[0] <= COARSER * self.tallest_face
-            large = boxes[:, 3] - boxes[:, 1] >= FORESHADOWED * highest
-            if last and not (large & (logits >= foreshadowing)).any():
+        plan = plan or self.pyramid.plan(width, height)
+        wanted, sign = logit(np.array([min_raw_score, COARSEST_LOOK_SCORE], np.float32))
+        min_logit = float(min(wanted, sign))  # so that no look depends on what is wanted
+        pixels, scale_xy = scaled(image, plan.scale)
+        boxes, logits = self._propose(pixels, scale_xy, min_logit)
+        n_coarser = plan.n_coarser(pixels.shape[0])
+        for number in range(1, n_coarser + 1):
+            # In pixels of the image, as boxes are.
+            tallest = self.pyramid.tallest_face / float(scale_xy[1])
+            large = boxes[:, 3] - boxes[:, 1] >= COARSEST_LOOK_HEIGHT * tallest
+            if number == n_coarser and not (large & (logits >= sign)).any():
                 break
             pixels = np.asarray(Image.fromarray(pixels).reduce(COARSER))
             scale_xy = scale_xy / np.float32(COARSER)
-            finer = _with_heights(boxes, logits, 0, highest)
-            coarser = _with_heights(*self._propose(pixels, scale_xy, least), highest / 2, np.inf)
+            finer = _with_heights(boxes, logits, 0, tallest)
+            proposed = self._propose(pixels, scale_xy, min_logit)
+            coarser = _with_heights(*proposed, tallest / 2, np.inf)
             boxes, logits = (np.concatenate(pair) for pair in zip(finer, coarser, strict=True))
         boxes = clip_boxes(boxes, width, height)
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (logits >= wanted)
@@ -174,45 +197,31 @@ class Detector:
         kept = non_maximum_suppression(boxes, raw, NMS_IOU)
         return boxes[kept], raw[kept]
 
-    def input_scale(self, width: int, height: int, min_face: float | None = None) -> float:
-        """Factor by which a photo of this size is scaled before the network sees it.
-
-        Photos may be decoded at this scale at once, which is faster; boxes then come in pixels
-        of the smaller image.
-        """
-        if min_face is None:
-            longer = max(width, height)
-            enlarged = min(max(self._enlarged_to / longer, 1.0), SMALL_PHOTO_ENLARGEMENT)
-            min_face = max(self.smallest_face / enlarged, longer / FACES_ALONG_SIDE)
-        if not min_face > 0:
-            raise ValueError(f"`min_face` must be positive, in pixels; got min_face={min_face}.")
-        return min(self.smallest_face / min_face, LARGEST_ENLARGEMENT)
-
-    def _least_raw_score(self, min_score: float) -> float:
+    def _min_raw_score(self, min_score: float) -> float:
         """A raw score below which no proposal reaches `min_score`, so that it may be left out.
 
         Scores rise with raw scores: what is left out could have suppressed only what is, too.
         """
-        raw, scores = self._dull
+        raw, scores = self._ungated
         below = int(np.searchsorted(scores, min_score))
         return float(raw[max(below - 1, 0)])
 
     def _propose(
-        self, pixels: npt.NDArray[np.uint8], scale_xy: npt.NDArray[np.float32], least: float
+        self, pixels: npt.NDArray[np.uint8], scale_xy: npt.NDArray[np.float32], min_logit: float
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """What the cells that reach a logit of `least` propose.
+        """The boxes of all cells with at least a logit.
 
         Args:
             pixels: The photo as the network sees it, uint8 `(height, width, 3)`.
             scale_xy: Its pixels per pixel of the photo, across and down, float32 `(2,)`.
-            least: A logit.
+            min_logit: The logit.
 
         Returns:
             Boxes `(n, 4)`, pixels of the photo, and logits `(n,)`.
         """
         batch = padded(pixels, self._multiple)[None]
         maps: list[Any] = self._session.run(None, {self._input: batch})
-        boxes, logits = decode(maps, self._strides, self._unit, least)
+        boxes, logits = decode(maps, self._strides, self._unit, min_logit)
         photo_pixels: npt.NDArray[np.float32] = np.tile(1 / scale_xy, 2)
         return boxes * photo_pixels, logits
 
@@ -236,30 +245,32 @@ def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]
     return result
 
 
-def look_again(
-    second_look: SecondLook,
+def refine(
+    refiner: Refiner,
     image: npt.NDArray[np.uint8],
     boxes: npt.NDArray[np.float32],
     raw: npt.NDArray[np.float32],
     calibration: Calibration,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The second look at the doubtful ones of some proposals.
+    """Refine the proposals between the two scores of the gate.
 
     Args:
-        second_look: Judges and corrects.
+        refiner: Judges and corrects.
         image: uint8 `(height, width, 3)`, BGR.
         boxes: Proposals, float32 `(n, 4)`, pixels of `image`.
         raw: Their raw scores `(n,)`.
-        calibration: Says which are doubtful.
+        calibration: Has the gate.
 
     Returns:
-        Logits float32 `(n,)`, and boxes float32 `(n, 4)`, those of doubtful proposals corrected.
+        Logits float32 `(n,)`, and boxes float32 `(n, 4)`, those inside the gate corrected.
     """
-    sure = raw >= calibration.sure_score
-    logits = np.where(sure, calibration.sure_second, calibration.dull_second).astype(np.float32)
+    above = raw >= calibration.gate_upper
+    logits = np.where(above, calibration.logit_above_gate, calibration.logit_below_gate).astype(
+        np.float32
+    )
     boxes = boxes.copy()
-    doubtful = ~sure & (raw >= calibration.look_score)
-    logits[doubtful], boxes[doubtful] = second_look(image, boxes[doubtful])
+    inside = ~above & (raw >= calibration.gate_lower)
+    logits[inside], boxes[inside] = refiner(image, boxes[inside])
     return logits, boxes
 
 
@@ -312,8 +323,8 @@ def detector_name(detector: Detector, model: str | Path | None) -> str:
     path = shipped_weights() if model is None else Path(model)
     path = path / PROPOSALS_FILE if path.is_dir() else path
     sums = checksum(path)
-    if detector.metadata["calibration"]["second"]:
-        sums += checksum(path.with_name(SECOND_LOOK_FILE))
+    if detector.calibration.refiner_weight:
+        sums += checksum(path.with_name(REFINER_FILE))
     return sha256(sums.encode()).hexdigest()[:_NAME_DIGITS]
 
 

@@ -1,6 +1,6 @@
 """Cutting the 64x64 patches that the classifier sees.
 
-The same function cuts them for training and for the detector's second look, so that both see the
+The same function cuts them for training and for the detector's refiner, so that both see the
 same thing. NumPy and Pillow only.
 """
 

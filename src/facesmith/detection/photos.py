@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from facesmith.boxes import clip_boxes
 from facesmith.detection.detector import Detector
-from facesmith.detection.rotations import UPRIGHT, check_turns
+from facesmith.detection.pyramid import ScalePlan
+from facesmith.detection.rotations import UPRIGHT, check_rotations
 from facesmith.errors import ImageError
 from facesmith.faces import Faces
 from facesmith.images import Photo, read_image, read_photo
@@ -29,10 +30,10 @@ from facesmith.images import Photo, read_image, read_photo
 _AHEAD = 4
 _DECODERS = 2
 # Large photos are decoded at a reduced size that leaves at least this many times what the network
-# looks at. The second look cuts its patches from the same image: with fewer pixels average
+# looks at. The refiner cuts its patches from the same image: with fewer pixels average
 # precision falls by up to 3 points, see docs/decisions/0010-big-folders.md.
 _SPARE_SIZE = 1.0
-_SPARE_SIZE_SECOND_LOOK = 2.0
+_SPARE_SIZE_REFINER = 2.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ class PhotoFaces:
         return read_image(self.source.open())
 
 
+@dataclass(frozen=True, eq=False)
+class PlannedPhoto:
+    """A decoded photo, and the plan by which to look at the decoded image."""
+
+    photo: Photo
+    plan: ScalePlan
+
+
 Finish = Callable[[PhotoFaces], None]
 
 
@@ -105,7 +114,7 @@ class DetectionConfig:
             `Detector`.
         finish: Called with each result while the photo's image is in memory, for example to draw
             it. An `ImageError` that it raises becomes the error of that photo.
-        turns: By how much each photo is turned for each look at it, degrees; see `Detector`.
+        rotations: Degrees by which each photo is rotated for each look; see `Detector`.
 
     Raises:
         ValueError: If a value is out of range.
@@ -114,10 +123,10 @@ class DetectionConfig:
     min_score: float | None = None
     min_face: float | None = None
     finish: Finish | None = None
-    turns: Sequence[int] = UPRIGHT
+    rotations: Sequence[int] = UPRIGHT
 
     def __post_init__(self) -> None:
-        check_turns(self.turns)
+        check_rotations(self.rotations)
         if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise ValueError(
                 f"`min_score` must be between 0 and 1; got min_score={self.min_score}."
@@ -129,52 +138,51 @@ class DetectionConfig:
 
 
 def detect_photos(
-    detector: Detector,
-    sources: Iterable[PhotoSource],
-    *,
-    min_score: float | None = None,
-    min_face: float | None = None,
-    finish: Finish | None = None,
-    turns: Sequence[int] = UPRIGHT,
+    detector: Detector, sources: Iterable[PhotoSource], config: DetectionConfig | None = None
 ) -> Iterator[PhotoFaces]:
     """Find the faces in photos, in this process; `processes` does it in several.
 
     Args:
         detector: The detector.
         sources: The photos.
-        min_score: See `DetectionConfig`, as for the others.
-        min_face: Height of the smallest face to look for, pixels of the photo.
-        finish: Called with each result, in the order of the photos.
-        turns: By how much each photo is turned for each look at it, degrees.
+        config: How to look at them.
 
     Yields:
         One result a photo, in the order of `sources`. A photo that cannot be read has an error in
         its result and does not end the work.
-
-    Raises:
-        ValueError: If a value is out of range.
     """
-    config = DetectionConfig(min_score, min_face, finish, turns)
+    config = config or DetectionConfig()
     for source, decoding in _decoded_ahead(sources, partial(decode, detector, config=config)):
         yield look_at(detector, source, decoding, config)
 
 
-def decode(detector: Detector, source: PhotoSource, config: DetectionConfig) -> Photo:
-    """The photo at full size, or as much smaller as `detector` does not mind.
+def decode(detector: Detector, source: PhotoSource, config: DetectionConfig) -> PlannedPhoto:
+    """The photo at full size, or as much smaller as `detector` does not mind, and the plan for it.
 
     Raises:
         ImageError: If it cannot be read.
     """
-    return read_photo(source.open(), max_side=lambda side: _side(detector, side, config.min_face))
+    spare = _SPARE_SIZE_REFINER if detector.calibration.refiner_weight else _SPARE_SIZE
+    plan = partial(detector.pyramid.plan, min_face=config.min_face)
+    # Only the longer side is known before decoding, and only that decides the scale.
+    photo = read_photo(
+        source.open(), max_side=lambda longer: plan(longer, longer).decoding_side(spare)
+    )
+    height, width = photo.image.shape[:2]
+    return PlannedPhoto(photo, plan(photo.width, photo.height).for_decoded(width, height))
 
 
 def look_at(
-    detector: Detector, source: PhotoSource, decoding: Future[Photo], config: DetectionConfig
+    detector: Detector, source: PhotoSource, decoding: Future[PlannedPhoto], config: DetectionConfig
 ) -> PhotoFaces:
     """The faces in a photo that another thread decodes, or its error."""
     try:
-        photo = decoding.result()
-        faces = _detect(detector, photo, config)
+        planned = decoding.result()
+        photo = planned.photo
+        faces = detector.detect(
+            photo.image, planned.plan, min_score=config.min_score, rotations=config.rotations
+        )
+        faces = _in_full_size(faces, planned)
         found = PhotoFaces(source, photo.width, photo.height, faces, decoded=photo.image)
         if config.finish is not None:
             config.finish(found)
@@ -183,11 +191,20 @@ def look_at(
     return found
 
 
+def _in_full_size(faces: Faces, planned: PlannedPhoto) -> Faces:
+    """Faces in pixels of the decoded image as faces in pixels of the photo."""
+    photo, plan = planned.photo, planned.plan
+    if (plan.width, plan.height) == (photo.width, photo.height):
+        return faces
+    back = np.array([photo.width / plan.width, photo.height / plan.height] * 2, np.float32)
+    return Faces(clip_boxes(faces.boxes * back, photo.width, photo.height), faces.scores)
+
+
 def _decoded_ahead(
-    sources: Iterable[PhotoSource], decode: Callable[[PhotoSource], Photo]
-) -> Iterator[tuple[PhotoSource, Future[Photo]]]:
+    sources: Iterable[PhotoSource], decode: Callable[[PhotoSource], PlannedPhoto]
+) -> Iterator[tuple[PhotoSource, Future[PlannedPhoto]]]:
     with ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode") as pool:
-        waiting: deque[tuple[PhotoSource, Future[Photo]]] = deque()
+        waiting: deque[tuple[PhotoSource, Future[PlannedPhoto]]] = deque()
         try:
             for source in sources:
                 waiting.append((source, pool.submit(decode, source)))
@@ -197,32 +214,6 @@ def _decoded_ahead(
                 yield waiting.popleft()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _side(detector: Detector, longer: int, min_face: float | None) -> int | None:
-    """Longer side at which to decode a photo: a half, a quarter, an eighth, or `None` for all."""
-    second_look = detector.metadata["calibration"]["second"] != 0
-    spare = _SPARE_SIZE_SECOND_LOOK if second_look else _SPARE_SIZE
-    needed = spare * detector.input_scale(longer, longer, min_face)
-    for factor in (8, 4, 2):
-        if needed <= 1 / factor:
-            return -(-longer // factor)
-    return None
-
-
-def _detect(detector: Detector, photo: Photo, config: DetectionConfig) -> Faces:
-    height, width = photo.image.shape[:2]
-    reduced = (width, height) != (photo.width, photo.height)
-    min_face = config.min_face
-    if reduced:
-        scale = detector.input_scale(photo.width, photo.height, min_face)
-        reduction = max(width, height) / max(photo.width, photo.height)
-        min_face = detector.smallest_face / scale * reduction
-    faces = detector(photo.image, min_score=config.min_score, min_face=min_face, turns=config.turns)
-    if not reduced:
-        return faces
-    back = np.array([photo.width / width, photo.height / height] * 2, np.float32)
-    return Faces(clip_boxes(faces.boxes * back, photo.width, photo.height), faces.scores)
 
 
 class _NamedBytes(BytesIO):

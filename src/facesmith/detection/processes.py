@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -28,15 +28,13 @@ from typing import Any
 from facesmith.detection.detector import Detector, load_detector
 from facesmith.detection.photos import (
     DetectionConfig,
-    Finish,
     PhotoFaces,
     PhotoSource,
+    PlannedPhoto,
     decode,
     look_at,
 )
-from facesmith.detection.rotations import UPRIGHT
 from facesmith.errors import FacesmithError
-from facesmith.images import Photo
 
 # Photos that a worker holds: one in the network, one that is decoded meanwhile. More would take
 # memory and save no time: its two threads together keep a core busy.
@@ -86,10 +84,7 @@ def detect_in_workers(
     *,
     workers: int,
     threads: int = 1,
-    min_score: float | None = None,
-    min_face: float | None = None,
-    finish: Finish | None = None,
-    turns: Sequence[int] = UPRIGHT,
+    config: DetectionConfig | None = None,
 ) -> Iterator[PhotoFaces]:
     """Find the faces in photos with several processes; see `detect_photos` for one.
 
@@ -102,13 +97,9 @@ def detect_in_workers(
         workers: Processes, at least 1. Each takes 100 MB, and some 70 more with photos of 12
             million pixels decoded at half size, 300 where they are decoded in full.
         threads: CPU threads of each worker's detector. More than one does not pay here.
-        min_score: Leave out faces with a lower score; `None`: as the weights say.
-        min_face: Height of the smallest face to look for, pixels of the photo; `None`: see
-            `Detector`.
-        finish: Called with each result in the worker, where the photo's image is at hand, for
-            example to draw it; not in the order of the photos. A module's function or an object
-            that can be pickled. An `ImageError` that it raises becomes the error of that photo.
-        turns: By how much each photo is turned for each look at it, degrees; see `Detector`.
+        config: How to look at photos. Its `finish` is called in the worker, where the photo's
+            image is at hand, not in the order of the photos: a module's function or an object
+            that can be pickled.
 
     Yields:
         One result a photo, in the order of `sources`, without `decoded`. A photo that cannot be
@@ -117,13 +108,13 @@ def detect_in_workers(
     Raises:
         WeightsError: If the weights are missing or damaged.
         WorkerError: If processes cannot be started, or end one after the other.
-        ValueError: If a value is out of range.
+        ValueError: If a count is not positive.
     """
     for name, count in (("workers", workers), ("threads", threads)):
         if count < 1:
             raise ValueError(f"`{name}` must be at least 1; got {name}={count}.")
-    config = _WorkerConfig(model, threads, DetectionConfig(min_score, min_face, finish, turns))
-    return _in_order(config, sources, min(workers, _MOST_WORKERS))
+    worker = _WorkerConfig(model, threads, config or DetectionConfig())
+    return _in_order(worker, sources, min(workers, _MOST_WORKERS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,17 +157,17 @@ class _Worker:
 def _in_order(
     config: _WorkerConfig, sources: Iterable[PhotoSource], n_workers: int
 ) -> Iterator[PhotoFaces]:
-    crew = _Crew(config, sources)
+    pool = _Pool(config, sources)
     try:
-        crew.start(n_workers)
-        while crew.hand_out():
-            crew.collect()
-            yield from crew.next_results()
+        pool.start(n_workers)
+        while pool.hand_out():
+            pool.collect()
+            yield from pool.next_results()
     finally:
-        crew.end()
+        pool.end()
 
 
-class _Crew:
+class _Pool:
     """The workers, and what has become of each photo."""
 
     def __init__(self, config: _WorkerConfig, sources: Iterable[PhotoSource]) -> None:
@@ -343,7 +334,7 @@ def _look_at_all(
     detector: Detector, config: DetectionConfig, tasks: Connection, results: Connection
 ) -> None:
     """Decodes photos ahead in one thread, and looks at them in another."""
-    decoded: SimpleQueue[tuple[PhotoSource, Future[Photo]] | None] = SimpleQueue()
+    decoded: SimpleQueue[tuple[PhotoSource, Future[PlannedPhoto]] | None] = SimpleQueue()
     pool = ThreadPoolExecutor(1, thread_name_prefix="decode")
 
     def receive() -> None:

@@ -1,4 +1,4 @@
-"""The second look at proposals, as the base install runs it: patches in, scores and boxes out."""
+"""The refiner at proposals, as the base install runs it: patches in, scores and boxes out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from facesmith.detection.patches import cut_patches
 from facesmith.detection.sessions import open_session
 
 
-class SecondLook:
+class Refiner:
     """Looks at a 64x64 patch of each proposal. Safe to call from several threads."""
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
-        self._session, self.metadata = open_session(path, kind="second look", threads=threads)
+        self._session, self.metadata = open_session(path, kind="refiner", threads=threads)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ class SecondLook:
         if len(boxes) == 0:
             return np.zeros(0, np.float32), boxes
         outputs = self.judge(cut_patches(image, boxes))
-        return outputs[:, 0], apply_shifts(boxes, outputs[:, 1:])
+        return outputs[:, 0], decode_deltas(boxes, outputs[:, 1:])
 
     def judge(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The network's outputs `(n, 5)` on patches uint8 `(n, 64, 64, 3)`, BGR."""
@@ -40,20 +40,20 @@ class SecondLook:
         return outputs[0]
 
 
-def apply_shifts(
-    boxes: npt.NDArray[np.float32], shifts: npt.NDArray[np.float32]
+def decode_deltas(
+    boxes: npt.NDArray[np.float32], deltas: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Correct boxes `(n, 4)` by the network's outputs `(n, 4)`; see `networks.second_look`."""
+    """Correct boxes `(n, 4)` by the network's outputs `(n, 4)`; see `networks.refiner`."""
     centre, side = _centre_and_side(boxes)
-    centre = centre + shifts[:, :2] * side
-    half = np.exp(np.clip(shifts[:, 2:], -1, 1)) * side / 2
+    centre = centre + deltas[:, :2] * side
+    half = np.exp(np.clip(deltas[:, 2:], -1, 1)) * side / 2
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
-def shifts_between(
+def encode_deltas(
     boxes: npt.NDArray[np.float32], faces: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """What turns boxes `(n, 4)` into faces `(n, 4)`: the inverse of `apply_shifts`."""
+    """What turns boxes `(n, 4)` into faces `(n, 4)`: the inverse of `decode_deltas`."""
     centre, side = _centre_and_side(boxes)
     moved = ((faces[:, :2] + faces[:, 2:]) / 2 - centre) / side
     stretched = np.log((faces[:, 2:] - faces[:, :2]) / side)

@@ -1,4 +1,4 @@
-"""Looking at a photo in several turns, for faces that lie on their side or stand on their head.
+"""Looking at a photo in several rotations, for faces that lie on their side or stand on their head.
 
 A detector that learned from upright photos finds faces tilted by up to about 45 degrees. The same
 photo turned by a half, or by quarters, brings the others into that range.
@@ -15,68 +15,68 @@ from facesmith.boxes import box_area, box_intersection, box_iou, clip_boxes, sup
 from facesmith.faces import Faces
 
 UPRIGHT = (0,)
-TURNS = (0, 90, 180, 270)
-# A face that is found in two turns has boxes that agree less than two boxes of one look would: what
-# an upside-down face shows of its forehead and chin is not where it is expected.
+ROTATIONS = (0, 90, 180, 270)
+# Boxes of one face from two rotations overlap less than two boxes of one look: forehead and chin of
+# an upside-down face are not where the network expects them.
 _SAME_IOU = 0.3
 _SAME_COVER = 0.6  # of the smaller box; two faces of one photo seldom cover each other that much
 
 
-def check_turns(turns: Sequence[int]) -> tuple[int, ...]:
-    """The turns, if they can be used.
+def check_rotations(rotations: Sequence[int]) -> tuple[int, ...]:
+    """The rotations, if they can be used.
 
     Raises:
         ValueError: If there is none, one comes twice, or one is not 0, 90, 180 or 270.
     """
-    checked = tuple(turns)
-    if not checked or len(set(checked)) != len(checked) or not set(checked) <= set(TURNS):
+    checked = tuple(rotations)
+    if not checked or len(set(checked)) != len(checked) or not set(checked) <= set(ROTATIONS):
         raise ValueError(
-            "`turns` must be one or several of 0, 90, 180 and 270, in degrees, each once; "
-            f"got turns={turns!r}. For faces upside down pass (0, 180)."
+            "`rotations` must be one or several of 0, 90, 180 and 270, in degrees, each once; "
+            f"got rotations={rotations!r}. For faces upside down pass (0, 180)."
         )
     return checked
 
 
-def look_in_turns(
+def detect_rotated(
     look: Callable[[npt.NDArray[np.uint8]], Faces],
     image: npt.NDArray[np.uint8],
-    turns: Sequence[int],
+    rotations: Sequence[int],
 ) -> Faces:
-    """Find faces in an image in each of its turns, and bring them together.
+    """Find faces in each rotation of an image, each face once.
 
     Args:
         look: Finds the faces in one image.
         image: uint8 `(height, width, 3)`, BGR, upright. Not modified.
-        turns: By how much it is turned counter-clockwise for each look, degrees.
+        rotations: Degrees counter-clockwise, one for each look.
 
     Returns:
-        The faces in pixels of the upright image, best score first. Of the boxes that several turns
-        have of one face, the one with the highest score.
+        The faces in pixels of the upright image, best score first. Of several boxes of one face
+        the one with the highest score.
 
     Raises:
-        ValueError: If `turns` are not some of 0, 90, 180 and 270.
+        ValueError: If `rotations` are not some of 0, 90, 180 and 270.
     """
     height, width = image.shape[:2]
     looks = []
-    for turn in check_turns(turns):
-        faces = look(turned(image, turn))
-        looks.append(Faces(turned_back(faces.boxes, turn, width, height), faces.scores))
+    for rotation in check_rotations(rotations):
+        faces = look(rotated(image, rotation))
+        looks.append(Faces(rotated_back(faces.boxes, rotation, width, height), faces.scores))
     return merged(looks)
 
 
-def turned(image: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
-    """The image turned counter-clockwise by a multiple of 90 degrees; itself for none."""
-    return image if turn == 0 else np.ascontiguousarray(np.rot90(image, turn // 90))
+def rotated(image: npt.NDArray[np.uint8], rotation: int) -> npt.NDArray[np.uint8]:
+    """The image rotated counter-clockwise by a multiple of 90 degrees; itself for none."""
+    return image if rotation == 0 else np.ascontiguousarray(np.rot90(image, rotation // 90))
 
 
-def turned_back(
-    boxes: npt.NDArray[np.float32], turn: int, width: int, height: int
+def rotated_back(
+    boxes: npt.NDArray[np.float32], rotation: int, width: int, height: int
 ) -> npt.NDArray[np.float32]:
-    """Boxes in a turned image as boxes in the upright one.
+    """Boxes in a rotated image as boxes in the upright one.
 
     Args:
-        boxes: float32 `(n, 4)`, pixels of the turned image.
-        turn: By how much it was turned counter-clockwise: 0, 90, 180 or 270 degrees.
+        boxes: float32 `(n, 4)`, pixels of the rotated image.
+        rotation: Degrees counter-clockwise: 0, 90, 180 or 270.
         width: Width of the upright image, pixels.
         height: Height of the upright image, pixels.
 
@@ -84,7 +84,7 @@ def turned_back(
         float32 `(n, 4)`, inside the upright image.
     """
     x_min, y_min, x_max, y_max = boxes.T
-    match turn:
+    match rotation:
         case 0:
             back = [x_min, y_min, x_max, y_max]
         case 90:

@@ -32,7 +32,7 @@ class _ProposalGraph(nn.Module):
 
 
 class _SecondLookGraph(nn.Module):
-    """The second look as it ships: uint8 patches `(n, 64, 64, 3)` in, `(n, 5)` out."""
+    """The refiner as it ships: uint8 patches `(n, 64, 64, 3)` in, `(n, 5)` out."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -81,8 +81,8 @@ def export_proposals(
     return largest_difference(graph, path, images)
 
 
-def export_second_look(network: nn.Module, path: Path) -> float:
-    """Write the second look as a weights file; returns its distance from PyTorch."""
+def export_refiner(network: nn.Module, path: Path) -> float:
+    """Write the refiner as a weights file; returns its distance from PyTorch."""
     graph = _SecondLookGraph(network)
     generator = torch.Generator().manual_seed(0)
     batches = [
@@ -96,6 +96,6 @@ def export_second_look(network: nn.Module, path: Path) -> float:
         input_names=["patches"],
         output_names=["outputs"],
         dynamic_axes={"patches": {0: "n"}, "outputs": {0: "n"}},
-        metadata={"kind": "second look"},
+        metadata={"kind": "refiner"},
     )
     return largest_difference(graph, path, batches)

@@ -25,8 +25,21 @@ def write_model(model: onnx.ModelProto, path: str | Path, description: Mapping[s
     Raises:
         TrainingError: If the file cannot be written.
     """
+    clean_graph(model.graph)
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(description, sort_keys=True)})
     write_bytes(Path(path), model.SerializeToString(deterministic=True))
+
+
+def clean_graph(graph: onnx.GraphProto) -> None:
+    """Take out what nobody reads: initialisers without a node, and stated shapes of inner values.
+
+    Graph rewrites leave both behind, and runtimes that check stated shapes refuse a wrong one.
+    """
+    used = {name for node in graph.node for name in node.input}
+    used |= {value.name for value in graph.output}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
+    del graph.value_info[:]
 
 
 def update_description(path: str | Path, changes: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
+from facesmith.export.metadata import clean_graph
 from facesmith.files import write_bytes
 
 _LEAST_STRIDE = 4  # below, the zeros that come in cost more than the copies saved
@@ -84,6 +85,7 @@ def quantise(
     properties = {entry.key: entry.value for entry in described.metadata_props}
     onnx.helper.set_model_props(model, properties)
     onnx.checker.check_model(model)
+    clean_graph(model.graph)
     write_bytes(Path(out or path), model.SerializeToString(deterministic=True))
 
 

@@ -20,8 +20,8 @@ from facesmith.networks.classifiers import (
 _N_OUTPUTS = 5
 
 
-def build_second_look(seed: int = 0) -> nn.Module:
-    """The detector's second look, freshly initialised; the same seed gives the same weights.
+def build_refiner(seed: int = 0) -> nn.Module:
+    """The detector's refiner, freshly initialised; the same seed gives the same weights.
 
     It has the shape of `compact` and twice its multiplications, where the maps are small: in 8 bits
     they are nearly free there, since what takes the time is the large maps.

@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.detection.calibration import Calibration, logit, sigmoid
-from facesmith.detection.detector import NMS_IOU, Detector, look_again
-from facesmith.detection.refiner import SecondLook
+from facesmith.detection.detector import NMS_IOU, Detector, refine
+from facesmith.detection.refiner import Refiner
 from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,
     LEAST_SCORE,
@@ -39,7 +39,7 @@ class HeldOutBoxes:
     """Everything that would be found in photos held out from both trainings.
 
     Attributes:
-        logits: float32 `(n, 2)`, of the proposal and of the second look, 0 without one.
+        logits: float32 `(n, 2)`, of the proposal and of the refiner, 0 without one.
         labels: bool `(n,)`, whether the box is a face.
         photos: int64 `(n,)`, the number of its photo.
         weights: float64 `(n,)`: such that each source of photos with faces counts the same, see
@@ -74,7 +74,7 @@ class Fitted:
 
 def held_out_boxes(
     detector: Detector,
-    second_look: SecondLook | None,
+    refiner: Refiner | None,
     photos: Photos,
     sources: Sequence[str],
     looks: Calibration,
@@ -86,7 +86,7 @@ def held_out_boxes(
 
     Args:
         detector: Proposes.
-        second_look: Judges and corrects; `None` for the proposals alone.
+        refiner: Judges and corrects; `None` for the proposals alone.
         photos: Held out from both trainings.
         sources: Where each photo comes from.
         looks: Which proposals are looked at again; its factors do not matter here.
@@ -99,9 +99,9 @@ def held_out_boxes(
         boxes, raw = detector.candidates(image, looks.candidate_score)
         first = logit(raw)
         second = np.zeros_like(first)
-        if second_look is not None:
-            second, boxes = look_again(second_look, image, boxes, raw, looks)
-        ranking = sigmoid(first if second_look is None else second)
+        if refiner is not None:
+            second, boxes = refine(refiner, image, boxes, raw, looks)
+        ranking = sigmoid(first if refiner is None else second)
         boxes = clip_boxes(boxes, image.shape[1], image.shape[0])
         inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         kept = inside[non_maximum_suppression(boxes[inside], ranking[inside], NMS_IOU)]
@@ -133,14 +133,14 @@ def _weights(photo: npt.NDArray[np.int64], sources: Sequence[str]) -> npt.NDArra
 
 
 def with_mean_logits(
-    looks: Calibration, detector: Detector, second_look: SecondLook, photos: Photos
+    looks: Calibration, detector: Detector, refiner: Refiner, photos: Photos
 ) -> Calibration:
-    """The settings with what the second look says on average of proposals it will not look at.
+    """The settings with what the refiner says on average of proposals it will not look at.
 
     Args:
         looks: Which proposals are looked at.
         detector: Proposes.
-        second_look: Judges.
+        refiner: Judges.
         photos: Held out from both trainings.
     """
     raw, logits = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
@@ -148,13 +148,13 @@ def with_mean_logits(
         image = photos[i][0]
         boxes, scores = detector.candidates(image, looks.candidate_score)
         raw.append(scores)
-        logits.append(second_look(image, boxes)[0])
+        logits.append(refiner(image, boxes)[0])
     every, scores = np.concatenate(logits), np.concatenate(raw)
-    dull, sure = every[scores < looks.look_score], every[scores >= looks.sure_score]
+    dull, sure = every[scores < looks.gate_lower], every[scores >= looks.gate_upper]
     return replace(
         looks,
-        dull_second=float(dull.mean()) if len(dull) else 0.0,
-        sure_second=float(sure.mean()) if len(sure) else 0.0,
+        logit_below_gate=float(dull.mean()) if len(dull) else 0.0,
+        logit_above_gate=float(sure.mean()) if len(sure) else 0.0,
     )
 
 
@@ -166,7 +166,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, looks: Calibration) -
 
     Args:
         boxes: What was found in held-out photos.
-        use_second: Whether the second look has a say.
+        use_second: Whether the refiner has a say.
         looks: Which proposals are looked at again, stored with the calibration.
 
     Returns:
@@ -180,7 +180,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, looks: Calibration) -
         (isotonic).
     """
     if boxes.labels.all() or not boxes.labels.any():
-        plain = replace(looks, second=float(use_second))
+        plain = replace(looks, refiner_weight=float(use_second))
         return Fitted(plain, "none", {}, math.nan)
     every = np.ones(len(boxes.labels), bool)
     folds = np.random.default_rng(0).integers(0, N_FOLDS, int(boxes.photos.max()) + 1)
@@ -211,7 +211,7 @@ def _fit(
     """One method on some of the boxes; logits as they are where they show one label only."""
     labels, weights = boxes.labels[rows], boxes.weights[rows]
     if labels.all() or not labels.any():
-        return replace(looks, second=float(use_second))
+        return replace(looks, refiner_weight=float(use_second))
     logits = boxes.logits[rows].astype(np.float64)
     features = logits if use_second else logits[:, :1]
     order = LogisticRegression(C=1e4).fit(features, labels)
@@ -225,8 +225,8 @@ def _fit(
         knots = _knots(features @ factors + offset, labels, weights)
     return replace(
         looks,
-        first=float(factors[0]),
-        second=float(factors[1]) if use_second else 0.0,
+        proposal_weight=float(factors[0]),
+        refiner_weight=float(factors[1]) if use_second else 0.0,
         offset=float(offset),
         knots=knots,
     )

@@ -1,7 +1,7 @@
 """One command's worth of work: annotated photos in, a detector out.
 
 First the proposal network learns from crops of the photos. Then it is run over the same photos,
-and the second look, unless none is wanted, learns from patches of what it proposes, right and
+and the refiner, unless none is wanted, learns from patches of what it proposes, right and
 wrong. Last, the scores are calibrated on photos that neither has learned from.
 """
 
@@ -21,10 +21,10 @@ import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.calibration import Calibration
-from facesmith.detection.detector import PROPOSALS_FILE, SECOND_LOOK_FILE, Detector
-from facesmith.detection.refiner import SecondLook
+from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
+from facesmith.detection.refiner import Refiner
 from facesmith.errors import TrainingError, WeightsError
-from facesmith.export.detector import export_proposals, export_second_look
+from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import checksum, finite_or_none, write_json
 from facesmith.metrics.operating_point import OperatingPoint, Target
@@ -37,21 +37,21 @@ from facesmith.training.calibration import (
     judge,
     with_mean_logits,
 )
-from facesmith.training.int8 import quantise_proposals, quantise_second_look
+from facesmith.training.int8 import quantise_proposals, quantise_refiner
 from facesmith.training.loop import LoopConfig, LoopResult, run_loop
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, hold_out
 from facesmith.training.refiner import (
     LookedAt,
-    SecondLookConfig,
-    SecondLookTask,
+    RefinerConfig,
+    RefinerTask,
     collect_patches,
 )
 from facesmith.training.resources import available_cores, hand_back_freed_memory
 
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"
-WITH_SECOND_LOOK = "with second look"
+WITH_REFINER = "with refiner"
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
 
 
@@ -60,8 +60,8 @@ class DetectorConfig:
     """Everything that decides what a detector training produces, beside the photos."""
 
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
-    # `None`: no second look is trained.
-    second_look: SecondLookConfig | None = field(default_factory=SecondLookConfig)
+    # `None`: no refiner is trained.
+    refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
     # Take the proposals of the weights that the training goes on from as they are.
     keep_proposals: bool = False
     # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
@@ -70,16 +70,16 @@ class DetectorConfig:
     @classmethod
     def quick(cls) -> DetectorConfig:
         """For a first look at what one's photos give: a third of the time, some points worse."""
-        proposals, second_look = ProposalConfig(), SecondLookConfig()
+        proposals, refiner = ProposalConfig(), RefinerConfig()
         # In few passes twice as many smaller steps lead further.
         loop = dataclasses.replace(proposals.loop, epochs=20, learning_rate=2e-3)
         return cls(
             dataclasses.replace(proposals, loop=loop, batch_size=16),
             dataclasses.replace(
-                second_look,
+                refiner,
                 copies=1,
                 crops_per_photo=0,
-                loop=dataclasses.replace(second_look.loop, epochs=3),
+                loop=dataclasses.replace(refiner.loop, epochs=3),
             ),
         )
 
@@ -88,25 +88,25 @@ class DetectorConfig:
         """For going on from trained weights with other photos or labels: fewer, smaller steps.
 
         Args:
-            start: As `train_detector` takes it. A second look that is not there is trained whole.
+            start: As `train_detector` takes it. A refiner that is not there is trained whole.
 
         Raises:
             WeightsError: If there are no such weights.
         """
-        proposals, second_look = ProposalConfig(), SecondLookConfig()
+        proposals, refiner = ProposalConfig(), RefinerConfig()
         if weights_of(start)[1] is not None:
-            loop = dataclasses.replace(second_look.loop, epochs=4, learning_rate=1e-3)
-            second_look = dataclasses.replace(second_look, loop=loop)
+            loop = dataclasses.replace(refiner.loop, epochs=4, learning_rate=1e-3)
+            refiner = dataclasses.replace(refiner, loop=loop)
         loop = dataclasses.replace(proposals.loop, epochs=24, learning_rate=1e-3)
-        return cls(dataclasses.replace(proposals, loop=loop, small_until=0.0), second_look)
+        return cls(dataclasses.replace(proposals, loop=loop, small_until=0.0), refiner)
 
     def with_loops(self, change: Callable[[LoopConfig], LoopConfig]) -> DetectorConfig:
         """The settings with those of all trainings' loops changed."""
-        proposals, second_look = self.proposals, self.second_look
+        proposals, refiner = self.proposals, self.refiner
         proposals = dataclasses.replace(proposals, loop=change(proposals.loop))
-        if second_look is not None:
-            second_look = dataclasses.replace(second_look, loop=change(second_look.loop))
-        return dataclasses.replace(self, proposals=proposals, second_look=second_look)
+        if refiner is not None:
+            refiner = dataclasses.replace(refiner, loop=change(refiner.loop))
+        return dataclasses.replace(self, proposals=proposals, refiner=refiner)
 
 
 def train_detector(
@@ -126,14 +126,14 @@ def train_detector(
 
     Args:
         photos: Annotated photos and face-free ones (no boxes).
-        out: The run folder; `proposals/` and `second-look/` in it are run folders of their own.
+        out: The run folder; `proposals/` and `refiner/` in it are run folders of their own.
         config: Settings; the defaults are those of a training from random weights.
         target: Store the threshold that keeps this on the photos held out; `None`: 0.5, from
             which on a face is likelier than not. A finished run can be resumed with another target.
         mined: False boxes of an earlier detector in these photos, to be seen more often; `None`:
             the training is the same as ever, to the byte.
         start: Go on from the weights of this run folder or `detector.onnx`, see
-            `DetectorConfig.continued`; a `second_look.onnx` beside it is gone on from, too. `None`:
+            `DetectorConfig.continued`; a `refiner.onnx` beside it is gone on from, too. `None`:
             from random ones.
         teacher: Learn what the proposals of this run folder or `detector.onnx` say, too; a larger
             network's as a rule, see `DetectorNetConfig.large`. `None`: the labels alone.
@@ -155,7 +155,7 @@ def train_detector(
     described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}
     described |= {} if mined is None else {"mined": mined.described()}
     first_start, second_start = weights_of(start)
-    if config.second_look is None:
+    if config.refiner is None:
         second_start = None
     if first_start is not None:
         described["start"] = [checksum(p) for p in (first_start, second_start) if p is not None]
@@ -163,10 +163,10 @@ def train_detector(
     if teaching is not None:
         described["teacher"] = checksum(teaching)
     kept_proposals = first_start if config.keep_proposals else None
-    if config.keep_proposals and (kept_proposals is None or config.second_look is None):
+    if config.keep_proposals and (kept_proposals is None or config.refiner is None):
         raise TrainingError(
-            "A second look of its own for proposals that stay as they are needs those proposals "
-            "and settings of a second look. Pass `start` and leave `second_look` as it is."
+            "A refiner of its own for proposals that stay as they are needs those proposals "
+            "and settings of a refiner. Pass `start` and leave `refiner` as it is."
         )
     training, held_out = hold_out(photos, config.proposals)
     placed = _place(mined, training, held_out, quiet)
@@ -191,16 +191,16 @@ def train_detector(
         hand_back_freed_memory()
         most = config.quantise_loss
         precisions["proposals"] = quantise_proposals(detector_path, learned, judged, most)
-    if config.second_look is not None:
-        patches = stages.collect(config.second_look, learned, judged, placed)
+    if config.refiner is not None:
+        patches = stages.collect(config.refiner, learned, judged, placed)
         sources = [p.source if len(p.boxes) else None for p in training]
-        look = SecondLookTask(*patches, config.second_look, sources, second_start)
-        summaries["second_look"] = stages.train_second_look(look, config.second_look.loop)
+        look = RefinerTask(*patches, config.refiner, sources, second_start)
+        summaries["refiner"] = stages.train_refiner(look, config.refiner.loop)
         if config.quantise_loss >= 0:
-            precisions["second look"] = quantise_second_look(run.path / SECOND_LOOK_FILE, *patches)
+            precisions["refiner"] = quantise_refiner(run.path / REFINER_FILE, *patches)
 
     sources_held_out = held_out_sources(held_out)
-    kept, ways = _judge_ways(run.path, judged, sources_held_out, config.second_look, target)
+    kept, ways = _judge_ways(run.path, judged, sources_held_out, config.refiner, target)
     fitted, figures, point = ways[kept]
     stored = {
         "calibration": asdict(fitted.calibration),
@@ -208,8 +208,8 @@ def train_detector(
         **({"operating_point": point.to_dict()} if point else {}),
     }
     update_description(detector_path, stored)
-    if not fitted.calibration.second:
-        (run.path / SECOND_LOOK_FILE).unlink(missing_ok=True)
+    if not fitted.calibration.refiner_weight:
+        (run.path / REFINER_FILE).unlink(missing_ok=True)
     outcome = {
         "photos": len(photos),
         "photos_held_out": len(held_out),
@@ -244,7 +244,7 @@ class _Stages:
 
     def collect(
         self,
-        config: SecondLookConfig,
+        config: RefinerConfig,
         learned: Photos,
         judged: Photos,
         mined: PlacedBoxes | None,
@@ -258,16 +258,14 @@ class _Stages:
             collect_patches(detector, judged, config, other_bar),
         )
 
-    def train_second_look(self, task: SecondLookTask, config: LoopConfig) -> dict[str, Any]:
-        """Train and write the second look; what `metrics.json` says of it."""
-        _say(f"Second look: {task.rows_per_epoch} patches an epoch.", self.quiet)
-        result = self._train(task, config, "second-look")
-        export_second_look(task.network, self.run.path / SECOND_LOOK_FILE)
+    def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
+        """Train and write the refiner; what `metrics.json` says of it."""
+        _say(f"Refiner: {task.rows_per_epoch} patches an epoch.", self.quiet)
+        result = self._train(task, config, "refiner")
+        export_refiner(task.network, self.run.path / REFINER_FILE)
         return _summary(result)
 
-    def _train(
-        self, task: ProposalTask | SecondLookTask, config: LoopConfig, name: str
-    ) -> LoopResult:
+    def _train(self, task: ProposalTask | RefinerTask, config: LoopConfig, name: str) -> LoopResult:
         """Train in a folder of that name; the network gets the best weights."""
         part = RunFolder(self.run.path / name)
         part.start(self.described, resume=self.resume, force=False)
@@ -283,10 +281,10 @@ def _judge_ways(
     folder: Path,
     judged: Photos,
     sources: Sequence[str],
-    config: SecondLookConfig | None,
+    config: RefinerConfig | None,
     target: Target | None,
 ) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
-    """Calibrate and judge the proposals alone and, where it was trained, with the second look.
+    """Calibrate and judge the proposals alone and, where it was trained, with the refiner.
 
     Returns:
         The way that is kept, and of each the calibration, figures and threshold for a target.
@@ -295,9 +293,9 @@ def _judge_ways(
     detector = Detector(path, threads=1)
     ways: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
 
-    def judge_way(way: str, second_look: SecondLook | None, looks: Calibration) -> None:
-        boxes = held_out_boxes(detector, second_look, judged, sources, looks)
-        fitted = fit_calibration(boxes, second_look is not None, looks)
+    def judge_way(way: str, refiner: Refiner | None, looks: Calibration) -> None:
+        boxes = held_out_boxes(detector, refiner, judged, sources, looks)
+        fitted = fit_calibration(boxes, refiner is not None, looks)
         update_description(path, {"calibration": asdict(fitted.calibration)})
         ways[way] = (fitted, *judge(Detector(path, threads=1), judged, target))
 
@@ -305,12 +303,12 @@ def _judge_ways(
     judge_way(ALONE, None, looks)
     if config is None:
         return ALONE, ways
-    second_look = SecondLook(folder / SECOND_LOOK_FILE)
-    looks = dataclasses.replace(looks, look_score=config.look_score, sure_score=config.sure_score)
-    looks = with_mean_logits(looks, detector, second_look, judged)
-    judge_way(WITH_SECOND_LOOK, second_look, looks)
-    gain = float(np.mean([ways[WITH_SECOND_LOOK][1][n] - ways[ALONE][1][n] for n in GAINING]))
-    return WITH_SECOND_LOOK if gain >= config.least_gain else ALONE, ways
+    refiner = Refiner(folder / REFINER_FILE)
+    looks = dataclasses.replace(looks, gate_lower=config.gate_lower, gate_upper=config.gate_upper)
+    looks = with_mean_logits(looks, detector, refiner, judged)
+    judge_way(WITH_REFINER, refiner, looks)
+    gain = float(np.mean([ways[WITH_REFINER][1][n] - ways[ALONE][1][n] for n in GAINING]))
+    return WITH_REFINER if gain >= config.least_gain else ALONE, ways
 
 
 def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
@@ -328,7 +326,7 @@ def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
         raise WeightsError(
             f"{path}: no such weights file to go on from or to be taught by. Pass a run folder."
         )
-    second = path.with_name(SECOND_LOOK_FILE)
+    second = path.with_name(REFINER_FILE)
     return path, second if second.is_file() else None
 
 

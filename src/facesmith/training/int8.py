@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.detection.detector import Detector, padded
-from facesmith.detection.refiner import SecondLook
+from facesmith.detection.refiner import Refiner
 from facesmith.export.quantisation import quantise
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.detector import INPUT_MULTIPLE
@@ -19,7 +19,7 @@ from facesmith.training.proposals import Photos
 from facesmith.training.refiner import LookedAt
 
 N_TYPICAL = 64  # photos that tell the ranges of 8-bit activations
-MOST_AUC = 0.001  # that 8 bits may cost the second look
+MOST_AUC = 0.001  # that 8 bits may cost the refiner
 
 
 def quantise_proposals(path: Path, learned: Photos, judged: Photos, most: float) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def quantise_proposals(path: Path, learned: Photos, judged: Photos, most: float)
     }
 
 
-def quantise_second_look(path: Path, learned: LookedAt, held_out: LookedAt) -> dict[str, Any]:
-    """Turn the second look into 8 bits if that costs at most `MOST_AUC` on held-out patches.
+def quantise_refiner(path: Path, learned: LookedAt, held_out: LookedAt) -> dict[str, Any]:
+    """Turn the refiner into 8 bits if that costs at most `MOST_AUC` on held-out patches.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the area under the ROC curve of both.
@@ -59,7 +59,7 @@ def quantise_second_look(path: Path, learned: LookedAt, held_out: LookedAt) -> d
     images, labels = held_out.images[judged], held_out.labels[judged].astype(int)
     areas = {}
     for name, file in (("float32", path), ("8 bits", smaller)):
-        look = SecondLook(file)
+        look = Refiner(file)
         logits = [look.judge(images[i : i + 256])[:, 0] for i in range(0, len(images), 256)]
         areas[name] = area_under_curve(labels, np.concatenate([*logits, np.zeros(0)]))
     if areas["float32"] - areas["8 bits"] <= MOST_AUC:

@@ -1,4 +1,4 @@
-"""The training of the second look, on patches cut around what the proposal network finds."""
+"""The training of the refiner, on patches cut around what the proposal network finds."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from torch.nn import functional
 from facesmith.boxes import box_intersection, box_iou, clip_boxes
 from facesmith.detection.detector import Detector
 from facesmith.detection.patches import cut_patches
-from facesmith.detection.refiner import shifts_between
+from facesmith.detection.refiner import encode_deltas
 from facesmith.errors import WeightsError
 from facesmith.metrics.roc import area_under_curve
-from facesmith.networks.refiner import build_second_look
+from facesmith.networks.refiner import build_refiner
 from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
@@ -31,8 +31,8 @@ from facesmith.training.warm_start import start_from
 
 
 @dataclass(frozen=True)
-class SecondLookConfig:
-    """Everything that decides what the training of the second look produces."""
+class RefinerConfig:
+    """Everything that decides what the training of the refiner produces."""
 
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(epochs=5, learning_rate=3e-3, average_decay=0.998)
@@ -43,8 +43,8 @@ class SecondLookConfig:
     weight_decay: float = 0.01  # of AdamW
     candidate_score: float = 0.1  # raw score of the proposals that it learns on
     # Once trained: proposals with raw scores from the first on and below the other are looked at.
-    look_score: float = 0.15
-    sure_score: float = 0.6
+    gate_lower: float = 0.15
+    gate_upper: float = 0.6
     most_per_photo: int = 30  # proposals of one photo that become patches
     copies: int = 2  # patches per proposal, each with a box moved and scaled a little
     # Crops of each photo that are looked through beside the photo itself, one patch per proposal:
@@ -74,27 +74,27 @@ class LookedAt:
     Attributes:
         images: uint8 `(n, 64, 64, 3)` BGR.
         labels: float32 `(n,)`, 1 face, 0 none, NaN not judged.
-        shifts: float32 `(n, 4)`, how the box should change; NaN where there is nothing to learn.
+        deltas: float32 `(n, 4)`, how the box should change; NaN where there is nothing to learn.
         photos: int64 `(n,)`, the number of the photo that each comes from.
     """
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.float32]
-    shifts: npt.NDArray[np.float32]
+    deltas: npt.NDArray[np.float32]
     photos: npt.NDArray[np.int64]
 
 
 def collect_patches(
     detector: Detector,
     photos: Photos,
-    config: SecondLookConfig,
+    config: RefinerConfig,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     mined: PlacedBoxes | None = None,
 ) -> LookedAt:
     """Cut patches around the proposals in photos, and around faces that were not proposed.
 
     Args:
-        detector: Proposes; without a second look of its own.
+        detector: Proposes; without a refiner of its own.
         photos: Decoded photos with their faces.
         config: What to cut and how to label it.
         progress: Wraps the iteration over the photos' numbers.
@@ -153,7 +153,7 @@ def _patches(
     false: npt.NDArray[np.float32],
     number: int,
     rng: np.random.Generator,
-    config: SecondLookConfig,
+    config: RefinerConfig,
 ) -> LookedAt:
     """Patches of a photo or a crop of it: of proposals, and of faces and `false` boxes besides."""
     image, faces, ignored = picture.image, picture.boxes, picture.ignored
@@ -166,9 +166,9 @@ def _patches(
     boxes = moved(np.repeat(boxes, config.copies, axis=0), rng, config)
     inside = clip_boxes(boxes, image.shape[1], image.shape[0])
     boxes = boxes[((inside[:, 2:] - inside[:, :2]) >= 4).all(axis=1)]
-    keep, labels, shifts = _label(boxes, faces, ignored, config)
+    keep, labels, deltas = _label(boxes, faces, ignored, config)
     numbers = np.full(int(keep.sum()), number)
-    return LookedAt(cut_patches(image, boxes[keep]), labels[keep], shifts[keep], numbers)
+    return LookedAt(cut_patches(image, boxes[keep]), labels[keep], deltas[keep], numbers)
 
 
 def _no_patches() -> LookedAt:
@@ -181,7 +181,7 @@ def _no_patches() -> LookedAt:
 
 
 def moved(
-    boxes: npt.NDArray[np.float32], rng: np.random.Generator, config: SecondLookConfig
+    boxes: npt.NDArray[np.float32], rng: np.random.Generator, config: RefinerConfig
 ) -> npt.NDArray[np.float32]:
     """Boxes `(n, 4)` moved and scaled at random, as far as the settings say."""
     side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0, keepdims=True)
@@ -194,40 +194,40 @@ def _label(
     boxes: npt.NDArray[np.float32],
     faces: npt.NDArray[np.float32],
     ignored: npt.NDArray[np.bool_],
-    config: SecondLookConfig,
+    config: RefinerConfig,
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Which boxes to keep, their labels and shifts."""
+    """Which boxes to keep, their labels and deltas."""
     keep = np.ones(len(boxes), bool)
     labels = np.zeros(len(boxes), np.float32)
-    shifts = np.full((len(boxes), 4), np.nan, np.float32)
+    deltas = np.full((len(boxes), 4), np.nan, np.float32)
     if len(faces) == 0:
-        return keep, labels, shifts
+        return keep, labels, deltas
     overlap = box_iou(boxes, faces)
     best = overlap.argmax(axis=1)
     highest = overlap[np.arange(len(boxes)), best]
     labels[highest > config.negative_iou] = np.nan
     labels[highest >= config.positive_iou] = 1
     near = highest >= config.correct_iou
-    shifts[near] = shifts_between(boxes[near], faces[best[near]])
+    deltas[near] = encode_deltas(boxes[near], faces[best[near]])
     area = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 1e-6)
     covered = box_intersection(boxes, faces[ignored]).max(axis=1, initial=0) / area
     keep = ~((covered > 0.3) & (labels != 1)) & ~(ignored[best] & near)
     keep &= ~(np.isnan(labels) & ~near)
-    return keep, labels, shifts
+    return keep, labels, deltas
 
 
-class SecondLookTask:
-    """Patches in, logits and shifts out; see `facesmith.training.loop.Task`."""
+class RefinerTask:
+    """Patches in, logits and deltas out; see `facesmith.training.loop.Task`."""
 
     monitor = "loss"
     higher_is_better = False
-    build_network = staticmethod(build_second_look)
+    build_network = staticmethod(build_refiner)
 
     def __init__(
         self,
         training: LookedAt,
         held_out: LookedAt,
-        config: SecondLookConfig,
+        config: RefinerConfig,
         sources: Sequence[str | None],
         start: Path | None = None,
     ) -> None:
@@ -256,34 +256,34 @@ class SecondLookTask:
                 start_from(self.network, start, _to_input(self.batch(0, 0)[0]))
             except WeightsError as error:
                 raise WeightsError(
-                    f"{error} Move the file away to train a second look from the start."
+                    f"{error} Move the file away to train a refiner from the start."
                 ) from error
 
     def batch(self, epoch: int, step: int) -> Any:
-        """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, shifts `(n, 4)`."""
+        """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, deltas `(n, 4)`."""
         seed, size = self._config.loop.seed, self._config.batch_size
         rows = self._order(epoch)[step * size : (step + 1) * size]
         patches, matrices, offsets = augment(
             self._training.images, rows, self._config.augmentation, seed=seed, epoch=epoch
         )
-        shifts = self._training.shifts[rows].copy()
+        deltas = self._training.deltas[rows].copy()
         flip = uniforms(seed + 1, epoch, rows, 1)[:, 0] < 0.5
         patches[flip] = patches[flip, :, ::-1]
-        shifts[flip, 0] *= -1
+        deltas[flip, 0] *= -1
         n = len(rows)
         pixels = np.matmul(patches.reshape(n, -1, 3).astype(np.float32), matrices) + offsets
         pixels = np.clip(pixels, 0, 255).reshape(n, *patches.shape[1:])
         return (
             torch.from_numpy(pixels),
             torch.from_numpy(self._training.labels[rows]),
-            torch.from_numpy(shifts),
+            torch.from_numpy(deltas),
         )
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy of the score where judged, and smooth L1 of the shifts where known."""
-        pixels, labels, shifts = batch
+        """Cross-entropy of the score where judged, and smooth L1 of the deltas where known."""
+        pixels, labels, deltas = batch
         outputs = network(_to_input(pixels)).float()
-        return second_look_loss(outputs, labels, shifts, self._config.label_smoothing)
+        return refiner_loss(outputs, labels, deltas, self._config.label_smoothing)
 
     def held_out_loss(self, network: nn.Module) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Outputs `(n, 5)` on patches of held-out photos, the loss and its parts."""
@@ -294,8 +294,8 @@ class SecondLookTask:
             pixels = torch.from_numpy(held.images[i : i + 256]).to(device)
             parts.append(network(_to_input(pixels)).float().cpu())
         outputs = torch.cat(parts)
-        loss, figures = second_look_loss(
-            outputs, torch.from_numpy(held.labels), torch.from_numpy(held.shifts), 0.0
+        loss, figures = refiner_loss(
+            outputs, torch.from_numpy(held.labels), torch.from_numpy(held.deltas), 0.0
         )
         return outputs, loss, figures
 
@@ -318,15 +318,15 @@ def _to_input(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2) / 255
 
 
-def second_look_loss(
-    outputs: Tensor, labels: Tensor, shifts: Tensor, smoothing: float
+def refiner_loss(
+    outputs: Tensor, labels: Tensor, deltas: Tensor, smoothing: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss and its parts; NaN labels and shifts are left out.
+    """Loss and its parts; NaN labels and deltas are left out.
 
     Args:
         outputs: `(n, 5)`.
         labels: `(n,)`, 1, 0 or NaN.
-        shifts: `(n, 4)` or NaN.
+        deltas: `(n, 4)` or NaN.
         smoothing: Targets are this far from 0 and 1, halved.
     """
     judged = ~torch.isnan(labels)
@@ -334,9 +334,9 @@ def second_look_loss(
     score_loss = functional.binary_cross_entropy_with_logits(
         outputs[judged, 0], targets, reduction="sum"
     ) / max(int(judged.sum()), 1)
-    known = ~torch.isnan(shifts[:, 0])
-    # The shifts are near 0.1: scaled up so that the loss is linear in all but the smallest errors.
+    known = ~torch.isnan(deltas[:, 0])
+    # The deltas are near 0.1: scaled up so that the loss is linear in all but the smallest errors.
     shift_loss = functional.smooth_l1_loss(
-        outputs[known, 1:] * 10, shifts[known] * 10, reduction="sum"
+        outputs[known, 1:] * 10, deltas[known] * 10, reduction="sum"
     ) / max(4 * int(known.sum()), 1)
     return score_loss + 0.3 * shift_loss, {"score_loss": score_loss, "shift_loss": shift_loss}

@@ -30,7 +30,7 @@ def start_from(network: nn.Module, path: str | Path, images: Tensor) -> None:
 
     Args:
         network: A network of the same shape, as `facesmith.networks` builds it.
-        path: `detector.onnx` or `second_look.onnx`.
+        path: `detector.onnx` or `refiner.onnx`.
         images: What the network will see, float32 `(n, 3, height, width)` in [0, 1]; some dozens.
             Batch normalisation gets their mean and variance.
 

@@ -174,7 +174,7 @@ def _detect(
 ) -> tuple[float, float]:
     """Run the detector, write its predictions, and return the smallest and largest image scale."""
     from facesmith.detection.detector import load_detector  # noqa: PLC0415
-    from facesmith.detection.photos import PhotoSource, detect_photos  # noqa: PLC0415 - see `wider`
+    from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos  # noqa: PLC0415 - see `wider`
     from facesmith.evaluation.wider import write_predictions  # noqa: PLC0415
 
     paths = [images / image.event / f"{image.name}.jpg" for image in truth]
@@ -187,16 +187,16 @@ def _detect(
         )
     detector: Detector = load_detector(model, threads)
     if scale is not None:
-        min_face = detector.smallest_face / scale
+        min_face = detector.pyramid.smallest_face / scale
     faces, scales = [], []
     make_folder(folder)
     sources = [PhotoSource(path.as_posix(), path) for path in paths]
     with progress_bar(len(paths), quiet) as step:
-        for found in detect_photos(detector, sources, min_score=LEAST_SCORE, min_face=min_face):
+        for found in detect_photos(detector, sources, DetectionConfig(LEAST_SCORE, min_face)):
             if found.error is not None:
                 raise ImageError(found.error)
             faces.append(found.faces)
-            scales.append(detector.input_scale(found.width, found.height, min_face))
+            scales.append(detector.pyramid.plan(found.width, found.height, min_face).scale)
             step()
     write_predictions(folder, truth, faces)
     return min(scales), max(scales)

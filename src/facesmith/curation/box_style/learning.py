@@ -1,6 +1,6 @@
 """A small network that learns from one source of photos how its annotator draws boxes.
 
-It is a second look without a score: a 64x64 patch around a box that is moved and scaled at random
+It is a refiner without a score: a 64x64 patch around a box that is moved and scaled at random
 goes in, what turns that box into the annotated one comes out.
 """
 
@@ -21,7 +21,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
 from facesmith.curation.box_style.boxes import inside_photo
 from facesmith.detection.patches import cut_patches
-from facesmith.detection.refiner import apply_shifts, shifts_between
+from facesmith.detection.refiner import decode_deltas, encode_deltas
 from facesmith.errors import TrainingError
 from facesmith.images import read_image
 from facesmith.networks.refiner import build_box_corrector
@@ -31,8 +31,8 @@ from facesmith.training.detector import photos_checksum
 from facesmith.training.loop import LoopConfig, run_loop
 from facesmith.training.refiner import (
     LookedAt,
-    SecondLookConfig,
-    SecondLookTask,
+    RefinerConfig,
+    RefinerTask,
     moved,
 )
 
@@ -46,8 +46,8 @@ Progress = Callable[[Iterable[int]], Iterable[int]]
 class DrawingConfig:
     """Everything that decides what is learned, beside the photos."""
 
-    patches: SecondLookConfig = field(
-        default_factory=lambda: SecondLookConfig(
+    patches: RefinerConfig = field(
+        default_factory=lambda: RefinerConfig(
             loop=LoopConfig(epochs=12, learning_rate=3e-3, validate_every=4),
             weight_decay=0.02,
             copies=16,
@@ -82,16 +82,16 @@ class Drawer:
         """
         for _ in range(_PASSES if len(boxes) else 0):
             patches = cut_patches(image, boxes)
-            plain, mirrored = (self._shifts(side) for side in (patches, patches[:, :, ::-1]))
+            plain, mirrored = (self._deltas(side) for side in (patches, patches[:, :, ::-1]))
             mirrored[:, 0] *= -1
-            boxes = apply_shifts(boxes, (plain + mirrored) / np.float32(2))
+            boxes = decode_deltas(boxes, (plain + mirrored) / np.float32(2))
         return boxes
 
-    def _shifts(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def _deltas(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         pixels = torch.from_numpy(np.ascontiguousarray(patches)).permute(0, 3, 1, 2) / 255
         with torch.no_grad():
-            shifts: npt.NDArray[np.float32] = self._network(pixels)[:, 1:].float().numpy()
-        return shifts
+            deltas: npt.NDArray[np.float32] = self._network(pixels)[:, 1:].float().numpy()
+        return deltas
 
 
 @dataclass(frozen=True)
@@ -170,16 +170,16 @@ def learn_to_draw(
     )
 
 
-class DrawingTask(SecondLookTask):
-    """The task of the second look on patches without labels: nothing but shifts is learned."""
+class DrawingTask(RefinerTask):
+    """The task of the refiner on patches without labels: nothing but deltas is learned."""
 
     build_network = staticmethod(build_box_corrector)
 
-    def __init__(self, training: LookedAt, held_out: LookedAt, config: SecondLookConfig) -> None:
+    def __init__(self, training: LookedAt, held_out: LookedAt, config: RefinerConfig) -> None:
         super().__init__(training, held_out, config, [None] * (int(training.photos.max()) + 1))
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Loss of the shifts on patches of held-out photos."""
+        """Loss of the deltas on patches of held-out photos."""
         _, loss, _ = self.held_out_loss(network)
         return {"loss": float(loss)}
 
@@ -194,16 +194,16 @@ def _cut(
     photos: Sequence[AnnotatedPhoto],
     usable: Sequence[npt.NDArray[np.float32]],
     chosen: Sequence[bool],
-    config: SecondLookConfig,
+    config: RefinerConfig,
     progress: Progress,
 ) -> LookedAt:
-    images, shifts, numbers = [], [], []
+    images, deltas, numbers = [], [], []
     rows = [row for row in np.flatnonzero(chosen).tolist() if len(usable[row])]
     for row in progress(rows):
         faces = np.repeat(usable[row], config.copies, axis=0)
         boxes = _moved(faces, row, config)
         images.append(cut_patches(read_image(photos[row].path), boxes))
-        shifts.append(shifts_between(boxes, faces))
+        deltas.append(encode_deltas(boxes, faces))
         numbers.append(np.full(len(faces), row))
     if not rows:
         raise TrainingError("No photo with usable boxes is left to judge by; annotate more photos.")
@@ -211,7 +211,7 @@ def _cut(
     return LookedAt(
         np.concatenate(images),
         np.full(n, np.nan, np.float32),
-        np.concatenate(shifts),
+        np.concatenate(deltas),
         np.concatenate(numbers),
     )
 
@@ -221,7 +221,7 @@ def _judge(
     photos: Sequence[AnnotatedPhoto],
     usable: Sequence[npt.NDArray[np.float32]],
     held_out: Sequence[bool],
-    config: SecondLookConfig,
+    config: RefinerConfig,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Overlap with each held-out face's box, before and after drawing."""
     given, drawn = [], []
@@ -234,7 +234,7 @@ def _judge(
 
 
 def _moved(
-    faces: npt.NDArray[np.float32], row: int, config: SecondLookConfig
+    faces: npt.NDArray[np.float32], row: int, config: RefinerConfig
 ) -> npt.NDArray[np.float32]:
     """Squares about the faces, moved and scaled: of their shape nothing may be left to copy."""
     centre = (faces[:, :2] + faces[:, 2:]) / 2

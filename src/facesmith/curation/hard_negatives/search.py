@@ -14,8 +14,8 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.mined import MinedBox, MinedKind, merge_mined
 from facesmith.boxes import box_area, box_intersection, box_iou
-from facesmith.detection.detector import COARSER, Detector, detector_name, load_detector
-from facesmith.detection.photos import PhotoFaces, PhotoSource, detect_photos
+from facesmith.detection.detector import Detector, detector_name, load_detector
+from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource, detect_photos
 from facesmith.detection.processes import detect_in_workers
 from facesmith.errors import AnnotationError
 from facesmith.faces import Faces
@@ -151,17 +151,19 @@ def _look(
     threads: int,
 ) -> Generator[PhotoFaces, None, None]:
     sources = [PhotoSource(photo.name, photo.path) for photo in photos]
+    config = DetectionConfig(min_score)
     if workers == 1:
-        yield from detect_photos(detector, sources, min_score=min_score)
+        yield from detect_photos(detector, sources, config)
     else:
         yield from detect_in_workers(
-            model, sources, workers=workers, threads=threads, min_score=min_score
+            model, sources, workers=workers, threads=threads, config=config
         )
 
 
 def _false_boxes(
     photo: AnnotatedPhoto, found: Faces, detector: Detector, name: str, config: MiningConfig
 ) -> list[MinedBox]:
+    plan = detector.pyramid.plan(photo.width, photo.height)
     away = _away(found.boxes, photo, config.max_overlap)
     boxes = []
     for corners, score in zip(found.boxes[away].tolist(), found.scores[away].tolist(), strict=True):
@@ -174,7 +176,7 @@ def _false_boxes(
                 size_wh=(photo.width, photo.height),
                 box=(x_min, y_min, x_max, y_max),
                 score=round(score, 4),
-                scale=round(_scale_of(detector, photo, y_max - y_min), 6),
+                scale=round(plan.scale_for(y_max - y_min), 6),
                 kind=photo_kind(photo),
                 detector=name,
             )
@@ -191,14 +193,3 @@ def _away(
     overlap = box_iou(boxes, photo.boxes).max(axis=1, initial=0)
     away: npt.NDArray[np.bool_] = (overlap <= max_overlap) & (inside <= max_overlap)
     return away
-
-
-def _scale_of(detector: Detector, photo: AnnotatedPhoto, height: float) -> float:
-    """The scale of the look that finds boxes of this height, see `Detector.tallest_face`.
-
-    Between half the limit and the limit two looks can find a box; this names the finer one.
-    """
-    scale = detector.input_scale(photo.width, photo.height)
-    while height * scale >= detector.tallest_face and photo.height * scale > detector.tallest_face:
-        scale /= COARSER
-    return scale

@@ -141,7 +141,7 @@ def enough_epochs(n_learned: int) -> int:
 def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> DetectorConfig:
     """How the detector of a fold is trained: as by `facesmith train`, but shorter.
 
-    The second look is that of `--quick`.
+    The refiner is that of `--quick`.
 
     Args:
         epochs: Of the proposals.
@@ -153,7 +153,7 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
     def changed(loop: LoopConfig) -> LoopConfig:
         return replace(loop, seed=seed, threads=threads or loop.threads)
 
-    config = replace(DetectorConfig(), second_look=DetectorConfig.quick().second_look)
+    config = replace(DetectorConfig(), refiner=DetectorConfig.quick().refiner)
     config = config.with_loops(changed)
     loop = replace(config.proposals.loop, epochs=epochs)
     return replace(config, proposals=replace(config.proposals, loop=loop))

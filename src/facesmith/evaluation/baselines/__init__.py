@@ -83,7 +83,7 @@ def _dlib(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
 
 KINDS = {
     "facesmith": Kind("facesmith, shipped or trained", "optional", _ours),
-    "facesmith-proposals": Kind("facesmith without its second look", "optional", _proposals),
+    "facesmith-proposals": Kind("facesmith without its refiner", "optional", _proposals),
     "yunet": Kind("YuNet in ONNX Runtime", "needed", _yunet),
     "opencv-yunet": Kind("YuNet in OpenCV", "needed", _opencv_yunet),
     "opencv-haar": Kind("Haar cascade in OpenCV", "none", _opencv_haar),

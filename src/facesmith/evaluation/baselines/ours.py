@@ -1,4 +1,4 @@
-"""facesmith's own detector among its peers, whole and without its second look."""
+"""facesmith's own detector among its peers, whole and without its refiner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from facesmith.detection.detector import (
     PROPOSALS_FILE,
-    SECOND_LOOK_FILE,
+    REFINER_FILE,
     load_detector,
     shipped_weights,
 )
@@ -30,7 +30,7 @@ class Ours:
         path = path / PROPOSALS_FILE if path.is_dir() else path
         self._detector = load_detector(path, threads=threads)
         self.min_score = self._detector.min_score
-        second = path.with_name(SECOND_LOOK_FILE)
+        second = path.with_name(REFINER_FILE)
         looks_twice = self._detector.metadata["calibration"].get("second", 0)
         self.weights_paths: tuple[Path, ...] = (path, second) if looks_twice else (path,)
 

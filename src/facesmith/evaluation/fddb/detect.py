@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facesmith.detection.detector import Detector
-from facesmith.detection.photos import PhotoSource, detect_photos
+from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.evaluation.fddb.files import Detections, Fold
 from facesmith.evaluation.fddb.sizes import find_image
@@ -47,7 +47,7 @@ def detect_fddb(
                 )
             sources.append(PhotoSource(name, path))
     regions, scores = {}, {}
-    for found in detect_photos(detector, sources, min_score=MIN_SCORE):
+    for found in detect_photos(detector, sources, DetectionConfig(MIN_SCORE)):
         if found.error is not None:
             raise ImageError(found.error)
         corners = found.faces.boxes.astype(np.float64)
