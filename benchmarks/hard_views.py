@@ -16,7 +16,7 @@ from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_intersection, clip_boxes
-from facesmith.detection.rotations import ROTATIONS, UPRIGHT, rotated_back, turned
+from facesmith.detection.rotations import ROTATIONS, UPRIGHT, rotated, rotated_back
 from facesmith.training.crops import turned_ellipses
 
 LOWEST = 16.0  # pixels; faces lower than this in the photo are ignored but where small ones count
@@ -104,7 +104,7 @@ def tilted(degrees: float, view: View, rng: np.random.Generator) -> Iterator[Vie
 
 def quarters(turn: int, view: View, _rng: np.random.Generator) -> Iterator[View]:
     """The photo turned by 90 or 180 degrees."""
-    image = turned(view.image, turn)
+    image = rotated(view.image, turn)
     height, width = image.shape[:2]
     boxes = rotated_back(view.boxes, (360 - turn) % 360, width, height)
     yield View(image, boxes, _from(view, LOWEST).ignored)

@@ -306,7 +306,7 @@ def test_the_refiner_sees_mined_boxes(proposed, labels):
     )
     rows = collect_patches(detector, OnePhoto(), STILL, mined=mined)
     assert rows.labels.tolist() == labels
-    assert np.isnan(rows.shifts).all()
+    assert np.isnan(rows.deltas).all()
 
 
 def replace_size(one: AnnotatedPhoto, width: int, height: int) -> AnnotatedPhoto:
