@@ -55,3 +55,15 @@ def test_a_stale_figure_is_put_right_and_an_unknown_one_is_an_error() -> None:
 def test_a_fraction_outside_of_marks_is_seen() -> None:
     assert FIGURES.unmarked("AP is .799 here") == ["AP is .799 here"]
     assert not FIGURES.unmarked("<!-- stated by: its paper -->.799<!-- /stated --> and 0.5")
+
+
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=page_id)
+def test_a_decision_record_is_a_page_with_the_same_parts(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    parts = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+    wanted = ["Context", "Decision", "Alternatives", "Consequences"]
+    assert [part for part in parts if part in wanted] == wanted
+    assert len(text) <= 60 * 100, "move tables of trials to benchmarks/results/experiments.csv"
