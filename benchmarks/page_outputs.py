@@ -16,6 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+from skimage import data
+
 from about import about
 
 RESULT = Path(__file__).with_name("results") / "page_outputs.json"
@@ -27,6 +30,7 @@ COMMANDS = {
     " --out comparison/",
     "failures": "benchmark failures --annotations val.json --images val/ --out failures/",
     "reliability": "benchmark reliability --annotations val.json --images val/ --out reliability/",
+    "detect": "detect astronaut.png",
     "approximate": "approximate --monkey-saddle",
 }
 
@@ -52,6 +56,7 @@ def main() -> None:
         (folder / "val").symlink_to(photos / "val_other_domain")
         (folder / "pets").symlink_to(photos / "negatives")
         (folder / "yunet_n.onnx").symlink_to(arguments.yunet.resolve())
+        Image.fromarray(data.astronaut()).save(folder / "astronaut.png")
         outputs = json.loads(RESULT.read_text("utf-8"))["outputs"] if arguments.only else {}
         outputs |= {
             key: {"command": f"facesmith {command}", "output": run(command, folder)}

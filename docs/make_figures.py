@@ -338,6 +338,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "benchmark-coco-output": lambda: shown("coco"),
     "benchmark-compare-output": lambda: shown("compare"),
     "benchmark-failures-output": lambda: shown("failures", _first_bins),
+    "detect-output": lambda: shown("detect"),
     "approximate-output": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
 }
