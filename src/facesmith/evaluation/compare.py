@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.baselines import Peer
+from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.footprint import Footprint
 from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
 from facesmith.faces import Faces
@@ -98,7 +98,7 @@ class Measured:
     """What was measured of one detector.
 
     Attributes:
-        peer: The detector.
+        baseline: The detector.
         curves: Curve for each overlap.
         face_free: What was found on each face-free photo, from the least score on.
         face_free_own: False boxes on face-free photos at the detector's own threshold; `None`
@@ -109,7 +109,7 @@ class Measured:
         footprint: Memory and sizes; `None` where not measured.
     """
 
-    peer: Peer
+    baseline: Baseline
     curves: dict[float, PrecisionRecall]
     face_free: tuple[Faces, ...]
     face_free_own: FaceFreeFigures | None
@@ -119,7 +119,7 @@ class Measured:
 
     def at_own_threshold(self, iou: float) -> AtThreshold:
         """Precision, recall and false boxes on the annotated photos."""
-        return at_threshold(self.curves[iou], self.peer.min_score)
+        return at_threshold(self.curves[iou], self.baseline.min_score)
 
 
 @dataclass
@@ -132,7 +132,7 @@ class _Run:
 
 
 def compare(
-    peers: Mapping[str, Peer],
+    baselines: Mapping[str, Baseline],
     photos: Sequence[AnnotatedPhoto],
     face_free: Sequence[AnnotatedPhoto] = (),
     config: CompareConfig | None = None,
@@ -142,46 +142,50 @@ def compare(
     """Run detectors over the same photos, in turns, and take their figures.
 
     Args:
-        peers: Label -> detector, see `facesmith.evaluation.baselines`.
+        baselines: Label -> detector, see `facesmith.evaluation.baselines`.
         photos: Annotated photos, at least one.
         face_free: Photos without any human face.
         config: How; `None`: the defaults.
         progress: Called `n_steps` times.
 
     Returns:
-        Label -> figures, in the order of `peers`; without footprints, which need a process each.
+        Label -> figures, in the order of `baselines`; without footprints.
 
     Raises:
         ValueError: If there are no detectors or no photos.
         ImageError: If a photo cannot be read.
     """
     config = config or CompareConfig()
-    if not peers or not photos:
+    if not baselines or not photos:
         raise ValueError(
-            "`peers` and `photos` must not be empty; "
-            f"got {len(peers)} detectors and {len(photos)} photos."
+            "`baselines` and `photos` must not be empty; "
+            f"got {len(baselines)} detectors and {len(photos)} photos."
         )
     step = progress or (lambda: None)
-    runs = {label: _Run() for label in peers}
+    runs = {label: _Run() for label in baselines}
     first = read_image(photos[0].path)
-    for peer in peers.values():
-        peer(first, min_score=config.least_score)  # loads what is loaded lazily, untimed
+    for baseline in baselines.values():
+        baseline(first, min_score=config.least_score)  # loads what is loaded lazily, untimed
     for photo in photos:
         image = read_image(photo.path)
-        for label, peer in peers.items():
+        for label, baseline in baselines.items():
             run = runs[label]
-            run.found.append(run.watch(partial(peer, image, min_score=config.least_score)))
+            run.found.append(run.watch(partial(baseline, image, min_score=config.least_score)))
         step()
     for photo in face_free:
         image = read_image(photo.path)
-        for label, peer in peers.items():
-            runs[label].face_free.append(peer(image, min_score=config.least_score))
+        for label, baseline in baselines.items():
+            runs[label].face_free.append(baseline(image, min_score=config.least_score))
         step()
-    timings = _timings(peers, photos, config, step)
+    timings = _timings(baselines, photos, config, step)
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     return {
         label: _figures(
-            peers[label], run, truths, {**timings[label], AS_THEY_ARE: run.watch.timing()}, config
+            baselines[label],
+            run,
+            truths,
+            {**timings[label], AS_THEY_ARE: run.watch.timing()},
+            config,
         )
         for label, run in runs.items()
     }
@@ -244,23 +248,23 @@ def read_resized(path: Path, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
 
 
 def _timings(
-    peers: Mapping[str, Peer],
+    baselines: Mapping[str, Baseline],
     photos: Sequence[AnnotatedPhoto],
     config: CompareConfig,
     step: Callable[[], object],
 ) -> dict[str, dict[str, Timing]]:
     """Label -> size -> times, each detector at its own threshold."""
-    timings: dict[str, dict[str, Timing]] = {label: {} for label in peers}
+    timings: dict[str, dict[str, Timing]] = {label: {} for label in baselines}
     for size_wh in config.sizes_wh:
         images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
-        timed = time_in_turns(peers, images, rounds=config.rounds, progress=step)
+        timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
         for label, timing in timed.items():
             timings[label][size_name(size_wh)] = timing
     return timings
 
 
 def _figures(
-    peer: Peer,
+    baseline: Baseline,
     run: _Run,
     truths: Sequence[AnnotatedFaces],
     timings: dict[str, Timing],
@@ -272,7 +276,7 @@ def _figures(
     }
     own = common = None
     if run.face_free:
-        own = face_free_figures(run.face_free, peer.min_score)
+        own = face_free_figures(run.face_free, baseline.min_score)
         reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
         common = face_free_figures(run.face_free, reached)
-    return Measured(peer, curves, tuple(run.face_free), own, common, timings)
+    return Measured(baseline, curves, tuple(run.face_free), own, common, timings)

@@ -104,7 +104,7 @@ def with_footprints(
     """The same, with memory and sizes, for which each detector runs in a process of its own.
 
     Raises:
-        PeerError: If such a process fails.
+        BaselineError: If such a process fails.
     """
     paths = [photo.path for photo in timed_photos(photos, config.n_timed)]
     return {
@@ -112,7 +112,7 @@ def with_footprints(
             measured[name.label],
             footprint=measure_footprint(
                 name,
-                measured[name.label].peer,
+                measured[name.label].baseline,
                 paths,
                 size_wh=config.sizes_wh[0] if config.sizes_wh else None,
                 threads=config.threads,
@@ -178,7 +178,9 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
         curves,
         curves_path,
         title=title,
-        own_thresholds={label: each.peer.min_score for label, each in compared.measured.items()},
+        own_thresholds={
+            label: each.baseline.min_score for label, each in compared.measured.items()
+        },
     )
     threads = compared.config.threads
     draw_accuracy_time(
@@ -210,10 +212,10 @@ def _detector_dict(name: DetectorName, each: Measured, config: CompareConfig) ->
     return {
         "detector": name.label,
         "kind": name.kind,
-        "own_threshold": each.peer.min_score,
+        "own_threshold": each.baseline.min_score,
         "weights": {
             path.name: {"bytes": path.stat().st_size, "sha256": checksum(path)}
-            for path in each.peer.weights_paths
+            for path in each.baseline.weights_paths
         },
         "accuracy": accuracy,
         "face_free": face_free,

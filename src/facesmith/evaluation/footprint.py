@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
-from facesmith.evaluation.baselines import DetectorName, Peer, PeerError, open_peer
+from facesmith.evaluation.baselines import Baseline, BaselineError, DetectorName, open_baseline
 
 _OWN = "facesmith"
 _TIMEOUT_S = 600
@@ -44,7 +44,7 @@ class Footprint:
 
 def measure_footprint(
     name: DetectorName,
-    peer: Peer,
+    baseline: Baseline,
     photos: Sequence[Path],
     *,
     size_wh: tuple[int, int] | None = None,
@@ -54,16 +54,16 @@ def measure_footprint(
 
     Args:
         name: Which detector a process of its own opens.
-        peer: The same, opened here already.
+        baseline: The same, opened here already.
         photos: What that process looks at.
         size_wh: Width and height to bring the photos to; `None`: as they are.
         threads: CPU threads.
 
     Raises:
-        PeerError: If the process fails; the message ends with its last words.
+        BaselineError: If the process fails; the message ends with its last words.
     """
-    distributions = needed_distributions(peer.modules)
-    files = peer.weights_paths
+    distributions = needed_distributions(baseline.modules)
+    files = baseline.weights_paths
     return Footprint(
         peak_memory=peak_memory_of(name, photos, size_wh=size_wh, threads=threads),
         install=sum(map(installed_bytes, distributions)),
@@ -97,7 +97,7 @@ def peak_memory_of(
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PeerError(
+        raise BaselineError(
             f"{name.label}: the process that measures its memory ended with exit code "
             f"{done.returncode}: {last}"
         )
@@ -179,7 +179,7 @@ def _main() -> None:
     task = json.load(sys.stdin)
     path = task["name"].pop("path")
     name = DetectorName(**task["name"], path=None if path is None else Path(path))
-    detector = open_peer(name, task["threads"])
+    detector = open_baseline(name, task["threads"])
     for photo in task["photos"]:
         image = read_image(photo)
         if task["size_wh"] is not None:

@@ -32,7 +32,7 @@ class UndefinedMetricWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
+class RocPoint:
     """One point of a ROC curve; all NaN where the curve is undefined."""
 
     threshold: float
@@ -63,13 +63,13 @@ class RocCurve:
         return float(np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2))
 
     @property
-    def best(self) -> OperatingPoint:
+    def best(self) -> RocPoint:
         """The point nearest to (0, 1); among equally near ones that of the highest threshold."""
         distance = np.square(self.fpr) + np.square(1 - self.tpr)
         if not len(distance) or np.isnan(distance).all():
-            return OperatingPoint(np.nan, np.nan, np.nan)
+            return RocPoint(np.nan, np.nan, np.nan)
         i = int(np.argmin(distance))
-        return OperatingPoint(float(self.thresholds[i]), float(self.tpr[i]), float(self.fpr[i]))
+        return RocPoint(float(self.thresholds[i]), float(self.tpr[i]), float(self.fpr[i]))
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def roc_curve(
     Example:
         >>> curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         >>> curve.auc, curve.best
-        (0.75, OperatingPoint(threshold=0.8, tpr=0.5, fpr=0.0))
+        (0.75, RocPoint(threshold=0.8, tpr=0.5, fpr=0.0))
     """
     labels, scores = _checked(labels, scores)
     if thresholds is None:

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from facesmith.evaluation.baselines.baseline import Peer, PeerError
+from facesmith.evaluation.baselines.baseline import Baseline, BaselineError
 
-__all__ = ["KINDS", "DetectorName", "Kind", "Peer", "PeerError", "open_peer", "parse_names"]
+__all__ = [
+    "KINDS",
+    "Baseline",
+    "BaselineError",
+    "DetectorName",
+    "Kind",
+    "open_baseline",
+    "parse_names",
+]
 
 
 @dataclass(frozen=True)
@@ -28,54 +36,54 @@ class Kind:
 
     about: str
     path: Literal["needed", "optional", "none"]
-    open: Callable[[Path | None, int], Peer]
+    open: Callable[[Path | None, int], Baseline]
 
 
-def _ours(path: Path | None, threads: int) -> Peer:
+def _ours(path: Path | None, threads: int) -> Baseline:
     from facesmith.evaluation.baselines.ours import Ours  # noqa: PLC0415 - each only where it is asked for
 
     return Ours(path, threads)
 
 
-def _proposals(path: Path | None, threads: int) -> Peer:
+def _proposals(path: Path | None, threads: int) -> Baseline:
     from facesmith.evaluation.baselines.ours import ProposalsAlone  # noqa: PLC0415
 
     return ProposalsAlone(path, threads)
 
 
-def _yunet(path: Path | None, threads: int) -> Peer:
+def _yunet(path: Path | None, threads: int) -> Baseline:
     from facesmith.evaluation.baselines.yunet import YuNet  # noqa: PLC0415
 
     assert path is not None
     return YuNet(path, threads)
 
 
-def _opencv_yunet(path: Path | None, threads: int) -> Peer:
+def _opencv_yunet(path: Path | None, threads: int) -> Baseline:
     from facesmith.evaluation.baselines.opencv import OpenCVYuNet  # noqa: PLC0415
 
     assert path is not None
     return OpenCVYuNet(path, threads)
 
 
-def _opencv_haar(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
+def _opencv_haar(path: Path | None, threads: int) -> Baseline:  # noqa: ARG001
     from facesmith.evaluation.baselines.opencv import OpenCVHaar  # noqa: PLC0415
 
     return OpenCVHaar(threads)
 
 
-def _mtcnn(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
+def _mtcnn(path: Path | None, threads: int) -> Baseline:  # noqa: ARG001
     from facesmith.evaluation.baselines.mtcnn import MTCNN  # noqa: PLC0415
 
     return MTCNN(threads)
 
 
-def _mediapipe(path: Path | None, threads: int) -> Peer:
+def _mediapipe(path: Path | None, threads: int) -> Baseline:
     from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces  # noqa: PLC0415
 
     return MediaPipeFaces(path, threads)
 
 
-def _dlib(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
+def _dlib(path: Path | None, threads: int) -> Baseline:  # noqa: ARG001
     from facesmith.evaluation.baselines.dlib_hog import DlibHog  # noqa: PLC0415
 
     return DlibHog(threads)
@@ -116,7 +124,7 @@ def parse_name(text: str) -> DetectorName:
     """Read `[LABEL=]KIND[:PATH]`; without a label it is called as its file, or else its kind.
 
     Raises:
-        PeerError: If the kind is unknown, or a path is missing or one too many.
+        BaselineError: If the kind is unknown, or a path is missing or one too many.
 
     Example:
         >>> parse_name("yunet:weights/yunet_n.onnx").label, parse_name("old=facesmith:runs/1").label
@@ -126,17 +134,21 @@ def parse_name(text: str) -> DetectorName:
     label, equals, kind = head.rpartition("=")
     if kind not in KINDS:
         hint = f" Did you mean {label}:{kind}?" if label in KINDS and not colon else ""
-        raise PeerError(
+        raise BaselineError(
             f"{text!r}: expected a detector as [LABEL=]KIND[:PATH], where KIND is one of "
             f"{', '.join(KINDS)}; got the kind {kind!r}.{hint}"
         )
     if (equals and not label) or (colon and not path):
-        raise PeerError(f"{text!r}: expected [LABEL=]KIND[:PATH]; the label or the path is empty.")
+        raise BaselineError(
+            f"{text!r}: expected [LABEL=]KIND[:PATH]; the label or the path is empty."
+        )
     takes = KINDS[kind].path
     if takes == "needed" and not path:
-        raise PeerError(f"{text!r}: {kind} needs its weights file. Write {text}:PATH.")
+        raise BaselineError(f"{text!r}: {kind} needs its weights file. Write {text}:PATH.")
     if takes == "none" and path:
-        raise PeerError(f"{text!r}: {kind} brings its weights along. Write {label or kind} alone.")
+        raise BaselineError(
+            f"{text!r}: {kind} brings its weights along. Write {label or kind} alone."
+        )
     return DetectorName(label or (Path(path).stem if path else kind), kind, _path(path))
 
 
@@ -144,7 +156,7 @@ def parse_names(texts: Sequence[str]) -> list[DetectorName]:
     """Read the detectors that a user names; `all` stands for those that need no file.
 
     Raises:
-        PeerError: As `parse_name`, and if two have the same label.
+        BaselineError: As `parse_name`, and if two have the same label.
     """
     names: list[DetectorName] = []
     for text in texts:
@@ -160,15 +172,15 @@ def parse_names(texts: Sequence[str]) -> list[DetectorName]:
     labels = [name.label for name in names]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
-        raise PeerError(f"Two detectors are called {twice}. Name one as LABEL=KIND:PATH.")
+        raise BaselineError(f"Two detectors are called {twice}. Name one as LABEL=KIND:PATH.")
     return names
 
 
-def open_peer(name: DetectorName, threads: int = 1) -> Peer:
+def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
     """The detector, ready to be called.
 
     Raises:
-        PeerError: If its package or its weights are missing or unsuitable.
+        BaselineError: If its package or its weights are missing or unsuitable.
         WeightsError: The same, of facesmith's own weights.
         ValueError: If `threads` is not positive.
     """

@@ -28,12 +28,12 @@ from facesmith.evaluation.fddb.curves import (
 from facesmith.evaluation.fddb.ellipses import fit_ellipses
 from facesmith.evaluation.fddb.files import (
     SHAPES,
-    Detections,
+    FddbDetections,
     Fold,
     Shape,
-    read_detections,
+    read_fddb_detections,
     read_folds,
-    write_detections,
+    write_fddb_detections,
 )
 from facesmith.evaluation.fddb.sizes import find_image, read_sizes
 
@@ -42,8 +42,8 @@ __all__ = [
     "FOLD_FALSE_POSITIVES",
     "SHAPES",
     "CurvePoint",
-    "Detections",
     "FddbCurves",
+    "FddbDetections",
     "FddbResult",
     "Fold",
     "Shape",
@@ -52,10 +52,10 @@ __all__ = [
     "evaluate_fddb",
     "find_image",
     "fit_ellipses",
-    "read_detections",
+    "read_fddb_detections",
     "read_folds",
     "read_sizes",
-    "write_detections",
+    "write_fddb_detections",
 ]
 
 
@@ -104,7 +104,7 @@ def evaluate_fddb(
     every_fold = read_folds(folds_dir)
     chosen = choose_folds(every_fold, folds)
     paths = [detections] if isinstance(detections, str | Path) else detections
-    found = read_detections(paths, every_fold, shape=shape, wanted=chosen, any_order=any_order)
+    found = read_fddb_detections(paths, every_fold, shape=shape, wanted=chosen, any_order=any_order)
     if ellipses:
         found = fit_ellipses(found)
     return evaluate(chosen, found, image_sizes=image_sizes, images_dir=images_dir)
@@ -112,7 +112,7 @@ def evaluate_fddb(
 
 def evaluate(
     folds: Sequence[Fold],
-    detections: Detections,
+    detections: FddbDetections,
     *,
     image_sizes: str | Path | None = None,
     images_dir: str | Path | None = None,

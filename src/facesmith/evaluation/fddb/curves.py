@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.fddb.files import Detections, Fold
+from facesmith.evaluation.fddb.files import FddbDetections, Fold
 from facesmith.evaluation.fddb.matching import Matching
 from facesmith.evaluation.fddb.polygons import ellipse_spans
 from facesmith.evaluation.fddb.spans import Spans, rectangle_spans, shared_pixels
@@ -163,7 +163,9 @@ class ScoredImages:
     overlaps: FloatArray
 
 
-def score_images(folds: Sequence[Fold], detections: Detections, sizes_wh: IntArray) -> ScoredImages:
+def score_images(
+    folds: Sequence[Fold], detections: FddbDetections, sizes_wh: IntArray
+) -> ScoredImages:
     """Match the detections of every image with its faces.
 
     Args:
@@ -202,7 +204,7 @@ def score_images(folds: Sequence[Fold], detections: Detections, sizes_wh: IntArr
     return ScoredImages(fold_of_image[image[order]], scores[order], found, overlaps)
 
 
-def pool(scored: ScoredImages, folds: Sequence[Fold], detections: Detections) -> FddbCurves:
+def pool(scored: ScoredImages, folds: Sequence[Fold], detections: FddbDetections) -> FddbCurves:
     """The curves over the images of some folds together.
 
     Args:

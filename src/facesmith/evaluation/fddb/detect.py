@@ -10,7 +10,7 @@ import numpy as np
 from facesmith.detection.detector import Detector
 from facesmith.detection.photos import PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.evaluation.fddb.files import Detections, Fold
+from facesmith.evaluation.fddb.files import FddbDetections, Fold
 from facesmith.evaluation.fddb.sizes import find_image
 
 # Far below any useful threshold: the curves show what the detector could still find.
@@ -23,7 +23,7 @@ def detect_fddb(
     images_dir: str | Path,
     *,
     progress: Callable[[], object] | None = None,
-) -> Detections:
+) -> FddbDetections:
     """Find the faces in the images of some folds.
 
     Args:
@@ -56,4 +56,4 @@ def detect_fddb(
         scores[name] = found.faces.scores.astype(np.float64)
         if progress is not None:
             progress()
-    return Detections("rectangle", regions, scores)
+    return FddbDetections("rectangle", regions, scores)

@@ -64,7 +64,7 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class FddbDetections:
     """What a detector found in some images.
 
     Attributes:
@@ -129,14 +129,14 @@ def read_folds(folder: str | Path) -> tuple[Fold, ...]:
     return tuple(folds)
 
 
-def read_detections(
+def read_fddb_detections(
     paths: Sequence[str | Path],
     folds: Sequence[Fold],
     *,
     shape: Shape | None = None,
     wanted: Sequence[Fold] | None = None,
     any_order: bool = False,
-) -> Detections:
+) -> FddbDetections:
     """Detections of FDDB images, from one file or several.
 
     Args:
@@ -194,15 +194,17 @@ def read_detections(
         )
     width = _N_NUMBERS[shape]
     tables = {name: rows[name].reshape(-1, width) for name in needed}
-    return Detections(
+    return FddbDetections(
         shape,
         {name: table[:, :-1] for name, table in tables.items()},
         {name: table[:, -1] for name, table in tables.items()},
     )
 
 
-def write_detections(detections: Detections, names: Iterable[str], path: str | Path) -> None:
-    """Write detections in the form that `read_detections` and the official tool take.
+def write_fddb_detections(
+    detections: FddbDetections, names: Iterable[str], path: str | Path
+) -> None:
+    """Write detections in the form that `read_fddb_detections` and the official tool take.
 
     Args:
         detections: What to write.
