@@ -283,7 +283,9 @@ def test_files_hold_all_figures(spot_weights, tmp_path):
 
 def test_no_label_covers_another_or_a_point(monkeypatch, tmp_path):
     kept: list[Any] = []
-    monkeypatch.setattr(compare_plots, "_save", lambda figure, path: kept.append((figure, path)))
+    monkeypatch.setattr(
+        compare_plots, "write_chart", lambda figure, path: kept.append((figure, path))
+    )
     r = np.random.default_rng(3)
     points = {
         f"detector {i}": (float(t), float(p))
@@ -305,7 +307,7 @@ def test_no_label_covers_another_or_a_point(monkeypatch, tmp_path):
 def test_pictures_without_anything_to_show_are_written(tmp_path):
     empty = precision_recall([AnnotatedFaces(np.float32([FACE]), np.zeros(1, bool))], [faces()])
     no_face = precision_recall([AnnotatedFaces(np.zeros((0, 4)), np.zeros(0, bool))], [faces()])
-    compare_plots.draw_precision_recall(
+    compare_plots.draw_comparison_curves(
         {"nothing found": empty, "no face": no_face}, tmp_path / "p.png", title="t",
         own_thresholds={"nothing found": 0.5, "no face": 0.5},
     )  # fmt: skip

@@ -18,7 +18,7 @@ from facesmith.evaluation.compare import (
     size_name,
     timed_photos,
 )
-from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_precision_recall
+from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_comparison_curves
 from facesmith.evaluation.footprint import measure_footprint
 from facesmith.evaluation.machine import describe_machine
 from facesmith.files import checksum, write_json
@@ -174,7 +174,7 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
     size = size_name(sizes[0]) if sizes else AS_THEY_ARE
     curves = {label: each.curves[iou] for label, each in compared.measured.items()}
     title = f"{compared.title}; match: IoU of at least {iou:g}"
-    draw_precision_recall(
+    draw_comparison_curves(
         curves,
         curves_path,
         title=title,

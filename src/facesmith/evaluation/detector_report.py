@@ -13,9 +13,10 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.detector import PROPOSALS_FILE, load_detector
 from facesmith.errors import WeightsError
 from facesmith.evaluation.detections import find_faces
+from facesmith.evaluation.plots import draw_diagram
 from facesmith.export.metadata import store_threshold
 from facesmith.faces import Faces
-from facesmith.files import finite_or_none, replacing, write_json
+from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.average_precision import (
     AnnotatedFaces,
     PrecisionRecall,
@@ -29,6 +30,7 @@ from facesmith.metrics.reliability import (
 )
 from facesmith.metrics.roc import Interval
 from facesmith.metrics.scored_rows import match_scores
+from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 
 MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
 JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor miss, pixels
@@ -197,23 +199,17 @@ def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple
 
 def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
     """Draw recall over false boxes a photo, and beside it the scores against the share right."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    from facesmith.evaluation.reliability_plot import draw_diagram  # noqa: PLC0415
-
     curve = reported.curve
-    figure = Figure(figsize=(11.5, 5.2), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11.5, 5.2)
     left, right = figure.subplots(1, 2)
     lowest = 0.5 / max(reported.n_photos, 1)
-    left.plot(np.maximum(curve.false_per_photo, lowest), curve.recall, color="#0072B2", linewidth=2)
+    left.plot(np.maximum(curve.false_per_photo, lowest), curve.recall, color=BLUE, linewidth=2)
     at = reported.at_threshold()
     left.plot(
         max(at["false_per_photo"], lowest),
         at["recall"],
         marker="o",
-        color="#D55E00",
+        color=VERMILION,
         markersize=8,
         linestyle="none",
         label=f"threshold {reported.threshold:.2f}: recall {at['recall']:.3f}, "
@@ -225,10 +221,7 @@ def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
     left.set_title(
         f"{curve.n_faces:,} faces in {reported.n_photos:,} photos", loc="left", fontsize=11
     )
-    left.grid(color="0.92", linewidth=0.8)
-    left.set_axisbelow(True)
-    left.spines[["top", "right"]].set_visible(False)
+    tidy(left)
     left.legend(loc="lower right", fontsize=9, frameon=False)
     draw_diagram(right, reported.compared)
-    with replacing(path) as file:
-        figure.savefig(file, format="png")
+    write_chart(figure, path)

@@ -18,9 +18,8 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
 from facesmith.evaluation.failure_bins import box_breakdowns, face_breakdowns
-from facesmith.evaluation.failure_plot import draw_breakdown
+from facesmith.evaluation.failure_pictures import draw_breakdown, false_boxes_sheet, misses_sheet
 from facesmith.evaluation.failure_report import Failures, FalseBox, FalseKind, Miss, MissReason
-from facesmith.evaluation.failure_sheet import false_boxes_sheet, misses_sheet
 from facesmith.evaluation.photo_conditions import FaceConditions, measure_faces
 from facesmith.faces import Faces
 from facesmith.files import write_json
