@@ -115,7 +115,7 @@ def test_without_face_free_photos_there_are_no_such_figures(photos):
 def test_detectors_take_turns_on_each_photo(photos, face_free):
     log: list[Any] = []
     steps: list[int] = []
-    config = CompareConfig(rounds=2, sizes_wh=((64, 48),), n_timed=2, least_score=0.05)
+    config = CompareConfig(rounds=2, sizes_wh=((64, 48),), n_timed=2, min_score=0.05)
     measured = compare(
         two_baselines(log), photos, face_free, config, progress=lambda: steps.append(1)
     )

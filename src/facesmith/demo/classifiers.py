@@ -63,7 +63,7 @@ class TrainedClassifier:
     real_accuracy: float
 
 
-def train_on_drawn(
+def train_on_synthetic(
     network: str, epochs: int, patches_path: Path, patches: Patches, out: Path, *, quiet: bool
 ) -> TrainedClassifier:
     """Train one network and look at its test patches.

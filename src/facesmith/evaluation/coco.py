@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.detections import Detections
+from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import (
     AnnotatedFaces,
     PrecisionRecall,
@@ -88,7 +89,7 @@ class PhotoScores:
 
         Example: `{"ap": {"0.5": 0.91, "0.4": 0.96}, "photos": 458, ...}`.
         """
-        return {
+        values = {
             "scored": self.scored,
             "rule": self.rule,
             "min_height": self.min_height,
@@ -97,16 +98,17 @@ class PhotoScores:
             "faces": self.n_faces,
             "ignored_faces": self.n_ignored,
             "detections": self.n_detections,
-            "ap": {str(iou): _or_none(ap) for iou, ap in self.average_precision.items()},
-            "recall": {str(iou): _or_none(self.recall(iou)) for iou in self.curves},
+            "ap": {str(iou): ap for iou, ap in self.average_precision.items()},
+            "recall": {str(iou): self.recall(iou) for iou in self.curves},
             "recall_at_false_per_photo": {
                 str(iou): {
-                    str(allowed): _or_none(curve.recall_at(allowed))
-                    for allowed in FALSE_BOXES_A_PHOTO
+                    str(allowed): curve.recall_at(allowed) for allowed in FALSE_BOXES_A_PHOTO
                 }
                 for iou, curve in self.curves.items()
             },
         }
+        plain: dict[str, Any] = finite_or_none(values)
+        return plain
 
 
 def score_photos(
@@ -263,9 +265,7 @@ def _last_best(overlap: npt.NDArray[np.float64], least: float) -> int | None:
 
 
 def _overlaps(
-    boxes: npt.NDArray[np.float64],
-    faces: npt.NDArray[np.float64],
-    regions: npt.NDArray[np.bool_],
+    boxes: npt.NDArray[np.float64], faces: npt.NDArray[np.float64], regions: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
     """IoU `(n, m)`, and for regions the part of the box's area inside.
 
@@ -288,8 +288,3 @@ def _best(detections: ScoredBoxes, n: int) -> ScoredBoxes:
     return Detections(
         detections.boxes[order].astype(np.float64), detections.scores[order].astype(np.float64)
     )
-
-
-def _or_none(value: float) -> float | None:
-    """JSON knows no NaN."""
-    return value if np.isfinite(value) else None

@@ -21,11 +21,7 @@ from facesmith.evaluation.footprint import Footprint
 from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
 from facesmith.faces import Faces
 from facesmith.images import read_image
-from facesmith.metrics.average_precision import (
-    AnnotatedFaces,
-    PrecisionRecall,
-    precision_recall,
-)
+from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 
 AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of the timings
 
@@ -38,7 +34,7 @@ class CompareConfig:
         iou_thresholds: A match needs at least this overlap, in (0, 1]; figures for each.
         min_height: Annotated faces lower than this, pixels, are ignored.
         common_recall: Recall at which false boxes on face-free photos are compared, in (0, 1].
-        least_score: What the curves begin with, in [0, 1].
+        min_score: What the curves begin with, in [0, 1].
         sizes_wh: Widths and heights, pixels, that photos are stretched to for timing.
         rounds: Rounds of the timing; one more comes before and does not count.
         n_timed: Photos of each round, spread evenly over the annotated ones.
@@ -48,7 +44,7 @@ class CompareConfig:
     iou_thresholds: tuple[float, ...] = (0.5, 0.4)
     min_height: float = 16.0
     common_recall: float = 0.9
-    least_score: float = 0.001
+    min_score: float = 0.001
     sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)
     rounds: int = 5
     n_timed: int = 12
@@ -165,17 +161,17 @@ def compare(
     runs = {label: _Run() for label in baselines}
     first = read_image(photos[0].path)
     for baseline in baselines.values():
-        baseline(first, min_score=config.least_score)  # loads what is loaded lazily, untimed
+        baseline(first, min_score=config.min_score)  # loads what is loaded lazily, untimed
     for photo in photos:
         image = read_image(photo.path)
         for label, baseline in baselines.items():
             run = runs[label]
-            run.found.append(run.watch(partial(baseline, image, min_score=config.least_score)))
+            run.found.append(run.watch(partial(baseline, image, min_score=config.min_score)))
         step()
     for photo in face_free:
         image = read_image(photo.path)
         for label, baseline in baselines.items():
-            runs[label].face_free.append(baseline(image, min_score=config.least_score))
+            runs[label].face_free.append(baseline(image, min_score=config.min_score))
         step()
     timings = _timings(baselines, photos, config, step)
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]

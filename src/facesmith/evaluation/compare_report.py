@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.baselines import DetectorName
 from facesmith.evaluation.compare import (
@@ -21,7 +19,7 @@ from facesmith.evaluation.compare import (
 from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_comparison_curves
 from facesmith.evaluation.footprint import measure_footprint
 from facesmith.evaluation.machine import describe_machine
-from facesmith.files import checksum, write_json
+from facesmith.files import checksum, finite_or_none, write_json
 
 RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
 
@@ -70,10 +68,7 @@ class Comparison:
                     "photos": self.n_photos,
                     "faces": self.n_faces,
                 },
-                "face_free": {
-                    "source": self.sources.get("face_free"),
-                    "photos": self.n_face_free,
-                },
+                "face_free": {"source": self.sources.get("face_free"), "photos": self.n_face_free},
             },
             "protocol": {
                 **asdict(config),
@@ -91,7 +86,7 @@ class Comparison:
             ],
             "left_out": self.left_out,
         }
-        plain: dict[str, Any] = _finite_or_none(values)
+        plain: dict[str, Any] = finite_or_none(values)
         return plain
 
 
@@ -222,14 +217,3 @@ def _detector_dict(name: DetectorName, each: Measured, config: CompareConfig) ->
         "milliseconds": {size: asdict(timing) for size, timing in each.timings.items()},
         "bytes": None if each.footprint is None else asdict(each.footprint),
     }
-
-
-def _finite_or_none(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity, nor NumPy's numbers, nor keys but text."""
-    if isinstance(value, dict):
-        return {str(k): _finite_or_none(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite_or_none(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value

@@ -17,24 +17,16 @@ from facesmith.evaluation.plots import draw_diagram
 from facesmith.export.metadata import store_threshold
 from facesmith.faces import Faces
 from facesmith.files import finite_or_none, write_json
-from facesmith.metrics.average_precision import (
-    AnnotatedFaces,
-    PrecisionRecall,
-    precision_recall,
-)
+from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
-from facesmith.metrics.reliability import (
-    Reliability,
-    expected_error_interval,
-    reliability,
-)
+from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
 from facesmith.metrics.roc import Interval
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 
 MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
 JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor miss, pixels
-LEAST_SCORE = 0.001  # detectors are judged from this score on
+MIN_SCORE = 0.001  # detectors are judged from this score on
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +92,7 @@ def report_on(
     target: Target | None = None,
     seed: int = 0,
 ) -> DetectorReport:
-    """The report on photos that the detector has been run over from `LEAST_SCORE` on.
+    """The report on photos that the detector has been run over from `MIN_SCORE` on.
 
     Args:
         photos: The photos.
@@ -153,7 +145,7 @@ def evaluate_detector(
     """
     weights = detector_weights(run)
     detector = load_detector(weights, threads)
-    found = find_faces(detector, photos, min_score=LEAST_SCORE, progress=progress)
+    found = find_faces(detector, photos, min_score=MIN_SCORE, progress=progress)
     reported = report_on(
         photos,
         found,

@@ -29,7 +29,7 @@ _IN_PHOTO = (2.0, 5.0, 10.0, 20.0)
 _SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NOT_STATED = "not stated"
 _CLEARLY = 0.02  # with many faces also differences show that are not worth anybody's time
-_MOST_WORDS = 12  # an attribute with more different words is a name or a remark, not a condition
+_MAX_WORDS = 12  # an attribute with more different words is a name or a remark, not a condition
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
@@ -288,7 +288,7 @@ def _stated(attributes: Sequence[Mapping[str, str]]) -> list[_Sorted]:
     names = {name for said in attributes for name in said}
     for name in sorted(names, key=lambda name: (name != "mask", name)):
         words = Counter(said[name] for said in attributes if name in said)
-        if len(words) > _MOST_WORDS:
+        if len(words) > _MAX_WORDS:
             continue
         labels = sorted(words, key=lambda word: (-words[word], word))
         bins = [(label, f"with faces whose {name} is {label}") for label in labels]

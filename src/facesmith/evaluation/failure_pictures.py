@@ -77,17 +77,17 @@ def _title(failures: Failures) -> str:
     )
 
 
-def misses_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
+def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
     """Draw the worst misses, see `Failures.misses`; the boxes that were found are green.
 
     Args:
         failures: What went wrong.
-        n_most: Show at most so many.
+        max_shown: Show at most so many.
 
     Returns:
         The picture, RGB; only a headline if no face was missed.
     """
-    shown = failures.misses[:n_most]
+    shown = failures.misses[:max_shown]
     n = len(failures.misses)
     subtitle = (
         f"{n:,} of {failures.n_faces:,} faces in {_photos(failures)} were missed at a "
@@ -100,17 +100,17 @@ def misses_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
     return cells_sheet(f"Missed faces: {failures.name}", subtitle, cells)
 
 
-def false_boxes_sheet(failures: Failures, n_most: int = 40) -> Image.Image:
+def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
     """Draw the false boxes with the highest scores; annotated faces are green.
 
     Args:
         failures: What went wrong.
-        n_most: Show at most so many.
+        max_shown: Show at most so many.
 
     Returns:
         The picture, RGB; only a headline if there is no false box.
     """
-    shown = failures.false_boxes[:n_most]
+    shown = failures.false_boxes[:max_shown]
     n = len(failures.false_boxes)
     subtitle = (
         f"{n:,} of {failures.n_boxes:,} boxes in {_photos(failures)} belong to no face. "
@@ -137,9 +137,5 @@ def _miss_line(miss: Miss) -> str:
 
 
 def _false_line(box: FalseBox) -> str:
-    why = {
-        "no face": "",
-        "badly placed": f", IoU {box.iou:.2f}",
-        "second box": ", second box",
-    }
+    why = {"no face": "", "badly placed": f", IoU {box.iou:.2f}", "second box": ", second box"}
     return f"score {box.score:.2f}, {box.height:.0f} px{why[box.kind]}"

@@ -27,7 +27,7 @@ from facesmith.images import read_image
 from facesmith.metrics.average_precision import match_faces
 from facesmith.pictures.contact_sheet import write_sheet
 
-LEAST_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
+MIN_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
 
 
 def find_failures(
@@ -209,7 +209,7 @@ def _miss(
     score, iou = nan, 0.0
     candidates: list[tuple[MissReason, Faces, float]] = [
         ("below the threshold", low, iou_threshold),
-        ("badly placed", false, LEAST_OVERLAP),
+        ("badly placed", false, MIN_OVERLAP),
     ]
     for why, boxes, least in candidates:
         overlap = box_iou(boxes.boxes, box[None])[:, 0]
@@ -233,7 +233,7 @@ def _false_box(photo: AnnotatedPhoto, box: Faces, iou: float, iou_threshold: flo
     kind: FalseKind = "no face"
     if iou >= iou_threshold:
         kind = "second box"
-    elif iou >= LEAST_OVERLAP:
+    elif iou >= MIN_OVERLAP:
         kind = "badly placed"
     return FalseBox(photo, box.boxes[0], float(box.scores[0]), kind, float(iou))
 

@@ -14,13 +14,7 @@ import numpy.typing as npt
 from facesmith.evaluation.classifier_rows import rate_rows
 from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.operating_point import OperatingPoint
-from facesmith.metrics.roc import (
-    RocCurve,
-    RocIntervals,
-    accuracy,
-    bootstrap_intervals,
-    roc_curve,
-)
+from facesmith.metrics.roc import RocCurve, RocIntervals, accuracy, bootstrap_intervals, roc_curve
 from facesmith.pictures.charts import COLOURS, marker, new_figure, tidy, write_chart
 
 THRESHOLD = 0.5  # at which `accuracy` is taken, as the exercise's binary accuracy is

@@ -84,12 +84,7 @@ _SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxe
 
 
 def choose_threshold(
-    rows: ScoredRows,
-    target: Target,
-    *,
-    n_resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
+    rows: ScoredRows, target: Target, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> OperatingPoint:
     """The lowest threshold that keeps the target.
 

@@ -61,10 +61,7 @@ def match_scores(
         right.append(hit)
         photos.append(np.full(len(hit), number))
     return ScoredRows(
-        np.concatenate(scores),
-        np.concatenate(right),
-        np.concatenate(photos),
-        n_faces,
+        np.concatenate(scores), np.concatenate(right), np.concatenate(photos), n_faces
     )
 
 

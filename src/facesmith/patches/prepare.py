@@ -19,15 +19,7 @@ from facesmith.errors import AnnotationError, ImageError, PatchesError
 from facesmith.images import read_image
 from facesmith.patches.choosing import Place, PlaceFinder
 from facesmith.patches.duplicates import Fingerprint, fingerprint, group_duplicates
-from facesmith.patches.file import (
-    BACKGROUND,
-    BESIDE,
-    FACE,
-    FACE_FREE,
-    PART,
-    WRONG_SCALE,
-    Patches,
-)
+from facesmith.patches.file import BACKGROUND, BESIDE, FACE, FACE_FREE, PART, WRONG_SCALE, Patches
 from facesmith.patches.seeding import generator, name_number
 from facesmith.patches.splitting import SplitShares, draw_splits
 

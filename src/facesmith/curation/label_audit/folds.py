@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.curation.label_audit.findings import rounded
-from facesmith.curation.label_audit.judging import LOWEST_SCORE
+from facesmith.curation.label_audit.label_errors import LOWEST_SCORE
 from facesmith.detection.detector import Detector, load_detector
 from facesmith.errors import TrainingError
 from facesmith.evaluation.detections import find_faces, read_detections
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class FoldDetections:
     """What the detectors of the folds say.
 
     Attributes:
@@ -66,8 +66,8 @@ class Judged:
 N_FOLDS = 3
 # Of the proposals, at least so many epochs and so many steps, whichever is more: what tells a face
 # from a flag is learned first, but after a few hundred steps nothing is found yet.
-LEAST_EPOCHS = 8
-LEAST_STEPS = 1200
+MIN_EPOCHS = 8
+MIN_STEPS = 1200
 # Seconds that one core takes to learn from one photo once, measured with the default network and
 # crops of both sizes, without instructions for bfloat16.
 _SECONDS_A_PHOTO = 0.019
@@ -135,7 +135,7 @@ def enough_epochs(n_learned: int) -> int:
         (10, 100)
     """
     steps_an_epoch = max(n_learned // _BATCH_SIZE, 1)
-    return max(LEAST_EPOCHS, -(-LEAST_STEPS // steps_an_epoch))
+    return max(MIN_EPOCHS, -(-MIN_STEPS // steps_an_epoch))
 
 
 def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> DetectorConfig:
@@ -174,7 +174,7 @@ def detect_in_folds(
     face_free: Sequence[AnnotatedPhoto] = (),
     quiet: bool = False,
     progress: Callable[[], object] | None = None,
-) -> Judged:
+) -> FoldDetections:
     """Train a detector for each fold on the photos of the others, and let it judge the fold.
 
     What was interrupted goes on where it was: finished folds are read from their files, the
@@ -220,7 +220,7 @@ def detect_in_folds(
         # What was written is what counts, so that a second run gives the same to the last digit.
         for row, faces in zip(rows, read_detections(results, results, judged), strict=True):
             found[row] = faces
-    return Judged(found, runs)
+    return FoldDetections(found, runs)
 
 
 def write_found(path: str | Path, photos: Sequence[AnnotatedPhoto], found: Sequence[Faces]) -> None:

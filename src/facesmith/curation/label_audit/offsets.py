@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou, clip_boxes
-from facesmith.curation.label_audit.findings import LEAST_PAIRS, SourceOffset
+from facesmith.curation.label_audit.findings import MIN_PAIRS, SourceOffset
 from facesmith.faces import Faces
 
 # Loose, so that boxes drawn twice as large still find their faces.
@@ -47,9 +47,7 @@ def source_offsets(
     return tuple(offsets)
 
 
-def in_annotators_way(
-    photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, SourceOffset]
-) -> Faces:
+def in_style_of(photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, SourceOffset]) -> Faces:
     """Detections as the annotator of the photo would have drawn them, clipped by the photo.
 
     Args:
@@ -62,7 +60,7 @@ def in_annotators_way(
     """
     boxes = faces.boxes
     offset = offsets.get(photo.source)
-    if offset is not None and offset.n_pairs >= LEAST_PAIRS:
+    if offset is not None and offset.n_pairs >= MIN_PAIRS:
         size = boxes[:, 2:] - boxes[:, :2]
         centre = (boxes[:, 2:] + boxes[:, :2]) / 2 + size * np.array(
             [offset.right, offset.down], np.float32

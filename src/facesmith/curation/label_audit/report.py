@@ -119,7 +119,7 @@ def write_audit(
     write_coco(paths[1], corrected)
     write_decisions(paths[2], audit, refused, others)
     for kind in KINDS:
-        paths += write_sheets(audit, kind, folder, n_most=n_shown, refused=refused)
+        paths += write_sheets(audit, kind, folder, max_shown=n_shown, refused=refused)
     return paths
 
 

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from facesmith.demo.synthetic.animals import ANIMALS, draw_animal
 from facesmith.demo.synthetic.backgrounds import draw_background
+from facesmith.demo.synthetic.bust import draw_bust
 from facesmith.demo.synthetic.camera import shade_bust, take_photo
 from facesmith.demo.synthetic.canvas import Canvas, random_colour
-from facesmith.demo.synthetic.face import Shifts, draw_bust
+from facesmith.demo.synthetic.face import Shifts
 from facesmith.demo.synthetic.head import Head, HeadShape, Pose
 from facesmith.demo.synthetic.objects import OBJECTS, draw_object
 from facesmith.demo.synthetic.person import Person, View, draw_person, draw_view
@@ -75,7 +76,7 @@ _SCRAMBLES: tuple[Shifts, ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnRow:
+class SyntheticRow:
     """One patch, what it shows and of whom."""
 
     image: npt.NDArray[np.uint8]  # (64, 64, 3), BGR
@@ -122,9 +123,9 @@ def draw_patches(
     labels = np.empty((count, 1), dtype=np.uint8)
     kinds = np.empty(count, dtype=np.uint8)
     names: list[str] = []
-    for row, drawn in enumerate(_drawn_rows(count, seed, processes, on_progress)):
-        images[row], labels[row], kinds[row] = drawn.image, drawn.label, drawn.kind
-        names.append(drawn.photo_name)
+    for row, made in enumerate(_synthetic_rows(count, seed, processes, on_progress)):
+        images[row], labels[row], kinds[row] = made.image, made.label, made.kind
+        names.append(made.photo_name)
     photo_names = tuple(dict.fromkeys(names))
     numbers = {name: number for number, name in enumerate(photo_names)}
     photo_indices = np.array([numbers[name] for name in names], dtype=np.int32)
@@ -132,7 +133,7 @@ def draw_patches(
     return Patches(images, labels, photo_indices, photo_names, splits, kinds)
 
 
-def draw_row(seed: int, row: int) -> DrawnRow:
+def draw_row(seed: int, row: int) -> SyntheticRow:
     """Draw one row of the set that `seed` stands for."""
     rng = np.random.default_rng([seed, row])
     number = row // ROWS_PER_PERSON
@@ -151,7 +152,7 @@ def draw_row(seed: int, row: int) -> DrawnRow:
     else:
         picture = _draw_portrait(what, person, rng)
     image = take_photo(picture, rng)[..., ::-1]
-    return DrawnRow(np.ascontiguousarray(image), label, kind, photo_name)
+    return SyntheticRow(np.ascontiguousarray(image), label, kind, photo_name)
 
 
 def draw_large_face(seed: int, person_number: int, side: int) -> npt.NDArray[np.uint8]:
@@ -277,9 +278,9 @@ def _draw_thing(what: str, rng: np.random.Generator) -> tuple[npt.NDArray[np.flo
     return shade_bust(picture, solid, egg, light), name
 
 
-def _drawn_rows(
+def _synthetic_rows(
     count: int, seed: int, processes: int, on_progress: Callable[[int], None] | None
-) -> Iterator[DrawnRow]:
+) -> Iterator[SyntheticRow]:
     """All rows in order, whoever draws them."""
     chunks = [(seed, start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
     if processes == 1:
@@ -292,14 +293,14 @@ def _drawn_rows(
 
 
 def _told(
-    chunks: Iterator[list[DrawnRow]], on_progress: Callable[[int], None] | None
-) -> Iterator[DrawnRow]:
+    chunks: Iterator[list[SyntheticRow]], on_progress: Callable[[int], None] | None
+) -> Iterator[SyntheticRow]:
     for chunk in chunks:
         yield from chunk
         if on_progress is not None:
             on_progress(len(chunk))
 
 
-def _draw_chunk(chunk: tuple[int, int, int]) -> list[DrawnRow]:
+def _draw_chunk(chunk: tuple[int, int, int]) -> list[SyntheticRow]:
     seed, start, stop = chunk
     return [draw_row(seed, row) for row in range(start, stop)]

@@ -25,16 +25,15 @@ from facesmith.evaluation.fddb.curves import (
     pool,
     score_images,
 )
-from facesmith.evaluation.fddb.ellipses import fit_ellipses
-from facesmith.evaluation.fddb.files import (
+from facesmith.evaluation.fddb.detections import (
     SHAPES,
     FddbDetections,
-    Fold,
     Shape,
     read_fddb_detections,
-    read_folds,
     write_fddb_detections,
 )
+from facesmith.evaluation.fddb.ellipses import fit_ellipses
+from facesmith.evaluation.fddb.folds import Fold, read_folds
 from facesmith.evaluation.fddb.sizes import find_image, read_sizes
 
 __all__ = [

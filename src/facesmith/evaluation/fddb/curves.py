@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.fddb.files import FddbDetections, Fold
+from facesmith.evaluation.fddb.detections import FddbDetections
+from facesmith.evaluation.fddb.folds import Fold
 from facesmith.evaluation.fddb.matching import Matching
 from facesmith.evaluation.fddb.polygons import ellipse_spans
 from facesmith.evaluation.fddb.spans import Spans, rectangle_spans, shared_pixels

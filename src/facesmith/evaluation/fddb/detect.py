@@ -10,7 +10,8 @@ import numpy as np
 from facesmith.detection.detector import Detector
 from facesmith.detection.photos import PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.evaluation.fddb.files import FddbDetections, Fold
+from facesmith.evaluation.fddb.detections import FddbDetections
+from facesmith.evaluation.fddb.folds import Fold
 from facesmith.evaluation.fddb.sizes import find_image
 
 # Far below any useful threshold: the curves show what the detector could still find.

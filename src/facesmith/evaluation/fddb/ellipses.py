@@ -11,7 +11,7 @@ from math import pi
 
 import numpy as np
 
-from facesmith.evaluation.fddb.files import FddbDetections
+from facesmith.evaluation.fddb.detections import FddbDetections
 
 # In parts of the box: the median of what fits the annotated ellipses best over one public
 # detector's sure boxes, 1.215, 1.089 and 0.085, rounded. Boxes that begin at the hairline, or go

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.evaluation.fddb.files import bare_name, text_lines
+from facesmith.evaluation.fddb.lists import bare_name, text_lines
 from facesmith.evaluation.fddb.spans import MAX_PX
 from facesmith.images import IMAGE_SUFFIXES, read_size
 

@@ -35,6 +35,7 @@ import numpy.typing as npt
 
 from facesmith.evaluation.detections import Detections
 from facesmith.evaluation.wider.truth import SETTINGS, WiderImage
+from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 
 Protocol = Literal["common", "strict"]
@@ -84,18 +85,13 @@ class WiderScores:
             "protocol": self.protocol,
             "images": self.n_images,
             "detections": self.n_detections,
-            "ap": {
-                name: None if np.isnan(s.average_precision) else s.average_precision
-                for name, s in self.settings.items()
-            },
+            "ap": finite_or_none({n: s.average_precision for n, s in self.settings.items()}),
             "faces": {name: s.n_faces for name, s in self.settings.items()},
         }
 
 
 def evaluate_wider(
-    images: Sequence[WiderImage],
-    predictions: Sequence[Array],
-    protocol: Protocol = "common",
+    images: Sequence[WiderImage], predictions: Sequence[Array], protocol: Protocol = "common"
 ) -> WiderScores:
     """Average precision in the three settings.
 

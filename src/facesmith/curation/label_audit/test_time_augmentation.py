@@ -28,7 +28,7 @@ _LOWEST_SCORE = 0.01
 Support = dict[tuple[int, int], float]
 
 
-def look_closer(
+def augmented_support(
     audit: Audit,
     detector_of: Callable[[int], Callable[..., Faces]],
     progress: Callable[[], object] | None = None,
@@ -55,16 +55,16 @@ def look_closer(
         if finding.photo_index != shown:
             image, shown = read_image(finding.photo.path), finding.photo_index
         detector = detector_of(finding.photo_index)
-        support[finding.photo_index, finding.box_index] = support_of(image, finding.box, detector)
+        support[finding.photo_index, finding.box_index] = box_support(image, finding.box, detector)
         if progress is not None:
             progress()
     return support
 
 
-def support_of(
+def box_support(
     image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], detector: Callable[..., Faces]
 ) -> float:
-    """Support of one box, see `look_closer`.
+    """Support of one box, see `augmented_support`.
 
     Args:
         image: The photo, uint8 `(height, width, 3)`, BGR.
