@@ -21,6 +21,7 @@ Shifts = Mapping[str, tuple[float, float] | None]
 def draw_features(
     canvas: Canvas, head: Head, person: Person, view: View, rng: np.random.Generator, shifts: Shifts
 ) -> None:
+    """Draw eyes, brows, nose, mouth, age and beard."""
     sun = view.glasses == "sun" and not shifts
     _draw_age(canvas, head, person, view, rng)
     if person.beard != "none":
