@@ -35,6 +35,8 @@ from facesmith.metrics.average_precision import (
     AnnotatedFaces,
     PrecisionRecall,
     ScoredBoxes,
+    curve_of,
+    match_photos,
     precision_recall,
 )
 
@@ -187,31 +189,10 @@ def coco_precision_recall(
     Raises:
         ValueError: If the lengths differ.
     """
-    if len(truths) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
-        )
-    scores: list[npt.NDArray[np.floating]] = [np.zeros(0, np.float32)]
-    hits = [np.zeros(0, bool)]
-    n_faces = 0
-    for truth, detections in zip(truths, found, strict=True):
-        heights = truth.boxes[:, 3].astype(np.float64) - truth.boxes[:, 1]
-        n_faces += int((~truth.ignored & (heights >= min_height)).sum())
-        counts, hit = _match(truth, heights < min_height, detections, iou_threshold, min_height)
-        scores.append(detections.scores[counts])
-        hits.append(hit[counts])
-    all_scores = np.concatenate(scores)
-    order = np.argsort(-all_scores, kind="stable")
-    hit = np.concatenate(hits)[order]
-    true, false = np.cumsum(hit), np.cumsum(~hit)
-    return PrecisionRecall(
-        scores=all_scores[order],
-        precision=true / np.maximum(true + false, 1),
-        recall=true / n_faces if n_faces else np.full(len(true), np.nan),
-        false_per_photo=false / max(len(truths), 1),
-        n_faces=n_faces,
-        n_photos=len(truths),
+    scores, hits, _, n_faces = match_photos(
+        truths, found, lambda truth, each: _match(truth, each, iou_threshold, min_height)
     )
+    return curve_of(scores, hits, int(n_faces.sum()), len(truths))
 
 
 def mean_precision(curve: PrecisionRecall) -> float:
@@ -227,13 +208,10 @@ def mean_precision(curve: PrecisionRecall) -> float:
 
 
 def _match(
-    truth: AnnotatedFaces,
-    low: npt.NDArray[np.bool_],
-    detections: ScoredBoxes,
-    iou_threshold: float,
-    min_height: float,
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Per detection, bool: whether it counts, and whether it matched a face that counts."""
+    truth: AnnotatedFaces, detections: ScoredBoxes, iou_threshold: float, min_height: float
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_], int]:
+    """Scores of the detections that count, whether each is right, and the faces that count."""
+    low = truth.boxes[:, 3].astype(np.float64) - truth.boxes[:, 1] < min_height
     boxes = detections.boxes.astype(np.float64)
     overlap = _overlaps(boxes, truth.boxes.astype(np.float64), truth.ignored)
     least = min(iou_threshold, 1 - 1e-10)  # COCO's, so that rounding leaves a threshold of 1 usable
@@ -253,7 +231,7 @@ def _match(
             absorbing[face] = truth.ignored[face]  # a region absorbs any number, a low face one
         elif boxes[i, 3] - boxes[i, 1] < min_height:
             counts[i] = False
-    return counts, hit
+    return detections.scores[counts], hit[counts], int((~truth.ignored & ~low).sum())
 
 
 def _last_best(overlap: npt.NDArray[np.float64], least: float) -> int | None:

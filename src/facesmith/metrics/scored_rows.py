@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.faces import Faces
-from facesmith.metrics.average_precision import AnnotatedFaces, match_photo
+from facesmith.metrics.average_precision import AnnotatedFaces, match_photo, match_photos
 from facesmith.metrics.roc import FloatArray
 
 
@@ -53,16 +53,10 @@ def match_scores(
     Raises:
         ValueError: If the lengths differ.
     """
-    scores, right, photos = [np.zeros(0)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
-    n_faces = np.zeros(len(truths))
-    for number, (truth, faces) in enumerate(zip(truths, found, strict=True)):
-        of_photo, hit, n_faces[number] = match_photo(truth, faces, iou_threshold, min_height)
-        scores.append(of_photo.astype(np.float64))
-        right.append(hit)
-        photos.append(np.full(len(hit), number))
-    return ScoredRows(
-        np.concatenate(scores), np.concatenate(right), np.concatenate(photos), n_faces
+    scores, right, numbers, n_faces = match_photos(
+        truths, found, lambda truth, faces: match_photo(truth, faces, iou_threshold, min_height)
     )
+    return ScoredRows(scores.astype(np.float64), right, numbers, n_faces.astype(np.float64))
 
 
 def patch_rows(labels: npt.ArrayLike, scores: npt.ArrayLike, photos: npt.ArrayLike) -> ScoredRows:

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from facesmith.evaluation.baselines.baseline import Baseline, BaselineError
+from facesmith.evaluation.baselines.dlib_hog import DlibHog
+from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces
+from facesmith.evaluation.baselines.mtcnn import MTCNN
+from facesmith.evaluation.baselines.opencv import OpenCVHaar, OpenCVYuNet
+from facesmith.evaluation.baselines.ours import Ours, ProposalsAlone
+from facesmith.evaluation.baselines.yunet import YuNet
 
 __all__ = [
     "KINDS",
@@ -39,65 +45,15 @@ class Kind:
     open: Callable[[Path | None, int], Baseline]
 
 
-def _ours(path: Path | None, threads: int) -> Baseline:
-    from facesmith.evaluation.baselines.ours import Ours  # noqa: PLC0415 - each only where it is asked for
-
-    return Ours(path, threads)
-
-
-def _proposals(path: Path | None, threads: int) -> Baseline:
-    from facesmith.evaluation.baselines.ours import ProposalsAlone  # noqa: PLC0415
-
-    return ProposalsAlone(path, threads)
-
-
-def _yunet(path: Path | None, threads: int) -> Baseline:
-    from facesmith.evaluation.baselines.yunet import YuNet  # noqa: PLC0415
-
-    assert path is not None
-    return YuNet(path, threads)
-
-
-def _opencv_yunet(path: Path | None, threads: int) -> Baseline:
-    from facesmith.evaluation.baselines.opencv import OpenCVYuNet  # noqa: PLC0415
-
-    assert path is not None
-    return OpenCVYuNet(path, threads)
-
-
-def _opencv_haar(path: Path | None, threads: int) -> Baseline:  # noqa: ARG001
-    from facesmith.evaluation.baselines.opencv import OpenCVHaar  # noqa: PLC0415
-
-    return OpenCVHaar(threads)
-
-
-def _mtcnn(path: Path | None, threads: int) -> Baseline:  # noqa: ARG001
-    from facesmith.evaluation.baselines.mtcnn import MTCNN  # noqa: PLC0415
-
-    return MTCNN(threads)
-
-
-def _mediapipe(path: Path | None, threads: int) -> Baseline:
-    from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces  # noqa: PLC0415
-
-    return MediaPipeFaces(path, threads)
-
-
-def _dlib(path: Path | None, threads: int) -> Baseline:  # noqa: ARG001
-    from facesmith.evaluation.baselines.dlib_hog import DlibHog  # noqa: PLC0415
-
-    return DlibHog(threads)
-
-
 KINDS = {
-    "facesmith": Kind("facesmith, shipped or trained", "optional", _ours),
-    "facesmith-proposals": Kind("facesmith without its second look", "optional", _proposals),
-    "yunet": Kind("YuNet in ONNX Runtime", "needed", _yunet),
-    "opencv-yunet": Kind("YuNet in OpenCV", "needed", _opencv_yunet),
-    "opencv-haar": Kind("Haar cascade in OpenCV", "none", _opencv_haar),
-    "mtcnn": Kind("MTCNN in PyTorch", "none", _mtcnn),
-    "mediapipe": Kind("MediaPipe, short range", "optional", _mediapipe),
-    "dlib": Kind("dlib, HOG", "none", _dlib),
+    "facesmith": Kind("facesmith, shipped or trained", "optional", Ours),
+    "facesmith-proposals": Kind("facesmith without its second look", "optional", ProposalsAlone),
+    "yunet": Kind("YuNet in ONNX Runtime", "needed", lambda p, n: YuNet(_given(p), n)),
+    "opencv-yunet": Kind("YuNet in OpenCV", "needed", lambda p, n: OpenCVYuNet(_given(p), n)),
+    "opencv-haar": Kind("Haar cascade in OpenCV", "none", lambda _, n: OpenCVHaar(n)),
+    "mtcnn": Kind("MTCNN in PyTorch", "none", lambda _, n: MTCNN(n)),
+    "mediapipe": Kind("MediaPipe, short range", "optional", MediaPipeFaces),
+    "dlib": Kind("dlib, HOG", "none", lambda _, n: DlibHog(n)),
 }
 # What `all` stands for; the others need a file that only the user can name.
 WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
@@ -149,7 +105,9 @@ def parse_name(text: str) -> DetectorName:
         raise BaselineError(
             f"{text!r}: {kind} brings its weights along. Write {label or kind} alone."
         )
-    return DetectorName(label or (Path(path).stem if path else kind), kind, _path(path))
+    return DetectorName(
+        label or (Path(path).stem if path else kind), kind, Path(path) if path else None
+    )
 
 
 def parse_names(texts: Sequence[str]) -> list[DetectorName]:
@@ -189,5 +147,6 @@ def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
     return KINDS[name.kind].open(name.path, threads)
 
 
-def _path(text: str) -> Path | None:
-    return Path(text) if text else None
+def _given(path: Path | None) -> Path:
+    assert path is not None  # `parse_name` has seen to it
+    return path
