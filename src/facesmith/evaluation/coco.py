@@ -2,15 +2,13 @@
 
 How COCO differs from `facesmith.metrics.average_precision`, the rule of VOC 2010:
 
-- The area under the curve is the mean of the precision at 101 recalls, 0, 0.01 ... 1, not the sum
-  over every step.
+- The area under the curve is the mean of the precision at 101 recalls, 0, 0.01 ... 1.
 - Only the best 100 detections of a photo count.
-- Equal scores enter one after the other, in the order given, not together. So the order of a file
-  can change the figure.
+- Equal scores enter one after the other, in the order given: the order of a file counts.
 - A detection that no face takes is dropped where an ignored region covers it: its overlap is the
-  part of the *detection's* area that lies inside, not the intersection over union.
-- A face that is too low takes one detection at most, as any other face does; but a detection that
-  nothing takes and that is too low itself is dropped too.
+  part of the *detection's* area that lies inside.
+- A face that is too low takes one detection at most; but a detection that nothing takes and that is
+  too low itself is dropped too.
 - Of two faces with the same overlap the later takes the detection.
 
 Source:
@@ -180,14 +178,7 @@ def coco_precision_recall(
 ) -> PrecisionRecall:
     """The curve by the rule of COCO, of all detections given; one point a detection.
 
-    Args:
-        truths: The annotated faces of each photo. Those marked ignored are regions (`iscrowd`).
-        found: The detections of each photo, same order.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-
-    Raises:
-        ValueError: If the lengths differ.
+    Arguments as for `precision_recall`; faces marked ignored are regions (`iscrowd`).
     """
     scores, hits, _, n_faces = match_photos(
         truths, found, lambda truth, each: _match(truth, each, iou_threshold, min_height)

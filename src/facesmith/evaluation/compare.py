@@ -149,7 +149,6 @@ def compare(
 
     Raises:
         ValueError: If there are no detectors or no photos.
-        ImageError: If a photo cannot be read.
     """
     config = config or CompareConfig()
     if not baselines or not photos:
@@ -225,12 +224,7 @@ def threshold_at_recall(curve: PrecisionRecall, recall: float) -> float:
 
 
 def face_free_figures(found: Sequence[Faces], threshold: float) -> FaceFreeFigures:
-    """Count the boxes on face-free photos from a threshold on.
-
-    Args:
-        found: The detections of each face-free photo, at least one photo.
-        threshold: The threshold; NaN gives NaN.
-    """
+    """Count the boxes on face-free photos, at least one, from a threshold on; NaN gives NaN."""
     if np.isnan(threshold):
         return FaceFreeFigures(nan, nan, nan)
     counts = np.array([(faces.scores >= np.float32(threshold)).sum() for faces in found])

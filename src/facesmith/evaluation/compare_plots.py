@@ -27,8 +27,7 @@ def draw_comparison_curves(
 ) -> None:
     """Draw the curves of several detectors, the own threshold marked on each.
 
-    Nobody uses a detector half of whose boxes are false: the picture shows precisions from 0.5 on,
-    and less only where a curve would not be seen otherwise.
+    Precisions are shown from 0.5 on, and less only where a curve would not be seen otherwise.
 
     Args:
         curves: Label -> curve, all on the same photos.

@@ -96,11 +96,7 @@ def with_footprints(
     photos: Sequence[AnnotatedPhoto],
     config: CompareConfig,
 ) -> dict[str, Measured]:
-    """The same, with memory and sizes, for which each detector runs in a process of its own.
-
-    Raises:
-        BaselineError: If such a process fails.
-    """
+    """The same, with memory and sizes, for which each detector runs in a process of its own."""
     paths = [photo.path for photo in timed_photos(photos, config.n_timed)]
     return {
         name.label: replace(
@@ -150,11 +146,8 @@ def comparison(
 def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Path, Path]:
     """Write `compare.json`, `precision_recall.png` and `accuracy_time.png` into a folder.
 
-    The curves are at the first of the overlaps, and so is the accuracy; the time is that of the
-    first size, or of the photos as they are where no size was asked for.
-
-    Returns:
-        The three paths.
+    Curves and accuracy are at the first of the overlaps; the time is that of the first size, or of
+    the photos as they are.
 
     Raises:
         TrainingError: If a file cannot be written.

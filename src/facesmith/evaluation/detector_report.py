@@ -101,9 +101,6 @@ def report_on(
         threshold: The one that is stored with its weights.
         target: Choose another threshold that keeps this.
         seed: Of the bootstrap.
-
-    Raises:
-        EvaluationError: If no threshold keeps the target.
     """
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
@@ -141,7 +138,6 @@ def evaluate_detector(
     Raises:
         EvaluationError: If no threshold keeps the target.
         WeightsError: If the weights cannot be used.
-        ImageError: If a photo cannot be read.
     """
     weights = detector_weights(run)
     detector = load_detector(weights, threads)
@@ -176,11 +172,7 @@ def detector_weights(run: str | Path) -> Path:
 
 
 def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple[Path, Path]:
-    """Write `roc.png` and `roc.json`.
-
-    Returns:
-        Both paths.
-    """
+    """Write `roc.png` and `roc.json`; returns both paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png_path, json_path = folder / "roc.png", folder / "roc.json"

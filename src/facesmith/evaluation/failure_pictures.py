@@ -20,12 +20,7 @@ _COLUMNS = 3
 def draw_breakdown(failures: Failures, path: str | Path) -> None:
     """Draw one small chart a condition: a dot a bin, its 95 % interval, and the overall figure.
 
-    Weak bins are vermilion. Bins without faces or boxes are left out, and so are conditions that
-    are the same for all.
-
-    Args:
-        failures: What to draw.
-        path: The PNG file to write.
+    Weak bins are vermilion. Empty bins are left out, and conditions that are the same for all.
     """
     parts = [(part, "recall") for part in failures.faces]
     parts += [(part, "precision") for part in failures.boxes]
@@ -78,15 +73,7 @@ def _title(failures: Failures) -> str:
 
 
 def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
-    """Draw the worst misses, see `Failures.misses`; the boxes that were found are green.
-
-    Args:
-        failures: What went wrong.
-        max_shown: Show at most so many.
-
-    Returns:
-        The picture, RGB; only a headline if no face was missed.
-    """
+    """Draw the worst misses, see `Failures.misses`; the boxes that were found are green."""
     shown = failures.misses[:max_shown]
     n = len(failures.misses)
     subtitle = (
@@ -101,15 +88,7 @@ def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
 
 
 def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
-    """Draw the false boxes with the highest scores; annotated faces are green.
-
-    Args:
-        failures: What went wrong.
-        max_shown: Show at most so many.
-
-    Returns:
-        The picture, RGB; only a headline if there is no false box.
-    """
+    """Draw the false boxes with the highest scores; annotated faces are green."""
     shown = failures.false_boxes[:max_shown]
     n = len(failures.false_boxes)
     subtitle = (

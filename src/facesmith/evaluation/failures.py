@@ -1,7 +1,6 @@
-"""Where does a detector fail: recall and precision by condition, the worst misses, false boxes.
+"""Where a detector fails: recall and precision by condition, the worst misses, false boxes.
 
-Faces and boxes are matched as for average precision, see `facesmith.metrics.average_precision`.
-A box counts from a threshold on, so that the answer is about the detector as it is used.
+Faces and boxes are matched as for average precision, at the threshold that the detector uses.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ def find_failures(
 
     Args:
         photos: The annotated photos; each with faces is read, to measure them.
-        found: The detections of each, same order. Those below `min_score` count for nothing, but
-            tell which misses a lower threshold would find.
+        found: The detections of each, same order. Those below `min_score` tell which misses a
+            lower threshold would find.
         name: A name for the detector.
         min_score: Boxes count from this score on, in [0, 1].
         iou_threshold: A match needs at least this overlap, in (0, 1].
@@ -54,7 +53,6 @@ def find_failures(
 
     Raises:
         ValueError: If the lengths differ, or a number is out of range.
-        ImageError: If a photo cannot be read.
     """
     if len(photos) != len(found):
         raise ValueError(
@@ -99,16 +97,7 @@ def find_failures(
 def write_failures(failures: Failures, folder: str | Path, *, n_shown: int = 40) -> list[Path]:
     """Write `failures.json`, `breakdown.png`, `misses.png` and `false_boxes.png`.
 
-    Args:
-        failures: What went wrong.
-        folder: Made if it does not exist; files of these names are replaced.
-        n_shown: How many misses and false boxes the sheets show at most.
-
-    Returns:
-        The four paths.
-
-    Raises:
-        ImageError: If a photo has gone since.
+    The sheets show at most `n_shown` misses and false boxes. Existing files are replaced.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,8 +170,7 @@ def _scores_of_faces(
 ) -> npt.NDArray[np.float64]:
     """The score of the box that `match_faces` gave each face, NaN for none.
 
-    It says which boxes matched; each of them took, in order of score, the free face that it
-    overlaps most.
+    Each box that matched took, in order of score, the free face that it overlaps most.
     """
     scores = np.full(len(boxes), np.nan)
     free = ~ignored

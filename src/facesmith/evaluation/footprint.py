@@ -50,11 +50,11 @@ def measure_footprint(
     size_wh: tuple[int, int] | None = None,
     threads: int = 1,
 ) -> Footprint:
-    """Measure one detector.
+    """Measure one detector; `baseline` is the same as `name`, opened here already.
 
     Args:
         name: Which detector a process of its own opens.
-        baseline: The same, opened here already.
+        baseline: Its packages and weights are measured.
         photos: What that process looks at.
         size_wh: Width and height to bring the photos to; `None`: as they are.
         threads: CPU threads.
@@ -108,8 +108,7 @@ def peak_memory_of(
 def peak_memory() -> int | None:
     """Most resident memory that this process had so far, bytes; `None` where unknown.
 
-    On Linux read from `/proc`: what `getrusage` says there begins with the memory of the process
-    that started this one.
+    On Linux from `/proc`: `getrusage` begins with the memory of the parent process there.
     """
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
@@ -128,11 +127,7 @@ def peak_memory() -> int | None:
 def needed_distributions(modules: Iterable[str]) -> tuple[str, ...]:
     """The installed distributions that modules come from, and all that these require.
 
-    Requirements for extras are left out; of those for other systems or versions, what is
-    installed counts.
-
-    Returns:
-        Names in lower case with `-`, sorted.
+    Requirements for extras are left out. Names are in lower case with `-`, sorted.
     """
     homes = packages_distributions()
     waiting = [name for module in modules for name in homes.get(module, [module])]
@@ -155,10 +150,9 @@ def needed_distributions(modules: Iterable[str]) -> tuple[str, ...]:
 
 
 def installed_bytes(name: str) -> int:
-    """Size of the files of an installed distribution, bytes, without bytecode.
+    """Size of the files that a distribution's record lists, bytes, without bytecode.
 
-    Files are those that its record lists. facesmith itself is the folder of the package, so that a
-    development installation counts alike.
+    facesmith itself is the folder of the package: a development installation counts alike.
     """
     if name == _OWN:
         package = Path(__file__).parents[1]

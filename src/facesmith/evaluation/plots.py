@@ -53,8 +53,7 @@ def draw_precision_recall(
 def draw_diagram(axes: Any, compared: Reliability) -> None:
     """Draw the diagram into axes: a bar a bin, the diagonal where scores mean what they say.
 
-    At the foot of each bar the number of its boxes; the whiskers span two standard errors of the
-    share, which says little in bins of few boxes.
+    The number of boxes stands at the foot of each bar; whiskers span two standard errors.
     """
     n_bins = len(compared.counts)
     middles = (np.arange(n_bins) + 0.5) / n_bins

@@ -111,9 +111,8 @@ def evaluate_run(
 
     Args:
         run: The run folder of a classifier training, or its weights file.
-        patches_path: The rows; by default the patches file that the run was trained on.
-        split: `"train"`, `"validation"`, `"test"` or `"all"`; by default the test split of the
-            run's own file, and all rows of another file.
+        patches_path: The rows, see `rate_rows`.
+        split: Likewise.
         thresholds: Where to evaluate the curve; by default everywhere.
         operating_point: A threshold whose rates on these rows are to be reported, too.
         threads: CPU threads for scoring.
@@ -182,11 +181,7 @@ def report(
 
 
 def write_report(reported: RocReport, folder: str | Path) -> tuple[Path, Path]:
-    """Write `roc.png` and `roc.json`.
-
-    Returns:
-        Both paths.
-    """
+    """Write `roc.png` and `roc.json`; returns both paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png_path, json_path = folder / "roc.png", folder / "roc.json"
@@ -196,14 +191,10 @@ def write_report(reported: RocReport, folder: str | Path) -> tuple[Path, Path]:
 
 
 def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
-    """Draw one or several ROC curves, the point nearest to (0, 1) marked on each.
+    """Draw ROC curves, one colour each, the point nearest to (0, 1) marked.
 
-    Good classifiers fill the upper left corner only, so an inset shows the same curves over a
+    Good classifiers fill the upper left corner only: an inset shows the same curves over a
     logarithmic false positive rate.
-
-    Args:
-        reports: What to draw, in one colour each.
-        path: The PNG file to write.
     """
     figure = new_figure(7.2, 6.6)
     axes = figure.add_subplot()

@@ -1,10 +1,8 @@
 """Average precision and recall of a detector over annotated photos.
 
-A detection is compared with the photo's faces in order of falling score, each face matched at
-most once, by the best overlap among the faces still free. A detection that matches no free face,
-but overlaps an ignored one (marked so, or lower than the smallest height that counts), is dropped:
-neither right nor wrong. The rest is false. `facesmith.evaluation.coco` has the rule of COCO, which
-differs in small ways.
+Detections are compared in order of falling score, each face matched at most once, by the best
+overlap among the free faces. A detection that matches none, but overlaps an ignored face (marked,
+or too low to count), is dropped; the rest is false. `evaluation.coco` has the rule of COCO.
 """
 
 from __future__ import annotations
@@ -120,9 +118,6 @@ def precision_recall(
         found: The detections of each photo, same order.
         iou_threshold: A match needs at least this overlap, in (0, 1].
         min_height: Faces lower than this, in pixels, are ignored.
-
-    Raises:
-        ValueError: If the lengths differ.
     """
     scores, hits, _, n_faces = match_photos(
         truths, found, lambda truth, faces: match_photo(truth, faces, iou_threshold, min_height)
@@ -187,13 +182,7 @@ def curve_of(scores: FloatArray, hits: BoolArray, n_faces: int, n_photos: int) -
 def match_photo(
     truth: AnnotatedFaces, faces: ScoredBoxes, iou_threshold: float, min_height: float = 0.0
 ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_], int]:
-    """Match the detections of one photo with its faces, the low ones ignored.
-
-    Args:
-        truth: The annotated faces.
-        faces: The detections.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
+    """Match the detections of one photo with its faces, those below `min_height` pixels ignored.
 
     Returns:
         Of the detections that count the scores `(n,)`, and whether each is right, bool `(n,)`; the

@@ -1,13 +1,11 @@
-"""The ROC curve of scored rows: area, operating point, accuracy, bootstrap. Arrays in, arrays out.
+"""The ROC curve of scored rows: area, nearest point, accuracy, bootstrap. Arrays in, arrays out.
 
 A row counts as a face when its score is at least the threshold. The true positive rate (TPR) is
 the share of the faces that count as faces, the false positive rate (FPR) that of the others.
 
-Defined answers for the awkward cases: rows of equal score move together, a tie between a face and
-a non-face counts half in the area. Where one of the two labels is missing, the rates of the
-missing one, the area and the best point are NaN, and an `UndefinedMetricWarning` says so; the
-accuracy remains defined. A score that is NaN or infinite is an error: there is no place for it in
-an order of scores.
+Rows of equal score move together; a tie between a face and a non-face counts half in the area.
+Where a label is missing, its rate, the area and the nearest point are NaN, with an
+`UndefinedMetricWarning`. A score that is NaN or infinite is an error.
 """
 
 from __future__ import annotations
@@ -191,17 +189,15 @@ def bootstrap_intervals(
 ) -> RocIntervals:
     """How far the figures would move with other rows of the same kind.
 
-    Percentile intervals over resamples with replacement. Rows of one photo resemble each other,
-    so that whole photos are drawn where they are known: resampling rows would promise too much.
-    Thresholds stay fixed. Resamples that lack a label do not count.
+    Percentile intervals over resamples with replacement, of whole photos where they are known:
+    rows of one photo resemble each other. Resamples that lack a label do not count.
 
     Args:
         labels: 1 for a face, 0 for anything else, `(n,)`.
         scores: Finite numbers, `(n,)`.
         best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
         threshold: Where `accuracy` is taken.
-        groups: Any integers `(n,)`; rows of equal number are drawn together. By default every row
-            is drawn for itself.
+        groups: Any integers `(n,)`; rows of equal number are drawn together. `None`: each alone.
         n_resamples: How many resamples.
         level: Probability that an interval covers.
         seed: Of the draws.

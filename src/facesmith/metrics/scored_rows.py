@@ -42,17 +42,7 @@ def match_scores(
     iou_threshold: float,
     min_height: float = 0.0,
 ) -> ScoredRows:
-    """Which of the boxes found are right.
-
-    Args:
-        truths: The annotated faces of each photo.
-        found: The detections of each photo, same order.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-
-    Raises:
-        ValueError: If the lengths differ.
-    """
+    """Which of the boxes found are right; arguments as for `precision_recall`."""
     scores, right, numbers, n_faces = match_photos(
         truths, found, lambda truth, faces: match_photo(truth, faces, iou_threshold, min_height)
     )

@@ -54,8 +54,7 @@ class Place:
 class PlaceFinder:
     """Draws places of every kind from a set of photos.
 
-    Every draw depends on the seed, the photo's name, the kind, the face and how often it was used,
-    and on nothing else.
+    A draw depends on seed, photo name, kind, face and how often it was used, on nothing else.
 
     Args:
         photos: The annotated photos, then the face-free ones.
@@ -191,8 +190,7 @@ def _draw_wrong_scale(
 def _draw_anywhere(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
     """A square of any size somewhere in the photo, at the border a little beyond it.
 
-    In a face-free photo half of the squares are large: there, whole animals and their faces are
-    what a classifier must learn, and small squares show fur and grass.
+    In a face-free photo half of the squares are large, to show whole animals and their faces.
     """
     del anchor
     largest = float(scene.size.min())

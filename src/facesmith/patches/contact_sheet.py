@@ -31,19 +31,16 @@ _FACE_COLOUR, _OTHER_COLOUR = (38, 132, 92), (196, 84, 58)
 def contact_sheet(
     patches: Patches, title: str, *, seed: int = 0, source: str = "photos"
 ) -> Image.Image:
-    """Draw a contact sheet.
+    """Draw a contact sheet, RGB.
 
     Each split that has rows is a block; each kind a line of patches in it, twice as many in the
-    largest split. Which patches are shown is drawn by the seed; the picture is the same each time.
+    largest split.
 
     Args:
         patches: What to show.
         title: The headline.
         seed: Another seed shows other patches.
         source: What the patches come from, in the plural.
-
-    Returns:
-        The picture, RGB.
     """
     sections = [_section(patches, split, seed, source) for split in range(len(SPLITS))]
     sections = [section for section in sections if section is not None]

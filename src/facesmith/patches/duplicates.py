@@ -56,14 +56,9 @@ def fingerprint(image: npt.NDArray[np.uint8]) -> Fingerprint:
 
 
 def group_duplicates(prints: Sequence[Fingerprint]) -> npt.NDArray[np.intp]:
-    """Group photos whose fingerprints are close, directly or through others.
+    """For every photo the index of the first photo of its group, intp `(n,)`.
 
-    Args:
-        prints: One fingerprint a photo.
-
-    Returns:
-        For every photo the index of the first photo of its group, intp `(n,)`; its own index for a
-        photo that is like no earlier one.
+    Photos are in one group whose fingerprints are close, directly or through others.
     """
     parents = np.arange(len(prints))
     if not len(prints):

@@ -58,15 +58,12 @@ def empty_sheet(size_wh: tuple[int, int], title: str, subtitle: str) -> Image.Im
 
 
 def cells_sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image:
-    """Draw cells in rows below a headline.
+    """Draw cells in rows below a headline, RGB; only the headline if there is no cell.
 
     Args:
         title: The headline; cut to the width of the sheet.
         subtitle: The line below it.
         cells: What to show, in reading order.
-
-    Returns:
-        The picture, RGB; only the headline if there is no cell.
 
     Raises:
         ImageError: If a photo cannot be read.
@@ -94,18 +91,15 @@ def cells_sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image
 def cut_cell(
     image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], others: npt.NDArray[np.float32]
 ) -> Image.Image:
-    """The surroundings of a box, square, with the boxes drawn in.
+    """The surroundings of a box, square, with the boxes drawn in: RGB, `CELL` pixels a side.
 
-    The box is in the middle where the photo reaches that far, else the cell begins at the photo's
-    edge; what a photo cannot fill stays the colour of the paper.
+    The box is in the middle, or the cell begins at the photo's edge. What a photo cannot fill has
+    the colour of the paper.
 
     Args:
         image: The photo, uint8 `(height, width, 3)`, BGR.
         box: float32 `(4,)`, pixels; drawn in orange.
-        others: float32 `(n, 4)`, drawn in green; those that are the box itself are left out.
-
-    Returns:
-        RGB, `CELL` pixels high and wide.
+        others: float32 `(n, 4)`, drawn in green; the box itself is left out.
     """
     height, width = image.shape[:2]
     side = max(_CONTEXT * float(max(box[2:] - box[:2])), _MIN_SHOWN)

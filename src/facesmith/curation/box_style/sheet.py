@@ -22,9 +22,6 @@ def style_sheet(
         restyled: The photos as they are now.
         like: The source whose box style was learned.
         max_shown: Show at most so many boxes.
-
-    Returns:
-        The picture, RGB.
     """
     places = [(row, box) for row, parts in restyled.changed for box in range(len(parts))]
     overlaps = restyled.overlaps

@@ -84,7 +84,7 @@ def mine(
     threads: int = 1,
     progress: Callable[[], object] | None = None,
 ) -> Mining:
-    """Find the false boxes of a detector.
+    """Find the false boxes of a detector; they depend on photos, weights and `config` alone.
 
     Args:
         photos: Annotated photos and face-free ones (no boxes).
@@ -93,9 +93,6 @@ def mine(
         workers: Processes; see `facesmith.detection.processes`, which is for many photos.
         threads: CPU threads of each detector.
         progress: Called once for every photo.
-
-    Returns:
-        The boxes; no photo, no boxes. It depends on photos, weights and `config` alone.
 
     Raises:
         AnnotationError: If two photos have one name.
@@ -196,7 +193,7 @@ def _away(
 def _scale_of(detector: Detector, photo: AnnotatedPhoto, height: float) -> float:
     """The scale of the look that finds boxes of this height, see `Detector.tallest_face`.
 
-    Between half the limit and the limit two looks can find a box; this names the finer one.
+    Between half the limit and the limit two looks can find a box; this is the finer one.
     """
     scale = detector.input_scale(photo.width, photo.height)
     while height * scale >= detector.tallest_face and photo.height * scale > detector.tallest_face:

@@ -15,14 +15,6 @@ def mined_sheet(mining: Mining, name: str, max_shown: int = 40) -> Image.Image:
 
     Each kind gets half of the sheet if it has as many boxes. A face among them is a face that was
     missed when the photos were sorted or annotated.
-
-    Args:
-        mining: What was found.
-        name: What to call the detector.
-        max_shown: Show at most so many.
-
-    Returns:
-        The picture, RGB; only a headline if there is no false box.
     """
     n = len(mining.boxes)
     n_photos = len(mining.photos)

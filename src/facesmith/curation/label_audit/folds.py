@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FoldDetections:
-    """What the detectors of the folds say.
+    """What the detectors of the folds find.
 
     Attributes:
         found: What was found in each photo, down to a score of `LOWEST_SCORE`.
@@ -83,7 +83,10 @@ def divide(
     seed: int = 0,
     progress: Callable[[], object] | None = None,
 ) -> npt.NDArray[np.intp]:
-    """Which fold each photo is in; photos that look the same are in one.
+    """Which fold each photo is in, intp `(n,)`, from 0 on; photos that look the same are in one.
+
+    It does not depend on the order of the photos, as long as copies are like each other and not
+    just each like its neighbour.
 
     Args:
         photos: The photos; each is read.
@@ -91,15 +94,9 @@ def divide(
         seed: Another seed, another division.
         progress: Called once for every photo.
 
-    Returns:
-        intp `(n,)`, from 0 on. Folds are as large as each other, but for groups of copies. It does
-        not depend on the order of the photos, as long as copies are like each other and not just
-        each like its neighbour.
-
     Raises:
         ValueError: If `n_folds` is below 2.
         TrainingError: If there are fewer different photos than folds.
-        ImageError: If a photo cannot be read.
     """
     if n_folds < 2:
         raise ValueError(f"`n_folds` must be at least 2; got n_folds={n_folds}.")
@@ -141,12 +138,7 @@ def enough_epochs(n_learned: int) -> int:
 def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> DetectorConfig:
     """How the detector of a fold is trained: as by `facesmith train`, but shorter.
 
-    The second look is that of `--quick`.
-
-    Args:
-        epochs: Of the proposals.
-        seed: Of weights, order and changes.
-        threads: CPU threads; `None`: all cores.
+    The refiner is that of `--quick`; `epochs` are those of the proposals.
     """
     from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
 
@@ -177,8 +169,7 @@ def detect_in_folds(
 ) -> FoldDetections:
     """Train a detector for each fold on the photos of the others, and let it judge the fold.
 
-    What was interrupted goes on where it was: finished folds are read from their files, the
-    training of the next one is resumed.
+    Finished folds are read from their files, an interrupted training is resumed.
 
     Args:
         photos: Annotated photos.
@@ -189,13 +180,9 @@ def detect_in_folds(
         quiet: No word and no progress bar of the trainings.
         progress: Called once for every photo when the photos are divided.
 
-    Returns:
-        What was found in each photo, same order, and by which detector.
-
     Raises:
         TrainingError: If there are too few photos, the folder holds folds of other photos or
             settings, or a training ends early.
-        ImageError: If a photo cannot be read.
     """
     from facesmith.training.detector import train_detector  # noqa: PLC0415 - needs PyTorch
 

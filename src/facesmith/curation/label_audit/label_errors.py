@@ -1,9 +1,9 @@
-"""Which boxes a detector does not see, and which faces it sees where no box is.
+"""Label errors: boxes that a detector does not see, and faces it sees where no box is.
 
-The idea is that of confident learning: a label is doubtful where a model that has not learned from
-it gives it a score far below what labels of its kind get. Of boxes that are faces a detector misses
-some, small ones above all, so that a low score alone says little of a small box; how common low
-scores are among boxes of the same height tells how much. The suspicion that a box shows no face is
+As in confident learning, a label is doubtful where a model that has not learned from it gives it a
+score far below what labels of its kind get. A detector misses faces, small ones above all: how
+common low scores are among boxes of the same height tells how much a low one means. The label-error
+score of a box is
 
     (1 - support) * rarity
 
@@ -55,7 +55,7 @@ def audit_photos(
     config: AuditConfig | None = None,
     augmented: Mapping[tuple[int, int], float] | None = None,
 ) -> Audit:
-    """Compare annotated boxes with what a detector found.
+    """Compare annotated boxes with what a detector found. Ignored boxes are no findings.
 
     Args:
         photos: The annotated photos.
@@ -64,9 +64,6 @@ def audit_photos(
         config: Where the lines are drawn.
         augmented: Photo index and box index -> support, see `augmented_support`; counts where it
             is more than the support in the photo as it is.
-
-    Returns:
-        The findings. Ignored boxes are no findings, and no face on one is missed.
 
     Raises:
         ValueError: If the lengths differ.
@@ -101,20 +98,19 @@ def audit_photos(
 def rarity(
     values: npt.NDArray[np.floating], heights: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """How much a low value means for a box of its height: 1 where it likely means a wrong box.
+    """How much a low value means for a box of its height, 1 where it is likely wrong.
 
-    Wrong boxes come in all heights. So the share of boxes with so low a value among the higher half
-    of all boxes, where a detector misses least, is about what wrong boxes make; what a bin of
-    heights has beyond it is put down to the detector. The ratio of the two shares estimates which
-    part of the boxes with so low a value, in this bin, are wrong. From a half on a low value counts
-    in full, below in proportion.
+    Wrong boxes come in all heights. The share of so low values among the higher half of all boxes,
+    where a detector misses least, is about what wrong boxes make; what a bin of heights has beyond
+    it is put down to the detector. The ratio of the two shares estimates which part of the boxes
+    with so low a value are wrong. From a half on a low value counts in full, below in proportion.
 
     Args:
         values: What is low for wrong boxes, `(n,)`.
         heights: Heights of the boxes, `(n,)`, pixels.
 
     Returns:
-        float64 `(n,)`, in (0, 1]; 1 for all where there are too few boxes for two bins.
+        float64 `(n,)`; 1 for all where there are too few boxes for two bins.
     """
     n = len(values)
     n_bins = min(n // _MIN_IN_BIN, _MAX_BINS)
@@ -197,12 +193,7 @@ def _sure_beside(
 ) -> npt.NDArray[np.float32]:
     """Score of the sure detection that shows where each box should have been, 0 for none.
 
-    It overlaps the box a little and no other box more.
-
-    Args:
-        overlap: Of boxes with detections, `(n, m)`.
-        scores: Of the detections, `(m,)`.
-        min_score: A detection is sure from this on.
+    It overlaps the box a little and no other box more; `overlap` is of boxes with detections.
     """
     low, high = BADLY_DRAWN_IOU
     if not overlap.size:

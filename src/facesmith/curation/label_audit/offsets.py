@@ -23,14 +23,7 @@ def source_offsets(
     """Median shift and scale of annotated boxes against detections, by source of photos.
 
     A box and a detection are compared where each overlaps no other one more. Boxes that touch the
-    border of their photo, and ignored ones, are left out.
-
-    Args:
-        photos: The annotated photos.
-        found: What a detector found in each, same order.
-
-    Returns:
-        One entry for each source that has boxes, by name.
+    border, and ignored ones, are left out. One entry for each source that has boxes, by name.
     """
     rows: dict[str, list[npt.NDArray[np.float64]]] = {}
     for photo, faces in zip(photos, found, strict=True):
@@ -48,15 +41,12 @@ def source_offsets(
 
 
 def in_style_of(photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, SourceOffset]) -> Faces:
-    """Detections as the annotator of the photo would have drawn them, clipped by the photo.
+    """Detections in the box style of the photo's annotator, clipped by the photo.
 
     Args:
         photo: The photo.
         faces: What was found in it.
         offsets: Source -> its offset; one of few pairs changes nothing.
-
-    Returns:
-        The same number of faces, same scores and order.
     """
     boxes = faces.boxes
     offset = offsets.get(photo.source)

@@ -17,12 +17,7 @@ _LEGENDS = {
 
 
 def page_name(kind: Kind, rank: int) -> str:
-    """File of the page that shows a finding: `missed.png`, `missed-2.png`, ...
-
-    Args:
-        kind: Of the finding.
-        rank: Of the finding among its kind, from 1 on.
-    """
+    """File of the page with the finding of a rank, from 1 on: `missed.png`, `missed-2.png`, ..."""
     page = (rank - 1) // PER_PAGE + 1
     return f"{kind}.png" if page == 1 else f"{kind}-{page}.png"
 
@@ -30,9 +25,9 @@ def page_name(kind: Kind, rank: int) -> str:
 def write_sheets(
     audit: Audit, kind: Kind, folder: Path, *, max_shown: int, refused: frozenset[int] = frozenset()
 ) -> list[Path]:
-    """Draw the findings of one kind, `PER_PAGE` a page.
+    """Draw the findings of one kind, `PER_PAGE` a page, and return the pages.
 
-    Pages of an earlier audit that has had more of them are removed.
+    Further pages of an earlier audit are removed.
 
     Args:
         audit: The findings.
@@ -40,12 +35,6 @@ def write_sheets(
         folder: Where to write; it exists.
         max_shown: Draw at most so many.
         refused: Numbers of findings that are marked as refused.
-
-    Returns:
-        The pages; one with only a headline if there is no such finding.
-
-    Raises:
-        ImageError: If a photo has gone since.
     """
     findings = audit.of_kind(kind)
     shown = findings[:max_shown]

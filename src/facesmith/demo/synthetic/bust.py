@@ -27,14 +27,7 @@ def draw_bust(
 ) -> None:
     """Draw head, neck and shoulders.
 
-    Args:
-        canvas: Drawn onto.
-        head: Where, and which way it looks.
-        person: Who.
-        view: Expression, what is worn.
-        rng: For hair, cloth and the like.
-        shifts: Parts of the face that are out of place, for what only resembles a face.
-        from_behind: Show the back of the head.
+    `shifts` moves parts of the face out of place, for what only resembles a face.
     """
     scarf = person.headscarf and not view.hat
     hood = view.hat == "hood"

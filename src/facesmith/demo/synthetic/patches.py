@@ -1,4 +1,4 @@
-"""A patch set without a single photo: drawn faces and what might be taken for one."""
+"""A patch set without a single photo: synthetic faces and what might be taken for one."""
 
 from __future__ import annotations
 
@@ -94,9 +94,8 @@ def draw_patches(
 ) -> Patches:
     """Draw a balanced patch set.
 
-    Every other row is a face. All pictures of one drawn person, the spoilt ones among the
-    non-faces included, count as one photo, so that no person is in two splits. A row depends on the
-    seed and its number only: neither `count` nor `processes` changes it.
+    Every other row is a face. All pictures of one synthetic person count as one photo, so that no
+    person is in two splits. A row depends on the seed and its number only.
 
     Args:
         count: Rows.
@@ -104,9 +103,6 @@ def draw_patches(
         processes: How many processes draw. With more than one, a script that calls this needs the
             usual `if __name__ == "__main__":`.
         on_progress: Called with the number of rows just finished, now and then.
-
-    Returns:
-        The patches, BGR; the splits are drawn by person.
 
     Raises:
         ValueError: If `count` or `processes` is below 1.
@@ -156,16 +152,7 @@ def draw_row(seed: int, row: int) -> SyntheticRow:
 
 
 def draw_large_face(seed: int, person_number: int, side: int) -> npt.NDArray[np.uint8]:
-    """One of the people of the set that `seed` stands for, drawn larger, by a better camera.
-
-    Args:
-        seed: As in `draw_patches`.
-        person_number: Which of them.
-        side: Width and height, pixels.
-
-    Returns:
-        uint8 `(side, side, 3)`, BGR.
-    """
+    """A person of the set of `seed`, by a better camera, uint8 `(side, side, 3)`, BGR."""
     rng = np.random.default_rng([seed, _LARGE_STREAM + person_number])
     person = draw_person(np.random.default_rng([seed, _PERSON_STREAM + person_number]))
     view = draw_view(rng, person)
@@ -211,7 +198,7 @@ def draw_portrait(
     shifts: Shifts | None = None,
     from_behind: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """Draw and light a person in front of a background.
+    """A lit person in front of a background, float32 RGB of its size, in [0, 255].
 
     Args:
         background: uint8 RGB `(height, width, 3)`.
@@ -219,11 +206,8 @@ def draw_portrait(
         view: How.
         pose: Where, pixels of the background.
         rng: For hair, cloth, and whether something stands before the face.
-        shifts: Parts of the face out of place, see `draw_bust`.
+        shifts: See `draw_bust`.
         from_behind: Show the back of the head.
-
-    Returns:
-        float32 RGB, the size of the background, in [0, 255].
     """
     head = Head(person.shape, pose)
     canvas = Canvas(background, 3 if pose.half_height < 45 else 2)

@@ -46,14 +46,10 @@ class Baseline(Protocol):
 
 
 def import_package(module: str, install: str) -> Any:
-    """Import a baseline's package.
-
-    Args:
-        module: The name to import.
-        install: How to install it, as words of a command line.
+    """Import a baseline's package; `install` says how to install it, for the message.
 
     Raises:
-        BaselineError: If it is not installed, or does not load; the message says what to install.
+        BaselineError: If it is not installed, or does not load.
     """
     try:
         return import_module(module)
@@ -71,11 +67,7 @@ def import_package(module: str, install: str) -> Any:
 
 
 def check_file(path: Path, what: str) -> Path:
-    """The file, if it is there.
-
-    Raises:
-        BaselineError: If it is not.
-    """
+    """The file, if it is there, or a `BaselineError`."""
     if not path.is_file():
         raise BaselineError(f"{path}: no such file; expected {what}. Check the path.")
     return path

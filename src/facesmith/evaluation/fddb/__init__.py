@@ -1,9 +1,8 @@
 """The FDDB evaluation as the official C++ tool does it, for the output of any detector.
 
-Overlaps are counted in pixels on the image's own grid, a detection and a face at a time. For every
-score of an image, detections and faces are matched one to one with the largest total overlap. In
-the discrete curve a pair counts 1 if its overlap, intersection over union, is above one half; in
-the continuous one it counts its overlap. Both have the discrete curve's false positives.
+Overlaps are counted in pixels of the image. For every score of an image, detections and faces are
+matched one to one with the largest total overlap. In the discrete curve a pair counts 1 if its
+intersection over union is above one half; in the continuous one it counts its overlap.
 
 Source:
     V. Jain, E. Learned-Miller, "FDDB: A Benchmark for Face Detection in Unconstrained Settings",

@@ -121,12 +121,7 @@ class FddbCurves:
         """Write `DiscROC.txt` and `ContROC.txt` as the official tool does.
 
         Six significant digits, thresholds rising. Lines end in carriage return and line feed, as in
-        the curves that the tool wrote on Windows and others compare with; programs that read
-        numbers do not mind.
-
-        Args:
-            folder: Made where it does not exist.
-            prefix: Put before both names.
+        the published curves of others. `prefix` is put before both names.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)

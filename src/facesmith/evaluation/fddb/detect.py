@@ -25,13 +25,7 @@ def detect_fddb(
     *,
     progress: Callable[[], object] | None = None,
 ) -> FddbDetections:
-    """Find the faces in the images of some folds.
-
-    Args:
-        detector: The detector.
-        folds: The folds.
-        images_dir: Folder that the images' names start from.
-        progress: Called once for every image.
+    """Find the faces in the images of some folds, `images_dir` being where their names start from.
 
     Raises:
         AnnotationError: If an image is missing.

@@ -48,7 +48,7 @@ def read_fddb_detections(
     """Detections of FDDB images, from one file or several.
 
     Args:
-        paths: The files, one after the other, as the official tool is given them in one piece.
+        paths: The files, one after the other.
         folds: All folds there are: they say which names exist, and in which order.
         shape: What the lines describe; `None`: five numbers are a rectangle, six an ellipse.
         wanted: The folds whose images must all have an entry; `None`: all. Entries of other folds
@@ -112,13 +112,7 @@ def read_fddb_detections(
 def write_fddb_detections(
     detections: FddbDetections, names: Iterable[str], path: str | Path
 ) -> None:
-    """Write detections in the form that `read_fddb_detections` and the official tool take.
-
-    Args:
-        detections: What to write.
-        names: The images, in the order to write them.
-        path: The file.
-    """
+    """Write the detections of some images, in that order, in the official form."""
     lines = []
     for name in names:
         regions, scores = detections.regions[name], detections.scores[name]

@@ -38,8 +38,8 @@ def read_folds(folder: str | Path) -> tuple[Fold, ...]:
     """All folds of a folder, by their numbers.
 
     Args:
-        folder: Holds `FDDB-fold-01-ellipseList.txt` and so on, and beside each the list of its
-            images, `FDDB-fold-01.txt`. Without the latter the order is that of the ellipse list.
+        folder: Holds `FDDB-fold-01-ellipseList.txt` and so on. The list of images beside each,
+            `FDDB-fold-01.txt`, decides their order where it is there.
 
     Raises:
         AnnotationError: If there is none, one cannot be used, its images come in another order

@@ -13,13 +13,7 @@ _MARKED = 1000  # false positives at which most figures are quoted
 
 
 def draw_curves(curves: FddbCurves, path: str | Path, title: str) -> None:
-    """Draw both curves over the number of false positives.
-
-    Args:
-        curves: What to draw.
-        path: The PNG file to write.
-        title: First line above the picture.
-    """
+    """Draw both curves over the number of false positives."""
     figure = new_figure(7.2, 5.6)
     axes = figure.add_subplot()
     order = np.lexsort((curves.discrete_tpr, curves.false_positives))
