@@ -32,11 +32,11 @@ import numpy.typing as npt
 from about import ROOT, about
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.boxes import box_intersection, box_iou
-from facesmith.curation.label_audit import judging
-from facesmith.curation.label_audit.augmented_looks import look_closer, support_of
+from facesmith.curation.label_audit import label_errors
 from facesmith.curation.label_audit.findings import Audit, AuditConfig
 from facesmith.curation.label_audit.folds import N_FOLDS, detect_in_folds, enough_epochs
-from facesmith.curation.label_audit.judging import LOWEST_SCORE, audit_photos
+from facesmith.curation.label_audit.label_errors import LOWEST_SCORE, audit_photos
+from facesmith.curation.label_audit.test_time_augmentation import augmented_support, box_support
 from facesmith.detection.detector import PROPOSALS_FILE, load_detector, shipped_weights
 from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
@@ -119,8 +119,10 @@ def _cross_validate(photos: Sequence[AnnotatedPhoto], run: Path) -> dict[str, An
     detector_of = judged.detectors()
     loose = AuditConfig(min(SUSPICIONS), min(SCORES))
     first = audit_photos(spoilt.photos, judged.found, judged_by="", config=loose)
-    closer = look_closer(first, detector_of)
-    audit = audit_photos(spoilt.photos, judged.found, judged_by="", config=loose, closer=closer)
+    augmented = augmented_support(first, detector_of)
+    audit = audit_photos(
+        spoilt.photos, judged.found, judged_by="", config=loose, augmented=augmented
+    )
     return {
         "about": about(("numpy", "onnxruntime", "pillow", "torch"), threads=available_cores()),
         "photos": len(photos),
@@ -141,15 +143,15 @@ class Judge:
         self.detector = load_detector()
         self._seen: dict[tuple[str, bytes], float] = {}
 
-    def closer(self, audit: Audit) -> dict[tuple[int, int], float]:
-        """As `facesmith.curation.label_audit.augmented_looks.look_closer`."""
+    def augmented(self, audit: Audit) -> dict[tuple[int, int], float]:
+        """As `facesmith.curation.label_audit.test_time_augmentation.augmented_support`."""
         support = {}
         for finding in audit.findings:
             if finding.reason == "no face":
                 key = (finding.photo.name, finding.box.tobytes())
                 if key not in self._seen:
                     image = read_image(finding.photo.path)
-                    self._seen[key] = support_of(image, finding.box, self.detector)
+                    self._seen[key] = box_support(image, finding.box, self.detector)
                 support[finding.photo_index, finding.box_index] = self._seen[key]
         return support
 
@@ -185,10 +187,14 @@ def _audits(
 ) -> dict[str, Audit]:
     loose = AuditConfig(min(SUSPICIONS), min(SCORES))
     first = audit_photos(photos, found, judged_by="", config=loose)
-    whole = audit_photos(photos, found, judged_by="", config=loose, closer=judge.closer(first))
-    with patch.object(judging, "rarity", lambda values, _: np.ones(len(values))):
+    whole = audit_photos(
+        photos, found, judged_by="", config=loose, augmented=judge.augmented(first)
+    )
+    with patch.object(label_errors, "rarity", lambda values, _: np.ones(len(values))):
         every = audit_photos(photos, found, judged_by="", config=loose)
-        alike = audit_photos(photos, found, judged_by="", config=loose, closer=judge.closer(every))
+        alike = audit_photos(
+            photos, found, judged_by="", config=loose, augmented=judge.augmented(every)
+        )
     return {"whole": whole, "without closer look": first, "without height": alike}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from about import about
-from facesmith.evaluation.baselines import Peer
+from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.compare import (
     CompareConfig,
     FaceFreeFigures,
@@ -86,7 +86,7 @@ def main() -> None:
     _print(result, config)
 
 
-def _checksums(ours: Peer) -> dict[str, str]:
+def _checksums(ours: Baseline) -> dict[str, str]:
     return {path.name: checksum(path)[:16] for path in ours.weights_paths}
 
 

@@ -24,7 +24,7 @@ from PIL import ImageDraw, ImageFont
 from detection import ANNOTATED
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
-from facesmith.evaluation.baselines import Peer
+from facesmith.evaluation.baselines import Baseline
 from facesmith.images import read_image
 from facesmith.metrics.average_precision import match_faces
 from facesmith.pictures.contact_sheet import (
@@ -78,7 +78,7 @@ Place = tuple[int, npt.NDArray[np.float32]]  # number of the photo, box
 
 
 def _disagreements(
-    peers: dict[str, Peer], photos: tuple[AnnotatedPhoto, ...]
+    peers: dict[str, Baseline], photos: tuple[AnnotatedPhoto, ...]
 ) -> tuple[list[Place], list[Place]]:
     """What is to be looked at: boxes without a face, and faces that a detector misses."""
     false: dict[str, list[tuple[float, Place]]] = {label: [] for label in peers}

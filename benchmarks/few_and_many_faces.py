@@ -13,7 +13,7 @@ from typing import Any
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.baselines import Peer
+from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.compare import read_resized
 from facesmith.evaluation.timing import time_in_turns
 from facesmith.files import checksum
@@ -57,7 +57,7 @@ def _chosen(photos: tuple[AnnotatedPhoto, ...], least: int, most: int) -> list[A
     return fitting[:N_PHOTOS]
 
 
-def _measure(peers: dict[str, Peer], photos: list[AnnotatedPhoto]) -> dict[str, Any]:
+def _measure(peers: dict[str, Baseline], photos: list[AnnotatedPhoto]) -> dict[str, Any]:
     images = [read_resized(photo.path, SIZE_WH) for photo in photos]
     timed = time_in_turns(peers, images, rounds=ROUNDS)
     return {

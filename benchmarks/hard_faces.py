@@ -24,7 +24,7 @@ import numpy as np
 from about import about
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.rotations import UPRIGHT, detect_rotated
-from facesmith.evaluation.baselines import Peer
+from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.compare import at_threshold
 from facesmith.faces import Faces
 from facesmith.files import checksum
@@ -107,7 +107,7 @@ def _sets(arguments: argparse.Namespace) -> dict[str, Sequence[AnnotatedPhoto]]:
 
 
 def _look(
-    peers: dict[str, Peer],
+    peers: dict[str, Baseline],
     photo: AnnotatedPhoto,
     set_name: str,
     conditions: Sequence[Condition],
@@ -130,7 +130,7 @@ def _look(
                 found[set_name, condition.name, label].append(faces)
 
 
-def _find(peer: Peer, view: View, rotations: tuple[int, ...]) -> Faces:
+def _find(peer: Baseline, view: View, rotations: tuple[int, ...]) -> Faces:
     def look(image: np.ndarray) -> Faces:
         return peer(image, min_score=LEAST_SCORE)
 
@@ -138,7 +138,7 @@ def _find(peer: Peer, view: View, rotations: tuple[int, ...]) -> Faces:
 
 
 def _figures(
-    condition: str, sets: Iterable[str], peers: dict[str, Peer], found: Found, truths: Truths
+    condition: str, sets: Iterable[str], peers: dict[str, Baseline], found: Found, truths: Truths
 ) -> dict[str, dict[str, Any]]:
     """Of each set, and of all together: numbers of views and faces, and each detector's row."""
     figures = {}
@@ -155,7 +155,9 @@ def _figures(
     return figures
 
 
-def _row(truths: list[AnnotatedFaces], found: list[Faces], peer: Peer) -> dict[str, float | None]:
+def _row(
+    truths: list[AnnotatedFaces], found: list[Faces], peer: Baseline
+) -> dict[str, float | None]:
     row: dict[str, float | None] = {}
     for iou in IOUS:
         curve = precision_recall(truths, found, iou_threshold=iou)

@@ -17,7 +17,7 @@ from typing import Any
 
 from about import about
 from facesmith.annotations import AnnotatedPhoto, load_annotations
-from facesmith.evaluation.baselines import Peer
+from facesmith.evaluation.baselines import Baseline
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_photo
@@ -78,7 +78,7 @@ def other_labels(
 
 
 def figures_of(
-    detector: Peer, photos: list[AnnotatedPhoto], labels: dict[str, list[AnnotatedPhoto]]
+    detector: Baseline, photos: list[AnnotatedPhoto], labels: dict[str, list[AnnotatedPhoto]]
 ) -> dict[str, Any]:
     """By labels and source; and the boxes on face-free photos at the detector's threshold."""
     found = [detector(read_photo(photo.path).image, min_score=LEAST_SCORE) for photo in photos]

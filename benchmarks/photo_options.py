@@ -11,7 +11,7 @@ from pathlib import Path
 from about import ROOT
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.errors import FacesmithError
-from facesmith.evaluation.baselines import Peer, open_peer, parse_names
+from facesmith.evaluation.baselines import Baseline, open_baseline, parse_names
 from facesmith.training.proposals import ProposalConfig, hold_out
 
 OURS = "facesmith"  # the label of the weights that are judged
@@ -49,7 +49,7 @@ def read_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 def open_detectors(
     arguments: argparse.Namespace, ours: Sequence[str] = (f"{OURS}=facesmith",)
-) -> dict[str, Peer]:
+) -> dict[str, Baseline]:
     """The detectors to show the photos to, by label; ends the program if one cannot be opened.
 
     Args:
@@ -59,7 +59,7 @@ def open_detectors(
     model = f":{arguments.model}" if arguments.model else ""
     try:
         names = parse_names([*(f"{word}{model}" for word in ours), *arguments.detector])
-        return {name.label: open_peer(name) for name in names}
+        return {name.label: open_baseline(name) for name in names}
     except FacesmithError as error:
         sys.exit(f"Error: {error}")
 

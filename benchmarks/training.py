@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from about import ROOT, about
-from facesmith.evaluation.baselines import open_peer, parse_names
+from facesmith.evaluation.baselines import open_baseline, parse_names
 from facesmith.training.resources import available_cores
 from held_out import AS_THEY_WERE, figures_of, other_labels
 from photo_options import held_out_photos, read_options
@@ -74,7 +74,7 @@ def _judge(arguments: argparse.Namespace) -> dict[str, Any]:
     folder = arguments.photos
     photos = held_out_photos(folder)
     labels = other_labels([("learned", arguments.labels)], folder / "train", photos)
-    detector = open_peer(parse_names([f"facesmith:{arguments.run}"])[0])
+    detector = open_baseline(parse_names([f"facesmith:{arguments.run}"])[0])
     return figures_of(detector, photos, {AS_THEY_WERE: photos, **labels})
 
 

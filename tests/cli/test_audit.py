@@ -160,12 +160,12 @@ def test_folds_say_beforehand_how_long_they_take(
     asked: dict[str, Any] = {}
 
     def stand_in(photos: Any, out: Path, **options: Any) -> Any:
-        from facesmith.curation.label_audit.folds import Judged  # noqa: PLC0415
+        from facesmith.curation.label_audit.folds import FoldDetections  # noqa: PLC0415
         from facesmith.faces import Faces  # noqa: PLC0415
 
         found = [Faces(photo.boxes, np.ones(len(photo.boxes), np.float32)) for photo in photos]
         asked.update(options, out=out)
-        return Judged(found, [spot_weights for _ in photos])
+        return FoldDetections(found, [spot_weights for _ in photos])
 
     monkeypatch.setattr("facesmith.curation.label_audit.folds.detect_in_folds", stand_in)
     result = run("--folds", "--threads", 1, "--epochs", 2, "--negatives", "photos")

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from facesmith.annotations import AnnotatedPhoto, load_annotations
 from facesmith.boxes import box_iou
 from facesmith.cli import main
-from facesmith.curation.box_style.boxes import redraw
+from facesmith.curation.box_style.boxes import apply_style
 from facesmith.errors import AnnotationError, ImageError, TrainingError
 
 Box = tuple[float, float, float, float]
@@ -78,7 +78,7 @@ def one(tmp_path: Path) -> Path:
 def test_boxes_go_a_part_of_the_way(one: Path) -> None:
     photos = [photo(one, [(100, 100, 150, 150)]), photo(one, [(9, 9, 20, 20)], "others")]
     for way, left in ((0.0, 100), (0.5, 102.5), (1.0, 105)):
-        result = redraw(photos, "squares", narrower, way)
+        result = apply_style(photos, "squares", narrower, way)
         assert result.photos[0].boxes.dtype == np.float32
         assert result.photos[0].boxes.tolist() == [[left, 100, 250 - left, 150]]
         assert result.photos[1] is photos[1], "another source"
@@ -88,7 +88,7 @@ def test_boxes_go_a_part_of_the_way(one: Path) -> None:
 
 def test_a_lean_to_one_side_goes_entirely(one: Path) -> None:
     """Up and down is another matter: hair above or chin below is a way of drawing."""
-    result = redraw([photo(one, [(100, 100, 150, 150)])], "squares", lower_and_further_right)
+    result = apply_style([photo(one, [(100, 100, 150, 150)])], "squares", lower_and_further_right)
     assert result.photos[0].boxes.tolist() == [[105, 105, 155, 155]]
     assert result.lean == pytest.approx(0.1)
 
@@ -103,7 +103,7 @@ def test_what_stays(one: Path) -> None:
         (250, 150, 300, 200),  # the third that is handed over: lost
     ]
     before = photo(one, boxes, ignored=(1,))
-    result = redraw([before], "squares", narrower, 1.0)
+    result = apply_style([before], "squares", narrower, 1.0)
     moved = np.flatnonzero((result.photos[0].boxes != before.boxes).any(axis=1))
     assert moved.tolist() == [0, 4]
     assert result.photos[0].ignored.tolist() == before.ignored.tolist()
@@ -113,21 +113,21 @@ def test_what_stays(one: Path) -> None:
 
 def test_photos_without_boxes_and_unknown_sources(one: Path) -> None:
     empty = photo(one, [])
-    result = redraw([empty], "squares", narrower)
+    result = apply_style([empty], "squares", narrower)
     assert result.photos == [empty]
     assert result.overlaps.shape == (0,)
     with pytest.raises(AnnotationError, match=r"No photo has the source 'stock'; there are 'squ"):
-        redraw([empty], "stock", narrower)
+        apply_style([empty], "stock", narrower)
 
 
 def test_a_photo_that_has_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"gone\.png"):
-        redraw([photo(tmp_path / "gone.png", [(100, 100, 150, 150)])], "squares", narrower)
+        apply_style([photo(tmp_path / "gone.png", [(100, 100, 150, 150)])], "squares", narrower)
 
 
 def test_drawing_is_learned_from_a_source(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from facesmith.curation.box_style.learning import DrawingConfig, learn_to_draw  # noqa: PLC0415
+    from facesmith.curation.box_style.learning import StyleConfig, learn_style  # noqa: PLC0415
     from facesmith.images import read_image  # noqa: PLC0415 - PyTorch may be missing
 
     rng = np.random.default_rng(1)
@@ -135,25 +135,25 @@ def test_drawing_is_learned_from_a_source(tmp_path: Path) -> None:
     for number in range(48):
         path = tmp_path / f"{number}.png"
         photos.append(photo(path, oval_photo(path, rng)))
-    config = DrawingConfig()
+    config = StyleConfig()
     short = dataclasses.replace(
         config.patches, copies=6, loop=dataclasses.replace(config.patches.loop, epochs=8)
     )
     config = dataclasses.replace(config, patches=short)
-    learned = learn_to_draw(photos, tmp_path / "run", config, quiet=True)
+    learned = learn_style(photos, tmp_path / "run", config, quiet=True)
     assert learned.n_faces + learned.n_judged == 48 * 6
     assert learned.n_judged > 0
     assert learned.drawn > max(learned.given + 0.15, 0.8)
     other = tmp_path / "other.png"
     faces = oval_photo(other, rng)
-    drawn = learned.drawer(read_image(other), np.float32(as_squares(faces)))
+    drawn = learned.style(read_image(other), np.float32(as_squares(faces)))
     before = box_iou(np.float32(as_squares(faces)), np.float32(faces)).diagonal()
     after = box_iou(drawn, np.float32(faces)).diagonal()
     assert before.mean() < 0.75
     assert after.mean() > 0.8
-    assert learned.drawer(read_image(other), np.zeros((0, 4), np.float32)).shape == (0, 4)
+    assert learned.style(read_image(other), np.zeros((0, 4), np.float32)).shape == (0, 4)
     with pytest.raises(TrainingError, match=r"at least 200 of them.*; got 60"):
-        learn_to_draw(photos[:10], tmp_path / "few")
+        learn_style(photos[:10], tmp_path / "few")
 
 
 @pytest.fixture

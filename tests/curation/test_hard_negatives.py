@@ -238,13 +238,13 @@ def test_the_sheet_shows_the_best_scores_first(tmp_path):
     first, second = sheet[HEAD + 10, 28 + 10], sheet[HEAD + 10, 28 + 180 + 10]
     assert first.tolist() == [255, 0, 0]
     assert second.tolist() == [0, 0, 255]
-    assert np.asarray(mined_sheet(mining, "a detector", n_most=1)).shape == sheet.shape
+    assert np.asarray(mined_sheet(mining, "a detector", max_shown=1)).shape == sheet.shape
     empty = mined_sheet(Mining((), (), {}), "a detector")
     assert empty.height < HEAD + 50
 
 
 @pytest.mark.parametrize(
-    ("n_free", "n_background", "n_most", "shown"),
+    ("n_free", "n_background", "max_shown", "shown"),
     [
         (9, 9, 4, "ffbb"),
         (9, 9, 5, "fffbb"),
@@ -255,14 +255,14 @@ def test_the_sheet_shows_the_best_scores_first(tmp_path):
         (9, 9, 1, "f"),
     ],
 )
-def test_both_kinds_have_their_place_on_the_sheet(n_free, n_background, n_most, shown):
+def test_both_kinds_have_their_place_on_the_sheet(n_free, n_background, max_shown, shown):
     """The best of each kind, whichever scores higher."""
     free = [mined_box(file=f"f{i}", score=0.9 - i / 100) for i in range(n_free)]
     background = [
         mined_box(file=f"b{i}", score=0.4 - i / 100, kind="background") for i in range(n_background)
     ]
     mining = Mining((*free, *background), (), {})
-    files = [box.file for box in _shown(mining, n_most)]
+    files = [box.file for box in _shown(mining, max_shown)]
     assert "".join(file[0] for file in files) == shown
     assert files == [f"f{i}" for i in range(shown.count("f"))] + [
         f"b{i}" for i in range(shown.count("b"))

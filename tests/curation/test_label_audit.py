@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto, load_annotations
-from facesmith.curation.label_audit.augmented_looks import look_closer, support_of
 from facesmith.curation.label_audit.decisions import (
     COLUMNS,
     DecisionsError,
@@ -23,9 +22,10 @@ from facesmith.curation.label_audit.decisions import (
 )
 from facesmith.curation.label_audit.findings import Audit, AuditConfig, SourceOffset
 from facesmith.curation.label_audit.folds import divide, enough_epochs, minutes, write_found
-from facesmith.curation.label_audit.judging import audit_photos, rarity
-from facesmith.curation.label_audit.offsets import in_annotators_way, source_offsets
+from facesmith.curation.label_audit.label_errors import audit_photos, rarity
+from facesmith.curation.label_audit.offsets import in_style_of, source_offsets
 from facesmith.curation.label_audit.report import audit_dict, correct, write_audit
+from facesmith.curation.label_audit.test_time_augmentation import augmented_support, box_support
 from facesmith.errors import TrainingError
 from facesmith.evaluation.detections import read_detections
 from facesmith.faces import Faces
@@ -63,7 +63,7 @@ def found(*rows: tuple[float, ...]) -> Faces:
 
 def judge(photos: Sequence[AnnotatedPhoto], faces: Sequence[Faces], **limits: float) -> Audit:
     return audit_photos(
-        photos, faces, judged_by="spots", config=AuditConfig(**{"least_suspicion": 0.5} | limits)
+        photos, faces, judged_by="spots", config=AuditConfig(**{"min_suspicion": 0.5} | limits)
     )
 
 
@@ -85,8 +85,8 @@ def test_a_box_is_as_suspicious_as_the_detector_is_unsure() -> None:
     assert audit.n_found == 2, "with a score of at least 0.5"
     assert [f.support for f in audit.findings] == [0, pytest.approx(0.3)]
     assert [f.number for f in audit.findings] == [1, 2]
-    assert told(judge([one], [faces], least_suspicion=0.4))[2] == ("no face", 3, 0.45)
-    assert told(judge([one], [faces], least_suspicion=0.8)) == [("no face", 2, 1.0)]
+    assert told(judge([one], [faces], min_suspicion=0.4))[2] == ("no face", 3, 0.45)
+    assert told(judge([one], [faces], min_suspicion=0.8)) == [("no face", 2, 1.0)]
 
 
 def test_a_detection_supports_a_box_from_an_overlap_of_two_fifths_on() -> None:
@@ -178,9 +178,9 @@ def test_a_closer_look_sees_small_faces_that_lie_on_their_side(turns: int) -> No
     image[5:25, 60:80] = np.rot90(square, turns)[..., None]
     assert len(HalfAndHalf()(image, min_score=0)) == 0, "too small in the photo as it is"
     box = np.float32([60, 5, 80, 25])
-    assert support_of(image, box, HalfAndHalf()) == pytest.approx(0.9)
+    assert box_support(image, box, HalfAndHalf()) == pytest.approx(0.9)
     # A box beside it is not supported by it.
-    assert support_of(image, box - np.float32([18, 0, 18, 0]), HalfAndHalf()) == 0
+    assert box_support(image, box - np.float32([18, 0, 18, 0]), HalfAndHalf()) == 0
 
 
 def test_a_score_of_one_direction_is_the_mean_of_plain_and_mirrored() -> None:
@@ -193,7 +193,7 @@ def test_a_score_of_one_direction_is_the_mean_of_plain_and_mirrored() -> None:
 
     image = np.zeros((100, 100, 3), np.uint8)
     # Pairs: 0.4, 0.3, 0.45, 0.
-    assert support_of(image, np.float32([40, 40, 60, 60]), detector) == pytest.approx(0.45)
+    assert box_support(image, np.float32([40, 40, 60, 60]), detector) == pytest.approx(0.45)
 
 
 def test_only_boxes_without_support_are_looked_at_again(tmp_path: Path) -> None:
@@ -204,15 +204,15 @@ def test_only_boxes_without_support_are_looked_at_again(tmp_path: Path) -> None:
     faces = [found((200, 0, 240, 40, 0.9))]
     first, detector = judge([one], faces), HalfAndHalf()
     assert [f.box_index for f in first.findings] == [1, 0]
-    closer = look_closer(first, lambda _: detector)
-    assert closer == {(0, 0): pytest.approx(0.9), (0, 1): 0}
+    augmented = augmented_support(first, lambda _: detector)
+    assert augmented == {(0, 0): pytest.approx(0.9), (0, 1): 0}
     assert detector.n_calls == 16
-    config = AuditConfig(least_suspicion=0.5)
-    again = audit_photos([one], faces, judged_by="spots", config=config, closer=closer)
+    config = AuditConfig(min_suspicion=0.5)
+    again = audit_photos([one], faces, judged_by="spots", config=config, augmented=augmented)
     assert told(again) == [("no face", 1, 1.0)]
     # What was found in the photo as it is counts where it is more.
     less = {(0, 0): 0.3, (0, 2): 0.0}
-    weak = audit_photos([one], faces, judged_by="spots", config=config, closer=less)
+    weak = audit_photos([one], faces, judged_by="spots", config=config, augmented=less)
     assert told(weak) == [("no face", 1, 1.0), ("no face", 0, 0.7)]
 
 
@@ -244,7 +244,7 @@ def test_a_sure_detection_without_a_box_is_a_missed_face() -> None:
     assert [f.rank for f in audit.findings] == [1, 2, 3]
     high = judge([one], [faces], min_height=16)
     assert len(high.findings) == 2
-    assert len(judge([one], [faces], least_score=0.75).findings) == 4
+    assert len(judge([one], [faces], min_score=0.75).findings) == 4
 
 
 def test_a_face_in_a_face_free_photo_is_missed() -> None:
@@ -273,8 +273,8 @@ def test_findings_do_not_depend_on_the_order_of_photos() -> None:
 def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(ValueError, match="one entry per photo; got 0 for 1 photos"):
         audit_photos([photo([])], [], judged_by="spots")
-    with pytest.raises(ValueError, match="`least_score` must be between 0 and 1"):
-        AuditConfig(least_score=1.5)
+    with pytest.raises(ValueError, match="`min_score` must be between 0 and 1"):
+        AuditConfig(min_score=1.5)
     with pytest.raises(ValueError, match="`min_height`"):
         AuditConfig(min_height=-1)
 
@@ -339,7 +339,7 @@ def test_boxes_are_judged_and_added_as_the_annotator_draws() -> None:
     assert audit.findings[0].box.tolist() == [1820, 20, 1860, 100]
     # Of too few pairs nothing is concluded.
     few = [found(*seen[:10])]
-    assert in_annotators_way(one, few[0], {"": source_offsets([one], few)[0]}) == few[0]
+    assert in_style_of(one, few[0], {"": source_offsets([one], few)[0]}) == few[0]
 
 
 def test_boxes_at_the_border_and_ignored_ones_are_not_compared() -> None:

@@ -1,4 +1,4 @@
-"""Peers: how they are named, the word on absent ones, and what is made of their answers."""
+"""Baselines: how they are named, the word on absent ones, and what is made of their answers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from facesmith.boxes import box_iou
 from facesmith.evaluation.baselines import (
     KINDS,
+    BaselineError,
     DetectorName,
-    PeerError,
-    open_peer,
+    open_baseline,
     parse_name,
     parse_names,
 )
@@ -71,7 +71,7 @@ def test_a_detector_is_label_kind_and_path(text, expected):
     ],
 )
 def test_a_name_that_is_none_says_what_is_expected(text, message):
-    with pytest.raises(PeerError, match=message):
+    with pytest.raises(BaselineError, match=message):
         parse_name(text)
 
 
@@ -86,7 +86,7 @@ def test_all_stands_for_those_that_need_no_file():
 
 
 def test_two_detectors_of_one_label_are_refused():
-    with pytest.raises(PeerError, match=r"Two detectors are called n. Name one as LABEL="):
+    with pytest.raises(BaselineError, match=r"Two detectors are called n. Name one as LABEL="):
         parse_names(["yunet:a/n.onnx", "yunet:b/n.onnx"])
 
 
@@ -102,15 +102,15 @@ def test_two_detectors_of_one_label_are_refused():
 )
 def test_an_absent_package_says_what_to_install(monkeypatch, kind, module, message):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(PeerError, match=message):
-        open_peer(DetectorName(kind, kind, Path("x.onnx")))
+    with pytest.raises(BaselineError, match=message):
+        open_baseline(DetectorName(kind, kind, Path("x.onnx")))
 
 
 def test_a_package_that_lacks_another_names_that_one(monkeypatch, tmp_path):
     (tmp_path / "dlib.py").write_text("import no_such_package_at_all\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "dlib", raising=False)
-    with pytest.raises(PeerError, match="'dlib' needs the package 'no_such_package_at_all'"):
+    with pytest.raises(BaselineError, match="'dlib' needs the package 'no_such_package_at_all'"):
         DlibHog()
 
 
@@ -118,7 +118,7 @@ def test_a_package_that_does_not_load_says_why(monkeypatch, tmp_path):
     (tmp_path / "dlib.py").write_text("raise RuntimeError('operator nms does not exist')\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "dlib", raising=False)
-    with pytest.raises(PeerError, match=r"does not load \(operator nms does not exist"):
+    with pytest.raises(BaselineError, match=r"does not load \(operator nms does not exist"):
         DlibHog()
 
 
@@ -126,19 +126,21 @@ def test_a_package_that_does_not_load_says_why(monkeypatch, tmp_path):
 def test_a_missing_weights_file_is_named(monkeypatch, tmp_path, kind):
     put(monkeypatch, "cv2", setNumThreads=lambda _: None, FaceDetectorYN=None)
     put(monkeypatch, "mediapipe")
-    with pytest.raises(PeerError, match=r"gone.onnx: no such file; expected"):
-        open_peer(DetectorName(kind, kind, tmp_path / "gone.onnx"))
+    with pytest.raises(BaselineError, match=r"gone.onnx: no such file; expected"):
+        open_baseline(DetectorName(kind, kind, tmp_path / "gone.onnx"))
 
 
 def test_opencv_5_without_cascades_says_which_version_has_them(monkeypatch):
     put(monkeypatch, "cv2", __version__="5.0.0", setNumThreads=lambda _: None)
-    with pytest.raises(PeerError, match=r"OpenCV 5.0.0 has no Haar.*opencv-python-headless<5"):
+    with pytest.raises(BaselineError, match=r"OpenCV 5.0.0 has no Haar.*opencv-python-headless<5"):
         OpenCVHaar()
 
 
 def test_mediapipe_without_a_model_says_how_to_name_one(monkeypatch):
     put(monkeypatch, "mediapipe", __version__="1.2.3", tasks=None)
-    with pytest.raises(PeerError, match=r"MediaPipe 1.2.3 comes without a model.*mediapipe:PATH"):
+    with pytest.raises(
+        BaselineError, match=r"MediaPipe 1.2.3 comes without a model.*mediapipe:PATH"
+    ):
         MediaPipeFaces()
 
 
@@ -340,22 +342,22 @@ def test_yunet_decodes_boxes(spot_yunet):
 def test_files_that_are_no_yunet_are_named(tmp_path, spot_weights):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no model")
-    with pytest.raises(PeerError, match=r"broken.onnx is not a usable ONNX file"):
+    with pytest.raises(BaselineError, match=r"broken.onnx is not a usable ONNX file"):
         YuNet(broken)
-    with pytest.raises(PeerError, match=r"expected the weights of a YuNet.* found no bbox_16"):
+    with pytest.raises(BaselineError, match=r"expected the weights of a YuNet.* found no bbox_16"):
         YuNet(spot_weights)
 
 
 def test_ours_is_the_detector_itself(spot_weights):
-    ours = open_peer(DetectorName("ours", "facesmith", spot_weights))
+    ours = open_baseline(DetectorName("ours", "facesmith", spot_weights))
     found = ours(spots(160, 120, (40, 32)))
     assert found.boxes.round(3).tolist() == [[28, 20, 60, 52]]
     assert found.scores == pytest.approx([SPOT_SCORE], abs=1e-4)
     assert ours.weights_paths == (spot_weights,), "no refiner"
-    proposals = open_peer(DetectorName("p", "facesmith-proposals", spot_weights.parent))
+    proposals = open_baseline(DetectorName("p", "facesmith-proposals", spot_weights.parent))
     assert proposals(spots(160, 120, (40, 32))).boxes.round(3).tolist() == [[28, 20, 60, 52]]
     with pytest.raises(ValueError, match="`threads` must be at least 1"):
-        open_peer(DetectorName("ours", "facesmith"), 0)
+        open_baseline(DetectorName("ours", "facesmith"), 0)
 
 
 @pytest.mark.parametrize("name", ["yunet_n.onnx", "yunet_s.onnx"])
@@ -365,7 +367,7 @@ def test_the_real_yunet_finds_the_astronaut(name):
         pytest.skip(f"no {name}: set FACESMITH_PEERS")
     image = np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()[..., ::-1])
     found = YuNet(PEERS / name)(image)
-    ours = open_peer(DetectorName("facesmith", "facesmith"))(image)
+    ours = open_baseline(DetectorName("facesmith", "facesmith"))(image)
     assert len(found) == len(ours) == 1
     assert box_iou(found.boxes, ours.boxes)[0, 0] > 0.5
 
@@ -374,5 +376,5 @@ def test_the_real_yunet_for_opencv_is_told_apart():
     path = PEERS / "yunet_n_640_for_opencv.onnx"
     if not path.is_file():
         pytest.skip("no YuNet for OpenCV: set FACESMITH_PEERS")
-    with pytest.raises(PeerError, match=r"fixed input 640x640. OpenCV takes such a file"):
+    with pytest.raises(BaselineError, match=r"fixed input 640x640. OpenCV takes such a file"):
         YuNet(path)

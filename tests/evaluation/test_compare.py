@@ -15,7 +15,7 @@ import pytest
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation import compare_plots, footprint
-from facesmith.evaluation.baselines import DetectorName, PeerError, open_peer
+from facesmith.evaluation.baselines import BaselineError, DetectorName, open_baseline
 from facesmith.evaluation.compare import (
     AS_THEY_ARE,
     CompareConfig,
@@ -44,7 +44,7 @@ def faces(*rows: tuple[tuple[float, ...], float]) -> Faces:
 
 
 class Told:
-    """A peer that answers by the first pixel of an image, and notes who is asked what."""
+    """A baseline that answers by the first pixel of an image, and notes who is asked what."""
 
     modules = ("numpy",)
     weights_paths = ()
@@ -76,7 +76,7 @@ def face_free(tmp_path):
     return [photo(tmp_path, number) for number in (3, 4)]
 
 
-def two_peers(log: list[Any]) -> dict[str, Told]:
+def two_baselines(log: list[Any]) -> dict[str, Told]:
     good = {
         1: faces((FACE, 0.9)),
         2: faces((FACE, 0.6), (ELSEWHERE, 0.3)),
@@ -90,7 +90,7 @@ def two_peers(log: list[Any]) -> dict[str, Told]:
 def test_figures_by_hand(photos, face_free):
     """Good: right at 0.9 and 0.6, wrong at 0.3. Poor: wrong at 0.8, right at 0.5."""
     log: list[Any] = []
-    measured = compare(two_peers(log), photos, face_free, CompareConfig(rounds=1))
+    measured = compare(two_baselines(log), photos, face_free, CompareConfig(rounds=1))
     good, poor = measured["good"], measured["poor"]
     assert good.curves[0.5].average_precision == 1
     # Precision 1/2 at recall 1/2, the only point with a face: 1/2 * 1/2.
@@ -108,15 +108,17 @@ def test_figures_by_hand(photos, face_free):
 
 
 def test_without_face_free_photos_there_are_no_such_figures(photos):
-    measured = compare(two_peers([]), photos, config=CompareConfig(rounds=1, sizes_wh=()))
+    measured = compare(two_baselines([]), photos, config=CompareConfig(rounds=1, sizes_wh=()))
     assert measured["good"].face_free_own is measured["good"].face_free_common is None
 
 
 def test_detectors_take_turns_on_each_photo(photos, face_free):
     log: list[Any] = []
     steps: list[int] = []
-    config = CompareConfig(rounds=2, sizes_wh=((64, 48),), n_timed=2, least_score=0.05)
-    measured = compare(two_peers(log), photos, face_free, config, progress=lambda: steps.append(1))
+    config = CompareConfig(rounds=2, sizes_wh=((64, 48),), n_timed=2, min_score=0.05)
+    measured = compare(
+        two_baselines(log), photos, face_free, config, progress=lambda: steps.append(1)
+    )
     # A first look each, two photos, two face-free ones; then three rounds of two photos.
     untimed, timed = log[:10], log[10:]
     assert [name for name, _, _ in untimed] == ["good", "poor"] * 5
@@ -134,7 +136,7 @@ def test_nothing_to_compare_is_an_error(photos):
     with pytest.raises(ValueError, match="must not be empty; got 0 detectors and 2 photos"):
         compare({}, photos)
     with pytest.raises(ValueError, match="got 2 detectors and 0 photos"):
-        compare(two_peers([]), [])
+        compare(two_baselines([]), [])
 
 
 def test_timed_photos_are_spread():
@@ -241,7 +243,7 @@ def test_peak_memory_is_that_of_the_own_process(spot_weights, tmp_path):
 
 def test_a_measuring_process_that_fails_says_why(tmp_path):
     name = DetectorName("mine", "facesmith", tmp_path / "gone.onnx")
-    with pytest.raises(PeerError, match=r"mine: the process .* exit code 1: .*no such weights"):
+    with pytest.raises(BaselineError, match=r"mine: the process .* exit code 1: .*no such weights"):
         footprint.peak_memory_of(name, [])
 
 
@@ -255,7 +257,7 @@ def test_files_hold_all_figures(spot_weights, tmp_path):
     without = [AnnotatedPhoto(other, none, np.zeros(0, bool), "2.png", 160, 120)]
     name = DetectorName("spots", "facesmith", spot_weights)
     config = CompareConfig(sizes_wh=((64, 48),), rounds=1)
-    measured = compare({"spots": open_peer(name)}, photos, without, config)
+    measured = compare({"spots": open_baseline(name)}, photos, without, config)
     measured = with_footprints(measured, [name], photos, config)
     compared = comparison(
         [name], measured, config, n_face_free=1, left_out={"dlib": "absent"}, sources={}
@@ -281,7 +283,9 @@ def test_files_hold_all_figures(spot_weights, tmp_path):
 
 def test_no_label_covers_another_or_a_point(monkeypatch, tmp_path):
     kept: list[Any] = []
-    monkeypatch.setattr(compare_plots, "_save", lambda figure, path: kept.append((figure, path)))
+    monkeypatch.setattr(
+        compare_plots, "write_chart", lambda figure, path: kept.append((figure, path))
+    )
     r = np.random.default_rng(3)
     points = {
         f"detector {i}": (float(t), float(p))
@@ -303,7 +307,7 @@ def test_no_label_covers_another_or_a_point(monkeypatch, tmp_path):
 def test_pictures_without_anything_to_show_are_written(tmp_path):
     empty = precision_recall([AnnotatedFaces(np.float32([FACE]), np.zeros(1, bool))], [faces()])
     no_face = precision_recall([AnnotatedFaces(np.zeros((0, 4)), np.zeros(0, bool))], [faces()])
-    compare_plots.draw_precision_recall(
+    compare_plots.draw_comparison_curves(
         {"nothing found": empty, "no face": no_face}, tmp_path / "p.png", title="t",
         own_thresholds={"nothing found": 0.5, "no face": 0.5},
     )  # fmt: skip

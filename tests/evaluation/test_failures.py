@@ -18,8 +18,8 @@ from facesmith.evaluation.failure_bins import (
     face_breakdowns,
     wilson_interval,
 )
+from facesmith.evaluation.failure_pictures import false_boxes_sheet, misses_sheet
 from facesmith.evaluation.failure_report import Failures
-from facesmith.evaluation.failure_sheet import false_boxes_sheet, misses_sheet
 from facesmith.evaluation.failures import _scores_of_faces, find_failures, write_failures
 from facesmith.evaluation.photo_conditions import (
     FaceConditions,

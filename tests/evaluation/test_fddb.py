@@ -12,7 +12,7 @@ import pytest
 
 from facesmith.errors import AnnotationError
 from facesmith.evaluation.fddb import (
-    Detections,
+    FddbDetections,
     Fold,
     evaluate_fddb,
     fit_ellipses,
@@ -290,7 +290,7 @@ def curves_of(faces, boxes, scores, size=(100, 100)):
     """One image per entry: faces `(n, 5)`, boxes `(m, 4)`, scores `(m,)`."""
     names = tuple(f"image_{i}" for i in range(len(faces)))
     fold = Fold(1, names, tuple(np.float64(f).reshape(-1, 5) for f in faces))
-    detections = Detections(
+    detections = FddbDetections(
         "rectangle",
         {n: np.float64(b).reshape(-1, 4) for n, b in zip(names, boxes, strict=True)},
         {n: np.float64(s) for n, s in zip(names, scores, strict=True)},
@@ -395,7 +395,7 @@ def test_points_take_the_best_within_so_many_false_positives(tmp_path):
 
 def test_a_fitted_ellipse_raises_the_overlap_and_keeps_its_place():
     box = (40, 40, 20, 30)
-    fitted = fit_ellipses(Detections("rectangle", {"a": np.float64([box])}, {"a": np.ones(1)}))
+    fitted = fit_ellipses(FddbDetections("rectangle", {"a": np.float64([box])}, {"a": np.ones(1)}))
     # 1.2 times as high, 1.1 times as wide, the centre 0.08 of the height up: 40 + 15 - 2.4.
     np.testing.assert_allclose(fitted.regions["a"], [[18, 11, pi / 2, 50, 52.6]])
     assert fitted.shape == "ellipse"

@@ -10,10 +10,10 @@ import pytest
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.evaluation.fddb import (
     choose_folds,
-    read_detections,
+    read_fddb_detections,
     read_folds,
     read_sizes,
-    write_detections,
+    write_fddb_detections,
 )
 from facesmith.images import write_image
 
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def detections_of(folder: Path, **options):
-    return read_detections([folder / "found.txt"], read_folds(folder / "folds"), **options)
+    return read_fddb_detections([folder / "found.txt"], read_folds(folder / "folds"), **options)
 
 
 def test_folds_are_read_in_the_order_of_their_numbers(folder):
@@ -105,11 +105,11 @@ def test_files_of_single_folds_are_read_one_after_the_other(folder):
     paths[0].write_text(RECTANGLES[:cut])
     paths[1].write_text(RECTANGLES[cut:])
     folds = read_folds(folder / "folds")
-    found = read_detections(paths, folds)
+    found = read_fddb_detections(paths, folds)
     assert list(found.regions) == [name for fold in folds for name in fold.names]
     with pytest.raises(AnnotationError, match=r"1\.txt line 1: 2002/a/img_1 \(fold 1\) comes be"):
-        read_detections(paths[::-1], folds)
-    sorted_out = read_detections(paths[::-1], folds, any_order=True)
+        read_fddb_detections(paths[::-1], folds)
+    sorted_out = read_fddb_detections(paths[::-1], folds, any_order=True)
     assert list(sorted_out.regions) == list(found.regions)
 
 
@@ -265,7 +265,7 @@ def test_a_wrong_table_of_sizes_is_named_with_its_line(folder, old, new, message
 
 def test_written_detections_are_read_again(folder):
     found = detections_of(folder)
-    write_detections(found, found.regions, folder / "found.txt")
+    write_fddb_detections(found, found.regions, folder / "found.txt")
     again = detections_of(folder)
     assert (folder / "found.txt").read_text().startswith("2002/a/img_1\n1\n30.500000 20.000000 ")
     for name, regions in found.regions.items():

@@ -19,7 +19,7 @@ from facesmith.errors import AnnotationError, ImageError
 from facesmith.images import read_size
 
 # A box cut off by the photo's border by more than this part of its area shows too little of a face.
-LEAST_INSIDE = 0.5
+MIN_INSIDE = 0.5
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _check_box(
     )
     inside = max(clipped[2] - clipped[0], 0.0) / width * max(clipped[3] - clipped[1], 0.0) / height
     low, high = np.array(clipped, np.float32).reshape(2, 2)
-    if inside >= LEAST_INSIDE and not (low < high).all():
+    if inside >= MIN_INSIDE and not (low < high).all():
         log.add(
             box.where,
             f"expected a width and a height that float32 can tell from 0, got {width:g} and "
@@ -198,11 +198,11 @@ def _check_box(
             "box",
         )
         return None
-    if inside < LEAST_INSIDE:
+    if inside < MIN_INSIDE:
         shown = ", ".join(f"{edge:g}" for edge in box.corners)
         log.add(
             box.where,
-            f"expected a box with at least {LEAST_INSIDE:.0%} of its area inside the photo of "
+            f"expected a box with at least {MIN_INSIDE:.0%} of its area inside the photo of "
             f"{size_wh[0]}x{size_wh[1]} pixels, got {inside:.0%} (corners {shown}).",
             "box",
         )

@@ -273,7 +273,7 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
     )
     click.echo(
         f"missed      {counted(len(missed), 'face')} without a box, score "
-        f"{audit.config.least_score:g} and more"
+        f"{audit.config.min_score:g} and more"
     )
     if n_refused:
         click.echo(f"refused     {n_refused:,} of these findings")

@@ -48,7 +48,7 @@ def find(
     photos: tuple[AnnotatedPhoto, ...], model: Path | None, threads: int, quiet: bool
 ) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
     """What one detector finds in each photo, and that detector for a closer look."""
-    from facesmith.curation.label_audit.judging import LOWEST_SCORE  # noqa: PLC0415 - slow
+    from facesmith.curation.label_audit.label_errors import LOWEST_SCORE  # noqa: PLC0415 - slow
     from facesmith.detection.detector import load_detector  # noqa: PLC0415
     from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
 
@@ -67,8 +67,8 @@ def compare(
     quiet: bool,
 ) -> Audit:
     """Annotations against what was found, with a closer look where there is a detector."""
-    from facesmith.curation.label_audit.augmented_looks import look_closer  # noqa: PLC0415
-    from facesmith.curation.label_audit.judging import audit_photos  # noqa: PLC0415 - slow
+    from facesmith.curation.label_audit.label_errors import audit_photos  # noqa: PLC0415 - slow
+    from facesmith.curation.label_audit.test_time_augmentation import augmented_support  # noqa: PLC0415
 
     first = audit_photos(photos, found, judged_by=judged_by, config=config)
     _check_judge(first)
@@ -80,8 +80,8 @@ def compare(
             f"A closer look at {counted(n, 'suspicious box', 'suspicious boxes')}.", err=True
         )
     with progress_bar(n, quiet) as step:
-        closer = look_closer(first, detector_of, step)
-    return audit_photos(photos, found, judged_by=judged_by, config=config, closer=closer)
+        augmented = augmented_support(first, detector_of, step)
+    return audit_photos(photos, found, judged_by=judged_by, config=config, augmented=augmented)
 
 
 def _check_judge(audit: Audit) -> None:
@@ -90,7 +90,7 @@ def _check_judge(audit: Audit) -> None:
 
     if audit.n_found < _LEAST_FOUND * audit.n_boxes:
         raise EvaluationError(
-            f"Judged by {audit.judged_by}: only {audit.n_found:,} of "
+            f"FoldDetections by {audit.judged_by}: only {audit.n_found:,} of "
             f"{counted(audit.n_boxes, 'box', 'boxes')} are found with a score of 0.5, too few to "
             "tell wrong ones from the others. Either the detector has learned too little (pass "
             "more --epochs and another --out, or no --folds), or the boxes do not lie on the "

@@ -77,10 +77,9 @@ def redraw(
       facesmith redraw faces.json --images photos/ --source stock --like press --out redrawn/
     """  # noqa: D301 - click wants the control character itself
     from facesmith.annotations import load_annotations, write_coco  # noqa: PLC0415 - see `cli`
-    from facesmith.curation.box_style.boxes import check_sources  # noqa: PLC0415
-    from facesmith.curation.box_style.boxes import redraw as draw_anew  # noqa: PLC0415
-    from facesmith.curation.box_style.learning import learn_to_draw  # noqa: PLC0415
-    from facesmith.curation.box_style.sheet import redrawn_sheet  # noqa: PLC0415
+    from facesmith.curation.box_style.boxes import apply_style, check_sources  # noqa: PLC0415
+    from facesmith.curation.box_style.learning import learn_style  # noqa: PLC0415
+    from facesmith.curation.box_style.sheet import style_sheet  # noqa: PLC0415
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415
 
     if resume and force:
@@ -94,7 +93,7 @@ def redraw(
         click.echo(f"Left out: {problem}", err=True)
     check_sources(loaded.photos, source, like)
     progress = _progress(quiet)
-    learned = learn_to_draw(
+    learned = learn_style(
         [photo for photo in loaded.photos if photo.source == like],
         out / "run",
         resume=resume,
@@ -102,10 +101,10 @@ def redraw(
         quiet=quiet,
         progress=progress,
     )
-    redrawn = draw_anew(loaded.photos, source, learned.drawer, way, progress)
+    redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
     write_coco(written[0], redrawn.photos)
-    write_sheet(written[1], redrawn_sheet(loaded.photos, redrawn, like, n_shown))
+    write_sheet(written[1], style_sheet(loaded.photos, redrawn, like, n_shown))
     overlaps = redrawn.overlaps
     figures = {
         "learned_from": learned.n_faces,

@@ -63,19 +63,10 @@ class TrainedClassifier:
     real_accuracy: float
 
 
-def train_on_drawn(
+def train_on_synthetic(
     network: str, epochs: int, patches_path: Path, patches: Patches, out: Path, *, quiet: bool
 ) -> TrainedClassifier:
-    """Train one network and look at its test patches.
-
-    Args:
-        network: Its name.
-        epochs: How long to train.
-        patches_path: The patches file.
-        patches: What is in it.
-        out: The run folder to write.
-        quiet: No progress bar.
-    """
+    """Train one network on a patches file and look at its test patches."""
     config = ClassifierConfig.for_network(network).updated({"loop": {"epochs": epochs}})
     metrics = train_classifier(patches_path, out, config, quiet=quiet)
     classifier = load_classifier(out / WEIGHTS_NAME)

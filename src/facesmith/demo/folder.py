@@ -23,12 +23,8 @@ def start_folder(path: str | Path, *, force: bool) -> Path:
         path: The folder; it may be missing or empty.
         force: Delete what an earlier demo left there.
 
-    Returns:
-        The folder.
-
     Raises:
-        FacesmithError: If it is a file, cannot be made, or is not empty and either `force` is not
-            given or no demo wrote it.
+        FacesmithError: If it cannot be made, or is not empty and is not to be replaced.
     """
     path = Path(path)
     try:

@@ -66,14 +66,9 @@ class SearchedPhoto:
 def search_photos(
     detector: Detector, on_progress: Callable[[float], None] | None = None
 ) -> tuple[SearchedPhoto, ...]:
-    """Run the detector over all photos that this version of scikit-image brings along.
+    """Run the detector over the sample photos of scikit-image, in the order of `PHOTOS`.
 
-    Args:
-        detector: The detector.
-        on_progress: Called with the part of the photos that is done.
-
-    Returns:
-        The photos, in the order of `PHOTOS`; none is downloaded, a missing one is left out.
+    None is downloaded; a missing one is left out.
 
     Raises:
         FacesmithError: If none is there.
@@ -103,11 +98,11 @@ def search_photos(
 
 
 def real_patches() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None:
-    """200 small grey patches of real photos (Labeled Faces in the Wild), enlarged to 64x64.
+    """200 small grey patches of real photos (Labeled Faces in the Wild), enlarged.
 
     Returns:
         Images uint8 `(200, 64, 64, 3)` and labels uint8 `(200,)`, 1 for the 100 faces; `None`
-        where this version of scikit-image does not bring them along.
+        where this version of scikit-image does not have them.
     """
     path = _folder() / _REAL_PATCHES
     if not path.is_file():

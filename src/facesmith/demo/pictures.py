@@ -52,15 +52,7 @@ def figure_png(figure: Figure) -> str:
 
 
 def plot_losses(history: History, best_epoch: int) -> Figure:
-    """Cross-entropy of training and validation patches by epoch.
-
-    Args:
-        history: The curves.
-        best_epoch: Whose weights were kept, counted from 1.
-
-    Returns:
-        The figure.
-    """
+    """Cross-entropy of training and validation patches by epoch; `best_epoch` counts from 1."""
     figure = Figure(figsize=(5.4, 3.5), layout="constrained")
     axes = figure.add_subplot()
     epochs = np.arange(1, len(history.train) + 1)

@@ -25,12 +25,7 @@ _LARGE_PHOTO, _SMALL_PHOTO = 760, 360  # pixels along the longer side
 
 
 def write_report(demo: Demo, path: Path) -> None:
-    """Write the report.
-
-    Args:
-        demo: What to tell; its folder holds the pictures of the approximation and the curves.
-        path: The HTML file.
-    """
+    """Write the report; its pictures lie in the demo's folder."""
     write_bytes(path, render(demo).encode())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from facesmith.approximation.experiment.compare import ApproximationReport, run_monkey_saddle
 from facesmith.approximation.experiment.run_folder import write_run_folder
-from facesmith.demo.classifiers import train_on_drawn
+from facesmith.demo.classifiers import train_on_synthetic
 from facesmith.demo.folder import start_folder, write_figures
 from facesmith.demo.photos import search_photos
 from facesmith.demo.report import write_report
@@ -93,7 +93,7 @@ def run_demo(
     for network, epochs in config.epochs.items():
         with step(f"Training {network}"):
             classifiers.append(
-                train_on_drawn(
+                train_on_synthetic(
                     network, epochs, path / PATCHES_NAME, patches, path / network, quiet=quiet
                 )
             )

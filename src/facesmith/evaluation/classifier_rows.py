@@ -113,8 +113,7 @@ def choose_classifier_threshold(
 ) -> OperatingPoint:
     """Choose a threshold and store it with the weights.
 
-    It is chosen on the validation rows of the run's own patches, which the ROC curve is not drawn
-    on, or on all rows of another file.
+    It is chosen on the validation rows of the run's own patches, or on all rows of another file.
 
     Args:
         run: The run folder of a classifier training, or its weights file.
@@ -125,7 +124,6 @@ def choose_classifier_threshold(
 
     Raises:
         EvaluationError: If no threshold keeps the target.
-        FacesmithError: As `rate_rows`.
     """
     rated = rate_rows(run, patches_path, own_split="validation", threads=threads)
     photos = np.arange(len(rated.labels)) if rated.photos is None else rated.photos

@@ -2,15 +2,13 @@
 
 How COCO differs from `facesmith.metrics.average_precision`, the rule of VOC 2010:
 
-- The area under the curve is the mean of the precision at 101 recalls, 0, 0.01 ... 1, not the sum
-  over every step.
+- The area under the curve is the mean of the precision at 101 recalls, 0, 0.01 ... 1.
 - Only the best 100 detections of a photo count.
-- Equal scores enter one after the other, in the order given, not together. So the order of a file
-  can change the figure.
+- Equal scores enter one after the other, in the order given: the order of a file counts.
 - A detection that no face takes is dropped where an ignored region covers it: its overlap is the
-  part of the *detection's* area that lies inside, not the intersection over union.
-- A face that is too low takes one detection at most, as any other face does; but a detection that
-  nothing takes and that is too low itself is dropped too.
+  part of the *detection's* area that lies inside.
+- A face that is too low takes one detection at most; but a detection that nothing takes and that is
+  too low itself is dropped too.
 - Of two faces with the same overlap the later takes the detection.
 
 Source:
@@ -30,10 +28,13 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.detections import Detections
+from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import (
     AnnotatedFaces,
     PrecisionRecall,
     ScoredBoxes,
+    curve_of,
+    match_photos,
     precision_recall,
 )
 
@@ -88,7 +89,7 @@ class PhotoScores:
 
         Example: `{"ap": {"0.5": 0.91, "0.4": 0.96}, "photos": 458, ...}`.
         """
-        return {
+        values = {
             "scored": self.scored,
             "rule": self.rule,
             "min_height": self.min_height,
@@ -97,16 +98,17 @@ class PhotoScores:
             "faces": self.n_faces,
             "ignored_faces": self.n_ignored,
             "detections": self.n_detections,
-            "ap": {str(iou): _or_none(ap) for iou, ap in self.average_precision.items()},
-            "recall": {str(iou): _or_none(self.recall(iou)) for iou in self.curves},
+            "ap": {str(iou): ap for iou, ap in self.average_precision.items()},
+            "recall": {str(iou): self.recall(iou) for iou in self.curves},
             "recall_at_false_per_photo": {
                 str(iou): {
-                    str(allowed): _or_none(curve.recall_at(allowed))
-                    for allowed in FALSE_BOXES_A_PHOTO
+                    str(allowed): curve.recall_at(allowed) for allowed in FALSE_BOXES_A_PHOTO
                 }
                 for iou, curve in self.curves.items()
             },
         }
+        plain: dict[str, Any] = finite_or_none(values)
+        return plain
 
 
 def score_photos(
@@ -176,40 +178,12 @@ def coco_precision_recall(
 ) -> PrecisionRecall:
     """The curve by the rule of COCO, of all detections given; one point a detection.
 
-    Args:
-        truths: The annotated faces of each photo. Those marked ignored are regions (`iscrowd`).
-        found: The detections of each photo, same order.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-
-    Raises:
-        ValueError: If the lengths differ.
+    Arguments as for `precision_recall`; faces marked ignored are regions (`iscrowd`).
     """
-    if len(truths) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
-        )
-    scores: list[npt.NDArray[np.floating]] = [np.zeros(0, np.float32)]
-    hits = [np.zeros(0, bool)]
-    n_faces = 0
-    for truth, detections in zip(truths, found, strict=True):
-        heights = truth.boxes[:, 3].astype(np.float64) - truth.boxes[:, 1]
-        n_faces += int((~truth.ignored & (heights >= min_height)).sum())
-        counts, hit = _match(truth, heights < min_height, detections, iou_threshold, min_height)
-        scores.append(detections.scores[counts])
-        hits.append(hit[counts])
-    all_scores = np.concatenate(scores)
-    order = np.argsort(-all_scores, kind="stable")
-    hit = np.concatenate(hits)[order]
-    true, false = np.cumsum(hit), np.cumsum(~hit)
-    return PrecisionRecall(
-        scores=all_scores[order],
-        precision=true / np.maximum(true + false, 1),
-        recall=true / n_faces if n_faces else np.full(len(true), np.nan),
-        false_per_photo=false / max(len(truths), 1),
-        n_faces=n_faces,
-        n_photos=len(truths),
+    scores, hits, _, n_faces = match_photos(
+        truths, found, lambda truth, each: _match(truth, each, iou_threshold, min_height)
     )
+    return curve_of(scores, hits, int(n_faces.sum()), len(truths))
 
 
 def mean_precision(curve: PrecisionRecall) -> float:
@@ -225,13 +199,10 @@ def mean_precision(curve: PrecisionRecall) -> float:
 
 
 def _match(
-    truth: AnnotatedFaces,
-    low: npt.NDArray[np.bool_],
-    detections: ScoredBoxes,
-    iou_threshold: float,
-    min_height: float,
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Per detection, bool: whether it counts, and whether it matched a face that counts."""
+    truth: AnnotatedFaces, detections: ScoredBoxes, iou_threshold: float, min_height: float
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_], int]:
+    """Scores of the detections that count, whether each is right, and the faces that count."""
+    low = truth.boxes[:, 3].astype(np.float64) - truth.boxes[:, 1] < min_height
     boxes = detections.boxes.astype(np.float64)
     overlap = _overlaps(boxes, truth.boxes.astype(np.float64), truth.ignored)
     least = min(iou_threshold, 1 - 1e-10)  # COCO's, so that rounding leaves a threshold of 1 usable
@@ -251,7 +222,7 @@ def _match(
             absorbing[face] = truth.ignored[face]  # a region absorbs any number, a low face one
         elif boxes[i, 3] - boxes[i, 1] < min_height:
             counts[i] = False
-    return counts, hit
+    return detections.scores[counts], hit[counts], int((~truth.ignored & ~low).sum())
 
 
 def _last_best(overlap: npt.NDArray[np.float64], least: float) -> int | None:
@@ -263,9 +234,7 @@ def _last_best(overlap: npt.NDArray[np.float64], least: float) -> int | None:
 
 
 def _overlaps(
-    boxes: npt.NDArray[np.float64],
-    faces: npt.NDArray[np.float64],
-    regions: npt.NDArray[np.bool_],
+    boxes: npt.NDArray[np.float64], faces: npt.NDArray[np.float64], regions: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
     """IoU `(n, m)`, and for regions the part of the box's area inside.
 
@@ -288,8 +257,3 @@ def _best(detections: ScoredBoxes, n: int) -> ScoredBoxes:
     return Detections(
         detections.boxes[order].astype(np.float64), detections.scores[order].astype(np.float64)
     )
-
-
-def _or_none(value: float) -> float | None:
-    """JSON knows no NaN."""
-    return value if np.isfinite(value) else None

@@ -16,16 +16,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.baselines import Peer
+from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.footprint import Footprint
 from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
 from facesmith.faces import Faces
 from facesmith.images import read_image
-from facesmith.metrics.average_precision import (
-    AnnotatedFaces,
-    PrecisionRecall,
-    precision_recall,
-)
+from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 
 AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of the timings
 
@@ -38,7 +34,7 @@ class CompareConfig:
         iou_thresholds: A match needs at least this overlap, in (0, 1]; figures for each.
         min_height: Annotated faces lower than this, pixels, are ignored.
         common_recall: Recall at which false boxes on face-free photos are compared, in (0, 1].
-        least_score: What the curves begin with, in [0, 1].
+        min_score: What the curves begin with, in [0, 1].
         sizes_wh: Widths and heights, pixels, that photos are stretched to for timing.
         rounds: Rounds of the timing; one more comes before and does not count.
         n_timed: Photos of each round, spread evenly over the annotated ones.
@@ -48,7 +44,7 @@ class CompareConfig:
     iou_thresholds: tuple[float, ...] = (0.5, 0.4)
     min_height: float = 16.0
     common_recall: float = 0.9
-    least_score: float = 0.001
+    min_score: float = 0.001
     sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)
     rounds: int = 5
     n_timed: int = 12
@@ -98,7 +94,7 @@ class Measured:
     """What was measured of one detector.
 
     Attributes:
-        peer: The detector.
+        baseline: The detector.
         curves: Curve for each overlap.
         face_free: What was found on each face-free photo, from the least score on.
         face_free_own: False boxes on face-free photos at the detector's own threshold; `None`
@@ -109,7 +105,7 @@ class Measured:
         footprint: Memory and sizes; `None` where not measured.
     """
 
-    peer: Peer
+    baseline: Baseline
     curves: dict[float, PrecisionRecall]
     face_free: tuple[Faces, ...]
     face_free_own: FaceFreeFigures | None
@@ -119,7 +115,7 @@ class Measured:
 
     def at_own_threshold(self, iou: float) -> AtThreshold:
         """Precision, recall and false boxes on the annotated photos."""
-        return at_threshold(self.curves[iou], self.peer.min_score)
+        return at_threshold(self.curves[iou], self.baseline.min_score)
 
 
 @dataclass
@@ -132,7 +128,7 @@ class _Run:
 
 
 def compare(
-    peers: Mapping[str, Peer],
+    baselines: Mapping[str, Baseline],
     photos: Sequence[AnnotatedPhoto],
     face_free: Sequence[AnnotatedPhoto] = (),
     config: CompareConfig | None = None,
@@ -142,46 +138,49 @@ def compare(
     """Run detectors over the same photos, in turns, and take their figures.
 
     Args:
-        peers: Label -> detector, see `facesmith.evaluation.baselines`.
+        baselines: Label -> detector, see `facesmith.evaluation.baselines`.
         photos: Annotated photos, at least one.
         face_free: Photos without any human face.
         config: How; `None`: the defaults.
         progress: Called `n_steps` times.
 
     Returns:
-        Label -> figures, in the order of `peers`; without footprints, which need a process each.
+        Label -> figures, in the order of `baselines`; without footprints.
 
     Raises:
         ValueError: If there are no detectors or no photos.
-        ImageError: If a photo cannot be read.
     """
     config = config or CompareConfig()
-    if not peers or not photos:
+    if not baselines or not photos:
         raise ValueError(
-            "`peers` and `photos` must not be empty; "
-            f"got {len(peers)} detectors and {len(photos)} photos."
+            "`baselines` and `photos` must not be empty; "
+            f"got {len(baselines)} detectors and {len(photos)} photos."
         )
     step = progress or (lambda: None)
-    runs = {label: _Run() for label in peers}
+    runs = {label: _Run() for label in baselines}
     first = read_image(photos[0].path)
-    for peer in peers.values():
-        peer(first, min_score=config.least_score)  # loads what is loaded lazily, untimed
+    for baseline in baselines.values():
+        baseline(first, min_score=config.min_score)  # loads what is loaded lazily, untimed
     for photo in photos:
         image = read_image(photo.path)
-        for label, peer in peers.items():
+        for label, baseline in baselines.items():
             run = runs[label]
-            run.found.append(run.watch(partial(peer, image, min_score=config.least_score)))
+            run.found.append(run.watch(partial(baseline, image, min_score=config.min_score)))
         step()
     for photo in face_free:
         image = read_image(photo.path)
-        for label, peer in peers.items():
-            runs[label].face_free.append(peer(image, min_score=config.least_score))
+        for label, baseline in baselines.items():
+            runs[label].face_free.append(baseline(image, min_score=config.min_score))
         step()
-    timings = _timings(peers, photos, config, step)
+    timings = _timings(baselines, photos, config, step)
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     return {
         label: _figures(
-            peers[label], run, truths, {**timings[label], AS_THEY_ARE: run.watch.timing()}, config
+            baselines[label],
+            run,
+            truths,
+            {**timings[label], AS_THEY_ARE: run.watch.timing()},
+            config,
         )
         for label, run in runs.items()
     }
@@ -225,12 +224,7 @@ def threshold_at_recall(curve: PrecisionRecall, recall: float) -> float:
 
 
 def face_free_figures(found: Sequence[Faces], threshold: float) -> FaceFreeFigures:
-    """Count the boxes on face-free photos from a threshold on.
-
-    Args:
-        found: The detections of each face-free photo, at least one photo.
-        threshold: The threshold; NaN gives NaN.
-    """
+    """Count the boxes on face-free photos, at least one, from a threshold on; NaN gives NaN."""
     if np.isnan(threshold):
         return FaceFreeFigures(nan, nan, nan)
     counts = np.array([(faces.scores >= np.float32(threshold)).sum() for faces in found])
@@ -244,23 +238,23 @@ def read_resized(path: Path, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
 
 
 def _timings(
-    peers: Mapping[str, Peer],
+    baselines: Mapping[str, Baseline],
     photos: Sequence[AnnotatedPhoto],
     config: CompareConfig,
     step: Callable[[], object],
 ) -> dict[str, dict[str, Timing]]:
     """Label -> size -> times, each detector at its own threshold."""
-    timings: dict[str, dict[str, Timing]] = {label: {} for label in peers}
+    timings: dict[str, dict[str, Timing]] = {label: {} for label in baselines}
     for size_wh in config.sizes_wh:
         images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
-        timed = time_in_turns(peers, images, rounds=config.rounds, progress=step)
+        timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
         for label, timing in timed.items():
             timings[label][size_name(size_wh)] = timing
     return timings
 
 
 def _figures(
-    peer: Peer,
+    baseline: Baseline,
     run: _Run,
     truths: Sequence[AnnotatedFaces],
     timings: dict[str, Timing],
@@ -272,7 +266,7 @@ def _figures(
     }
     own = common = None
     if run.face_free:
-        own = face_free_figures(run.face_free, peer.min_score)
+        own = face_free_figures(run.face_free, baseline.min_score)
         reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
         common = face_free_figures(run.face_free, reached)
-    return Measured(peer, curves, tuple(run.face_free), own, common, timings)
+    return Measured(baseline, curves, tuple(run.face_free), own, common, timings)

@@ -8,21 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from facesmith.files import replacing
 from facesmith.metrics.average_precision import PrecisionRecall
+from facesmith.pictures.charts import COLOURS, STROKES, marker, new_figure, tidy, write_chart
 
-# Colours that colour-blind readers tell apart too (Okabe and Ito's, grey for their yellow); after
-# them the strokes and the markers change.
-_COLOURS = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C",
-)  # fmt: skip
-_STROKES = ("-", "--", "-.", ":")
+# After the last colour the strokes and the markers change.
+_COLOURS = (*COLOURS, "#000000", "#8C8C8C")
 _MARKERS = ("o", "s", "^", "D")
 _LOWEST_PRECISION = 0.5  # the picture begins here, or lower if no curve comes up to it
 _LABEL_SIZE = 9.0  # points
 
 
-def draw_precision_recall(
+def draw_comparison_curves(
     curves: Mapping[str, PrecisionRecall],
     path: str | Path,
     *,
@@ -31,8 +27,7 @@ def draw_precision_recall(
 ) -> None:
     """Draw the curves of several detectors, the own threshold marked on each.
 
-    Nobody uses a detector half of whose boxes are false: the picture shows precisions from 0.5 on,
-    and less only where a curve would not be seen otherwise.
+    Precisions are shown from 0.5 on, and less only where a curve would not be seen otherwise.
 
     Args:
         curves: Label -> curve, all on the same photos.
@@ -40,10 +35,12 @@ def draw_precision_recall(
         title: What was compared, on what.
         own_thresholds: Label -> the detector's own threshold.
     """
-    figure, axes = _figure((9.6, 5.8))
+    figure = new_figure(9.6, 5.8, dpi=130)
+    axes = figure.subplots()
+    tidy(axes)
     lowest = _LOWEST_PRECISION
     for i, (label, curve) in enumerate(curves.items()):
-        colour, stroke, marker = _style(i)
+        colour, stroke, shape = _style(i)
         recall, precision = curve.recall, curve.precision
         # A curve comes from the left edge: with recall 0 precision is that of the first point.
         if len(recall) and curve.n_faces:
@@ -60,14 +57,14 @@ def draw_precision_recall(
         )
         point = _own_point(curve, (own_thresholds or {}).get(label))
         if point is not None:
-            axes.plot(*point, **_mark(colour, marker))
+            axes.plot(*point, **marker(colour, shape))
     axes.set(xlim=(0, 1.005), ylim=(max(np.floor(lowest * 10) / 10, 0), 1.005))
     axes.set_xlabel("Recall: part of the faces that are found")
     axes.set_ylabel("Precision: part of the boxes that are faces")
     note = "\nMarks: each detector at its own threshold" if own_thresholds else ""
     axes.set_title(f"{title}{note}", loc="left", fontsize=10)
     figure.legend(loc="outside right upper", fontsize=9, frameon=False)
-    _save(figure, path)
+    write_chart(figure, path)
 
 
 def draw_accuracy_time(
@@ -81,12 +78,14 @@ def draw_accuracy_time(
         title: What was compared, on what.
         size: What the times are of, in words, such as `photo of 640x480 pixels`.
     """
-    figure, axes = _figure((8.0, 5.6))
+    figure = new_figure(8.0, 5.6, dpi=130)
+    axes = figure.subplots()
+    tidy(axes)
     drawn = {label: p for label, p in points.items() if np.isfinite(p).all() and p[0] > 0}
     for i, label in enumerate(points):
         if label in drawn:
-            colour, _, marker = _style(i)
-            axes.plot(*drawn[label], **_mark(colour, marker))
+            colour, _, shape = _style(i)
+            axes.plot(*drawn[label], **marker(colour, shape))
     axes.set_xscale("log")
     times = [time for time, _ in drawn.values()] or [1.0]
     precisions = [precision for _, precision in drawn.values()] or [0.0, 1.0]
@@ -100,7 +99,7 @@ def draw_accuracy_time(
     axes.set_ylabel("Average precision: up is better")
     axes.set_title(title, loc="left", fontsize=10)
     _place_labels(figure, axes, drawn)
-    _save(figure, path)
+    write_chart(figure, path)
 
 
 def _place_labels(figure: Any, axes: Any, points: Mapping[str, tuple[float, float]]) -> None:
@@ -172,19 +171,6 @@ def _own_point(curve: PrecisionRecall, threshold: float | None) -> tuple[float, 
     return float(curve.recall[n_kept - 1]), float(curve.precision[n_kept - 1])
 
 
-def _figure(size: tuple[float, float]) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=size, dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.grid(color="0.92", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
 def _ticker() -> Any:
     import matplotlib.ticker  # noqa: PLC0415 - heavy
 
@@ -196,27 +182,10 @@ def _style(i: int) -> tuple[str, str, str]:
     turn = i // len(_COLOURS)
     return (
         _COLOURS[i % len(_COLOURS)],
-        _STROKES[turn % len(_STROKES)],
+        STROKES[turn % len(STROKES)],
         _MARKERS[turn % len(_MARKERS)],
     )
 
 
-def _mark(colour: str, marker: str) -> dict[str, Any]:
-    return {
-        "marker": marker,
-        "markersize": 8,
-        "color": colour,
-        "markeredgecolor": "white",
-        "markeredgewidth": 1.2,
-        "linestyle": "none",
-        "zorder": 4,
-    }
-
-
 def _figure_text(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.3f}"
-
-
-def _save(figure: Any, path: str | Path) -> None:
-    with replacing(path) as file:
-        figure.savefig(file, format="png")

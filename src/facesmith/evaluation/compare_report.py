@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.baselines import DetectorName
 from facesmith.evaluation.compare import (
@@ -18,10 +16,10 @@ from facesmith.evaluation.compare import (
     size_name,
     timed_photos,
 )
-from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_precision_recall
+from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_comparison_curves
 from facesmith.evaluation.footprint import measure_footprint
 from facesmith.evaluation.machine import describe_machine
-from facesmith.files import checksum, write_json
+from facesmith.files import checksum, finite_or_none, write_json
 
 RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
 
@@ -70,10 +68,7 @@ class Comparison:
                     "photos": self.n_photos,
                     "faces": self.n_faces,
                 },
-                "face_free": {
-                    "source": self.sources.get("face_free"),
-                    "photos": self.n_face_free,
-                },
+                "face_free": {"source": self.sources.get("face_free"), "photos": self.n_face_free},
             },
             "protocol": {
                 **asdict(config),
@@ -91,7 +86,7 @@ class Comparison:
             ],
             "left_out": self.left_out,
         }
-        plain: dict[str, Any] = _finite_or_none(values)
+        plain: dict[str, Any] = finite_or_none(values)
         return plain
 
 
@@ -101,18 +96,14 @@ def with_footprints(
     photos: Sequence[AnnotatedPhoto],
     config: CompareConfig,
 ) -> dict[str, Measured]:
-    """The same, with memory and sizes, for which each detector runs in a process of its own.
-
-    Raises:
-        PeerError: If such a process fails.
-    """
+    """The same, with memory and sizes, for which each detector runs in a process of its own."""
     paths = [photo.path for photo in timed_photos(photos, config.n_timed)]
     return {
         name.label: replace(
             measured[name.label],
             footprint=measure_footprint(
                 name,
-                measured[name.label].peer,
+                measured[name.label].baseline,
                 paths,
                 size_wh=config.sizes_wh[0] if config.sizes_wh else None,
                 threads=config.threads,
@@ -155,11 +146,8 @@ def comparison(
 def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Path, Path]:
     """Write `compare.json`, `precision_recall.png` and `accuracy_time.png` into a folder.
 
-    The curves are at the first of the overlaps, and so is the accuracy; the time is that of the
-    first size, or of the photos as they are where no size was asked for.
-
-    Returns:
-        The three paths.
+    Curves and accuracy are at the first of the overlaps; the time is that of the first size, or of
+    the photos as they are.
 
     Raises:
         TrainingError: If a file cannot be written.
@@ -174,11 +162,13 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
     size = size_name(sizes[0]) if sizes else AS_THEY_ARE
     curves = {label: each.curves[iou] for label, each in compared.measured.items()}
     title = f"{compared.title}; match: IoU of at least {iou:g}"
-    draw_precision_recall(
+    draw_comparison_curves(
         curves,
         curves_path,
         title=title,
-        own_thresholds={label: each.peer.min_score for label, each in compared.measured.items()},
+        own_thresholds={
+            label: each.baseline.min_score for label, each in compared.measured.items()
+        },
     )
     threads = compared.config.threads
     draw_accuracy_time(
@@ -210,24 +200,13 @@ def _detector_dict(name: DetectorName, each: Measured, config: CompareConfig) ->
     return {
         "detector": name.label,
         "kind": name.kind,
-        "own_threshold": each.peer.min_score,
+        "own_threshold": each.baseline.min_score,
         "weights": {
             path.name: {"bytes": path.stat().st_size, "sha256": checksum(path)}
-            for path in each.peer.weights_paths
+            for path in each.baseline.weights_paths
         },
         "accuracy": accuracy,
         "face_free": face_free,
         "milliseconds": {size: asdict(timing) for size, timing in each.timings.items()},
         "bytes": None if each.footprint is None else asdict(each.footprint),
     }
-
-
-def _finite_or_none(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity, nor NumPy's numbers, nor keys but text."""
-    if isinstance(value, dict):
-        return {str(k): _finite_or_none(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite_or_none(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value

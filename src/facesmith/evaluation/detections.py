@@ -82,14 +82,10 @@ def find_faces(
     """Run a detector over annotated photos in their full size.
 
     Args:
-        detector: Called as `detector(image, min_score=...)` with the image in BGR, as
-            `facesmith.load_detector` returns it.
+        detector: Called as `detector(image, min_score=...)` with the image in BGR.
         photos: The photos.
         min_score: Leave out faces with a lower score; `None`: the detector's own threshold.
         progress: Called once for every photo.
-
-    Returns:
-        What was found in each photo, same order.
 
     Raises:
         ImageError: If a photo cannot be read.
@@ -121,11 +117,10 @@ def read_detections(
         categories: Names or numbers of the categories that are faces, as in `load_annotations`.
 
     Returns:
-        One `Faces` a photo, in the order of `photos`, boxes in the order of the file.
+        One `Faces` a photo, boxes in the order of the file.
 
     Raises:
-        DetectionsError: If the file or an entry of it cannot be used, or a score lies outside
-            [0, 1].
+        DetectionsError: If an entry cannot be used, or a score lies outside [0, 1].
     """
     found = read_any_scores(
         path, annotations_path, photos, allow_others=allow_others, categories=categories
@@ -136,12 +131,7 @@ def read_detections(
 def as_faces(
     found: Sequence[Detections], photos: Sequence[AnnotatedPhoto], path: str | Path
 ) -> list[Faces]:
-    """Detections whose scores are probabilities as `Faces`, float32.
-
-    Args:
-        found: The detections of each photo.
-        photos: The photos, same order, to name one in a message.
-        path: Where the detections come from, likewise.
+    """Detections whose scores are probabilities as `Faces`, float32; `path` is for messages.
 
     Raises:
         DetectionsError: If a score lies outside [0, 1].

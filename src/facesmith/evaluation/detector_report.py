@@ -13,26 +13,20 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.detector import PROPOSALS_FILE, load_detector
 from facesmith.errors import WeightsError
 from facesmith.evaluation.detections import find_faces
+from facesmith.evaluation.plots import draw_diagram
 from facesmith.export.metadata import store_threshold
 from facesmith.faces import Faces
-from facesmith.files import finite_or_none, replacing, write_json
-from facesmith.metrics.average_precision import (
-    AnnotatedFaces,
-    PrecisionRecall,
-    precision_recall,
-)
+from facesmith.files import finite_or_none, write_json
+from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
-from facesmith.metrics.reliability import (
-    Reliability,
-    expected_error_interval,
-    reliability,
-)
+from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
 from facesmith.metrics.roc import Interval
 from facesmith.metrics.scored_rows import match_scores
+from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 
 MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
 JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor miss, pixels
-LEAST_SCORE = 0.001  # detectors are judged from this score on
+MIN_SCORE = 0.001  # detectors are judged from this score on
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +92,7 @@ def report_on(
     target: Target | None = None,
     seed: int = 0,
 ) -> DetectorReport:
-    """The report on photos that the detector has been run over from `LEAST_SCORE` on.
+    """The report on photos that the detector has been run over from `MIN_SCORE` on.
 
     Args:
         photos: The photos.
@@ -107,9 +101,6 @@ def report_on(
         threshold: The one that is stored with its weights.
         target: Choose another threshold that keeps this.
         seed: Of the bootstrap.
-
-    Raises:
-        EvaluationError: If no threshold keeps the target.
     """
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
@@ -147,11 +138,10 @@ def evaluate_detector(
     Raises:
         EvaluationError: If no threshold keeps the target.
         WeightsError: If the weights cannot be used.
-        ImageError: If a photo cannot be read.
     """
     weights = detector_weights(run)
     detector = load_detector(weights, threads)
-    found = find_faces(detector, photos, min_score=LEAST_SCORE, progress=progress)
+    found = find_faces(detector, photos, min_score=MIN_SCORE, progress=progress)
     reported = report_on(
         photos,
         found,
@@ -182,11 +172,7 @@ def detector_weights(run: str | Path) -> Path:
 
 
 def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple[Path, Path]:
-    """Write `roc.png` and `roc.json`.
-
-    Returns:
-        Both paths.
-    """
+    """Write `roc.png` and `roc.json`; returns both paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png_path, json_path = folder / "roc.png", folder / "roc.json"
@@ -197,23 +183,17 @@ def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple
 
 def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
     """Draw recall over false boxes a photo, and beside it the scores against the share right."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    from facesmith.evaluation.reliability_plot import draw_diagram  # noqa: PLC0415
-
     curve = reported.curve
-    figure = Figure(figsize=(11.5, 5.2), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11.5, 5.2)
     left, right = figure.subplots(1, 2)
     lowest = 0.5 / max(reported.n_photos, 1)
-    left.plot(np.maximum(curve.false_per_photo, lowest), curve.recall, color="#0072B2", linewidth=2)
+    left.plot(np.maximum(curve.false_per_photo, lowest), curve.recall, color=BLUE, linewidth=2)
     at = reported.at_threshold()
     left.plot(
         max(at["false_per_photo"], lowest),
         at["recall"],
         marker="o",
-        color="#D55E00",
+        color=VERMILION,
         markersize=8,
         linestyle="none",
         label=f"threshold {reported.threshold:.2f}: recall {at['recall']:.3f}, "
@@ -225,10 +205,7 @@ def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
     left.set_title(
         f"{curve.n_faces:,} faces in {reported.n_photos:,} photos", loc="left", fontsize=11
     )
-    left.grid(color="0.92", linewidth=0.8)
-    left.set_axisbelow(True)
-    left.spines[["top", "right"]].set_visible(False)
+    tidy(left)
     left.legend(loc="lower right", fontsize=9, frameon=False)
     draw_diagram(right, reported.compared)
-    with replacing(path) as file:
-        figure.savefig(file, format="png")
+    write_chart(figure, path)

@@ -29,7 +29,7 @@ _IN_PHOTO = (2.0, 5.0, 10.0, 20.0)
 _SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NOT_STATED = "not stated"
 _CLEARLY = 0.02  # with many faces also differences show that are not worth anybody's time
-_MOST_WORDS = 12  # an attribute with more different words is a name or a remark, not a condition
+_MAX_WORDS = 12  # an attribute with more different words is a name or a remark, not a condition
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
@@ -88,18 +88,10 @@ class Breakdown:
 
 
 def wilson_interval(n_good: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share.
+    """95 % interval of a share: lower and upper limit, (0, 1) of none.
 
-    Unlike the usual one of plus and minus two standard errors it stays within [0, 1] and is not
-    empty where all or none are good. It takes the cases as independent, which faces of one photo
-    are not quite: it is a little too narrow.
-
-    Args:
-        n_good: How many are good.
-        n: Of how many.
-
-    Returns:
-        Lower and upper limit; (0, 1) of none.
+    It stays within [0, 1] and is not empty where all or none are good. Faces of one photo are not
+    quite independent: it is a little too narrow.
 
     Source:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
@@ -125,16 +117,13 @@ def face_breakdowns(
     found: BoolArray,
     scores: FloatArray,
 ) -> tuple[Breakdown, ...]:
-    """Recall by every condition.
+    """Recall by every condition, and by each attribute that the annotations state.
 
     Args:
         conditions: What was measured of each face, of `n` faces.
         attributes: What the annotations say of each.
         found: Whether it was found, bool `(n,)`.
         scores: The score of its box where it was found, `(n,)`.
-
-    Returns:
-        One breakdown a condition; of attributes those that the annotations state of any face.
     """
     return tuple(
         _recall_of(sorted_, found, scores)
@@ -145,15 +134,9 @@ def face_breakdowns(
 def box_breakdowns(
     heights: FloatArray, scores: FloatArray, right: BoolArray
 ) -> tuple[Breakdown, ...]:
-    """Precision of the boxes that count, by their height and by their score.
+    """Precision of the boxes that count, by height (pixels) and by score, `(n,)` each.
 
-    By height the precision of all boxes is what is expected; by score it is the bin's mean score,
-    which is what a score that is a probability says.
-
-    Args:
-        heights: Heights of the boxes, pixels, `(n,)`.
-        scores: Their scores, `(n,)`.
-        right: Whether each belongs to a face, bool `(n,)`.
+    By height it is held against the precision of all boxes; by score against the bin's mean score.
     """
     precision = float(right.mean()) if len(right) else nan
     by_height, by_score = [], []
@@ -288,7 +271,7 @@ def _stated(attributes: Sequence[Mapping[str, str]]) -> list[_Sorted]:
     names = {name for said in attributes for name in said}
     for name in sorted(names, key=lambda name: (name != "mask", name)):
         words = Counter(said[name] for said in attributes if name in said)
-        if len(words) > _MOST_WORDS:
+        if len(words) > _MAX_WORDS:
             continue
         labels = sorted(words, key=lambda word: (-words[word], word))
         bins = [(label, f"with faces whose {name} is {label}") for label in labels]

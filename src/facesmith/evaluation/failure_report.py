@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan, nan
+from math import nan
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.failure_bins import Breakdown, wilson_interval
 from facesmith.faces import Faces
+from facesmith.files import finite_or_none
 
 MissReason = Literal["not seen", "badly placed", "below the threshold"]
 FalseKind = Literal["no face", "badly placed", "second box"]
@@ -48,9 +49,9 @@ class Miss:
             "file": self.photo.name,
             "box": [round(float(edge), 2) for edge in self.box],
             "height": self.height,
-            "sharpness": number(self.sharpness),
+            "sharpness": self.sharpness,
             "reason": self.reason,
-            "score": number(self.score),
+            "score": self.score,
             "iou": self.iou,
         }
 
@@ -155,29 +156,26 @@ class Failures:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is undefined becomes `None`."""
-        return {
+        values = {
             "scored": self.name,
             "min_score": self.min_score,
             "iou_threshold": self.iou_threshold,
             "n_photos": self.n_photos,
             "n_faces": self.n_faces,
             "n_found": self.n_found,
-            "recall": number(self.recall),
+            "recall": self.recall,
             "recall_interval": list(wilson_interval(self.n_found, self.n_faces)),
             "n_boxes": self.n_boxes,
             "n_false_boxes": len(self.false_boxes),
-            "precision": number(self.precision),
+            "precision": self.precision,
             "faces": [_breakdown_dict(part, "recall") for part in self.faces],
             "boxes": [_breakdown_dict(part, "precision") for part in self.boxes],
             "advice": self.advice,
             "misses": [miss.to_dict() for miss in self.misses],
             "false_boxes": [box.to_dict() for box in self.false_boxes],
         }
-
-
-def number(value: float) -> float | None:
-    """The value for JSON, which has no NaN."""
-    return None if isnan(value) else value
+        plain: dict[str, Any] = finite_or_none(values)
+        return plain
 
 
 def _breakdown_dict(part: Breakdown, rate: Literal["recall", "precision"]) -> dict[str, Any]:
@@ -190,10 +188,10 @@ def _breakdown_dict(part: Breakdown, rate: Literal["recall", "precision"]) -> di
                 "label": b.label,
                 n: b.n,
                 n_good: b.n_good,
-                rate: number(b.rate),
+                rate: b.rate,
                 "interval": list(b.interval),
-                "mean_score": number(b.mean_score),
-                "expected": number(b.expected),
+                "mean_score": b.mean_score,
+                "expected": b.expected,
                 "weak": b.weak,
                 **({"advice": b.advice} if b.weak else {}),
             }

@@ -1,7 +1,6 @@
-"""Where does a detector fail: recall and precision by condition, the worst misses, false boxes.
+"""Where a detector fails: recall and precision by condition, the worst misses, false boxes.
 
-Faces and boxes are matched as for average precision, see `facesmith.metrics.average_precision`.
-A box counts from a threshold on, so that the answer is about the detector as it is used.
+Faces and boxes are matched as for average precision, at the threshold that the detector uses.
 """
 
 from __future__ import annotations
@@ -18,9 +17,8 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou
 from facesmith.evaluation.failure_bins import box_breakdowns, face_breakdowns
-from facesmith.evaluation.failure_plot import draw_breakdown
+from facesmith.evaluation.failure_pictures import draw_breakdown, false_boxes_sheet, misses_sheet
 from facesmith.evaluation.failure_report import Failures, FalseBox, FalseKind, Miss, MissReason
-from facesmith.evaluation.failure_sheet import false_boxes_sheet, misses_sheet
 from facesmith.evaluation.photo_conditions import FaceConditions, measure_faces
 from facesmith.faces import Faces
 from facesmith.files import write_json
@@ -28,7 +26,7 @@ from facesmith.images import read_image
 from facesmith.metrics.average_precision import match_faces
 from facesmith.pictures.contact_sheet import write_sheet
 
-LEAST_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
+MIN_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
 
 
 def find_failures(
@@ -45,8 +43,8 @@ def find_failures(
 
     Args:
         photos: The annotated photos; each with faces is read, to measure them.
-        found: The detections of each, same order. Those below `min_score` count for nothing, but
-            tell which misses a lower threshold would find.
+        found: The detections of each, same order. Those below `min_score` tell which misses a
+            lower threshold would find.
         name: A name for the detector.
         min_score: Boxes count from this score on, in [0, 1].
         iou_threshold: A match needs at least this overlap, in (0, 1].
@@ -55,7 +53,6 @@ def find_failures(
 
     Raises:
         ValueError: If the lengths differ, or a number is out of range.
-        ImageError: If a photo cannot be read.
     """
     if len(photos) != len(found):
         raise ValueError(
@@ -100,16 +97,7 @@ def find_failures(
 def write_failures(failures: Failures, folder: str | Path, *, n_shown: int = 40) -> list[Path]:
     """Write `failures.json`, `breakdown.png`, `misses.png` and `false_boxes.png`.
 
-    Args:
-        failures: What went wrong.
-        folder: Made if it does not exist; files of these names are replaced.
-        n_shown: How many misses and false boxes the sheets show at most.
-
-    Returns:
-        The four paths.
-
-    Raises:
-        ImageError: If a photo has gone since.
+    The sheets show at most `n_shown` misses and false boxes. Existing files are replaced.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,8 +170,7 @@ def _scores_of_faces(
 ) -> npt.NDArray[np.float64]:
     """The score of the box that `match_faces` gave each face, NaN for none.
 
-    It says which boxes matched; each of them took, in order of score, the free face that it
-    overlaps most.
+    Each box that matched took, in order of score, the free face that it overlaps most.
     """
     scores = np.full(len(boxes), np.nan)
     free = ~ignored
@@ -210,7 +197,7 @@ def _miss(
     score, iou = nan, 0.0
     candidates: list[tuple[MissReason, Faces, float]] = [
         ("below the threshold", low, iou_threshold),
-        ("badly placed", false, LEAST_OVERLAP),
+        ("badly placed", false, MIN_OVERLAP),
     ]
     for why, boxes, least in candidates:
         overlap = box_iou(boxes.boxes, box[None])[:, 0]
@@ -234,7 +221,7 @@ def _false_box(photo: AnnotatedPhoto, box: Faces, iou: float, iou_threshold: flo
     kind: FalseKind = "no face"
     if iou >= iou_threshold:
         kind = "second box"
-    elif iou >= LEAST_OVERLAP:
+    elif iou >= MIN_OVERLAP:
         kind = "badly placed"
     return FalseBox(photo, box.boxes[0], float(box.scores[0]), kind, float(iou))
 

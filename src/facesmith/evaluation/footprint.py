@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
-from facesmith.evaluation.baselines import DetectorName, Peer, PeerError, open_peer
+from facesmith.evaluation.baselines import Baseline, BaselineError, DetectorName, open_baseline
 
 _OWN = "facesmith"
 _TIMEOUT_S = 600
@@ -44,26 +44,26 @@ class Footprint:
 
 def measure_footprint(
     name: DetectorName,
-    peer: Peer,
+    baseline: Baseline,
     photos: Sequence[Path],
     *,
     size_wh: tuple[int, int] | None = None,
     threads: int = 1,
 ) -> Footprint:
-    """Measure one detector.
+    """Measure one detector; `baseline` is the same as `name`, opened here already.
 
     Args:
         name: Which detector a process of its own opens.
-        peer: The same, opened here already.
+        baseline: Its packages and weights are measured.
         photos: What that process looks at.
         size_wh: Width and height to bring the photos to; `None`: as they are.
         threads: CPU threads.
 
     Raises:
-        PeerError: If the process fails; the message ends with its last words.
+        BaselineError: If the process fails; the message ends with its last words.
     """
-    distributions = needed_distributions(peer.modules)
-    files = peer.weights_paths
+    distributions = needed_distributions(baseline.modules)
+    files = baseline.weights_paths
     return Footprint(
         peak_memory=peak_memory_of(name, photos, size_wh=size_wh, threads=threads),
         install=sum(map(installed_bytes, distributions)),
@@ -97,7 +97,7 @@ def peak_memory_of(
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise PeerError(
+        raise BaselineError(
             f"{name.label}: the process that measures its memory ended with exit code "
             f"{done.returncode}: {last}"
         )
@@ -108,8 +108,7 @@ def peak_memory_of(
 def peak_memory() -> int | None:
     """Most resident memory that this process had so far, bytes; `None` where unknown.
 
-    On Linux read from `/proc`: what `getrusage` says there begins with the memory of the process
-    that started this one.
+    On Linux from `/proc`: `getrusage` begins with the memory of the parent process there.
     """
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
@@ -128,11 +127,7 @@ def peak_memory() -> int | None:
 def needed_distributions(modules: Iterable[str]) -> tuple[str, ...]:
     """The installed distributions that modules come from, and all that these require.
 
-    Requirements for extras are left out; of those for other systems or versions, what is
-    installed counts.
-
-    Returns:
-        Names in lower case with `-`, sorted.
+    Requirements for extras are left out. Names are in lower case with `-`, sorted.
     """
     homes = packages_distributions()
     waiting = [name for module in modules for name in homes.get(module, [module])]
@@ -155,10 +150,9 @@ def needed_distributions(modules: Iterable[str]) -> tuple[str, ...]:
 
 
 def installed_bytes(name: str) -> int:
-    """Size of the files of an installed distribution, bytes, without bytecode.
+    """Size of the files that a distribution's record lists, bytes, without bytecode.
 
-    Files are those that its record lists. facesmith itself is the folder of the package, so that a
-    development installation counts alike.
+    facesmith itself is the folder of the package: a development installation counts alike.
     """
     if name == _OWN:
         package = Path(__file__).parents[1]
@@ -179,7 +173,7 @@ def _main() -> None:
     task = json.load(sys.stdin)
     path = task["name"].pop("path")
     name = DetectorName(**task["name"], path=None if path is None else Path(path))
-    detector = open_peer(name, task["threads"])
+    detector = open_baseline(name, task["threads"])
     for photo in task["photos"]:
         image = read_image(photo)
         if task["size_wh"] is not None:

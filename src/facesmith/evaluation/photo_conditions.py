@@ -61,14 +61,11 @@ class FaceConditions:
 
 
 def measure_faces(image: npt.NDArray[np.uint8], boxes: FloatArray) -> FaceConditions:
-    """Measure all faces of one photo.
+    """Measure all faces of one photo, in the order of the boxes.
 
     Args:
         image: The photo, uint8 `(height, width, 3)`, BGR.
         boxes: All its faces, `(n, 4)`, pixels, inside the photo.
-
-    Returns:
-        What was measured, in the order of the boxes; empty for no boxes.
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     luma = _luma(image) if len(boxes) else np.zeros((1, 1), np.float32)
@@ -90,24 +87,19 @@ def measure_faces(image: npt.NDArray[np.uint8], boxes: FloatArray) -> FaceCondit
 
 
 def sharpness(luma: npt.NDArray[np.float32], box: FloatArray) -> float:
-    """How much fine detail a face has for its contrast.
+    """How much fine detail a face has for its contrast, at least 0.
 
-    The box is brought to 24x24 pixels. The variance of its Laplacian, which says how much
-    neighbouring pixels differ, is divided by the variance of the pixels themselves, so that a face
-    in flat light does not count as blurred. Most faces of sharp photos lie between 1 and 2, those
-    that an eye calls blurred below 0.5; noise and hard JPEG compression raise it.
+    The box is brought to 24x24 pixels; the variance of its Laplacian is divided by the variance of
+    the pixels, so that flat light does not count as blur. Sharp faces lie between 1 and 2, blurred
+    ones below 0.5; noise and hard JPEG compression raise it.
 
     Args:
         luma: The photo in grey, float32 `(height, width)`.
         box: The face, `(4,)`, pixels.
 
-    Returns:
-        A number of at least 0; 0 for a face of one colour.
-
     Source:
         The variance of the Laplacian: J. L. Pech-Pacheco et al., "Diatom autofocusing in
-        brightfield microscopy: a comparative study", 2000. The common size and the division by the
-        contrast are ours.
+        brightfield microscopy: a comparative study", 2000. Size and division are ours.
     """
     side = SHARPNESS_SIDE
     left, top, right, bottom = (float(edge) for edge in box)

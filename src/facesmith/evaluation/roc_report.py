@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.evaluation.classifier_rows import rate_rows
-from facesmith.files import finite_or_none, replacing, write_json
+from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.operating_point import OperatingPoint
-from facesmith.metrics.roc import (
-    RocCurve,
-    RocIntervals,
-    accuracy,
-    bootstrap_intervals,
-    roc_curve,
-)
+from facesmith.metrics.roc import RocCurve, RocIntervals, accuracy, bootstrap_intervals, roc_curve
+from facesmith.pictures.charts import COLOURS, marker, new_figure, tidy, write_chart
 
 THRESHOLD = 0.5  # at which `accuracy` is taken, as the exercise's binary accuracy is
 
@@ -115,9 +111,8 @@ def evaluate_run(
 
     Args:
         run: The run folder of a classifier training, or its weights file.
-        patches_path: The rows; by default the patches file that the run was trained on.
-        split: `"train"`, `"validation"`, `"test"` or `"all"`; by default the test split of the
-            run's own file, and all rows of another file.
+        patches_path: The rows, see `rate_rows`.
+        split: Likewise.
         thresholds: Where to evaluate the curve; by default everywhere.
         operating_point: A threshold whose rates on these rows are to be reported, too.
         threads: CPU threads for scoring.
@@ -186,11 +181,7 @@ def report(
 
 
 def write_report(reported: RocReport, folder: str | Path) -> tuple[Path, Path]:
-    """Write `roc.png` and `roc.json`.
-
-    Returns:
-        Both paths.
-    """
+    """Write `roc.png` and `roc.json`; returns both paths."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png_path, json_path = folder / "roc.png", folder / "roc.json"
@@ -200,25 +191,17 @@ def write_report(reported: RocReport, folder: str | Path) -> tuple[Path, Path]:
 
 
 def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
-    """Draw one or several ROC curves, the point nearest to (0, 1) marked on each.
+    """Draw ROC curves, one colour each, the point nearest to (0, 1) marked.
 
-    Good classifiers fill the upper left corner only, so an inset shows the same curves over a
+    Good classifiers fill the upper left corner only: an inset shows the same curves over a
     logarithmic false positive rate.
-
-    Args:
-        reports: What to draw, in one colour each.
-        path: The PNG file to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(7.2, 6.6), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7.2, 6.6)
     axes = figure.add_subplot()
     inset = axes.inset_axes((0.40, 0.40, 0.56, 0.42))
     axes.plot([0, 1], [0, 1], color="0.75", linewidth=1, linestyle=(0, (4, 4)), zorder=1)
     lowest = 0.5 / max(*(r.n_others for r in reports), 1)
-    for reported, colour in zip(reports, _colours(len(reports)), strict=True):
+    for reported, colour in zip(reports, cycle(COLOURS)):
         curve, best = reported.curve, reported.curve.best
         low, high = reported.intervals.auc
         axes.plot(
@@ -230,9 +213,9 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
             zorder=3,
         )
         label = f"threshold {best.threshold:.2f}: TPR {best.tpr:.3f}, FPR {best.fpr:.3f}"
-        axes.plot(best.fpr, best.tpr, **_marker(colour), label=label)
+        axes.plot(best.fpr, best.tpr, **marker(colour, edge_width=1.5), label=label)
         inset.plot(np.maximum(curve.fpr, lowest), curve.tpr, color=colour, linewidth=1.6)
-        inset.plot(max(best.fpr, lowest), best.tpr, **_marker(colour))
+        inset.plot(max(best.fpr, lowest), best.tpr, **marker(colour, edge_width=1.5))
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set_xlabel("False positive rate: non-faces taken for faces")
     axes.set_ylabel("True positive rate: faces found")
@@ -246,29 +229,8 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
     inset.set_title("same curve, logarithmic FPR", fontsize=8, color="0.35")
     inset.tick_params(labelsize=7)
     for each in (axes, inset):
-        each.grid(color="0.92", linewidth=0.8)
-        each.set_axisbelow(True)
-        each.spines[["top", "right"]].set_visible(False)
-    with replacing(path) as file:
-        figure.savefig(file, format="png")
-
-
-def _marker(colour: str) -> dict[str, Any]:
-    return {
-        "marker": "o",
-        "markersize": 8,
-        "color": colour,
-        "markeredgecolor": "white",
-        "markeredgewidth": 1.5,
-        "linestyle": "none",
-        "zorder": 4,
-    }
-
-
-def _colours(n: int) -> list[str]:
-    """Colours that also colour-blind readers tell apart (Okabe and Ito's, the first of them)."""
-    colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-    return [colours[i % len(colours)] for i in range(n)]
+        tidy(each)
+    write_chart(figure, path)
 
 
 def _title(reports: Sequence[RocReport]) -> str:

@@ -70,17 +70,14 @@ def time_in_turns(
     """Time detectors that take turns on each image.
 
     Each round shows every image to every detector; whose turn is first goes around, since the first
-    finds the image outside the processor's caches. One more round comes before and does not count:
-    it loads what is loaded lazily.
+    finds the image outside the processor's caches. A round before loads what is loaded lazily and
+    does not count.
 
     Args:
         detectors: Name -> what to call with an image.
         images: uint8 `(height, width, 3)`, BGR.
         rounds: Rounds that count.
         progress: Called once for every image of a round.
-
-    Returns:
-        Name -> times of `rounds * len(images)` calls.
 
     Raises:
         ValueError: If `rounds` is not positive.

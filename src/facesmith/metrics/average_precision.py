@@ -1,22 +1,23 @@
 """Average precision and recall of a detector over annotated photos.
 
-A detection is compared with the photo's faces in order of falling score, each face matched at
-most once, by the best overlap among the faces still free. A detection that matches no free face,
-but overlaps an ignored one (marked so, or lower than the smallest height that counts), is dropped:
-neither right nor wrong. The rest is false. `facesmith.evaluation.coco` has the rule of COCO, which
-differs in small ways.
+Detections are compared in order of falling score, each face matched at most once, by the best
+overlap among the free faces. A detection that matches none, but overlaps an ignored face (marked,
+or too low to count), is dropped; the rest is false. `evaluation.coco` has the rule of COCO.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from facesmith.boxes import box_iou
+
+FloatArray = npt.NDArray[np.floating]
+BoolArray = npt.NDArray[np.bool_]
 
 
 class ScoredBoxes(Protocol):
@@ -33,12 +34,18 @@ class ScoredBoxes(Protocol):
     def __len__(self) -> int: ...
 
 
+AnyScored = TypeVar("AnyScored", bound=ScoredBoxes)
+
+
 @dataclass(frozen=True)
 class AnnotatedFaces:
     """The true faces of one photo: boxes float32 `(n, 4)`, pixels, and which to ignore, `(n,)`."""
 
     boxes: npt.NDArray[np.float32]
     ignored: npt.NDArray[np.bool_]
+
+
+Match = Callable[[AnnotatedFaces, AnyScored], tuple[FloatArray, BoolArray, int]]
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,35 @@ def precision_recall(
         found: The detections of each photo, same order.
         iou_threshold: A match needs at least this overlap, in (0, 1].
         min_height: Faces lower than this, in pixels, are ignored.
+    """
+    scores, hits, _, n_faces = match_photos(
+        truths, found, lambda truth, faces: match_photo(truth, faces, iou_threshold, min_height)
+    )
+    curve = curve_of(scores, hits, int(n_faces.sum()), len(truths))
+    # Detections of equal score enter together: keep the last of each run of equals.
+    last = np.append(np.diff(curve.scores) != 0, True) if len(scores) else np.zeros(0, bool)
+    return replace(
+        curve,
+        scores=curve.scores[last],
+        precision=curve.precision[last],
+        recall=curve.recall[last],
+        false_per_photo=curve.false_per_photo[last],
+    )
+
+
+def match_photos(
+    truths: Sequence[AnnotatedFaces], found: Sequence[AnyScored], match: Match[AnyScored]
+) -> tuple[FloatArray, BoolArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Match the detections of many photos, one photo at a time.
+
+    Args:
+        truths: The annotated faces of each photo.
+        found: The detections of each photo, same order.
+        match: The rule for one photo, with the result of `match_photo`.
+
+    Returns:
+        Of the detections that count scores, whether each is right, and its photo, `(n,)` each; the
+        number of faces that count in each photo.
 
     Raises:
         ValueError: If the lengths differ.
@@ -119,43 +155,34 @@ def precision_recall(
         raise ValueError(
             f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
         )
-    scores: list[npt.NDArray[np.floating]] = []
-    hits: list[npt.NDArray[np.bool_]] = []
-    n_faces = 0
-    for truth, faces in zip(truths, found, strict=True):
-        of_photo, hit, faces_of_photo = match_photo(truth, faces, iou_threshold, min_height)
-        n_faces += faces_of_photo
-        scores.append(of_photo)
-        hits.append(hit)
-    all_scores = np.concatenate([*scores, np.zeros(0, np.float32)])
-    all_hits = np.concatenate([*hits, np.zeros(0, bool)])
-    order = np.argsort(-all_scores, kind="stable")
-    all_scores, all_hits = all_scores[order], all_hits[order]
-    true = np.cumsum(all_hits)
-    false = np.cumsum(~all_hits)
-    # Detections of equal score enter together: keep the last of each run of equals.
-    last = np.append(np.diff(all_scores) != 0, True) if len(all_scores) else np.zeros(0, bool)
-    true, false, all_scores = true[last], false[last], all_scores[last]
+    matched = [match(truth, faces) for truth, faces in zip(truths, found, strict=True)]
+    photos = np.repeat(np.arange(len(matched)), [len(hits) for _, hits, _ in matched])
+    return (
+        np.concatenate([*(scores for scores, _, _ in matched), np.zeros(0, np.float32)]),
+        np.concatenate([*(hits for _, hits, _ in matched), np.zeros(0, bool)]),
+        photos.astype(np.int64),
+        np.array([n_faces for _, _, n_faces in matched], np.int64),
+    )
+
+
+def curve_of(scores: FloatArray, hits: BoolArray, n_faces: int, n_photos: int) -> PrecisionRecall:
+    """The curve of scored detections, one point each, in order of falling score."""
+    order = np.argsort(-scores, kind="stable")
+    true, false = np.cumsum(hits[order]), np.cumsum(~hits[order])
     return PrecisionRecall(
-        scores=all_scores,
+        scores=scores[order],
         precision=true / np.maximum(true + false, 1),
         recall=true / n_faces if n_faces else np.full(len(true), np.nan),
-        false_per_photo=false / max(len(truths), 1),
+        false_per_photo=false / max(n_photos, 1),
         n_faces=n_faces,
-        n_photos=len(truths),
+        n_photos=n_photos,
     )
 
 
 def match_photo(
     truth: AnnotatedFaces, faces: ScoredBoxes, iou_threshold: float, min_height: float = 0.0
 ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_], int]:
-    """Match the detections of one photo with its faces, the low ones ignored.
-
-    Args:
-        truth: The annotated faces.
-        faces: The detections.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
+    """Match the detections of one photo with its faces, those below `min_height` pixels ignored.
 
     Returns:
         Of the detections that count the scores `(n,)`, and whether each is right, bool `(n,)`; the

@@ -1,8 +1,7 @@
-"""The threshold that keeps a promise: a false positive rate, a precision, false boxes a photo.
+"""The threshold that keeps a target: a false positive rate, a precision, false boxes a photo.
 
-Chosen is the lowest threshold that keeps it on the rows given, so that as many faces as possible
-are found. How far threshold and rates would move with other photos of the same kind is said by a
-bootstrap over whole photos.
+It is the lowest threshold that keeps the target on the rows given. A bootstrap over whole photos
+tells how far threshold and rates would move with other photos of the same kind.
 """
 
 from __future__ import annotations
@@ -84,12 +83,7 @@ _SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxe
 
 
 def choose_threshold(
-    rows: ScoredRows,
-    target: Target,
-    *,
-    n_resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
+    rows: ScoredRows, target: Target, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> OperatingPoint:
     """The lowest threshold that keeps the target.
 
@@ -101,8 +95,7 @@ def choose_threshold(
         seed: Of the resamples.
 
     Raises:
-        EvaluationError: If there is no face or no row to choose on, or no threshold keeps the
-            target.
+        EvaluationError: If there is nothing to choose on, or no threshold keeps the target.
         ValueError: If the target's value is out of range.
     """
     value = target.value

@@ -1,7 +1,6 @@
 """Whether scores mean what they say: of all boxes that score 0.8, eight in ten should be faces.
 
-A box is right when it is matched with a face as `average_precision` matches; each face once, so
-that a second box on it is wrong. Boxes on ignored faces are left out.
+Boxes are matched as in `average_precision`: a second box on a face is wrong.
 """
 
 from __future__ import annotations
@@ -92,19 +91,10 @@ def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BIN
 def expected_error_interval(
     boxes: ScoredRows, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Bootstrap interval of the expected error, drawing whole photos.
+    """Bootstrap interval of the expected error over whole photos; NaN for no boxes.
 
     Chance gaps in the bins only ever add to the error, in the resamples once more than in the
-    figure itself: the interval lies somewhat high, and may even lie above the figure.
-
-    Args:
-        boxes: The boxes of many photos.
-        n_resamples: How many resamples.
-        level: Probability that the interval covers.
-        seed: Of the draws.
-
-    Returns:
-        `(low, high)`; NaN for no boxes.
+    figure itself: the interval lies somewhat high, and may lie above the figure.
     """
     if not len(boxes.scores):
         return (float("nan"), float("nan"))

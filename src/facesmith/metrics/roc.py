@@ -1,13 +1,11 @@
-"""The ROC curve of scored rows: area, operating point, accuracy, bootstrap. Arrays in, arrays out.
+"""The ROC curve of scored rows: area, nearest point, accuracy, bootstrap. Arrays in, arrays out.
 
 A row counts as a face when its score is at least the threshold. The true positive rate (TPR) is
 the share of the faces that count as faces, the false positive rate (FPR) that of the others.
 
-Defined answers for the awkward cases: rows of equal score move together, a tie between a face and
-a non-face counts half in the area. Where one of the two labels is missing, the rates of the
-missing one, the area and the best point are NaN, and an `UndefinedMetricWarning` says so; the
-accuracy remains defined. A score that is NaN or infinite is an error: there is no place for it in
-an order of scores.
+Rows of equal score move together; a tie between a face and a non-face counts half in the area.
+Where a label is missing, its rate, the area and the nearest point are NaN, with an
+`UndefinedMetricWarning`. A score that is NaN or infinite is an error.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ class UndefinedMetricWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
+class RocPoint:
     """One point of a ROC curve; all NaN where the curve is undefined."""
 
     threshold: float
@@ -63,13 +61,13 @@ class RocCurve:
         return float(np.sum(np.diff(fpr) * (tpr[1:] + tpr[:-1]) / 2))
 
     @property
-    def best(self) -> OperatingPoint:
+    def best(self) -> RocPoint:
         """The point nearest to (0, 1); among equally near ones that of the highest threshold."""
         distance = np.square(self.fpr) + np.square(1 - self.tpr)
         if not len(distance) or np.isnan(distance).all():
-            return OperatingPoint(np.nan, np.nan, np.nan)
+            return RocPoint(np.nan, np.nan, np.nan)
         i = int(np.argmin(distance))
-        return OperatingPoint(float(self.thresholds[i]), float(self.tpr[i]), float(self.fpr[i]))
+        return RocPoint(float(self.thresholds[i]), float(self.tpr[i]), float(self.fpr[i]))
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def roc_curve(
     Example:
         >>> curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
         >>> curve.auc, curve.best
-        (0.75, OperatingPoint(threshold=0.8, tpr=0.5, fpr=0.0))
+        (0.75, RocPoint(threshold=0.8, tpr=0.5, fpr=0.0))
     """
     labels, scores = _checked(labels, scores)
     if thresholds is None:
@@ -191,17 +189,15 @@ def bootstrap_intervals(
 ) -> RocIntervals:
     """How far the figures would move with other rows of the same kind.
 
-    Percentile intervals over resamples with replacement. Rows of one photo resemble each other,
-    so that whole photos are drawn where they are known: resampling rows would promise too much.
-    Thresholds stay fixed. Resamples that lack a label do not count.
+    Percentile intervals over resamples with replacement, of whole photos where they are known:
+    rows of one photo resemble each other. Resamples that lack a label do not count.
 
     Args:
         labels: 1 for a face, 0 for anything else, `(n,)`.
         scores: Finite numbers, `(n,)`.
         best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
         threshold: Where `accuracy` is taken.
-        groups: Any integers `(n,)`; rows of equal number are drawn together. By default every row
-            is drawn for itself.
+        groups: Any integers `(n,)`; rows of equal number are drawn together. `None`: each alone.
         n_resamples: How many resamples.
         level: Probability that an interval covers.
         seed: Of the draws.

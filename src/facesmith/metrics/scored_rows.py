@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.faces import Faces
-from facesmith.metrics.average_precision import AnnotatedFaces, match_photo
+from facesmith.metrics.average_precision import AnnotatedFaces, match_photo, match_photos
 from facesmith.metrics.roc import FloatArray
 
 
@@ -42,30 +42,11 @@ def match_scores(
     iou_threshold: float,
     min_height: float = 0.0,
 ) -> ScoredRows:
-    """Which of the boxes found are right.
-
-    Args:
-        truths: The annotated faces of each photo.
-        found: The detections of each photo, same order.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-
-    Raises:
-        ValueError: If the lengths differ.
-    """
-    scores, right, photos = [np.zeros(0)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
-    n_faces = np.zeros(len(truths))
-    for number, (truth, faces) in enumerate(zip(truths, found, strict=True)):
-        of_photo, hit, n_faces[number] = match_photo(truth, faces, iou_threshold, min_height)
-        scores.append(of_photo.astype(np.float64))
-        right.append(hit)
-        photos.append(np.full(len(hit), number))
-    return ScoredRows(
-        np.concatenate(scores),
-        np.concatenate(right),
-        np.concatenate(photos),
-        n_faces,
+    """Which of the boxes found are right; arguments as for `precision_recall`."""
+    scores, right, numbers, n_faces = match_photos(
+        truths, found, lambda truth, faces: match_photo(truth, faces, iou_threshold, min_height)
     )
+    return ScoredRows(scores.astype(np.float64), right, numbers, n_faces.astype(np.float64))
 
 
 def patch_rows(labels: npt.ArrayLike, scores: npt.ArrayLike, photos: npt.ArrayLike) -> ScoredRows:

@@ -16,27 +16,20 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_area, box_intersection, box_iou, clip_boxes
 from facesmith.detection.patches import CONTEXT, patch_squares
-from facesmith.patches.file import (
-    BACKGROUND,
-    BESIDE,
-    FACE,
-    FACE_FREE,
-    PART,
-    WRONG_SCALE,
-)
+from facesmith.patches.file import BACKGROUND, BESIDE, FACE, FACE_FREE, PART, WRONG_SCALE
 from facesmith.patches.seeding import generator, name_number
 
 FACE_IOU = 0.6  # at least: a face
 NEAR_MISS_IOU = 0.25  # at most: not a face
-LEAST_PART_IOU = 0.12  # with its face: less shows hardly any of it
-MOST_BESIDE_IOU = 0.05  # with any face
+MIN_PART_IOU = 0.12  # with its face: less shows hardly any of it
+MAX_BESIDE_IOU = 0.05  # with any face
 _ATTEMPTS = 20  # squares tried for a row before its place is given up
 # A patch that is cut as no face shows the photo on at least this part of its area.
-_LEAST_IN_PHOTO = 0.7
+_MIN_IN_PHOTO = 0.7
 # Sides of patches at the wrong scale, in units of the right one.
 _CLOSEST, _CLOSE = 0.25, 0.45
 _FAR, _FARTHEST = 2.2, 4.0
-_LEAST_OF_LARGE = 0.3  # side of a large square, as a part of the photo's shorter side
+_MIN_OF_LARGE = 0.3  # side of a large square, as a part of the photo's shorter side
 
 Square = npt.NDArray[np.float32]
 
@@ -61,8 +54,7 @@ class Place:
 class PlaceFinder:
     """Draws places of every kind from a set of photos.
 
-    Every draw depends on the seed, the photo's name, the kind, the face and how often it was used,
-    and on nothing else.
+    A draw depends on seed, photo name, kind, face and how often it was used, on nothing else.
 
     Args:
         photos: The annotated photos, then the face-free ones.
@@ -198,14 +190,13 @@ def _draw_wrong_scale(
 def _draw_anywhere(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
     """A square of any size somewhere in the photo, at the border a little beyond it.
 
-    In a face-free photo half of the squares are large: there, whole animals and their faces are
-    what a classifier must learn, and small squares show fur and grass.
+    In a face-free photo half of the squares are large, to show whole animals and their faces.
     """
     del anchor
     largest = float(scene.size.min())
     smallest = min(min_side / largest, 1.0)
     if scene.face_free and rng.random() < 0.5:
-        side = largest * rng.uniform(max(smallest, _LEAST_OF_LARGE), 1.0)
+        side = largest * rng.uniform(max(smallest, _MIN_OF_LARGE), 1.0)
     else:
         side = largest * np.exp(rng.uniform(np.log(smallest), 0.0))
     reach = np.maximum(scene.size - 0.75 * side, 0)
@@ -239,7 +230,7 @@ def _fits(scene: _Scene, kind: int, anchor: int, square: Square, min_side: float
     if kind == FACE:
         return bool(box_iou(inner, own)[0, 0] >= FACE_IOU)
     in_photo = box_area(clip_boxes(patch, *scene.size.tolist()))[0] / box_area(patch)[0]
-    if in_photo < _LEAST_IN_PHOTO or square[2] - square[0] < min_side * 0.99:
+    if in_photo < _MIN_IN_PHOTO or square[2] - square[0] < min_side * 0.99:
         return False
     if kind in (BACKGROUND, FACE_FREE):
         return not box_intersection(patch, scene.boxes).any()
@@ -247,5 +238,5 @@ def _fits(scene: _Scene, kind: int, anchor: int, square: Square, min_side: float
         return False
     highest = box_iou(inner, scene.faces).max()
     if kind == PART:
-        return bool(highest <= NEAR_MISS_IOU and box_iou(inner, own)[0, 0] >= LEAST_PART_IOU)
-    return bool(highest <= (MOST_BESIDE_IOU if kind == BESIDE else NEAR_MISS_IOU))
+        return bool(highest <= NEAR_MISS_IOU and box_iou(inner, own)[0, 0] >= MIN_PART_IOU)
+    return bool(highest <= (MAX_BESIDE_IOU if kind == BESIDE else NEAR_MISS_IOU))

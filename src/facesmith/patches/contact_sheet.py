@@ -8,11 +8,18 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from facesmith.detection.patches import PATCH_SIZE
-from facesmith.files import replacing
 from facesmith.patches.file import FACE, KINDS, Patches
 from facesmith.patches.seeding import generator
 from facesmith.patches.splitting import SPLITS
-from facesmith.pictures.contact_sheet import FAINT, HEAD, INK, MARGIN, PAPER, empty_sheet
+from facesmith.pictures.contact_sheet import (
+    FAINT,
+    HEAD,
+    INK,
+    MARGIN,
+    PAPER,
+    empty_sheet,
+    write_sheet,
+)
 
 _COLUMNS = 18
 _GAP = 4  # pixels between patches
@@ -24,19 +31,16 @@ _FACE_COLOUR, _OTHER_COLOUR = (38, 132, 92), (196, 84, 58)
 def contact_sheet(
     patches: Patches, title: str, *, seed: int = 0, source: str = "photos"
 ) -> Image.Image:
-    """Draw a contact sheet.
+    """Draw a contact sheet, RGB.
 
     Each split that has rows is a block; each kind a line of patches in it, twice as many in the
-    largest split. Which patches are shown is drawn by the seed; the picture is the same each time.
+    largest split.
 
     Args:
         patches: What to show.
         title: The headline.
         seed: Another seed shows other patches.
         source: What the patches come from, in the plural.
-
-    Returns:
-        The picture, RGB.
     """
     sections = [_section(patches, split, seed, source) for split in range(len(SPLITS))]
     sections = [section for section in sections if section is not None]
@@ -63,10 +67,7 @@ def write_contact_sheet(
     path: str | Path, patches: Patches, title: str, *, seed: int = 0, source: str = "photos"
 ) -> None:
     """Draw a contact sheet into a PNG file; see `contact_sheet`."""
-    with replacing(path) as file:
-        contact_sheet(patches, title, seed=seed, source=source).save(
-            file, format="PNG", optimize=False
-        )
+    write_sheet(path, contact_sheet(patches, title, seed=seed, source=source))
 
 
 def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Image | None:

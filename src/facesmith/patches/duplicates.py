@@ -13,11 +13,11 @@ import numpy.typing as npt
 from PIL import Image
 
 # Two photos are taken for one if at most this many of their 128 bits differ, ...
-MOST_BITS = 28
+MAX_BITS = 28
 # ... and their 8x8 colour thumbnails, brought to the same brightness and contrast, differ by at
 # most this, root mean square, in standard deviations. Chosen by looking at pairs, see
 # docs/decisions/0004-patches.md.
-MOST_DIFFERENCE = 0.5
+MAX_DIFFERENCE = 0.5
 _GRID = 8
 _BLOCK = 1024  # rows compared at once: a few MB
 
@@ -56,14 +56,9 @@ def fingerprint(image: npt.NDArray[np.uint8]) -> Fingerprint:
 
 
 def group_duplicates(prints: Sequence[Fingerprint]) -> npt.NDArray[np.intp]:
-    """Group photos whose fingerprints are close, directly or through others.
+    """For every photo the index of the first photo of its group, intp `(n,)`.
 
-    Args:
-        prints: One fingerprint a photo.
-
-    Returns:
-        For every photo the index of the first photo of its group, intp `(n,)`; its own index for a
-        photo that is like no earlier one.
+    Photos are in one group whose fingerprints are close, directly or through others.
     """
     parents = np.arange(len(prints))
     if not len(prints):
@@ -74,11 +69,11 @@ def group_duplicates(prints: Sequence[Fingerprint]) -> npt.NDArray[np.intp]:
     for low in range(0, len(prints), _BLOCK):
         # Equal bits minus unequal ones is the dot product of signs.
         agreement = bits[low : low + _BLOCK] @ bits[low:].T
-        rows, columns = np.nonzero(agreement >= n_bits - 2 * MOST_BITS)
+        rows, columns = np.nonzero(agreement >= n_bits - 2 * MAX_BITS)
         for row, column in zip(rows + low, columns + low, strict=True):
             if row < column:
                 difference = np.sqrt(np.mean((colours[row] - colours[column]) ** 2))
-                if difference <= MOST_DIFFERENCE:
+                if difference <= MAX_DIFFERENCE:
                     _unite(parents, int(row), int(column))
     return np.array([_root(parents, index) for index in range(len(prints))], np.intp)
 

@@ -97,12 +97,8 @@ class Patches:
 def save_patches(path: str | Path, patches: Patches) -> None:
     """Write a patches file; the same patches give the same bytes.
 
-    The arrays are stored as they are, not compressed: photos hardly shrink, and the bytes of a
-    compressed file would depend on the version of the compressor.
-
-    Args:
-        path: The `.npz` to write; an existing one is replaced in one step.
-        patches: What to write.
+    The arrays are not compressed: photos hardly shrink, and the bytes would depend on the version
+    of the compressor. An existing file is replaced in one step.
     """
     arrays = {
         "input": patches.images,
@@ -128,16 +124,13 @@ def save_patches(path: str | Path, patches: Patches) -> None:
 def load_patches(path: str | Path, *, seed: int = 0, shares: SplitShares | None = None) -> Patches:
     """Read a patches file.
 
-    A file with nothing but `input` and `target` is accepted. Which rows come from one photo is
-    then unknown: each counts as a photo of its own, its split is drawn, and a warning says so.
+    In a file with nothing but `input` and `target` each row counts as a photo of its own, its
+    split is drawn, and a warning says so.
 
     Args:
         path: The `.npz`.
         seed: Decides the drawn splits of a file that has none.
         shares: Sizes of those splits; `None` for the default.
-
-    Returns:
-        The patches.
 
     Raises:
         PatchesError: If the file is missing or damaged, or an array is missing or wrong.

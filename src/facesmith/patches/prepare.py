@@ -19,15 +19,7 @@ from facesmith.errors import AnnotationError, ImageError, PatchesError
 from facesmith.images import read_image
 from facesmith.patches.choosing import Place, PlaceFinder
 from facesmith.patches.duplicates import Fingerprint, fingerprint, group_duplicates
-from facesmith.patches.file import (
-    BACKGROUND,
-    BESIDE,
-    FACE,
-    FACE_FREE,
-    PART,
-    WRONG_SCALE,
-    Patches,
-)
+from facesmith.patches.file import BACKGROUND, BESIDE, FACE, FACE_FREE, PART, WRONG_SCALE, Patches
 from facesmith.patches.seeding import generator, name_number
 from facesmith.patches.splitting import SplitShares, draw_splits
 
@@ -78,25 +70,19 @@ def prepare_patches(
     progress: Callable[[], object] | None = None,
     threads: int | None = None,
 ) -> Patches:
-    """Cut patches of faces and of everything else.
+    """Cut patches of faces and of everything else: exactly `config.count` rows.
 
-    The result depends on the photos, the annotations and the config alone, not on the order in
-    which they are listed. Rows stand in an order drawn by photo, so that any stretch of them is a
-    fair mixture.
+    The result depends on photos, annotations and config alone, not on their order. Rows stand in
+    an order drawn by photo, so that any stretch of them is a fair mixture.
 
     Args:
         annotations: Photos and their faces.
-        face_free: Photos without any human face. One that is annotated with faces all the same is
-            left out here.
+        face_free: Photos without any human face; those that are annotated with faces are left out.
         config: What to make.
         strict: Raise at the first photo that cannot be used instead of leaving it out.
         report: Called with every photo that had to be left out.
-        progress: Called once a photo while they are looked through, and once a photo while they
-            are cut: at most twice the number of photos.
+        progress: Called at most twice a photo: once looked through, once cut.
         threads: Photos decoded at the same time; `None` for one a CPU, at most 8.
-
-    Returns:
-        Exactly `config.count` rows, faces the share that was asked for.
 
     Raises:
         PatchesError: If so many rows cannot be cut from these photos.
@@ -150,8 +136,7 @@ def _without_faces(
 ) -> list[AnnotatedPhoto]:
     """The face-free photos without those that the annotations know to have faces.
 
-    A folder of face-free photos that is, or holds, the folder of the annotated ones would turn
-    faces into patches labelled 0.
+    Else a folder that holds annotated photos too would turn faces into patches labelled 0.
     """
     with_faces = {photo.path.resolve(): photo for photo in annotations.photos if len(photo.boxes)}
     kept = []
@@ -271,10 +256,7 @@ def _cut(photo: AnnotatedPhoto, places: list[Place]) -> npt.NDArray[np.uint8]:
 def _in_threads(
     function: Callable[[Item], Result], items: list[Item], threads: int
 ) -> Generator[Result]:
-    """Results in the order of the items, whichever thread was faster.
-
-    Closing it drops what no thread has begun.
-    """
+    """Results in the order of the items. Closing it drops what no thread has begun."""
     if threads == 1:
         yield from map(function, items)
         return

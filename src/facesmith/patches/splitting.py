@@ -35,18 +35,14 @@ class SplitShares:
 
 
 def draw_splits(groups: Sequence[str], seed: int, shares: SplitShares) -> npt.NDArray[np.uint8]:
-    """Draw the split of every photo group.
+    """The split of every photo group, uint8 `(n,)`, indices into `SPLITS`.
 
-    A pure function of the seed and the group's name: photos that are added or removed do not move
-    the others from one split to another.
+    A pure function of seed and name: photos that are added or removed do not move the others.
 
     Args:
         groups: Names of the groups; equal names get equal splits.
         seed: Another seed, another division.
         shares: How large the splits are to be, on average.
-
-    Returns:
-        uint8 `(n,)`, indices into `SPLITS`.
     """
     edges = np.cumsum([shares.train, shares.validation])
     uniform = np.array([name_number(seed, "split", group) / 2**64 for group in groups], np.float64)

@@ -25,8 +25,8 @@ _GAP = 12
 _COLUMNS = 8
 _TEXT_ROOM = 42  # two lines below the picture
 _CONTEXT = 2.6  # a cell shows so many times the longer side of its box,
-_LEAST_SHOWN = 40.0  # and at least so many pixels of the photo, so that a tiny face has a body
-_FONT_SIZE = 12
+_MIN_SHOWN = 40.0  # and at least so many pixels of the photo, so that a tiny face has a body
+_FONT_SIZE, _NUMBER_SIZE = 12, 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,14 @@ class Cell:
         box: What is wrong, float32 `(4,)`, pixels of the photo; drawn in orange.
         others: Boxes to draw in green, float32 `(n, 4)`.
         lines: What to write below it; cut to the width of the cell.
+        number: What to write before the first line, in larger letters.
     """
 
     photo: AnnotatedPhoto
     box: npt.NDArray[np.float32]
     others: npt.NDArray[np.float32]
     lines: tuple[str, str]
+    number: str = ""
 
 
 def empty_sheet(size_wh: tuple[int, int], title: str, subtitle: str) -> Image.Image:
@@ -56,15 +58,12 @@ def empty_sheet(size_wh: tuple[int, int], title: str, subtitle: str) -> Image.Im
 
 
 def cells_sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image:
-    """Draw cells in rows below a headline.
+    """Draw cells in rows below a headline, RGB; only the headline if there is no cell.
 
     Args:
         title: The headline; cut to the width of the sheet.
         subtitle: The line below it.
         cells: What to show, in reading order.
-
-    Returns:
-        The picture, RGB; only the headline if there is no cell.
 
     Raises:
         ImageError: If a photo cannot be read.
@@ -75,37 +74,35 @@ def cells_sheet(title: str, subtitle: str, cells: Sequence[Cell]) -> Image.Image
     title = fitted(title, width - 2 * MARGIN, ImageFont.load_default(TITLE_SIZE))
     sheet = empty_sheet((width, HEAD + n_rows * row + MARGIN // 2), title, subtitle)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(_FONT_SIZE)
+    font, large = ImageFont.load_default(_FONT_SIZE), ImageFont.load_default(_NUMBER_SIZE)
     for place, cell in enumerate(cells):
         line, column = divmod(place, _COLUMNS)
         left, top = MARGIN + column * (CELL + _GAP), HEAD + line * row
         sheet.paste(cut_cell(read_image(cell.photo.path), cell.box, cell.others), (left, top))
-        for number, (text, colour) in enumerate(zip(cell.lines, (INK, FAINT), strict=True)):
-            at = (left, top + CELL + 5 + number * 16)
-            draw.text(at, fitted(text, CELL, font), colour, font)
+        below, used = top + CELL + 5, 0.0
+        if cell.number:
+            draw.text((left, below - 2), cell.number, INK, large)
+            used = large.getlength(cell.number) + 8
+        draw.text((left + used, below), fitted(cell.lines[0], CELL - used, font), INK, font)
+        draw.text((left, below + 16), fitted(cell.lines[1], CELL, font), FAINT, font)
     return sheet
 
 
 def cut_cell(
-    image: npt.NDArray[np.uint8],
-    box: npt.NDArray[np.float32],
-    others: npt.NDArray[np.float32],
+    image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], others: npt.NDArray[np.float32]
 ) -> Image.Image:
-    """The surroundings of a box, square, with the boxes drawn in.
+    """The surroundings of a box, square, with the boxes drawn in: RGB, `CELL` pixels a side.
 
-    The box is in the middle where the photo reaches that far, else the cell begins at the photo's
-    edge; what a photo cannot fill stays the colour of the paper.
+    The box is in the middle, or the cell begins at the photo's edge. What a photo cannot fill has
+    the colour of the paper.
 
     Args:
         image: The photo, uint8 `(height, width, 3)`, BGR.
         box: float32 `(4,)`, pixels; drawn in orange.
-        others: float32 `(n, 4)`, drawn in green; those that are the box itself are left out.
-
-    Returns:
-        RGB, `CELL` pixels high and wide.
+        others: float32 `(n, 4)`, drawn in green; the box itself is left out.
     """
     height, width = image.shape[:2]
-    side = max(_CONTEXT * float(max(box[2:] - box[:2])), _LEAST_SHOWN)
+    side = max(_CONTEXT * float(max(box[2:] - box[:2])), _MIN_SHOWN)
     side = min(side, float(max(width, height, *(box[2:] - box[:2]))))
     left = _start((box[0] + box[2]) / 2, side, width)
     top = _start((box[1] + box[3]) / 2, side, height)

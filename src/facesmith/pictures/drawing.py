@@ -26,7 +26,7 @@ def draw_faces(
     colour: tuple[int, int, int] = BOX_COLOUR,
     line_width: int | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Draw a box around each face, with its score beside it.
+    """A new image with a box around each face, and its score beside it.
 
     Args:
         image: uint8 `(height, width, 3)`, BGR. Not modified.
@@ -34,9 +34,6 @@ def draw_faces(
         scores: Whether to write the scores.
         colour: Of boxes and labels, red first; light enough for dark letters.
         line_width: Of the boxes, pixels; `None`: 1/300 of the longer side of the image.
-
-    Returns:
-        A new image of the same size. Lines and letters grow with the photo.
     """
     canvas = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
     draw = ImageDraw.Draw(canvas)
@@ -80,16 +77,12 @@ def _draw_label(
 def crop_faces(
     image: npt.NDArray[np.uint8], faces: Faces, *, margin: float = 0.2
 ) -> list[npt.NDArray[np.uint8]]:
-    """Cut out each face.
+    """Cut out each face, at least one pixel.
 
     Args:
         image: uint8 `(height, width, 3)`, BGR.
         faces: The faces, in pixels of the image.
-        margin: What to add on each side, as a part of the box's width and height; what lies
-            beyond the border of the photo is left out.
-
-    Returns:
-        One image a face, in the order of `faces`, of at least one pixel.
+        margin: Added on each side, as a part of the box's width and height; cut at the border.
 
     Raises:
         ValueError: If `margin` is negative.

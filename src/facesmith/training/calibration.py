@@ -18,8 +18,8 @@ from facesmith.detection.detector import NMS_IOU, Detector, refine
 from facesmith.detection.refiner import Refiner
 from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,
-    LEAST_SCORE,
     MATCH_IOU,
+    MIN_SCORE,
 )
 from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_faces, precision_recall
@@ -276,7 +276,7 @@ def judge(
     for i in range(len(photos)):
         image, faces, ignored = photos[i]
         truths.append(AnnotatedFaces(faces, ignored))
-        found.append(detector(image, min_score=LEAST_SCORE))
+        found.append(detector(image, min_score=MIN_SCORE))
     strict = precision_recall(truths, found, min_height=JUDGED_HEIGHT)
     loose = precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
     threshold, point = EVEN_ODDS, None

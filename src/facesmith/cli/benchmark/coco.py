@@ -156,7 +156,7 @@ def _figure(value: float) -> str:
 
 
 def _write(report: PhotoScores, out: Path) -> None:
-    from facesmith.evaluation.precision_recall_plot import (  # noqa: PLC0415 - heavy
+    from facesmith.evaluation.plots import (  # noqa: PLC0415 - heavy
         draw_precision_recall,
     )
     from facesmith.files import write_json  # noqa: PLC0415

@@ -16,7 +16,7 @@ from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto
-    from facesmith.evaluation.baselines import DetectorName, Peer
+    from facesmith.evaluation.baselines import Baseline, DetectorName
     from facesmith.evaluation.compare_report import Comparison
     from facesmith.evaluation.timing import Timing
 
@@ -169,7 +169,7 @@ def compare(
     if out is not None:
         import matplotlib  # noqa: F401, ICN001, PLC0415 - missing, it is to be said now
 
-    names, peers, left_out = _open(detectors, threads)
+    names, baselines, left_out = _open(detectors, threads)
     # A photo or a box that cannot be used is an error here: left out, it would change the figures.
     loaded = load_annotations(
         annotations, images, format=annotation_format, strict=True, categories=category or None
@@ -188,7 +188,7 @@ def compare(
     if out is not None:
         make_folder(out)
     with progress_bar(n_steps(len(photos), len(without), config), quiet) as step:
-        measured = run_compare(peers, photos, without, config, progress=step)
+        measured = run_compare(baselines, photos, without, config, progress=step)
     compared = comparison(
         names,
         with_footprints(measured, names, photos, config),
@@ -212,25 +212,25 @@ def compare(
 
 def _open(
     detectors: tuple[str, ...], threads: int
-) -> tuple[list[DetectorName], dict[str, Peer], dict[str, str]]:
+) -> tuple[list[DetectorName], dict[str, Baseline], dict[str, str]]:
     """The detectors that run, opened, and why others do not."""
-    from facesmith.evaluation.baselines import PeerError, open_peer, parse_names  # noqa: PLC0415 - see `cli`
+    from facesmith.evaluation.baselines import BaselineError, open_baseline, parse_names  # noqa: PLC0415 - see `cli`
 
     try:
         names = parse_names(detectors or ("all",))
-    except PeerError as error:
+    except BaselineError as error:
         raise click.BadParameter(str(error), param_hint="'--detector'") from error
-    peers: dict[str, Peer] = {}
+    baselines: dict[str, Baseline] = {}
     left_out: dict[str, str] = {}
     for name in names:
         try:
-            peers[name.label] = open_peer(name, threads)
-        except PeerError as error:
+            baselines[name.label] = open_baseline(name, threads)
+        except BaselineError as error:
             if not name.optional:
                 raise
             left_out[name.label] = str(error)
             click.echo(f"Left out: {name.label}. {error}", err=True)
-    return [name for name in names if name.label in peers], peers, left_out
+    return [name for name in names if name.label in baselines], baselines, left_out
 
 
 def _some(photos: tuple[AnnotatedPhoto, ...], limit: int | None) -> tuple[AnnotatedPhoto, ...]:

@@ -11,7 +11,7 @@ from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
-    from facesmith.evaluation.fddb import Detections, FddbResult, Fold
+    from facesmith.evaluation.fddb import FddbDetections, FddbResult, Fold
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -121,7 +121,7 @@ def fddb(
         choose_folds,
         evaluate,
         fit_ellipses,
-        read_detections,
+        read_fddb_detections,
         read_folds,
     )
 
@@ -136,7 +136,7 @@ def fddb(
     every_fold = read_folds(folds_dir)
     folds = choose_folds(every_fold, fold_numbers)
     if detections:
-        found = read_detections(
+        found = read_fddb_detections(
             detections,
             every_fold,
             shape=None if shape == "auto" else shape,  # type: ignore[arg-type]  # one of the two
@@ -165,9 +165,9 @@ def fddb(
 
 def _detect(
     folds: list[Fold], images_dir: Path, model: Path | None, threads: int, out: Path, quiet: bool
-) -> Detections:
+) -> FddbDetections:
     from facesmith.detection.detector import load_detector  # noqa: PLC0415 - ONNX Runtime
-    from facesmith.evaluation.fddb import write_detections  # noqa: PLC0415 - see `fddb`
+    from facesmith.evaluation.fddb import write_fddb_detections  # noqa: PLC0415 - see `fddb`
     from facesmith.evaluation.fddb.detect import detect_fddb  # noqa: PLC0415
 
     detector = load_detector(model, threads)
@@ -175,7 +175,7 @@ def _detect(
     with progress_bar(len(names), quiet, "Images") as step:
         found = detect_fddb(detector, folds, images_dir, progress=step)
     make_folder(out)
-    write_detections(found, names, out / _DETECTIONS_NAME)
+    write_fddb_detections(found, names, out / _DETECTIONS_NAME)
     return found
 
 

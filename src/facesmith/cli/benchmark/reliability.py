@@ -116,7 +116,7 @@ def reliability(
         }
     )
     if out is not None:
-        from facesmith.evaluation.reliability_plot import write_diagram  # noqa: PLC0415 - heavy
+        from facesmith.evaluation.plots import write_diagram  # noqa: PLC0415 - heavy
 
         make_folder(out)
         write_json(out / "reliability.json", result)

@@ -226,7 +226,7 @@ def _scale(scale: tuple[float, float] | None) -> str:
 def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
     import numpy as np  # noqa: PLC0415 - see `wider`
 
-    from facesmith.evaluation.precision_recall_plot import (  # noqa: PLC0415 - heavy
+    from facesmith.evaluation.plots import (  # noqa: PLC0415 - heavy
         draw_precision_recall,
     )
     from facesmith.files import write_json  # noqa: PLC0415

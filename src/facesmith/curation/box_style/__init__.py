@@ -1,1 +1,1 @@
-"""One annotator's boxes drawn anew in the way of another."""
+"""One annotator's boxes redrawn in the box style of another."""

@@ -1,4 +1,4 @@
-"""The boxes of one source of photos, drawn anew by what was learned from another."""
+"""The boxes of one source of photos, brought to the box style of another."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from facesmith.boxes import box_iou, clip_boxes
 from facesmith.errors import AnnotationError
 from facesmith.images import read_image
 
-# A box drawn anew that overlaps the old one by less has lost its face: the old one stays.
-LEAST_OVERLAP = 0.4
-# So do boxes of another shape than most: there the annotator has followed what is to be seen of a
-# face, which a hand or another head hides in part.
+# A new box that overlaps the old one by less has lost its face: the old one stays.
+MIN_OVERLAP = 0.4
+# So do boxes of another shape than most: of a face that a hand or a head hides in part.
 USUAL_SHAPE = 1.2  # largest factor between the shape of a box, width over height, and the median
 
 Boxes = npt.NDArray[np.float32]
-# Image and boxes in, the same boxes drawn anew out.
-DrawBoxes = Callable[[npt.NDArray[np.uint8], Boxes], Boxes]
+# From an image and boxes to the boxes of the same faces in a style.
+ApplyStyle = Callable[[npt.NDArray[np.uint8], Boxes], Boxes]
 
 
 @dataclass(frozen=True, eq=False)
-class Redrawn:
-    """What redrawing has changed.
+class Restyled:
+    """Photos with boxes in another style.
 
     Attributes:
-        photos: All photos, same order, those of the source with their new boxes.
-        changed: Index of each photo of the source that has boxes, and how much each of its boxes
-            overlaps what it was, float32 `(n,)`; 1 for those that stay.
-        stayed: How many boxes were not drawn anew.
-        lean: By how much the old boxes lay too far to the left, in parts of their width.
+        photos: All photos, same order.
+        changed: Index of each photo of the source with boxes, and the overlap of each of its boxes
+            with the old one, float32 `(n,)`; 1 for boxes that stay.
+        stayed: Number of boxes that stay.
+        lean: How far the old boxes lay to the left, as a part of their width.
     """
 
     photos: list[AnnotatedPhoto]
@@ -43,7 +42,7 @@ class Redrawn:
 
     @property
     def overlaps(self) -> npt.NDArray[np.float32]:
-        """Those of all boxes, `(n,)`."""
+        """Overlaps of all boxes, `(n,)`."""
         return np.concatenate([np.zeros(0, np.float32), *(part for _, part in self.changed)])
 
 
@@ -58,28 +57,26 @@ def check_sources(photos: Sequence[AnnotatedPhoto], *sources: str) -> None:
             )
 
 
-def redraw(
+def apply_style(
     photos: Sequence[AnnotatedPhoto],
     source: str,
-    draw: DrawBoxes,
-    way: float = 0.5,
+    style: ApplyStyle,
+    strength: float = 0.5,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-) -> Redrawn:
-    """Draw the boxes of one source's photos anew.
+) -> Restyled:
+    """Bring the boxes of one source's photos to a box style.
 
     Args:
         photos: Annotated photos.
-        source: Whose boxes to draw.
-        draw: Draws them, see `facesmith.curation.box_style.learning.Drawer`.
-        way: How far to go from the old box to the new one, in [0, 1]. A lean of all old boxes to
-            one side goes entirely: faces are as often turned to the left as to the right, so that
-            it is nobody's way of drawing.
+        source: The source whose boxes change.
+        style: The style, see `facesmith.curation.box_style.learning.BoxStyle`.
+        strength: From 0, the old box, to 1, the new one. A lean of all old boxes to one side is
+            removed whatever the strength: faces look to the left as often as to the right.
         progress: Wraps the iteration over the photos' numbers.
 
     Returns:
-        The photos and what has changed. Boxes stay as they are where they are ignored, touch the
-        border of their photo, have another shape than most, or would lose their face. All stay
-        inside their photo.
+        The photos and what has changed. Boxes stay where they are ignored, touch the border of
+        their photo, have another shape than most, or would lose their face.
 
     Raises:
         AnnotationError: If no photo has that source.
@@ -89,27 +86,27 @@ def redraw(
     rows = [row for row, p in enumerate(photos) if p.source == source and (~p.ignored).any()]
     shapes = [_shapes(photos[row].boxes[~photos[row].ignored]) for row in rows]
     median = float(np.median(np.concatenate(shapes))) if rows else 1.0
-    chosen, drawn = [], []
+    chosen, restyled = [], []
     for row in progress(rows):
         photo = photos[row]
         usual = np.abs(np.log(_shapes(photo.boxes) / median)) <= np.log(USUAL_SHAPE)
         numbers = np.flatnonzero(usual & ~photo.ignored & inside_photo(photo))
-        new = draw(read_image(photo.path), photo.boxes[numbers])
-        found = box_iou(photo.boxes[numbers], new).diagonal() >= LEAST_OVERLAP
+        new = style(read_image(photo.path), photo.boxes[numbers])
+        found = box_iou(photo.boxes[numbers], new).diagonal() >= MIN_OVERLAP
         chosen.append(numbers[found])
-        drawn.append(new[found])
+        restyled.append(new[found])
     old = [photos[row].boxes[numbers] for row, numbers in zip(rows, chosen, strict=True)]
-    lean = _lean(old, drawn)
+    lean = _lean(old, restyled)
     after, changed = list(photos), []
-    for row, numbers, before, new in zip(rows, chosen, old, drawn, strict=True):
+    for row, numbers, before, new in zip(rows, chosen, old, restyled, strict=True):
         photo, boxes = photos[row], photos[row].boxes.copy()
-        moved = before + way * (new - before)
-        moved[:, ::2] += (1 - way) * lean * (before[:, 2] - before[:, 0])[:, None]
+        moved = before + strength * (new - before)
+        moved[:, ::2] += (1 - strength) * lean * (before[:, 2] - before[:, 0])[:, None]
         boxes[numbers] = clip_boxes(moved.astype(np.float32), photo.width, photo.height)
         after[row] = replace(photo, boxes=boxes)
         changed.append((row, box_iou(photo.boxes, boxes).diagonal()))
     n = sum(int((~photos[row].ignored).sum()) for row in rows)
-    return Redrawn(after, changed, n - sum(map(len, chosen)), lean)
+    return Restyled(after, changed, n - sum(map(len, chosen)), lean)
 
 
 def _lean(old: Sequence[Boxes], new: Sequence[Boxes]) -> float:

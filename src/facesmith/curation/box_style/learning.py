@@ -1,13 +1,12 @@
-"""A small network that learns from one source of photos how its annotator draws boxes.
+"""A small network that learns the box style of one source of photos.
 
-It is a refiner without a score: a 64x64 patch around a box that is moved and scaled at random
-goes in, what turns that box into the annotated one comes out.
+It is a refiner without a score: from a 64x64 patch around a moved and scaled box to the deltas
+that give the annotated one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,26 +24,22 @@ from facesmith.detection.refiner import decode_deltas, encode_deltas
 from facesmith.errors import TrainingError
 from facesmith.images import read_image
 from facesmith.networks.refiner import build_box_corrector
+from facesmith.patches.seeding import name_number
 from facesmith.runs.folder import RunFolder
 from facesmith.training.augmentation import Augmentation
 from facesmith.training.detector import photos_checksum
 from facesmith.training.loop import LoopConfig, run_loop
-from facesmith.training.refiner import (
-    LookedAt,
-    RefinerConfig,
-    RefinerTask,
-    moved,
-)
+from facesmith.training.refiner import LookedAt, RefinerConfig, RefinerTask, moved
 
-LEAST_FACES = 200  # to learn from; fewer teach nothing that can be relied on
+MIN_FACES = 200  # to learn from; fewer teach nothing that can be relied on
 _PASSES = 2  # the second starts from a box that is centred better
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
-class DrawingConfig:
-    """Everything that decides what is learned, beside the photos."""
+class StyleConfig:
+    """How a box style is learned."""
 
     patches: RefinerConfig = field(
         default_factory=lambda: RefinerConfig(
@@ -57,13 +52,13 @@ class DrawingConfig:
             augmentation=Augmentation(flip=0.0, max_shift=0, grey=0.3, cutout=0.3, max_cutout=28),
         )
     )
-    least_height: float = 16.0  # pixels; on lower faces a box is a matter of chance
-    most_patches: int = 50_000  # of all faces; more of them get fewer each
+    min_height: float = 16.0  # pixels; on lower faces a box is a matter of chance
+    max_patches: int = 50_000  # of all faces; more of them get fewer each
     held_out: float = 0.1  # share of the photos to judge by
 
 
-class Drawer:
-    """Draws boxes as it has learned to."""
+class BoxStyle:
+    """A learned box style."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network.eval()
@@ -71,7 +66,7 @@ class Drawer:
     def __call__(
         self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
-        """The boxes of the same faces as the annotator would have drawn them.
+        """The boxes of the same faces in this style.
 
         Args:
             image: uint8 `(height, width, 3)`, BGR, upright.
@@ -95,83 +90,82 @@ class Drawer:
 
 
 @dataclass(frozen=True)
-class Learned:
-    """A drawer and how well it draws.
+class LearnedStyle:
+    """A box style and how good it is.
 
     Attributes:
-        drawer: The drawer.
-        n_faces: Faces that it has learned from.
-        n_judged: Faces of photos that it has not seen.
-        given: Mean overlap of boxes moved and scaled at random with those faces' boxes.
-        drawn: The same once the drawer has drawn them.
+        style: The style.
+        n_faces: Faces learned from.
+        n_judged: Faces of held-out photos.
+        given: Mean overlap of boxes moved and scaled at random with those of held-out faces.
+        drawn: The same after the style.
     """
 
-    drawer: Drawer
+    style: BoxStyle
     n_faces: int
     n_judged: int
     given: float
     drawn: float
 
 
-def learn_to_draw(
+def learn_style(
     photos: Sequence[AnnotatedPhoto],
     run: str | Path,
-    config: DrawingConfig | None = None,
+    config: StyleConfig | None = None,
     *,
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
     progress: Progress = iter,
-) -> Learned:
-    """Learn how the annotator of some photos draws boxes.
+) -> LearnedStyle:
+    """Learn the box style of some photos.
 
     Args:
-        photos: Annotated photos of one source. Boxes that are ignored, low, or at the border of
-            their photo are left out.
+        photos: Photos of one source. Ignored boxes, low ones and those at the border are left out.
         run: The run folder of the training.
         config: Settings.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
         quiet: No progress bar of the training.
-        progress: Wraps the iteration over the photos' numbers while patches are cut.
+        progress: Wraps the iteration over the photos that are cut.
 
     Raises:
         TrainingError: If there are too few faces, or the training ends early.
     """
-    config = config or DrawingConfig()
-    usable = [_usable(photo, config.least_height) for photo in photos]
+    config = config or StyleConfig()
+    usable = [_usable(photo, config.min_height) for photo in photos]
     n_faces = sum(map(len, usable))
-    if n_faces < LEAST_FACES:
+    if n_faces < MIN_FACES:
         raise TrainingError(
-            f"Learning how boxes are drawn needs at least {LEAST_FACES} of them, "
-            f"{config.least_height:g} px high and more, not at the border; got {n_faces}."
+            f"Learning how boxes are drawn needs at least {MIN_FACES} of them, "
+            f"{config.min_height:g} px high and more, not at the border; got {n_faces}."
         )
     folder = RunFolder(run)
-    described = {"task": "drawer", "data": photos_checksum(photos), **asdict(config)}
+    described = {"task": "box style", "data": photos_checksum(photos), **asdict(config)}
     folder.start(described, resume=resume, force=force)
-    copies = int(np.clip(config.most_patches // n_faces, 1, config.patches.copies))
+    copies = int(np.clip(config.max_patches // n_faces, 1, config.patches.copies))
     patches = dataclasses.replace(config.patches, copies=copies)
-    held_out = [_draw(photo.name) < config.held_out for photo in photos]
+    held_out = [name_number(photo.name) / 2**64 < config.held_out for photo in photos]
     training, judged = (
         _cut(photos, usable, [held is which for held in held_out], patches, progress)
         for which in (False, True)
     )
-    task = DrawingTask(training, judged, patches)
+    task = StyleTask(training, judged, patches)
     result = run_loop(
         task, patches.loop, folder, rows_per_epoch=task.rows_per_epoch, resume=resume, quiet=quiet
     )
     network = build_box_corrector(patches.loop.seed)
     network.load_state_dict(result.weights)
-    drawer = Drawer(network)
-    given, drawn = _judge(drawer, photos, usable, held_out, patches)
+    style = BoxStyle(network)
+    given, drawn = _judge(style, photos, usable, held_out, patches)
     n_judged = len(given)
-    return Learned(
-        drawer, n_faces - n_judged, n_judged, float(np.mean(given)), float(np.mean(drawn))
+    return LearnedStyle(
+        style, n_faces - n_judged, n_judged, float(np.mean(given)), float(np.mean(drawn))
     )
 
 
-class DrawingTask(RefinerTask):
-    """The task of the refiner on patches without labels: nothing but deltas is learned."""
+class StyleTask(RefinerTask):
+    """The refiner's task on patches without labels: only deltas are learned."""
 
     build_network = staticmethod(build_box_corrector)
 
@@ -184,9 +178,9 @@ class DrawingTask(RefinerTask):
         return {"loss": float(loss)}
 
 
-def _usable(photo: AnnotatedPhoto, least_height: float) -> npt.NDArray[np.float32]:
+def _usable(photo: AnnotatedPhoto, min_height: float) -> npt.NDArray[np.float32]:
     """The boxes to learn from, `(n, 4)`."""
-    high = photo.boxes[:, 3] - photo.boxes[:, 1] >= least_height
+    high = photo.boxes[:, 3] - photo.boxes[:, 1] >= min_height
     return photo.boxes[inside_photo(photo) & high & ~photo.ignored]
 
 
@@ -217,32 +211,27 @@ def _cut(
 
 
 def _judge(
-    drawer: Drawer,
+    style: BoxStyle,
     photos: Sequence[AnnotatedPhoto],
     usable: Sequence[npt.NDArray[np.float32]],
     held_out: Sequence[bool],
     config: RefinerConfig,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Overlap with each held-out face's box, before and after drawing."""
+    """Overlap with each held-out face's box, before and after the style."""
     given, drawn = [], []
     for row in np.flatnonzero(held_out).tolist():
         faces = usable[row]
         boxes = _moved(faces, row, config)
         given.append(box_iou(boxes, faces).diagonal())
-        drawn.append(box_iou(drawer(read_image(photos[row].path), boxes), faces).diagonal())
+        drawn.append(box_iou(style(read_image(photos[row].path), boxes), faces).diagonal())
     return np.concatenate(given), np.concatenate(drawn)
 
 
 def _moved(
     faces: npt.NDArray[np.float32], row: int, config: RefinerConfig
 ) -> npt.NDArray[np.float32]:
-    """Squares about the faces, moved and scaled: of their shape nothing may be left to copy."""
+    """Squares about the faces, moved and scaled: they must not tell the shape."""
     centre = (faces[:, :2] + faces[:, 2:]) / 2
     half = (faces[:, 2:] - faces[:, :2]).max(axis=1, initial=0, keepdims=True) / 2
     squares = np.concatenate([centre - half, centre + half], axis=1)
     return moved(squares, np.random.default_rng([config.loop.seed, row]), config)
-
-
-def _draw(name: str) -> float:
-    """A number in [0, 1) that belongs to a photo's name."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64

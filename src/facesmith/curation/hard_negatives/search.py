@@ -84,7 +84,7 @@ def mine(
     threads: int = 1,
     progress: Callable[[], object] | None = None,
 ) -> Mining:
-    """Find the false boxes of a detector.
+    """Find the false boxes of a detector; they depend on photos, weights and `config` alone.
 
     Args:
         photos: Annotated photos and face-free ones (no boxes).
@@ -93,9 +93,6 @@ def mine(
         workers: Processes; see `facesmith.detection.processes`, which is for many photos.
         threads: CPU threads of each detector.
         progress: Called once for every photo.
-
-    Returns:
-        The boxes; no photo, no boxes. It depends on photos, weights and `config` alone.
 
     Raises:
         AnnotationError: If two photos have one name.

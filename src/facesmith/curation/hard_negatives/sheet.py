@@ -10,19 +10,11 @@ from facesmith.curation.hard_negatives.search import Mining
 from facesmith.pictures.contact_sheet import Cell, cells_sheet
 
 
-def mined_sheet(mining: Mining, name: str, n_most: int = 40) -> Image.Image:
+def mined_sheet(mining: Mining, name: str, max_shown: int = 40) -> Image.Image:
     """Draw the false boxes with the highest scores: first of face-free photos, then of backgrounds.
 
     Each kind gets half of the sheet if it has as many boxes. A face among them is a face that was
     missed when the photos were sorted or annotated.
-
-    Args:
-        mining: What was found.
-        name: What to call the detector.
-        n_most: Show at most so many.
-
-    Returns:
-        The picture, RGB; only a headline if there is no false box.
     """
     n = len(mining.boxes)
     n_photos = len(mining.photos)
@@ -30,14 +22,14 @@ def mined_sheet(mining: Mining, name: str, n_most: int = 40) -> Image.Image:
         f"{n:,} false box{'es' * (n != 1)} in {n_photos:,} photo{'s' * (n_photos != 1)}. "
         "Orange: taken for a face, by kind, the highest score first. Green: annotated faces."
     )
-    cells = [_cell(mining, box) for box in _shown(mining, n_most)]
+    cells = [_cell(mining, box) for box in _shown(mining, max_shown)]
     return cells_sheet(f"Hard negatives of {name}", subtitle, cells)
 
 
-def _shown(mining: Mining, n_most: int) -> list[MinedBox]:
+def _shown(mining: Mining, max_shown: int) -> list[MinedBox]:
     face_free, background = mining.of_kind("face-free"), mining.of_kind("background")
-    n_background = min(len(background), max(n_most // 2, n_most - len(face_free)))
-    return face_free[: n_most - n_background] + background[:n_background]
+    n_background = min(len(background), max(max_shown // 2, max_shown - len(face_free)))
+    return face_free[: max_shown - n_background] + background[:n_background]
 
 
 def _cell(mining: Mining, box: MinedBox) -> Cell:

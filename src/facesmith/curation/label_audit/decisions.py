@@ -62,9 +62,8 @@ class Decision:
 def read_decisions(path: str | Path) -> list[Decision]:
     """Read a table that `write_decisions` wrote and a person has changed.
 
-    Columns may stand in any order, separated by commas, semicolons or tabs. `decision` is `accept`
-    or `refuse`; an empty one is `accept`. `number` is for the eye: what a line is about is told
-    by kind, file and box, so that decisions stay right when the numbers change.
+    Columns may stand in any order, separated by commas, semicolons or tabs. An empty `decision` is
+    `accept`. Kind, file and box tell what a line is about, not its number.
 
     Raises:
         DecisionsError: If the file or a line of it cannot be used.
@@ -96,14 +95,7 @@ def read_decisions(path: str | Path) -> list[Decision]:
 def write_decisions(
     path: str | Path, audit: Audit, refused: frozenset[int], others: Sequence[Decision] = ()
 ) -> None:
-    """Write one line a finding; an existing file is replaced.
-
-    Args:
-        path: The file.
-        audit: The findings.
-        refused: Numbers of those that are refused.
-        others: Decisions about no finding of this audit, kept at the end, without a number.
-    """
+    """Write one line a finding, then `others`, decisions about no finding, without a number."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

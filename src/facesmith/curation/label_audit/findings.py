@@ -21,9 +21,9 @@ class AuditConfig:
     """Where the lines are drawn.
 
     Attributes:
-        least_suspicion: A box shows no face from this suspicion on, in [0, 1]; see
-            `facesmith.curation.label_audit.judging`.
-        least_score: A detection with at least this score is sure: it shows a face without a box,
+        min_suspicion: A box shows no face from this suspicion on, in [0, 1]; see
+            `facesmith.curation.label_audit.label_errors`.
+        min_score: A detection with at least this score is sure: it shows a face without a box,
             or where the box of a face should have been.
         min_height: Faces lower than this are not reported as missed, pixels.
 
@@ -31,12 +31,12 @@ class AuditConfig:
         ValueError: If a value is out of range.
     """
 
-    least_suspicion: float = 0.9
-    least_score: float = 0.8
+    min_suspicion: float = 0.9
+    min_score: float = 0.8
     min_height: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("least_suspicion", "least_score"):
+        for name in ("min_suspicion", "min_score"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"`{name}` must be between 0 and 1; got {name}={getattr(self, name)}."
@@ -93,7 +93,7 @@ class SourceOffset:
 
     Attributes:
         source: See `AnnotatedPhoto.source`; `""` where annotations name none.
-        n_pairs: Boxes that were compared; with fewer than `LEAST_PAIRS` the rest says nothing.
+        n_pairs: Boxes that were compared; with fewer than `MIN_PAIRS` the rest says nothing.
         right: How far the boxes' centres lie to the right, as a part of the detection's width.
         down: How far they lie below, as a part of its height.
         wider: Width of the boxes divided by that of the detections, less 1: 0.04 is 4 % wider.
@@ -110,18 +110,18 @@ class SourceOffset:
     def in_words(self) -> str:
         """A sentence, e.g. `Boxes of source a lie 5 % of their width to the left ...`."""
         whose = f"Boxes of source {self.source}" if self.source else "Boxes"
-        if self.n_pairs < LEAST_PAIRS:
+        if self.n_pairs < MIN_PAIRS:
             return f"{whose}: only {self.n_pairs} to compare with detections, too few to say."
         parts = []
-        if abs(self.right) >= _LEAST_SHIFT:
+        if abs(self.right) >= _MIN_SHIFT:
             side = "right" if self.right > 0 else "left"
             parts.append(f"lie {abs(self.right):.0%} of their width further to the {side}")
-        if abs(self.down) >= _LEAST_SHIFT:
+        if abs(self.down) >= _MIN_SHIFT:
             way = "lower" if self.down > 0 else "higher"
             parts.append(f"lie {abs(self.down):.0%} of their height {way}")
-        if abs(self.wider) >= _LEAST_SCALE:
+        if abs(self.wider) >= _MIN_SCALE:
             parts.append(f"are {abs(self.wider):.0%} {'wider' if self.wider > 0 else 'narrower'}")
-        if abs(self.higher) >= _LEAST_SCALE:
+        if abs(self.higher) >= _MIN_SCALE:
             size = "taller" if self.higher > 0 else "less tall"
             parts.append(f"are {abs(self.higher):.0%} {size}")
         if not parts:
@@ -130,10 +130,10 @@ class SourceOffset:
         return f"{whose} {said} than the detector's ({self.n_pairs:,} compared).".replace("%", " %")
 
 
-LEAST_PAIRS = 20
+MIN_PAIRS = 20
 # Medians within these are not worth a word: a pixel of a box of 50.
-_LEAST_SHIFT = 0.02
-_LEAST_SCALE = 0.03
+_MIN_SHIFT = 0.02
+_MIN_SCALE = 0.03
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.curation.label_audit.findings import rounded
-from facesmith.curation.label_audit.judging import LOWEST_SCORE
+from facesmith.curation.label_audit.label_errors import LOWEST_SCORE
 from facesmith.detection.detector import Detector, load_detector
 from facesmith.errors import TrainingError
 from facesmith.evaluation.detections import find_faces, read_detections
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """What the detectors of the folds say.
+class FoldDetections:
+    """What the detectors of the folds find.
 
     Attributes:
         found: What was found in each photo, down to a score of `LOWEST_SCORE`.
@@ -66,8 +66,8 @@ class Judged:
 N_FOLDS = 3
 # Of the proposals, at least so many epochs and so many steps, whichever is more: what tells a face
 # from a flag is learned first, but after a few hundred steps nothing is found yet.
-LEAST_EPOCHS = 8
-LEAST_STEPS = 1200
+MIN_EPOCHS = 8
+MIN_STEPS = 1200
 # Seconds that one core takes to learn from one photo once, measured with the default network and
 # crops of both sizes, without instructions for bfloat16.
 _SECONDS_A_PHOTO = 0.019
@@ -83,7 +83,10 @@ def divide(
     seed: int = 0,
     progress: Callable[[], object] | None = None,
 ) -> npt.NDArray[np.intp]:
-    """Which fold each photo is in; photos that look the same are in one.
+    """Which fold each photo is in, intp `(n,)`, from 0 on; photos that look the same are in one.
+
+    It does not depend on the order of the photos, as long as copies are like each other and not
+    just each like its neighbour.
 
     Args:
         photos: The photos; each is read.
@@ -91,15 +94,9 @@ def divide(
         seed: Another seed, another division.
         progress: Called once for every photo.
 
-    Returns:
-        intp `(n,)`, from 0 on. Folds are as large as each other, but for groups of copies. It does
-        not depend on the order of the photos, as long as copies are like each other and not just
-        each like its neighbour.
-
     Raises:
         ValueError: If `n_folds` is below 2.
         TrainingError: If there are fewer different photos than folds.
-        ImageError: If a photo cannot be read.
     """
     if n_folds < 2:
         raise ValueError(f"`n_folds` must be at least 2; got n_folds={n_folds}.")
@@ -135,18 +132,13 @@ def enough_epochs(n_learned: int) -> int:
         (10, 100)
     """
     steps_an_epoch = max(n_learned // _BATCH_SIZE, 1)
-    return max(LEAST_EPOCHS, -(-LEAST_STEPS // steps_an_epoch))
+    return max(MIN_EPOCHS, -(-MIN_STEPS // steps_an_epoch))
 
 
 def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> DetectorConfig:
     """How the detector of a fold is trained: as by `facesmith train`, but shorter.
 
-    The refiner is that of `--quick`.
-
-    Args:
-        epochs: Of the proposals.
-        seed: Of weights, order and changes.
-        threads: CPU threads; `None`: all cores.
+    The refiner is that of `--quick`; `epochs` are those of the proposals.
     """
     from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
 
@@ -174,11 +166,10 @@ def detect_in_folds(
     face_free: Sequence[AnnotatedPhoto] = (),
     quiet: bool = False,
     progress: Callable[[], object] | None = None,
-) -> Judged:
+) -> FoldDetections:
     """Train a detector for each fold on the photos of the others, and let it judge the fold.
 
-    What was interrupted goes on where it was: finished folds are read from their files, the
-    training of the next one is resumed.
+    Finished folds are read from their files, an interrupted training is resumed.
 
     Args:
         photos: Annotated photos.
@@ -189,13 +180,9 @@ def detect_in_folds(
         quiet: No word and no progress bar of the trainings.
         progress: Called once for every photo when the photos are divided.
 
-    Returns:
-        What was found in each photo, same order, and by which detector.
-
     Raises:
         TrainingError: If there are too few photos, the folder holds folds of other photos or
             settings, or a training ends early.
-        ImageError: If a photo cannot be read.
     """
     from facesmith.training.detector import train_detector  # noqa: PLC0415 - needs PyTorch
 
@@ -220,7 +207,7 @@ def detect_in_folds(
         # What was written is what counts, so that a second run gives the same to the last digit.
         for row, faces in zip(rows, read_detections(results, results, judged), strict=True):
             found[row] = faces
-    return Judged(found, runs)
+    return FoldDetections(found, runs)
 
 
 def write_found(path: str | Path, photos: Sequence[AnnotatedPhoto], found: Sequence[Faces]) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou, clip_boxes
-from facesmith.curation.label_audit.findings import LEAST_PAIRS, SourceOffset
+from facesmith.curation.label_audit.findings import MIN_PAIRS, SourceOffset
 from facesmith.faces import Faces
 
 # Loose, so that boxes drawn twice as large still find their faces.
@@ -23,14 +23,7 @@ def source_offsets(
     """Median shift and scale of annotated boxes against detections, by source of photos.
 
     A box and a detection are compared where each overlaps no other one more. Boxes that touch the
-    border of their photo, and ignored ones, are left out.
-
-    Args:
-        photos: The annotated photos.
-        found: What a detector found in each, same order.
-
-    Returns:
-        One entry for each source that has boxes, by name.
+    border, and ignored ones, are left out. One entry for each source that has boxes, by name.
     """
     rows: dict[str, list[npt.NDArray[np.float64]]] = {}
     for photo, faces in zip(photos, found, strict=True):
@@ -47,22 +40,17 @@ def source_offsets(
     return tuple(offsets)
 
 
-def in_annotators_way(
-    photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, SourceOffset]
-) -> Faces:
-    """Detections as the annotator of the photo would have drawn them, clipped by the photo.
+def in_style_of(photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, SourceOffset]) -> Faces:
+    """Detections in the box style of the photo's annotator, clipped by the photo.
 
     Args:
         photo: The photo.
         faces: What was found in it.
         offsets: Source -> its offset; one of few pairs changes nothing.
-
-    Returns:
-        The same number of faces, same scores and order.
     """
     boxes = faces.boxes
     offset = offsets.get(photo.source)
-    if offset is not None and offset.n_pairs >= LEAST_PAIRS:
+    if offset is not None and offset.n_pairs >= MIN_PAIRS:
         size = boxes[:, 2:] - boxes[:, :2]
         centre = (boxes[:, 2:] + boxes[:, :2]) / 2 + size * np.array(
             [offset.right, offset.down], np.float32

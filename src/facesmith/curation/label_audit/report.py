@@ -25,16 +25,13 @@ def correct(
 ) -> list[AnnotatedPhoto]:
     """The audited photos with the findings worked in; nothing is deleted.
 
-    Suspicious boxes become ignored ones: neither faces to learn nor background. Faces without a box
-    get one, ignored too. Both have the attribute `audit`, which says `suspicious` or `missed`.
+    Suspicious boxes become ignored ones. Faces without a box get one at the end, ignored too. Both
+    have the attribute `audit`, which says `suspicious` or `missed`.
 
     Args:
         audit: The findings.
         refused: Numbers of findings that are wrong and change nothing.
         add_missed: Make faces to learn of the missed ones.
-
-    Returns:
-        The photos, same order. Boxes keep their order; added ones come last.
     """
     of_photo: dict[int, list[Finding]] = {}
     for finding in audit.findings:
@@ -104,12 +101,6 @@ def write_audit(
         others: Earlier decisions about none of the findings, see `write_decisions`.
         add_missed: See `correct`.
         n_shown: How many findings of each kind the sheets show at most.
-
-    Returns:
-        The paths.
-
-    Raises:
-        ImageError: If a photo has gone since.
     """
     corrected = correct(audit, refused, add_missed=add_missed)
     folder = Path(folder)
@@ -119,7 +110,7 @@ def write_audit(
     write_coco(paths[1], corrected)
     write_decisions(paths[2], audit, refused, others)
     for kind in KINDS:
-        paths += write_sheets(audit, kind, folder, n_most=n_shown, refused=refused)
+        paths += write_sheets(audit, kind, folder, max_shown=n_shown, refused=refused)
     return paths
 
 

@@ -26,16 +26,7 @@ ANIMALS = ("cat", "dog", "bear", "rabbit", "owl", "monkey", "pig")
 def draw_animal(
     canvas: Canvas, name: str, x: float, y: float, size: float, rng: np.random.Generator
 ) -> None:
-    """Draw the head of an animal.
-
-    Args:
-        canvas: Drawn onto.
-        name: One of `ANIMALS`.
-        x: Middle of the head, pixels.
-        y: Middle of the head, pixels.
-        size: Half the height of the head, pixels.
-        rng: Decides its fur, markings and pose.
-    """
+    """Draw the head of one of `ANIMALS` about (x, y); `size` is half its height, pixels."""
     place = Place(x, y, size, roll=float(rng.normal(0, 0.16)), turn=float(rng.normal(0, 0.28)))
     fur = _FURS[rng.integers(0, len(_FURS))] * rng.normal(1, 0.1)
     if name == "pig":

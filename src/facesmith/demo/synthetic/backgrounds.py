@@ -16,17 +16,7 @@ UInt8Image = npt.NDArray[np.uint8]
 def draw_background(
     rng: np.random.Generator, width: int, height: int, *, busy: float = 0.5
 ) -> UInt8Image:
-    """A scene without people.
-
-    Args:
-        rng: Decides what it is.
-        width: Pixels.
-        height: Pixels.
-        busy: 0 for calm walls mostly, 1 for clutter mostly.
-
-    Returns:
-        uint8 RGB `(height, width, 3)`.
-    """
+    """A scene without people, uint8 RGB `(height, width, 3)`; `busy` from 0 to 1 adds clutter."""
     calm = (_gradient, _cloudy, _bokeh, _wall)
     full = (_leaves, _stripes, _bricks, _building, _writing, _shelf, _landscape, _clutter, _tiles)
     scenes = full if rng.random() < busy else calm

@@ -17,16 +17,13 @@ UInt8Image = npt.NDArray[np.uint8]
 
 
 def shade_bust(picture: Float32Image, solid: Float32Image, head: Head, view: View) -> Float32Image:
-    """Light a drawn bust as if its head were an egg.
+    """Light a bust as if its head were an egg.
 
     Args:
-        picture: float32 RGB `(height, width, 3)` in [0, 255].
+        picture: float32 RGB `(height, width, 3)` in [0, 255]. Not modified.
         solid: float32 `(height, width)`, which pixels are body.
         head: Where the head is.
         view: Where the light is.
-
-    Returns:
-        New picture, same shape and type.
     """
     height, width = solid.shape
     pose = head.pose
@@ -50,15 +47,12 @@ def shade_bust(picture: Float32Image, solid: Float32Image, head: Head, view: Vie
 def take_photo(
     picture: Float32Image, rng: np.random.Generator, *, harshness: float = 1.0
 ) -> UInt8Image:
-    """What a camera of its day makes of a scene.
+    """What a camera makes of a scene, uint8 RGB of the same size.
 
     Args:
         picture: float32 RGB `(height, width, 3)` in [0, 255].
         rng: Decides the camera, and its noise.
         harshness: 0 for a good camera, 1 for anything that people send.
-
-    Returns:
-        uint8 RGB, same size.
     """
     height, width = picture.shape[:2]
     picture = _expose(picture, rng, harshness)

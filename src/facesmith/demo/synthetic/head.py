@@ -90,15 +90,12 @@ class Head:
         return float(self._turn[2] @ normal)
 
     def around(self, v: FloatArray, angle: FloatArray, swell: float = 1.0) -> FloatArray:
-        """Points all round the head: `angle` 0 is the front, pi/2 the right, pi the back.
+        """Points round the head, pixels `(n, 2)`, one for each pair of height and angle.
 
         Args:
             v: Heights, any shape.
-            angle: Radians, a shape that broadcasts with that of `v`.
+            angle: Radians, broadcasts with `v`: 0 is the front, pi/2 the right, pi the back.
             swell: Enlargement about the middle of the head.
-
-        Returns:
-            Pixels, `(n, 2)`, one for each pair of height and angle.
         """
         width = self.width_at(v)
         depth, middle = self._depth_at(v)

@@ -18,16 +18,7 @@ DARK, PALE = rgb(34, 32, 36), rgb(244, 242, 236)
 def draw_object(
     canvas: Canvas, name: str, x: float, y: float, size: float, rng: np.random.Generator
 ) -> None:
-    """Draw a thing.
-
-    Args:
-        canvas: Drawn onto.
-        name: One of `OBJECTS`.
-        x: Its middle, pixels.
-        y: Its middle, pixels.
-        size: About half its height, pixels.
-        rng: Decides the rest.
-    """
+    """Draw one of `OBJECTS` about (x, y); `size` is about half its height, pixels."""
     roll = float(rng.normal(0, 0.14))
     place = Place(x, y, size, roll, squeeze=float(rng.uniform(0.85, 1.15)))
     _DRAW[name](canvas, place, rng)

@@ -1,4 +1,4 @@
-"""A patch set without a single photo: drawn faces and what might be taken for one."""
+"""A patch set without a single photo: synthetic faces and what might be taken for one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from facesmith.demo.synthetic.animals import ANIMALS, draw_animal
 from facesmith.demo.synthetic.backgrounds import draw_background
+from facesmith.demo.synthetic.bust import draw_bust
 from facesmith.demo.synthetic.camera import shade_bust, take_photo
 from facesmith.demo.synthetic.canvas import Canvas, random_colour
-from facesmith.demo.synthetic.face import Shifts, draw_bust
+from facesmith.demo.synthetic.face import Shifts
 from facesmith.demo.synthetic.head import Head, HeadShape, Pose
 from facesmith.demo.synthetic.objects import OBJECTS, draw_object
 from facesmith.demo.synthetic.person import Person, View, draw_person, draw_view
@@ -75,7 +76,7 @@ _SCRAMBLES: tuple[Shifts, ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnRow:
+class SyntheticRow:
     """One patch, what it shows and of whom."""
 
     image: npt.NDArray[np.uint8]  # (64, 64, 3), BGR
@@ -93,9 +94,8 @@ def draw_patches(
 ) -> Patches:
     """Draw a balanced patch set.
 
-    Every other row is a face. All pictures of one drawn person, the spoilt ones among the
-    non-faces included, count as one photo, so that no person is in two splits. A row depends on the
-    seed and its number only: neither `count` nor `processes` changes it.
+    Every other row is a face. All pictures of one synthetic person count as one photo, so that no
+    person is in two splits. A row depends on the seed and its number only.
 
     Args:
         count: Rows.
@@ -103,9 +103,6 @@ def draw_patches(
         processes: How many processes draw. With more than one, a script that calls this needs the
             usual `if __name__ == "__main__":`.
         on_progress: Called with the number of rows just finished, now and then.
-
-    Returns:
-        The patches, BGR; the splits are drawn by person.
 
     Raises:
         ValueError: If `count` or `processes` is below 1.
@@ -122,9 +119,9 @@ def draw_patches(
     labels = np.empty((count, 1), dtype=np.uint8)
     kinds = np.empty(count, dtype=np.uint8)
     names: list[str] = []
-    for row, drawn in enumerate(_drawn_rows(count, seed, processes, on_progress)):
-        images[row], labels[row], kinds[row] = drawn.image, drawn.label, drawn.kind
-        names.append(drawn.photo_name)
+    for row, made in enumerate(_synthetic_rows(count, seed, processes, on_progress)):
+        images[row], labels[row], kinds[row] = made.image, made.label, made.kind
+        names.append(made.photo_name)
     photo_names = tuple(dict.fromkeys(names))
     numbers = {name: number for number, name in enumerate(photo_names)}
     photo_indices = np.array([numbers[name] for name in names], dtype=np.int32)
@@ -132,7 +129,7 @@ def draw_patches(
     return Patches(images, labels, photo_indices, photo_names, splits, kinds)
 
 
-def draw_row(seed: int, row: int) -> DrawnRow:
+def draw_row(seed: int, row: int) -> SyntheticRow:
     """Draw one row of the set that `seed` stands for."""
     rng = np.random.default_rng([seed, row])
     number = row // ROWS_PER_PERSON
@@ -151,20 +148,11 @@ def draw_row(seed: int, row: int) -> DrawnRow:
     else:
         picture = _draw_portrait(what, person, rng)
     image = take_photo(picture, rng)[..., ::-1]
-    return DrawnRow(np.ascontiguousarray(image), label, kind, photo_name)
+    return SyntheticRow(np.ascontiguousarray(image), label, kind, photo_name)
 
 
 def draw_large_face(seed: int, person_number: int, side: int) -> npt.NDArray[np.uint8]:
-    """One of the people of the set that `seed` stands for, drawn larger, by a better camera.
-
-    Args:
-        seed: As in `draw_patches`.
-        person_number: Which of them.
-        side: Width and height, pixels.
-
-    Returns:
-        uint8 `(side, side, 3)`, BGR.
-    """
+    """A person of the set of `seed`, by a better camera, uint8 `(side, side, 3)`, BGR."""
     rng = np.random.default_rng([seed, _LARGE_STREAM + person_number])
     person = draw_person(np.random.default_rng([seed, _PERSON_STREAM + person_number]))
     view = draw_view(rng, person)
@@ -210,7 +198,7 @@ def draw_portrait(
     shifts: Shifts | None = None,
     from_behind: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """Draw and light a person in front of a background.
+    """A lit person in front of a background, float32 RGB of its size, in [0, 255].
 
     Args:
         background: uint8 RGB `(height, width, 3)`.
@@ -218,11 +206,8 @@ def draw_portrait(
         view: How.
         pose: Where, pixels of the background.
         rng: For hair, cloth, and whether something stands before the face.
-        shifts: Parts of the face out of place, see `draw_bust`.
+        shifts: See `draw_bust`.
         from_behind: Show the back of the head.
-
-    Returns:
-        float32 RGB, the size of the background, in [0, 255].
     """
     head = Head(person.shape, pose)
     canvas = Canvas(background, 3 if pose.half_height < 45 else 2)
@@ -277,9 +262,9 @@ def _draw_thing(what: str, rng: np.random.Generator) -> tuple[npt.NDArray[np.flo
     return shade_bust(picture, solid, egg, light), name
 
 
-def _drawn_rows(
+def _synthetic_rows(
     count: int, seed: int, processes: int, on_progress: Callable[[int], None] | None
-) -> Iterator[DrawnRow]:
+) -> Iterator[SyntheticRow]:
     """All rows in order, whoever draws them."""
     chunks = [(seed, start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
     if processes == 1:
@@ -292,14 +277,14 @@ def _drawn_rows(
 
 
 def _told(
-    chunks: Iterator[list[DrawnRow]], on_progress: Callable[[int], None] | None
-) -> Iterator[DrawnRow]:
+    chunks: Iterator[list[SyntheticRow]], on_progress: Callable[[int], None] | None
+) -> Iterator[SyntheticRow]:
     for chunk in chunks:
         yield from chunk
         if on_progress is not None:
             on_progress(len(chunk))
 
 
-def _draw_chunk(chunk: tuple[int, int, int]) -> list[DrawnRow]:
+def _draw_chunk(chunk: tuple[int, int, int]) -> list[SyntheticRow]:
     seed, start, stop = chunk
     return [draw_row(seed, row) for row in range(start, stop)]

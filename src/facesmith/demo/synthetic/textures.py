@@ -42,17 +42,14 @@ def _bank() -> dict[str, npt.NDArray[np.float32]]:
 def texture(
     name: str, rng: np.random.Generator, width: int, height: int, zoom: float = 1.0
 ) -> npt.NDArray[np.float32]:
-    """A random piece of one of the fields.
+    """A random piece of a field, float32 `(height, width)`, in [-1, 1], around 0.
 
     Args:
         name: One of "cloud", "rough", "fine", "streak" (along y), "grain", "leaf", "curl".
         rng: Picks the piece.
         width: Pixels.
         height: Pixels.
-        zoom: Enlargement of the field; 2 makes everything in it twice as large.
-
-    Returns:
-        float32 `(height, width)`, in [-1, 1], around 0.
+        zoom: Enlargement of the field.
     """
     field = _bank()[name]
     top, left = rng.integers(0, _SIDE, 2)

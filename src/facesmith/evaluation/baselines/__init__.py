@@ -11,9 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from facesmith.evaluation.baselines.baseline import Peer, PeerError
+from facesmith.evaluation.baselines.baseline import Baseline, BaselineError
+from facesmith.evaluation.baselines.dlib_hog import DlibHog
+from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces
+from facesmith.evaluation.baselines.mtcnn import MTCNN
+from facesmith.evaluation.baselines.opencv import OpenCVHaar, OpenCVYuNet
+from facesmith.evaluation.baselines.ours import Ours, ProposalsAlone
+from facesmith.evaluation.baselines.yunet import YuNet
 
-__all__ = ["KINDS", "DetectorName", "Kind", "Peer", "PeerError", "open_peer", "parse_names"]
+__all__ = [
+    "KINDS",
+    "Baseline",
+    "BaselineError",
+    "DetectorName",
+    "Kind",
+    "open_baseline",
+    "parse_names",
+]
 
 
 @dataclass(frozen=True)
@@ -28,68 +42,18 @@ class Kind:
 
     about: str
     path: Literal["needed", "optional", "none"]
-    open: Callable[[Path | None, int], Peer]
-
-
-def _ours(path: Path | None, threads: int) -> Peer:
-    from facesmith.evaluation.baselines.ours import Ours  # noqa: PLC0415 - each only where it is asked for
-
-    return Ours(path, threads)
-
-
-def _proposals(path: Path | None, threads: int) -> Peer:
-    from facesmith.evaluation.baselines.ours import ProposalsAlone  # noqa: PLC0415
-
-    return ProposalsAlone(path, threads)
-
-
-def _yunet(path: Path | None, threads: int) -> Peer:
-    from facesmith.evaluation.baselines.yunet import YuNet  # noqa: PLC0415
-
-    assert path is not None
-    return YuNet(path, threads)
-
-
-def _opencv_yunet(path: Path | None, threads: int) -> Peer:
-    from facesmith.evaluation.baselines.opencv import OpenCVYuNet  # noqa: PLC0415
-
-    assert path is not None
-    return OpenCVYuNet(path, threads)
-
-
-def _opencv_haar(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
-    from facesmith.evaluation.baselines.opencv import OpenCVHaar  # noqa: PLC0415
-
-    return OpenCVHaar(threads)
-
-
-def _mtcnn(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
-    from facesmith.evaluation.baselines.mtcnn import MTCNN  # noqa: PLC0415
-
-    return MTCNN(threads)
-
-
-def _mediapipe(path: Path | None, threads: int) -> Peer:
-    from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces  # noqa: PLC0415
-
-    return MediaPipeFaces(path, threads)
-
-
-def _dlib(path: Path | None, threads: int) -> Peer:  # noqa: ARG001
-    from facesmith.evaluation.baselines.dlib_hog import DlibHog  # noqa: PLC0415
-
-    return DlibHog(threads)
+    open: Callable[[Path | None, int], Baseline]
 
 
 KINDS = {
-    "facesmith": Kind("facesmith, shipped or trained", "optional", _ours),
-    "facesmith-proposals": Kind("facesmith without its refiner", "optional", _proposals),
-    "yunet": Kind("YuNet in ONNX Runtime", "needed", _yunet),
-    "opencv-yunet": Kind("YuNet in OpenCV", "needed", _opencv_yunet),
-    "opencv-haar": Kind("Haar cascade in OpenCV", "none", _opencv_haar),
-    "mtcnn": Kind("MTCNN in PyTorch", "none", _mtcnn),
-    "mediapipe": Kind("MediaPipe, short range", "optional", _mediapipe),
-    "dlib": Kind("dlib, HOG", "none", _dlib),
+    "facesmith": Kind("facesmith, shipped or trained", "optional", Ours),
+    "facesmith-proposals": Kind("facesmith without its refiner", "optional", ProposalsAlone),
+    "yunet": Kind("YuNet in ONNX Runtime", "needed", lambda p, n: YuNet(_given(p), n)),
+    "opencv-yunet": Kind("YuNet in OpenCV", "needed", lambda p, n: OpenCVYuNet(_given(p), n)),
+    "opencv-haar": Kind("Haar cascade in OpenCV", "none", lambda _, n: OpenCVHaar(n)),
+    "mtcnn": Kind("MTCNN in PyTorch", "none", lambda _, n: MTCNN(n)),
+    "mediapipe": Kind("MediaPipe, short range", "optional", MediaPipeFaces),
+    "dlib": Kind("dlib, HOG", "none", lambda _, n: DlibHog(n)),
 }
 # What `all` stands for; the others need a file that only the user can name.
 WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
@@ -116,7 +80,7 @@ def parse_name(text: str) -> DetectorName:
     """Read `[LABEL=]KIND[:PATH]`; without a label it is called as its file, or else its kind.
 
     Raises:
-        PeerError: If the kind is unknown, or a path is missing or one too many.
+        BaselineError: If the kind is unknown, or a path is missing or one too many.
 
     Example:
         >>> parse_name("yunet:weights/yunet_n.onnx").label, parse_name("old=facesmith:runs/1").label
@@ -126,25 +90,31 @@ def parse_name(text: str) -> DetectorName:
     label, equals, kind = head.rpartition("=")
     if kind not in KINDS:
         hint = f" Did you mean {label}:{kind}?" if label in KINDS and not colon else ""
-        raise PeerError(
+        raise BaselineError(
             f"{text!r}: expected a detector as [LABEL=]KIND[:PATH], where KIND is one of "
             f"{', '.join(KINDS)}; got the kind {kind!r}.{hint}"
         )
     if (equals and not label) or (colon and not path):
-        raise PeerError(f"{text!r}: expected [LABEL=]KIND[:PATH]; the label or the path is empty.")
+        raise BaselineError(
+            f"{text!r}: expected [LABEL=]KIND[:PATH]; the label or the path is empty."
+        )
     takes = KINDS[kind].path
     if takes == "needed" and not path:
-        raise PeerError(f"{text!r}: {kind} needs its weights file. Write {text}:PATH.")
+        raise BaselineError(f"{text!r}: {kind} needs its weights file. Write {text}:PATH.")
     if takes == "none" and path:
-        raise PeerError(f"{text!r}: {kind} brings its weights along. Write {label or kind} alone.")
-    return DetectorName(label or (Path(path).stem if path else kind), kind, _path(path))
+        raise BaselineError(
+            f"{text!r}: {kind} brings its weights along. Write {label or kind} alone."
+        )
+    return DetectorName(
+        label or (Path(path).stem if path else kind), kind, Path(path) if path else None
+    )
 
 
 def parse_names(texts: Sequence[str]) -> list[DetectorName]:
     """Read the detectors that a user names; `all` stands for those that need no file.
 
     Raises:
-        PeerError: As `parse_name`, and if two have the same label.
+        BaselineError: As `parse_name`, and if two have the same label.
     """
     names: list[DetectorName] = []
     for text in texts:
@@ -160,15 +130,15 @@ def parse_names(texts: Sequence[str]) -> list[DetectorName]:
     labels = [name.label for name in names]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
-        raise PeerError(f"Two detectors are called {twice}. Name one as LABEL=KIND:PATH.")
+        raise BaselineError(f"Two detectors are called {twice}. Name one as LABEL=KIND:PATH.")
     return names
 
 
-def open_peer(name: DetectorName, threads: int = 1) -> Peer:
+def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
     """The detector, ready to be called.
 
     Raises:
-        PeerError: If its package or its weights are missing or unsuitable.
+        BaselineError: If its package or its weights are missing or unsuitable.
         WeightsError: The same, of facesmith's own weights.
         ValueError: If `threads` is not positive.
     """
@@ -177,5 +147,6 @@ def open_peer(name: DetectorName, threads: int = 1) -> Peer:
     return KINDS[name.kind].open(name.path, threads)
 
 
-def _path(text: str) -> Path | None:
-    return Path(text) if text else None
+def _given(path: Path | None) -> Path:
+    assert path is not None  # `parse_name` has seen to it
+    return path

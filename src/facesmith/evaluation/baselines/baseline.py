@@ -1,4 +1,4 @@
-"""What all peers share: how they are called, and the word on what is missing."""
+"""What all baselines share: how they are called, and the word on what is missing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from facesmith.errors import FacesmithError
 from facesmith.faces import Faces
 
 
-class PeerError(FacesmithError):
-    """A peer cannot be used: its package or its weights are missing or unsuitable."""
+class BaselineError(FacesmithError):
+    """A baseline cannot be used: its package or its weights are missing or unsuitable."""
 
 
-class Peer(Protocol):
+class Baseline(Protocol):
     """A face detector that is called like `facesmith.Detector`.
 
     Attributes:
@@ -46,14 +46,10 @@ class Peer(Protocol):
 
 
 def import_package(module: str, install: str) -> Any:
-    """Import a peer's package.
-
-    Args:
-        module: The name to import.
-        install: How to install it, as words of a command line.
+    """Import a baseline's package; `install` says how to install it, for the message.
 
     Raises:
-        PeerError: If it is not installed, or does not load; the message says what to install.
+        BaselineError: If it is not installed, or does not load.
     """
     try:
         return import_module(module)
@@ -61,23 +57,19 @@ def import_package(module: str, install: str) -> Any:
         what = f"'{module}' is not installed"
         if error.name is not None and error.name != module:
             what = f"'{module}' needs the package '{error.name}', which is not installed"
-        raise PeerError(f"The package {what}. Install it with: {install}") from error
+        raise BaselineError(f"The package {what}. Install it with: {install}") from error
     except (ImportError, OSError, AttributeError, RuntimeError) as error:
         # A system library is missing, or the builds of two packages do not go together.
-        raise PeerError(
+        raise BaselineError(
             f"The package '{module}' is installed but does not load ({error}). "
             f"Install it again with: {install}"
         ) from error
 
 
 def check_file(path: Path, what: str) -> Path:
-    """The file, if it is there.
-
-    Raises:
-        PeerError: If it is not.
-    """
+    """The file, if it is there, or a `BaselineError`."""
     if not path.is_file():
-        raise PeerError(f"{path}: no such file; expected {what}. Check the path.")
+        raise BaselineError(f"{path}: no such file; expected {what}. Check the path.")
     return path
 
 
@@ -87,7 +79,7 @@ def faces_in(
     image: npt.NDArray[np.uint8],
     min_score: float,
 ) -> Faces:
-    """A peer's boxes as `Faces`: clipped by the image, those without area dropped, best first.
+    """A baseline's boxes as `Faces`: clipped by the image, those without area dropped, best first.
 
     Args:
         boxes: `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels of the image.

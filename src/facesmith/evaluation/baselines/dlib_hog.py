@@ -27,19 +27,19 @@ class DlibHog:
         gradients for human detection", 2005.
 
     Raises:
-        PeerError: If dlib is not installed.
+        BaselineError: If dlib is not installed.
     """
 
     min_score = 0.5
     modules: tuple[str, ...] = ("dlib", "_dlib_pybind11")  # some builds are known by the latter
     weights_paths: tuple[Path, ...] = ()  # inside the library
 
-    def __init__(self, threads: int = 1) -> None:  # noqa: ARG002 - as all peers are opened
+    def __init__(self, threads: int = 1) -> None:  # noqa: ARG002 - as all baselines are opened
         dlib = import_package("dlib", INSTALL)
         self._detector: Any = dlib.get_frontal_face_detector()
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`. Not safe to call from several threads."""
+        """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
         if min_score is None:
             min_score = self.min_score
         inner = min(max(min_score, 1e-6), 1 - 1e-6)

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.baselines.baseline import PeerError, check_file, faces_in, import_package
+from facesmith.evaluation.baselines.baseline import (
+    BaselineError,
+    check_file,
+    faces_in,
+    import_package,
+)
 from facesmith.faces import Faces
 
 INSTALL = "pip install mediapipe"
@@ -32,7 +37,7 @@ class MediaPipeFaces:
         Bazarevsky et al., "BlazeFace: sub-millisecond neural face detection on mobile GPUs", 2019.
 
     Raises:
-        PeerError: If MediaPipe is not installed, or needs a model file, or cannot read it.
+        BaselineError: If MediaPipe is not installed, or needs a model file, or cannot read it.
     """
 
     min_score = 0.5
@@ -49,14 +54,14 @@ class MediaPipeFaces:
             folder = Path(self._package.__file__).parent / "modules" / "face_detection"
             self.weights_paths = tuple(folder.glob("face_detection_short_range.tflite"))
         else:
-            raise PeerError(
+            raise BaselineError(
                 f"MediaPipe {self._package.__version__} comes without a model. Name {_WHAT}, as "
                 f"mediapipe:PATH, or install an older one with: {INSTALL_WITH_MODEL}"
             )
         self(np.zeros((128, 128, 3), np.uint8))  # opens the model: now or never
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`. Not safe to call from several threads."""
+        """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
         if min_score is None:
             min_score = self.min_score
         if min_score not in self._finders:
@@ -75,7 +80,9 @@ class MediaPipeFaces:
         try:
             detector = tasks.vision.FaceDetector.create_from_options(options)
         except (RuntimeError, ValueError) as error:
-            raise PeerError(f"{self._path} cannot be used: expected {_WHAT} ({error}).") from error
+            raise BaselineError(
+                f"{self._path} cannot be used: expected {_WHAT} ({error})."
+            ) from error
 
         def find(rgb: npt.NDArray[np.uint8]) -> tuple[list[list[float]], list[float]]:
             image = self._package.Image(image_format=self._package.ImageFormat.SRGB, data=rgb)

@@ -30,7 +30,7 @@ class MTCNN:
         networks", 2016.
 
     Raises:
-        PeerError: If the package is not installed.
+        BaselineError: If the package is not installed.
     """
 
     min_score = 0.7
@@ -43,7 +43,7 @@ class MTCNN:
         self._detector: Any = package.MTCNN(keep_all=True, device="cpu")
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`. Not safe to call from several threads."""
+        """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
         if min_score is None:
             min_score = self.min_score
         if min(image.shape[:2]) < self._detector.min_face_size:

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.baselines.baseline import PeerError, check_file, faces_in, import_package
+from facesmith.evaluation.baselines.baseline import (
+    BaselineError,
+    check_file,
+    faces_in,
+    import_package,
+)
 from facesmith.faces import Faces
 
 INSTALL = "pip install opencv-python-headless"
@@ -25,7 +30,7 @@ class OpenCVYuNet:
     The number of threads is OpenCV's, one for the whole process.
 
     Raises:
-        PeerError: If OpenCV is not installed or too old, or cannot read the file.
+        BaselineError: If OpenCV is not installed or too old, or cannot read the file.
     """
 
     min_score = 0.9
@@ -34,7 +39,7 @@ class OpenCVYuNet:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         cv2 = _import_cv2(threads, INSTALL)
         if not hasattr(cv2, "FaceDetectorYN"):
-            raise PeerError(
+            raise BaselineError(
                 f"OpenCV {cv2.__version__} has no FaceDetectorYN, which came with 4.5.4. "
                 f"Install a newer one with: {INSTALL} --upgrade"
             )
@@ -47,13 +52,13 @@ class OpenCVYuNet:
             self(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             reason = " ".join(str(error.err).split())
-            raise PeerError(
+            raise BaselineError(
                 f"{path}: OpenCV {cv2.__version__} cannot use it as a YuNet. Before 5 it takes "
                 f"only a file with a fixed input, such as 640x640. ({reason})"
             ) from error
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`. Not safe to call from several threads."""
+        """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
         if min_score is None:
             min_score = self.min_score
         height, width = image.shape[:2]
@@ -77,7 +82,7 @@ class OpenCVHaar:
         Viola and Jones, "Robust real-time face detection", 2004.
 
     Raises:
-        PeerError: If OpenCV is not installed or its release has no cascades.
+        BaselineError: If OpenCV is not installed or its release has no cascades.
     """
 
     min_score = 0.0
@@ -86,7 +91,7 @@ class OpenCVHaar:
     def __init__(self, threads: int = 1) -> None:
         cv2 = _import_cv2(threads, INSTALL_WITH_HAAR)
         if not hasattr(cv2, "CascadeClassifier"):
-            raise PeerError(
+            raise BaselineError(
                 f"OpenCV {cv2.__version__} has no Haar cascades: version 5 moved them out of its "
                 f"main packages. Install an older one with: {INSTALL_WITH_HAAR}"
             )
@@ -98,7 +103,7 @@ class OpenCVHaar:
         self._to_grey: Any = lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`. Not safe to call from several threads."""
+        """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
         if min_score is None:
             min_score = self.min_score
         boxes, _, sums = self._cascade.detectMultiScale3(

@@ -1,4 +1,4 @@
-"""facesmith's own detector among its peers, whole and without its refiner."""
+"""facesmith's own detector among its baselines, whole and without its refiner."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Ours:
         self.weights_paths: tuple[Path, ...] = (path, second) if looks_twice else (path,)
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`. Safe to call from several threads."""
+        """Find the faces in one image, see `Baseline`. Safe to call from several threads."""
         return self._detector(image, min_score=min_score)
 
 
@@ -48,6 +48,6 @@ class ProposalsAlone(Ours):
         self.weights_paths = self.weights_paths[:1]
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`. Safe to call from several threads."""
+        """Find the faces in one image, see `Baseline`. Safe to call from several threads."""
         least = self.min_score if min_score is None else min_score
         return Faces(*self._detector.candidates(image, min(max(least, 1e-6), 1 - 1e-6)))

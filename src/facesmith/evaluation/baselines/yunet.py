@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from facesmith.boxes import non_maximum_suppression
-from facesmith.evaluation.baselines.baseline import PeerError, check_file, faces_in
+from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in
 from facesmith.faces import Faces
 
 _STRIDES = (8, 16, 32)
@@ -32,7 +32,7 @@ class YuNet:
     threshold is 0.5. Safe to call from several threads.
 
     Raises:
-        PeerError: If the file is missing or holds something else.
+        BaselineError: If the file is missing or holds something else.
     """
 
     min_score = 0.5
@@ -50,24 +50,24 @@ class YuNet:
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # the runtime's exceptions have no common base
-            raise PeerError(f"{path} is not a usable ONNX file ({error}).") from error
+            raise BaselineError(f"{path} is not a usable ONNX file ({error}).") from error
         inputs = self._session.get_inputs()
         missing = set(_OUTPUTS) - {output.name for output in self._session.get_outputs()}
         if missing or len(inputs) != 1 or len(inputs[0].shape) != 4:
-            raise PeerError(
+            raise BaselineError(
                 f"{path}: expected {_WHAT}, one image in and the outputs {', '.join(_OUTPUTS)}; "
                 f"found no {', '.join(sorted(missing)) or 'single image input'}."
             )
         if any(isinstance(side, int) for side in inputs[0].shape[2:]):
             height, width = inputs[0].shape[2:]
-            raise PeerError(
+            raise BaselineError(
                 f"{path}: expected {_WHAT}, found the fixed input {width}x{height}. "
                 "OpenCV takes such a file: opencv-yunet:PATH."
             )
         self._input = inputs[0].name
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image, see `Peer`."""
+        """Find the faces in one image, see `Baseline`."""
         if min_score is None:
             min_score = self.min_score
         height, width = image.shape[:2]

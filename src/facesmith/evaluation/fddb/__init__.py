@@ -1,9 +1,8 @@
 """The FDDB evaluation as the official C++ tool does it, for the output of any detector.
 
-Overlaps are counted in pixels on the image's own grid, a detection and a face at a time. For every
-score of an image, detections and faces are matched one to one with the largest total overlap. In
-the discrete curve a pair counts 1 if its overlap, intersection over union, is above one half; in
-the continuous one it counts its overlap. Both have the discrete curve's false positives.
+Overlaps are counted in pixels of the image. For every score of an image, detections and faces are
+matched one to one with the largest total overlap. In the discrete curve a pair counts 1 if its
+intersection over union is above one half; in the continuous one it counts its overlap.
 
 Source:
     V. Jain, E. Learned-Miller, "FDDB: A Benchmark for Face Detection in Unconstrained Settings",
@@ -25,16 +24,15 @@ from facesmith.evaluation.fddb.curves import (
     pool,
     score_images,
 )
-from facesmith.evaluation.fddb.ellipses import fit_ellipses
-from facesmith.evaluation.fddb.files import (
+from facesmith.evaluation.fddb.detections import (
     SHAPES,
-    Detections,
-    Fold,
+    FddbDetections,
     Shape,
-    read_detections,
-    read_folds,
-    write_detections,
+    read_fddb_detections,
+    write_fddb_detections,
 )
+from facesmith.evaluation.fddb.ellipses import fit_ellipses
+from facesmith.evaluation.fddb.folds import Fold, read_folds
 from facesmith.evaluation.fddb.sizes import find_image, read_sizes
 
 __all__ = [
@@ -42,8 +40,8 @@ __all__ = [
     "FOLD_FALSE_POSITIVES",
     "SHAPES",
     "CurvePoint",
-    "Detections",
     "FddbCurves",
+    "FddbDetections",
     "FddbResult",
     "Fold",
     "Shape",
@@ -52,10 +50,10 @@ __all__ = [
     "evaluate_fddb",
     "find_image",
     "fit_ellipses",
-    "read_detections",
+    "read_fddb_detections",
     "read_folds",
     "read_sizes",
-    "write_detections",
+    "write_fddb_detections",
 ]
 
 
@@ -104,7 +102,7 @@ def evaluate_fddb(
     every_fold = read_folds(folds_dir)
     chosen = choose_folds(every_fold, folds)
     paths = [detections] if isinstance(detections, str | Path) else detections
-    found = read_detections(paths, every_fold, shape=shape, wanted=chosen, any_order=any_order)
+    found = read_fddb_detections(paths, every_fold, shape=shape, wanted=chosen, any_order=any_order)
     if ellipses:
         found = fit_ellipses(found)
     return evaluate(chosen, found, image_sizes=image_sizes, images_dir=images_dir)
@@ -112,7 +110,7 @@ def evaluate_fddb(
 
 def evaluate(
     folds: Sequence[Fold],
-    detections: Detections,
+    detections: FddbDetections,
     *,
     image_sizes: str | Path | None = None,
     images_dir: str | Path | None = None,

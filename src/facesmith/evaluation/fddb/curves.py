@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.evaluation.fddb.files import Detections, Fold
+from facesmith.evaluation.fddb.detections import FddbDetections
+from facesmith.evaluation.fddb.folds import Fold
 from facesmith.evaluation.fddb.matching import Matching
 from facesmith.evaluation.fddb.polygons import ellipse_spans
 from facesmith.evaluation.fddb.spans import Spans, rectangle_spans, shared_pixels
@@ -120,12 +121,7 @@ class FddbCurves:
         """Write `DiscROC.txt` and `ContROC.txt` as the official tool does.
 
         Six significant digits, thresholds rising. Lines end in carriage return and line feed, as in
-        the curves that the tool wrote on Windows and others compare with; programs that read
-        numbers do not mind.
-
-        Args:
-            folder: Made where it does not exist.
-            prefix: Put before both names.
+        the published curves of others. `prefix` is put before both names.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +159,9 @@ class ScoredImages:
     overlaps: FloatArray
 
 
-def score_images(folds: Sequence[Fold], detections: Detections, sizes_wh: IntArray) -> ScoredImages:
+def score_images(
+    folds: Sequence[Fold], detections: FddbDetections, sizes_wh: IntArray
+) -> ScoredImages:
     """Match the detections of every image with its faces.
 
     Args:
@@ -202,7 +200,7 @@ def score_images(folds: Sequence[Fold], detections: Detections, sizes_wh: IntArr
     return ScoredImages(fold_of_image[image[order]], scores[order], found, overlaps)
 
 
-def pool(scored: ScoredImages, folds: Sequence[Fold], detections: Detections) -> FddbCurves:
+def pool(scored: ScoredImages, folds: Sequence[Fold], detections: FddbDetections) -> FddbCurves:
     """The curves over the images of some folds together.
 
     Args:

@@ -10,7 +10,8 @@ import numpy as np
 from facesmith.detection.detector import Detector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.evaluation.fddb.files import Detections, Fold
+from facesmith.evaluation.fddb.detections import FddbDetections
+from facesmith.evaluation.fddb.folds import Fold
 from facesmith.evaluation.fddb.sizes import find_image
 
 # Far below any useful threshold: the curves show what the detector could still find.
@@ -23,14 +24,8 @@ def detect_fddb(
     images_dir: str | Path,
     *,
     progress: Callable[[], object] | None = None,
-) -> Detections:
-    """Find the faces in the images of some folds.
-
-    Args:
-        detector: The detector.
-        folds: The folds.
-        images_dir: Folder that the images' names start from.
-        progress: Called once for every image.
+) -> FddbDetections:
+    """Find the faces in the images of some folds, `images_dir` being where their names start from.
 
     Raises:
         AnnotationError: If an image is missing.
@@ -56,4 +51,4 @@ def detect_fddb(
         scores[name] = found.faces.scores.astype(np.float64)
         if progress is not None:
             progress()
-    return Detections("rectangle", regions, scores)
+    return FddbDetections("rectangle", regions, scores)

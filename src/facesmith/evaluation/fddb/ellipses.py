@@ -11,7 +11,7 @@ from math import pi
 
 import numpy as np
 
-from facesmith.evaluation.fddb.files import Detections
+from facesmith.evaluation.fddb.detections import FddbDetections
 
 # In parts of the box: the median of what fits the annotated ellipses best over one public
 # detector's sure boxes, 1.215, 1.089 and 0.085, rounded. Boxes that begin at the hairline, or go
@@ -21,7 +21,7 @@ WIDTH_FACTOR = 1.1
 RISE = 0.08
 
 
-def fit_ellipses(detections: Detections) -> Detections:
+def fit_ellipses(detections: FddbDetections) -> FddbDetections:
     """Replace each box by an upright ellipse around the head that it marks; scores stay.
 
     The ellipse is 1.2 times as high as the box and 1.1 times as wide, and its centre lies 0.08 of
@@ -42,4 +42,4 @@ def fit_ellipses(detections: Detections) -> Detections:
             ],
             axis=1,
         )
-    return Detections("ellipse", ellipses, detections.scores)
+    return FddbDetections("ellipse", ellipses, detections.scores)

@@ -1,9 +1,8 @@
 """One-to-one matching of maximum total overlap, kept up while detections come in one by one.
 
 The official tool solves an assignment afresh for every score of an image. Here each detection,
-surest first, changes the matching that was best before it along one alternating path: the new
-detection takes a face, the one that had it takes another or none. The best such path gives the best
-matching again, so that one pass over an image's detections yields it for all thresholds.
+surest first, changes the best matching before it along one alternating path: it takes a face, the
+one that had it takes another or none. So one pass yields the best matching for all thresholds.
 
 Source:
     The augmenting step of H. W. Kuhn, "The Hungarian method for the assignment problem", 1955: two
@@ -38,12 +37,7 @@ class Matching:
     _owner: dict[int, int] = field(default_factory=dict)  # face -> detection
 
     def add(self, detection: int, overlaps: Mapping[int, float]) -> None:
-        """Take in one more detection.
-
-        Args:
-            detection: Its number, new.
-            overlaps: Intersection over union with the faces that it touches, by face.
-        """
+        """Take in one more detection, `overlaps` being its IoU with the faces it touches."""
         if not overlaps:
             return
         self._overlaps[detection] = overlaps

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facesmith.evaluation.fddb.curves import FddbCurves
-from facesmith.files import replacing
+from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-# Tell apart for colour-blind readers too (Okabe and Ito).
-_DISCRETE, _CONTINUOUS = "#0072B2", "#D55E00"
 _MARKED = 1000  # false positives at which most figures are quoted
 
 
 def draw_curves(curves: FddbCurves, path: str | Path, title: str) -> None:
-    """Draw both curves over the number of false positives.
-
-    Args:
-        curves: What to draw.
-        path: The PNG file to write.
-        title: First line above the picture.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - heavy
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(7.2, 5.6), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    """Draw both curves over the number of false positives."""
+    figure = new_figure(7.2, 5.6)
     axes = figure.add_subplot()
     order = np.lexsort((curves.discrete_tpr, curves.false_positives))
     false = curves.false_positives[order]
     at = min(_MARKED, int(false.max(initial=0)))
     point = curves.at(at)
     for name, tpr, rate, colour in (
-        ("discrete: overlap above 0.5", curves.discrete_tpr, point.discrete_tpr, _DISCRETE),
-        ("continuous: sum of overlaps", curves.continuous_tpr, point.continuous_tpr, _CONTINUOUS),
+        ("discrete: overlap above 0.5", curves.discrete_tpr, point.discrete_tpr, BLUE),
+        ("continuous: sum of overlaps", curves.continuous_tpr, point.continuous_tpr, VERMILION),
     ):
         label = f"{name}; {rate:.4f} at {at:,} false positives"
         axes.plot(false, tpr[order], color=colour, linewidth=2, label=label)
@@ -53,13 +37,6 @@ def draw_curves(curves: FddbCurves, path: str | Path, title: str) -> None:
         fontsize=11,
     )
     axes.legend(loc="lower right", frameon=False, fontsize=9)
-    _tidy(axes)
-    with replacing(path) as file:
-        figure.savefig(file, format="png")
-
-
-def _tidy(axes: Axes) -> None:
-    axes.grid(color="0.92", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
     axes.xaxis.set_major_formatter("{x:,.0f}")
+    write_chart(figure, path)

@@ -143,12 +143,7 @@ def _detach(
 
 
 def _inside(
-    x: IntArray,
-    rows: IntArray,
-    first: IntArray,
-    last: IntArray,
-    offsets: IntArray,
-    width: IntArray,
+    x: IntArray, rows: IntArray, first: IntArray, last: IntArray, offsets: IntArray, width: IntArray
 ) -> tuple[Int32Array, Int32Array]:
     """First and last column between the two sides of each polygon, for every row.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.evaluation.fddb.files import bare_name, text_lines
+from facesmith.evaluation.fddb.lists import bare_name, text_lines
 from facesmith.evaluation.fddb.spans import MAX_PX
 from facesmith.images import IMAGE_SUFFIXES, read_size
 
@@ -18,15 +18,12 @@ from facesmith.images import IMAGE_SUFFIXES, read_size
 def read_sizes(
     names: Iterable[str], table: str | Path | None, images_dir: str | Path | None = None
 ) -> npt.NDArray[np.int64]:
-    """Width and height of images, from the image files where they are, else from a table.
+    """Width and height of images, pixels `(n, 2)`, from their files or else from a table.
 
     Args:
         names: The images.
         table: A CSV file with the columns `image`, `width`, `height`, or `None`.
         images_dir: Folder that the names start from, or `None`.
-
-    Returns:
-        `(n, 2)`, pixels.
 
     Raises:
         AnnotationError: If the table cannot be used or an image's size stands nowhere.

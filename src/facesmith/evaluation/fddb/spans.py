@@ -116,15 +116,12 @@ def rectangle_spans(boxes: FloatArray, sizes_wh: IntArray) -> Spans:
 
 
 def shared_pixels(a: Spans, b: Spans, pairs: IntArray) -> IntArray:
-    """Pixels that shapes have in common.
+    """Pixels that shapes have in common, int64 `(k,)`.
 
     Args:
         a: Shapes.
         b: Shapes in the same photos.
         pairs: Which to compare, `(k, 2)`: an index into `a`, an index into `b`.
-
-    Returns:
-        Pixels, int64 `(k,)`.
     """
     i, j = pairs[:, 0], pairs[:, 1]
     top = np.maximum(a.first_row[i], b.first_row[j])

@@ -26,13 +26,9 @@ _FARTHEST = 1e9  # pixels; see facesmith.evaluation.detections
 def read_predictions(folder: str | Path, images: Sequence[WiderImage]) -> list[Table]:
     """Read the predictions for all images.
 
-    Args:
-        folder: The folder with one folder an event.
-        images: The images, as `read_ground_truth` gives them.
-
     Returns:
-        For each image, in their order, float64 `(n, 5)`: x, y, width, height in pixels and score,
-        in the order of the file.
+        For each image float64 `(n, 5)`: x, y, width, height in pixels and score, in the order of
+        the file.
 
     Raises:
         DetectionsError: If an image has no file, a file or folder belongs to no image, or one
@@ -53,12 +49,7 @@ def read_predictions(folder: str | Path, images: Sequence[WiderImage]) -> list[T
 def write_predictions(
     folder: str | Path, images: Sequence[WiderImage], found: Sequence[Faces]
 ) -> None:
-    """Write what was found in the official form.
-
-    Args:
-        folder: The folder; made if need be.
-        images: The images.
-        found: The faces found in each, pixels of the full image.
+    """Write the faces found in each image, pixels of the full image, in the official form.
 
     Raises:
         FacesmithError: If a file cannot be written.

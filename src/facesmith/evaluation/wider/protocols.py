@@ -1,26 +1,24 @@
 """Two ways to average precision on WIDER FACE: as everybody's program does it, and strictly.
 
-`common` gives the figures of the Python program that most repositories carry along and quote from
+`common` gives the figures of the Python program that most repositories quote from
 (`WiderFace-Evaluation`, a port of the official MATLAB tools), with all it does:
 
-1. Scores are stretched over the whole prediction set, so that the lowest becomes 0 and the highest
-   1. The search for them starts from 1 and 0, so scores that all lie above 1 are stretched from 1,
-   and those that all lie below 0 up to 0. If all scores are equal, nothing counts and AP is 0.
+1. Scores are stretched over the whole prediction set, the lowest to 0 and the highest to 1. The
+   search starts from 1 and 0: scores that all lie above 1 are stretched from 1, scores that all lie
+   below 0 up to 0. If all scores are equal, nothing counts and AP is 0.
 2. A box is one pixel wider and higher than its edges say, in area and in overlap.
 3. A detection looks at one face only, the one it overlaps most, the first of equals. If that one is
    taken already the detection is false, though it might match another.
 4. A detection whose best match is ignored is dropped, however well it matches a face that counts.
 5. Detections are matched in the order of the file, not of their scores; a threshold takes in all up
-   to the *last* one that reaches it, worse ones before it included. Files in order of falling score
-   are not touched by this.
+   to the *last* one that reaches it, worse ones before it included.
 6. The curve has 1,000 points, at 0.999, 0.998 ... 0 of the stretched score.
 7. An image without any face is passed over, so boxes on it cost nothing. One whose faces are all
    ignored is not.
 
 `strict` has none of these: scores as they are, continuous edges, every distinct score a threshold,
-each detection matched in order of falling score with the best face that is still free, by the rule
-of VOC (`facesmith.metrics.average_precision`), false boxes counted on every image. The lists of
-faces that count are the same.
+the rule of VOC (`facesmith.metrics.average_precision`), false boxes counted on every image. The
+lists of faces that count are the same.
 """
 
 from __future__ import annotations
@@ -35,6 +33,7 @@ import numpy.typing as npt
 
 from facesmith.evaluation.detections import Detections
 from facesmith.evaluation.wider.truth import SETTINGS, WiderImage
+from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 
 Protocol = Literal["common", "strict"]
@@ -84,18 +83,13 @@ class WiderScores:
             "protocol": self.protocol,
             "images": self.n_images,
             "detections": self.n_detections,
-            "ap": {
-                name: None if np.isnan(s.average_precision) else s.average_precision
-                for name, s in self.settings.items()
-            },
+            "ap": finite_or_none({n: s.average_precision for n, s in self.settings.items()}),
             "faces": {name: s.n_faces for name, s in self.settings.items()},
         }
 
 
 def evaluate_wider(
-    images: Sequence[WiderImage],
-    predictions: Sequence[Array],
-    protocol: Protocol = "common",
+    images: Sequence[WiderImage], predictions: Sequence[Array], protocol: Protocol = "common"
 ) -> WiderScores:
     """Average precision in the three settings.
 

@@ -50,13 +50,7 @@ class WiderImage:
 
 
 def read_ground_truth(folder: str | Path) -> tuple[WiderImage, ...]:
-    """Read the four files.
-
-    Args:
-        folder: Where they lie.
-
-    Returns:
-        The images in the order of the files, event by event.
+    """The images of a folder of the four files, in the order of the files.
 
     Raises:
         AnnotationError: If a file is missing, damaged, or says something else than expected.

@@ -1,4 +1,4 @@
-"""Reading photos, whatever their format, as upright BGR arrays; writing and finding them.
+"""Photos of any format as upright BGR arrays.
 
 What Pillow hands over is made uniform here: EXIF orientation applied, the first frame of an
 animation, transparent parts on white, 16 bits scaled to 8, and one kind of error for all that can
@@ -7,13 +7,10 @@ be wrong with a file.
 
 from __future__ import annotations
 
-import glob
 import io
-import os
-import re
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,17 +22,11 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from facesmith.errors import ImageError
+from facesmith.images.files import IMAGE_SUFFIXES
 
-# Files in folders are taken for photos by their suffix; a file that is named is always tried.
-IMAGE_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".mpo", ".pgm", ".png", ".ppm",
-    ".tif", ".tiff", ".webp",
-)  # fmt: skip
 # Larger images are refused: three bytes a pixel, and a few kilobytes can pretend to be anything.
 # The largest sensors in telephones deliver just this many.
 MAX_PIXELS = 200_000_000
-JPEG_QUALITY = 95
-
 # Pillow reads more, but not all of it harmlessly: EPS, for one, runs Ghostscript.
 _FORMATS = (
     "JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "ICO", "PCX",
@@ -67,7 +58,6 @@ _UNSUPPORTED_STARTS = {
 }
 # Raw files are TIFFs outside, and would pass for the thumbnail that they carry along.
 _RAW_SUFFIXES = (".3fr", ".arw", ".cr2", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".rw2")
-
 # EXIF orientation -> what brings the stored pixels upright (EXIF 2.3, table 6).
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -79,9 +69,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION_TAG = 0x0112
-
 _settings_lock = threading.Lock()
-
 SideLimit = int | Callable[[int], int | None] | None
 
 
@@ -169,67 +157,6 @@ def read_size(path: str | Path) -> tuple[int, int]:
         width, height = opened.size
         turned = _orientation(opened) >= 5
     return (height, width) if turned else (width, height)
-
-
-def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write an image; the suffix decides the format (JPEG in quality 95).
-
-    Args:
-        path: The file to make or to replace; its folder exists.
-        image: uint8 `(height, width, 3)`, BGR.
-
-    Raises:
-        ImageError: If the suffix is unknown or the file cannot be written.
-    """
-    path = Path(path)
-    rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
-    try:
-        if path.suffix.lower() in (".jpg", ".jpeg"):
-            rgb.save(path, quality=JPEG_QUALITY, subsampling=0)
-        else:
-            rgb.save(path)
-    except (OSError, ValueError, KeyError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(
-            f"Cannot write {path}: {reason}. Expected a folder that exists and a suffix such as "
-            ".jpg or .png."
-        ) from error
-
-
-def find_images(inputs: Iterable[str | Path]) -> list[Path]:
-    """The image files that files, folders and patterns stand for.
-
-    Args:
-        inputs: Each a file, which is kept whatever it is; a folder, which is searched with its
-            sub-folders; or a pattern such as `photos/**/*.jpg`. Hidden files and folders (whose
-            name begins with a dot) are passed over unless named, and so are, in folders and by
-            patterns, files without one of `IMAGE_SUFFIXES`.
-
-    Returns:
-        Paths in the order of the inputs, each once; within a folder or pattern in natural order
-        (`img2` before `img10`), whatever order the file system lists them in.
-
-    Raises:
-        ImageError: If a folder or a pattern yields nothing.
-    """
-    found: dict[str, Path] = {}
-    for given in inputs:
-        path = Path(given)
-        if path.is_dir():
-            candidates = _walk(path)
-        elif glob.has_magic(str(given)) and not path.exists():
-            candidates = _expand(str(given))
-        else:
-            candidates = [path]
-        if not candidates:
-            where = f"{path}/" if path.is_dir() else str(given)
-            raise ImageError(
-                f"No images found in {where}. Looked for {', '.join(IMAGE_SUFFIXES)}"
-                f"{', in sub-folders too' if path.is_dir() else ''}."
-            )
-        for candidate in candidates:
-            found.setdefault(os.path.abspath(candidate), candidate)  # noqa: PTH100 - keeps links
-    return list(found.values())
 
 
 def _content(source: str | Path | BinaryIO) -> tuple[str, bytes]:
@@ -380,36 +307,3 @@ def _why_unreadable(name: str, data: bytes) -> str:
     if name.lower().endswith(IMAGE_SUFFIXES):
         return "is not an image, or damaged at its very start. Copy it again from where it came."
     return f"is not an image that can be read. Expected {_READABLE}."
-
-
-def _walk(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.extend(Path(parent) / name for name in names if _looks_like_image(name))
-    return sorted(found, key=_natural_order)
-
-
-def _expand(pattern: str) -> list[Path]:
-    matches = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - absolute patterns
-    return sorted(
-        (path for path in matches if _looks_like_image(path.name) and path.is_file()),
-        key=_natural_order,
-    )
-
-
-def _looks_like_image(name: str) -> bool:
-    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-
-
-def _natural_order(path: Path) -> tuple[list[list[tuple[int, int, str]]], str]:
-    """Numbers by value, letters without case; the exact spelling settles what is then equal."""
-    parts = [
-        [
-            (0, int(piece), "") if piece.isdecimal() else (1, 0, piece)
-            for piece in re.split(r"(\d+)", part.casefold())
-            if piece
-        ]
-        for part in path.parts
-    ]
-    return parts, str(path)

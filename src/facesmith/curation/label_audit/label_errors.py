@@ -1,9 +1,9 @@
-"""Which boxes a detector does not see, and which faces it sees where no box is.
+"""Label errors: boxes that a detector does not see, and faces it sees where no box is.
 
-The idea is that of confident learning: a label is doubtful where a model that has not learned from
-it gives it a score far below what labels of its kind get. Of boxes that are faces a detector misses
-some, small ones above all, so that a low score alone says little of a small box; how common low
-scores are among boxes of the same height tells how much. The suspicion that a box shows no face is
+As in confident learning, a label is doubtful where a model that has not learned from it gives it a
+score far below what labels of its kind get. A detector misses faces, small ones above all: how
+common low scores are among boxes of the same height tells how much a low one means. The label-error
+score of a box is
 
     (1 - support) * rarity
 
@@ -26,7 +26,7 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_area, box_intersection, box_iou
 from facesmith.curation.label_audit.findings import Audit, AuditConfig, Finding, Kind, Reason
-from facesmith.curation.label_audit.offsets import in_annotators_way, source_offsets
+from facesmith.curation.label_audit.offsets import in_style_of, source_offsets
 from facesmith.faces import Faces
 
 # A detector must tell of boxes with scores down to this, or support of 0.1 looks like none.
@@ -43,8 +43,8 @@ SECOND_BOX_IOU = 0.7
 # So much of a detection inside of any box, and the face is not without a box.
 _INSIDE = 0.7
 # Boxes a bin of heights; with fewer than two bins of so many all heights are judged alike.
-_LEAST_IN_BIN = 100
-_MOST_BINS = 8
+_MIN_IN_BIN = 100
+_MAX_BINS = 8
 
 
 def audit_photos(
@@ -53,20 +53,17 @@ def audit_photos(
     *,
     judged_by: str,
     config: AuditConfig | None = None,
-    closer: Mapping[tuple[int, int], float] | None = None,
+    augmented: Mapping[tuple[int, int], float] | None = None,
 ) -> Audit:
-    """Compare annotated boxes with what a detector found.
+    """Compare annotated boxes with what a detector found. Ignored boxes are no findings.
 
     Args:
         photos: The annotated photos.
         found: What the detector found in each, same order, down to a score of `LOWEST_SCORE`.
         judged_by: A name for the detector.
         config: Where the lines are drawn.
-        closer: Index of a photo and of a box in it -> what `augmented_looks` says of it; counts
-            where it is more than what was found in the photo as it is.
-
-    Returns:
-        The findings. Ignored boxes are no findings, and no face on one is missed.
+        augmented: Photo index and box index -> support, see `augmented_support`; counts where it
+            is more than the support in the photo as it is.
 
     Raises:
         ValueError: If the lengths differ.
@@ -78,8 +75,8 @@ def audit_photos(
     config = config or AuditConfig()
     offsets = source_offsets(photos, found)
     by_source = {offset.source: offset for offset in offsets}
-    placed = [in_annotators_way(*pair, by_source) for pair in zip(photos, found, strict=True)]
-    suspicious, n_found = _suspicious(photos, placed, config, closer or {})
+    placed = [in_style_of(*pair, by_source) for pair in zip(photos, found, strict=True)]
+    suspicious, n_found = _suspicious(photos, placed, config, augmented or {})
     missed = _missed(photos, placed, config)
     findings: list[Finding] = []
     kinds: tuple[tuple[Kind, list[_Seen]], ...] = (("suspicious", suspicious), ("missed", missed))
@@ -101,23 +98,22 @@ def audit_photos(
 def rarity(
     values: npt.NDArray[np.floating], heights: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """How much a low value means for a box of its height: 1 where it likely means a wrong box.
+    """How much a low value means for a box of its height, 1 where it is likely wrong.
 
-    Wrong boxes come in all heights. So the share of boxes with so low a value among the higher half
-    of all boxes, where a detector misses least, is about what wrong boxes make; what a bin of
-    heights has beyond it is put down to the detector. The ratio of the two shares estimates which
-    part of the boxes with so low a value, in this bin, are wrong. From a half on a low value counts
-    in full, below in proportion.
+    Wrong boxes come in all heights. The share of so low values among the higher half of all boxes,
+    where a detector misses least, is about what wrong boxes make; what a bin of heights has beyond
+    it is put down to the detector. The ratio of the two shares estimates which part of the boxes
+    with so low a value are wrong. From a half on a low value counts in full, below in proportion.
 
     Args:
         values: What is low for wrong boxes, `(n,)`.
         heights: Heights of the boxes, `(n,)`, pixels.
 
     Returns:
-        float64 `(n,)`, in (0, 1]; 1 for all where there are too few boxes for two bins.
+        float64 `(n,)`; 1 for all where there are too few boxes for two bins.
     """
     n = len(values)
-    n_bins = min(n // _LEAST_IN_BIN, _MOST_BINS)
+    n_bins = min(n // _MIN_IN_BIN, _MAX_BINS)
     if n_bins < 2:
         return np.ones(n)
     order = np.argsort(heights, kind="stable")
@@ -144,7 +140,7 @@ def _suspicious(
     photos: Sequence[AnnotatedPhoto],
     found: Sequence[Faces],
     config: AuditConfig,
-    closer: Mapping[tuple[int, int], float],
+    augmented: Mapping[tuple[int, int], float],
 ) -> tuple[list[_Seen], int]:
     places: list[tuple[int, int]] = []
     heights: list[npt.NDArray[np.floating]] = []
@@ -156,7 +152,7 @@ def _suspicious(
         overlap = box_iou(photo.boxes, faces.boxes)
         on_box = np.where(overlap >= SUPPORT_IOU, faces.scores, 0).max(axis=1, initial=0)
         best = overlap.max(axis=1, initial=0)
-        sure_beside = _sure_beside(overlap, faces.scores, config.least_score)
+        sure_beside = _sure_beside(overlap, faces.scores, config.min_score)
         kept = np.flatnonzero(~photo.ignored)
         seconds += [
             (len(places) + i, share) for i, share in _second_boxes(photo.boxes[kept], best[kept])
@@ -169,20 +165,17 @@ def _suspicious(
     all_support, all_iou = _joined(support), _joined(iou)
     all_heights, all_beside = _joined(heights), _joined(beside)
     n_found = int((all_support >= _FOUND_SCORE).sum())
-    looked = np.array([closer.get(place, 0.0) for place in places])
+    looked = np.array([augmented.get(place, 0.0) for place in places])
     # How common so low a support is, is told from photos as they are: there all boxes were judged.
     score = np.minimum(1 - looked, 1 - all_support) * rarity(all_support, all_heights)
     all_support = np.maximum(looked, all_support)
     misplaced = rarity(all_iou, all_heights)
     reasons: dict[int, tuple[float, Reason]] = {
         i: (float(score[i]), "no face")
-        for i in np.flatnonzero(score >= config.least_suspicion).tolist()
+        for i in np.flatnonzero(score >= config.min_suspicion).tolist()
     }
     for i in np.flatnonzero((all_beside > 0) & (misplaced == 1)).tolist():
-        reasons[i] = (
-            float(all_beside[i] * (1 - all_iou[i])),
-            "badly drawn",
-        )
+        reasons[i] = (float(all_beside[i] * (1 - all_iou[i])), "badly drawn")
     for second, share in seconds:
         reasons[second] = (share, "second box")
     seen = [
@@ -196,22 +189,17 @@ def _suspicious(
 
 
 def _sure_beside(
-    overlap: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], least_score: float
+    overlap: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], min_score: float
 ) -> npt.NDArray[np.float32]:
     """Score of the sure detection that shows where each box should have been, 0 for none.
 
-    It overlaps the box a little and no other box more.
-
-    Args:
-        overlap: Of boxes with detections, `(n, m)`.
-        scores: Of the detections, `(m,)`.
-        least_score: A detection is sure from this on.
+    It overlaps the box a little and no other box more; `overlap` is of boxes with detections.
     """
     low, high = BADLY_DRAWN_IOU
     if not overlap.size:
         return np.zeros(len(overlap), np.float32)
     mine = overlap == overlap.max(axis=0)
-    near = mine & (overlap >= low) & (overlap < high) & (scores >= least_score)
+    near = mine & (overlap >= low) & (overlap < high) & (scores >= min_score)
     score: npt.NDArray[np.float32] = np.where(near, scores, np.float32(0)).max(axis=1)
     score[overlap.max(axis=1) >= high] = 0  # another detection fits it
     return score
@@ -236,7 +224,7 @@ def _missed(
 ) -> list[_Seen]:
     seen: list[_Seen] = []
     for number, (photo, faces) in enumerate(zip(photos, found, strict=True)):
-        sure = faces[faces.scores >= config.least_score]
+        sure = faces[faces.scores >= config.min_score]
         overlap = box_iou(sure.boxes, photo.boxes).max(axis=1, initial=0)
         area = box_area(sure.boxes)
         shared = box_intersection(sure.boxes, photo.boxes).max(axis=1, initial=0)

@@ -1,7 +1,7 @@
-"""A closer look at suspicious boxes: larger, mirrored, lying on a side and upside down.
+"""Test-time augmentation of suspicious boxes: enlarged, mirrored, rotated by quarter turns.
 
-Faces that lie sideways, small ones, and ones at the edge of what a detector knows are missed in a
-photo as it is, and their boxes are right. A box that shows no face shows none in any of these ways.
+Small faces and faces that lie sideways are missed in a photo as it is, though their boxes are
+right. A box without a face shows none in any of the eight views.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _LOWEST_SCORE = 0.01
 Support = dict[tuple[int, int], float]
 
 
-def look_closer(
+def augmented_support(
     audit: Audit,
     detector_of: Callable[[int], Callable[..., Faces]],
     progress: Callable[[], object] | None = None,
 ) -> Support:
-    """What a detector says of the boxes that an audit takes for no face, each seen in eight ways.
+    """The support of the boxes that an audit takes for no face, each seen in eight views.
 
     Args:
         audit: A first audit.
@@ -42,11 +42,8 @@ def look_closer(
         progress: Called once for every such box.
 
     Returns:
-        Index of the photo and of the box in it -> the support of the best of four directions, each
+        Index of the photo and of the box in it -> the support of the best of four rotations, each
         the mean of plain and mirrored: the score of a detection on the box, 0 for none.
-
-    Raises:
-        ImageError: If a photo cannot be read.
     """
     support: Support = {}
     image, shown = np.zeros((1, 1, 3), np.uint8), -1
@@ -55,22 +52,16 @@ def look_closer(
         if finding.photo_index != shown:
             image, shown = read_image(finding.photo.path), finding.photo_index
         detector = detector_of(finding.photo_index)
-        support[finding.photo_index, finding.box_index] = support_of(image, finding.box, detector)
+        support[finding.photo_index, finding.box_index] = box_support(image, finding.box, detector)
         if progress is not None:
             progress()
     return support
 
 
-def support_of(
+def box_support(
     image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], detector: Callable[..., Faces]
 ) -> float:
-    """Support of one box, see `look_closer`.
-
-    Args:
-        image: The photo, uint8 `(height, width, 3)`, BGR.
-        box: float32 `(4,)`, pixels.
-        detector: Judges.
-    """
+    """Support of one box in the eight views, see `augmented_support`."""
     cut, placed = _cut(image, box)
     best = 0.0
     for _ in range(4):

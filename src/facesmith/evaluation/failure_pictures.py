@@ -1,0 +1,120 @@
+"""Pictures of where a detector fails: rates by condition, the worst misses, false boxes."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from facesmith.evaluation.failure_bins import Breakdown
+from facesmith.evaluation.failure_report import Failures, FalseBox, Miss
+from facesmith.pictures.charts import BLUE, VERMILION, new_figure, write_chart
+from facesmith.pictures.contact_sheet import Cell, cells_sheet
+
+_TICK = {"marker": "|", "markersize": 15, "color": "0.45", "markeredgewidth": 1.5}
+_COLUMNS = 3
+
+
+def draw_breakdown(failures: Failures, path: str | Path) -> None:
+    """Draw one small chart a condition: a dot a bin, its 95 % interval, and the overall figure.
+
+    Weak bins are vermilion. Empty bins are left out, and conditions that are the same for all.
+    """
+    parts = [(part, "recall") for part in failures.faces]
+    parts += [(part, "precision") for part in failures.boxes]
+    parts = [each for each in parts if sum(b.n > 0 for b in each[0].bins) > 1]
+    n_rows = max(-(-len(parts) // _COLUMNS), 1)
+    figure = new_figure(4.3 * _COLUMNS, 2.7 * n_rows + 0.9, dpi=130)
+    figure.suptitle(_title(failures), x=0.01, ha="left", fontsize=12)
+    for place, (part, rate) in enumerate(parts):
+        _draw_part(figure.add_subplot(n_rows, _COLUMNS, place + 1), part, rate)
+    write_chart(figure, path)
+
+
+def _draw_part(axes: Any, part: Breakdown, rate: str) -> None:
+    bins = [b for b in part.bins if b.n]
+    expected = [b.expected for b in bins]
+    levels = {value for value in expected if not isnan(value)}
+    if len(levels) == 1:
+        axes.axvline(*levels, color="0.6", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    else:
+        axes.plot(expected, range(len(bins)), linestyle="none", zorder=1, **_TICK)
+    for place, b in enumerate(bins):
+        colour = VERMILION if b.weak else BLUE
+        axes.plot(b.interval, (place, place), color=colour, linewidth=2, zorder=2)
+        axes.plot(b.rate, place, marker="o", markersize=6, color=colour, zorder=3)
+    labels = [f"{b.label}   ({b.n:,})" for b in bins]
+    axes.set_yticks(range(len(bins)), labels, fontsize=8.5)
+    for tick, b in zip(axes.get_yticklabels(), bins, strict=True):
+        if b.weak:
+            tick.set_color(VERMILION)
+            tick.set_fontweight("bold")
+    axes.set_ylim(len(bins) - 0.4, -0.6)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_title(f"{part.name}: {rate}", loc="left", fontsize=10)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="0.92", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _title(failures: Failures) -> str:
+    found = f"{failures.n_found:,} of {failures.n_faces:,} faces found"
+    false = f"{len(failures.false_boxes):,} of {failures.n_boxes:,} boxes false"
+    name = failures.name if len(failures.name) <= 50 else f"...{failures.name[-47:]}"
+    return (
+        f"{name}: {found}, {false}, at a score of {failures.min_score:.2f}\n"
+        "bars: 95 % intervals; dashed: overall; grey ticks: mean score; orange: clearly weaker; "
+        "in brackets: how many"
+    )
+
+
+def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
+    """Draw the worst misses, see `Failures.misses`; the boxes that were found are green."""
+    shown = failures.misses[:max_shown]
+    n = len(failures.misses)
+    subtitle = (
+        f"{n:,} of {failures.n_faces:,} faces in {_photos(failures)} were missed at a "
+        f"score of {failures.min_score:.2f}. Orange: missed, the largest and sharpest first. "
+        "Green: what was found."
+    )
+    if not shown:
+        subtitle = f"None of {failures.n_faces:,} faces was missed."
+    cells = [Cell(m.photo, m.box, m.found.boxes, (m.photo.name, _miss_line(m))) for m in shown]
+    return cells_sheet(f"Missed faces: {failures.name}", subtitle, cells)
+
+
+def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
+    """Draw the false boxes with the highest scores; annotated faces are green."""
+    shown = failures.false_boxes[:max_shown]
+    n = len(failures.false_boxes)
+    subtitle = (
+        f"{n:,} of {failures.n_boxes:,} boxes in {_photos(failures)} belong to no face. "
+        "Orange: false, the highest score first. Green: annotated faces."
+    )
+    if not shown:
+        subtitle = f"None of {failures.n_boxes:,} boxes is false."
+    cells = [Cell(b.photo, b.box, b.photo.boxes, (b.photo.name, _false_line(b))) for b in shown]
+    return cells_sheet(f"False boxes: {failures.name}", subtitle, cells)
+
+
+def _photos(failures: Failures) -> str:
+    return f"{failures.n_photos:,} photo{'s' * (failures.n_photos != 1)}"
+
+
+def _miss_line(miss: Miss) -> str:
+    sharp = "" if isnan(miss.sharpness) else f", sharpness {miss.sharpness:.1f}"
+    why = {
+        "not seen": sharp,
+        "below the threshold": f", score {miss.score:.2f}",
+        "badly placed": f", a box at IoU {miss.iou:.2f}",
+    }
+    return f"{miss.height:.0f} px{why[miss.reason]}"
+
+
+def _false_line(box: FalseBox) -> str:
+    why = {"no face": "", "badly placed": f", IoU {box.iou:.2f}", "second box": ", second box"}
+    return f"score {box.score:.2f}, {box.height:.0f} px{why[box.kind]}"

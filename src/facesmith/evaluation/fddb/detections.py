@@ -1,0 +1,128 @@
+"""Detections of FDDB's images, read from the official text form and written in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from facesmith.errors import AnnotationError
+from facesmith.evaluation.fddb.folds import Fold
+from facesmith.evaluation.fddb.lists import FloatArray, read_entries
+from facesmith.files import write_bytes
+
+Shape = Literal["rectangle", "ellipse"]
+SHAPES: tuple[Shape, ...] = ("rectangle", "ellipse")
+_DETECTION: dict[Shape, str] = {
+    "rectangle": "left top width height score",
+    "ellipse": "major minor angle x y score",
+}
+_N_NUMBERS: dict[Shape, int] = {shape: len(_DETECTION[shape].split()) for shape in SHAPES}
+
+
+@dataclass(frozen=True, eq=False)
+class FddbDetections:
+    """What a detector found in some images.
+
+    Attributes:
+        shape: What `regions` are.
+        regions: Of each image by name: float64 `(n, 4)` rectangles as left, top, width, height, or
+            `(n, 5)` ellipses as in `Fold`; pixels.
+        scores: Of each image by name, float64 `(n,)`: any finite numbers, higher is surer.
+    """
+
+    shape: Shape
+    regions: Mapping[str, FloatArray]
+    scores: Mapping[str, FloatArray]
+
+
+def read_fddb_detections(
+    paths: Sequence[str | Path],
+    folds: Sequence[Fold],
+    *,
+    shape: Shape | None = None,
+    wanted: Sequence[Fold] | None = None,
+    any_order: bool = False,
+) -> FddbDetections:
+    """Detections of FDDB images, from one file or several.
+
+    Args:
+        paths: The files, one after the other.
+        folds: All folds there are: they say which names exist, and in which order.
+        shape: What the lines describe; `None`: five numbers are a rectangle, six an ellipse.
+        wanted: The folds whose images must all have an entry; `None`: all. Entries of other folds
+            are checked and left out.
+        any_order: Whether images may come in another order than in the folds.
+
+    Raises:
+        AnnotationError: If a file cannot be used, an image is unknown, missing, out of order or
+            comes twice.
+    """
+    order = {name: (n, fold.number) for n, (fold, name) in enumerate(_all_names(folds))}
+    names = list(order)
+    columns = [_N_NUMBERS[each] for each in SHAPES if shape in (None, each)]
+    meaning = " or ".join(_DETECTION[each] for each in SHAPES if shape in (None, each))
+    rows: dict[str, FloatArray] = {}
+    seen: dict[str, str] = {}
+    told_by = ""
+    last = -1
+    for path in map(Path, paths):
+        n_before = len(seen)
+        for entry in read_entries(path, columns, meaning, seen):
+            if entry.name not in order:
+                raise AnnotationError(f"{entry.where}: no fold lists the image {entry.name!r}.")
+            position, fold_number = order[entry.name]
+            if position < last and not any_order:
+                raise AnnotationError(
+                    f"{entry.where}: {entry.name} (fold {fold_number}) comes before "
+                    f"{names[last]} (fold {order[names[last]][1]}) in the lists of the folds. Sort "
+                    "the images, or the files, as the lists are, or pass --any-order."
+                )
+            last = position
+            if len(entry.rows):
+                found = SHAPES[entry.rows.shape[1] - min(_N_NUMBERS.values())]
+                if shape not in (None, found):
+                    raise AnnotationError(
+                        f"{entry.where}: {entry.name} has {found}s, {told_by} {shape}s. Pass files "
+                        "of one kind."
+                    )
+                shape, told_by = found, told_by or entry.where
+            rows[entry.name] = entry.rows
+        if len(seen) == n_before:
+            raise AnnotationError(f"{path} is empty: expected names of images and detections.")
+    shape = shape or "rectangle"
+    needed = [name for _, name in _all_names(folds if wanted is None else wanted)]
+    missing = [name for name in needed if name not in rows]
+    if missing:
+        raise AnnotationError(
+            f"{', '.join(map(str, paths))}: {len(missing):,} of {len(needed):,} images have no "
+            f"entry, the first is {missing[0]} (fold {order[missing[0]][1]}). Write an image "
+            "without detections with the count 0, or choose folds with --fold."
+        )
+    width = _N_NUMBERS[shape]
+    tables = {name: rows[name].reshape(-1, width) for name in needed}
+    return FddbDetections(
+        shape,
+        {name: table[:, :-1] for name, table in tables.items()},
+        {name: table[:, -1] for name, table in tables.items()},
+    )
+
+
+def write_fddb_detections(
+    detections: FddbDetections, names: Iterable[str], path: str | Path
+) -> None:
+    """Write the detections of some images, in that order, in the official form."""
+    lines = []
+    for name in names:
+        regions, scores = detections.regions[name], detections.scores[name]
+        lines += [name, str(len(regions))]
+        lines += [
+            " ".join([*(f"{value:.6f}" for value in region), f"{score:.9g}"])
+            for region, score in zip(regions.tolist(), scores.tolist(), strict=True)
+        ]
+    write_bytes(path, ("\n".join(lines) + "\n").encode() if lines else b"")
+
+
+def _all_names(folds: Iterable[Fold]) -> Iterator[tuple[Fold, str]]:
+    return ((fold, name) for fold in folds for name in fold.names)
