@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from facesmith.detection.resizing import LARGEST_BLOCK, TOLERANCE, product_graph, scaled, shrunk
+from facesmith.detection.resizing import LARGEST_BLOCK, PRODUCT_GRAPH, TOLERANCE, scaled, shrunk
 
 Image3 = npt.NDArray[np.uint8]
 
@@ -129,4 +129,4 @@ def test_the_graph_is_the_one_that_onnx_writes() -> None:
         opset_imports=[onnx.helper.make_opsetid("", 13)],
         ir_version=7,
     )
-    assert onnx.load_from_string(product_graph()) == expected
+    assert onnx.load_from_string(PRODUCT_GRAPH.read_bytes()) == expected
