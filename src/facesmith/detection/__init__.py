@@ -4,3 +4,15 @@
 `facesmith.detection.processes` shares them out to several processes. Nothing here imports what
 lies above: no training, no evaluation, no command.
 """
+
+from facesmith.detection.detector import Detector, load_detector
+from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource, detect_photos
+
+__all__ = [
+    "DetectionConfig",
+    "Detector",
+    "PhotoFaces",
+    "PhotoSource",
+    "detect_photos",
+    "load_detector",
+]
