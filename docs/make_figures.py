@@ -38,6 +38,7 @@ PAGES = sorted(
 
 FIGURE = re.compile(r"<!-- figure: (.+?)(?: as (\S+))? -->(.*?)<!-- /figure -->", re.DOTALL)
 BLOCK = re.compile(r"<!-- generated: (\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
+MEASURED = re.compile(r"(?<![\w.])0?\.\d{3,4}(?!\d)|\d\.\d+ ms\b")
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"^    .*$", re.MULTILINE)
 STATED = re.compile(r"<!-- stated by: .+? -->.*?<!-- /stated -->", re.DOTALL)
@@ -359,10 +360,10 @@ def renewed(text: str) -> str:
 
 
 def unmarked(text: str) -> list[str]:
-    """Lines that state a fraction such as `.882` outside of marks and of code."""
+    """Lines that state a fraction as `.882` or a time as `8.4 ms` outside of marks and code."""
     for pattern in (FIGURE, BLOCK, STATED, FENCED, INDENTED):
         text = pattern.sub("", text)
-    return [line for line in text.splitlines() if re.search(r"(?<![\w.])0?\.\d{3,4}(?!\d)", line)]
+    return [line for line in text.splitlines() if MEASURED.search(line)]
 
 
 def main() -> None:
