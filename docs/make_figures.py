@@ -326,6 +326,18 @@ def shown(name: str, cut: Callable[[str], str] = str) -> str:
     return f"```console\n$ {command}\n{output}\n```\n"
 
 
+def fddb_ellipses_table() -> str:
+    """What `--fit-ellipse` changes at 1,000 false positives, of docs/benchmark-fddb.md."""
+    rows = []
+    for words, name in (("boxes", "fddb"), ("boxes with `--fit-ellipse`", "fddb-ellipses")):
+        output = look_up(f"page_outputs/outputs/{name}/output")
+        found = re.search(r"^ +1,000\*? +(\S+) +\S+ +(\S+)", output, re.MULTILINE)
+        if found is None:
+            raise ValueError(f"output `{name}` has no line of 1,000 false positives")
+        rows.append([words, *(fraction4(float(value)) for value in found.groups())])
+    return table(["", "discrete TPR", "continuous TPR"], rows)
+
+
 def _first_bins(output: str) -> str:
     """The output of `benchmark failures` without its bins of brightness to boxes' height."""
     start, end = output.index("\nbrightness"), output.index("\nscore ")
@@ -352,6 +364,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "benchmark-coco-output": lambda: shown("coco"),
     "benchmark-compare-output": lambda: shown("compare"),
     "benchmark-failures-output": lambda: shown("failures", _first_bins),
+    "benchmark-fddb-output": lambda: shown("fddb"),
+    "benchmark-fddb-ellipses": fddb_ellipses_table,
     "detect-output": lambda: shown("detect"),
     "approximate-output": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
