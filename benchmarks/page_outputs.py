@@ -1,9 +1,10 @@
 """What the commands shown in README and docs/benchmark-*.md print.
 
-python benchmarks/page_outputs.py --photos PHOTOS --yunet PEERS/yunet_n.onnx
+python benchmarks/page_outputs.py --photos PHOTOS --yunet PEERS/yunet_n.onnx --fddb FDDB
 
 PHOTOS holds the folders `val_other_domain` and `negatives` and the annotations
-`val_other_domain.coco.json`. `docs/make_figures.py` puts the outputs into the pages.
+`val_other_domain.coco.json`; FDDB holds the folds, `image_sizes.csv` and
+`pyface_detections.txt`. `docs/make_figures.py` puts the outputs into the pages.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ COMMANDS = {
     " --out comparison/",
     "failures": "benchmark failures --annotations val.json --images val/ --out failures/",
     "reliability": "benchmark reliability --annotations val.json --images val/ --out reliability/",
+    "fddb": "benchmark fddb --folds FDDB-folds --detections found.txt --image-sizes sizes.csv"
+    " --out fddb",
+    "fddb-ellipses": "benchmark fddb --folds FDDB-folds --detections found.txt"
+    " --image-sizes sizes.csv --fit-ellipse --out fddb-ellipses",
     "detect": "detect astronaut.png",
     "approximate": "approximate --monkey-saddle",
 }
@@ -47,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--yunet", type=Path, required=True)
+    parser.add_argument("--fddb", type=Path, required=True)
     parser.add_argument("--only", choices=COMMANDS, action="append", help="run these again")
     arguments = parser.parse_args()
     photos = arguments.photos.resolve()
@@ -56,6 +62,10 @@ def main() -> None:
         (folder / "val").symlink_to(photos / "val_other_domain")
         (folder / "pets").symlink_to(photos / "negatives")
         (folder / "yunet_n.onnx").symlink_to(arguments.yunet.resolve())
+        fddb = arguments.fddb.resolve()
+        (folder / "FDDB-folds").symlink_to(fddb)
+        (folder / "found.txt").symlink_to(fddb / "pyface_detections.txt")
+        (folder / "sizes.csv").symlink_to(fddb / "image_sizes.csv")
         Image.fromarray(data.astronaut()).save(folder / "astronaut.png")
         outputs = json.loads(RESULT.read_text("utf-8"))["outputs"] if arguments.only else {}
         outputs |= {

@@ -38,6 +38,7 @@ PAGES = sorted(
 
 FIGURE = re.compile(r"<!-- figure: (.+?)(?: as (\S+))? -->(.*?)<!-- /figure -->", re.DOTALL)
 BLOCK = re.compile(r"<!-- generated: (\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
+MEASURED = re.compile(r"(?<![\w.])0?\.\d{3,4}(?!\d)|\d\.\d+ ms\b")
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"^    .*$", re.MULTILINE)
 STATED = re.compile(r"<!-- stated by: .+? -->.*?<!-- /stated -->", re.DOTALL)
@@ -177,6 +178,18 @@ def accuracy_looked_at_table() -> str:
     return _accuracy_rows("_looked_at")
 
 
+def other_looked_at_table() -> str:
+    """Other people's photos with the wrong annotations ignored, of README."""
+    name = "val_other_domain_looked_at"
+    rows = [
+        [LABELS[d], f"{_of(d, f'{name}/ap_0.5')} / {_of(d, f'{name}/ap_0.4')}",
+         _of(d, f"{name}/{RECALL}")]
+        for d in DETECTORS
+    ]  # fmt: skip
+    head = ["other people's photos", "average precision", "recall at 0.1 false boxes a photo"]
+    return table(head, rows)
+
+
 HARD = (
     ("turned by 15 degrees", "turned by 15"),
     ("turned by 30 degrees", "turned by 30"),
@@ -313,6 +326,18 @@ def shown(name: str, cut: Callable[[str], str] = str) -> str:
     return f"```console\n$ {command}\n{output}\n```\n"
 
 
+def fddb_ellipses_table() -> str:
+    """What `--fit-ellipse` changes at 1,000 false positives, of docs/benchmark-fddb.md."""
+    rows = []
+    for words, name in (("boxes", "fddb"), ("boxes with `--fit-ellipse`", "fddb-ellipses")):
+        output = look_up(f"page_outputs/outputs/{name}/output")
+        found = re.search(r"^ +1,000\*? +(\S+) +\S+ +(\S+)", output, re.MULTILINE)
+        if found is None:
+            raise ValueError(f"output `{name}` has no line of 1,000 false positives")
+        rows.append([words, *(fraction4(float(value)) for value in found.groups())])
+    return table(["", "discrete TPR", "continuous TPR"], rows)
+
+
 def _first_bins(output: str) -> str:
     """The output of `benchmark failures` without its bins of brightness to boxes' height."""
     start, end = output.index("\nbrightness"), output.index("\nscore ")
@@ -328,6 +353,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "detector-table": detector_table,
     "accuracy-table": accuracy_table,
     "accuracy-looked-at-table": accuracy_looked_at_table,
+    "other-looked-at-table": other_looked_at_table,
     "hard-faces-table": hard_faces_table,
     "classifier-table": classifier_table,
     "times-table": times_table,
@@ -338,6 +364,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "benchmark-coco-output": lambda: shown("coco"),
     "benchmark-compare-output": lambda: shown("compare"),
     "benchmark-failures-output": lambda: shown("failures", _first_bins),
+    "benchmark-fddb-output": lambda: shown("fddb"),
+    "benchmark-fddb-ellipses": fddb_ellipses_table,
     "detect-output": lambda: shown("detect"),
     "approximate-output": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
@@ -359,10 +387,10 @@ def renewed(text: str) -> str:
 
 
 def unmarked(text: str) -> list[str]:
-    """Lines that state a fraction such as `.882` outside of marks and of code."""
+    """Lines that state a fraction as `.882` or a time as `8.4 ms` outside of marks and code."""
     for pattern in (FIGURE, BLOCK, STATED, FENCED, INDENTED):
         text = pattern.sub("", text)
-    return [line for line in text.splitlines() if re.search(r"(?<![\w.])0?\.\d{3,4}(?!\d)", line)]
+    return [line for line in text.splitlines() if MEASURED.search(line)]
 
 
 def main() -> None:
