@@ -29,12 +29,6 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
     `iscrowd`, and the key `ignore` that some tools add, make a box ignored. Of `attributes`, which
     CVAT and others write, words are kept, and true and false as `yes` and `no`; numbers are not.
 
-    Args:
-        path: The JSON file.
-        log: Where problems go.
-        categories: Names or ids of the categories that are faces; `None`: the only one, or the one
-            that is called face.
-
     Raises:
         AnnotationError: If the file as a whole cannot be used.
     """
@@ -75,14 +69,9 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
 
 
 def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
-    """Write annotated photos as COCO JSON with the one category `face`.
+    """Write annotated photos, in this order, as COCO JSON with the one category `face`.
 
-    Ignored boxes are written with `iscrowd` 1, attributes as they are. Reading the file again gives
-    the same boxes.
-
-    Args:
-        path: The file to write; an existing one is replaced.
-        photos: The photos, in this order.
+    Ignored boxes get `iscrowd` 1. Reading the file again gives the same boxes.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

@@ -21,21 +21,13 @@ WEIGHTS_NAME = "classifier.onnx"
 
 @dataclass(frozen=True, eq=False)
 class RatedRows:
-    """Rows of a patches file with the scores of a classifier.
+    """Rows of a patches file with the scores of a classifier."""
 
-    Attributes:
-        labels: `(n,)`, 1 for a face, 0 for anything else.
-        scores: float32 `(n,)`.
-        photos: int64 `(n,)`, the photo of each; `None` where unknown.
-        network: Name of the network.
-        rows: Which rows they are, in words.
-    """
-
-    labels: npt.NDArray[np.integer]
-    scores: npt.NDArray[np.float32]
-    photos: npt.NDArray[np.integer] | None
-    network: str
-    rows: str
+    labels: npt.NDArray[np.integer]  # `(n,)`, 1 for a face, 0 for anything else
+    scores: npt.NDArray[np.float32]  # float32 `(n,)`
+    photos: npt.NDArray[np.integer] | None  # int64 `(n,)`, the photo of each; `None` where unknown
+    network: str  # name of the network
+    rows: str  # which rows they are, in words
 
 
 def rate_rows(

@@ -26,20 +26,14 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 @dataclass(frozen=True)
 class Footprint:
-    """Sizes in bytes.
+    """Sizes in bytes."""
 
-    Attributes:
-        peak_memory: Most resident memory of a Python process that opens the detector and looks at
-            some photos, decoding included; `None` where the system does not tell (Windows).
-        install: The installed distributions that it needs beyond Python itself, without bytecode.
-        weights: Its weights files; `None` where they are inside a library.
-        distributions: The distributions that `install` is the sum of, by name.
-    """
-
+    # Most resident memory of a process that opens the detector and looks at some photos, decoding
+    # included; `None` where the system does not tell (Windows).
     peak_memory: int | None
-    install: int
-    weights: int | None
-    distributions: tuple[str, ...]
+    install: int  # the installed distributions that it needs beyond Python itself, without bytecode
+    weights: int | None  # its weights files; `None` where they are inside a library
+    distributions: tuple[str, ...]  # the distributions that `install` is the sum of, by name
 
 
 def measure_footprint(

@@ -39,29 +39,17 @@ class Target:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold and what it does on the rows that it was chosen on.
+    """A threshold and what it does on the rows that it was chosen on."""
 
-    Attributes:
-        target: What was asked for.
-        threshold: Halfway between the lowest score that counts as a face and the next lower one.
-        reached: The rate that the target names.
-        tpr: Share of the faces that are found.
-        threshold_interval: 95 % bootstrap interval of the threshold, chosen anew in each resample.
-        reached_interval: Of the rate, with the threshold as chosen.
-        tpr_interval: Likewise.
-        n_faces: Faces chosen on.
-        n_groups: Photos chosen on.
-    """
-
-    target: Target
-    threshold: float
-    reached: float
-    tpr: float
-    threshold_interval: Interval
-    reached_interval: Interval
-    tpr_interval: Interval
-    n_faces: int
-    n_groups: int
+    target: Target  # what was asked for
+    threshold: float  # halfway between the lowest accepted score and the next lower one
+    reached: float  # the rate that the target names
+    tpr: float  # share of the faces that are found
+    threshold_interval: Interval  # 95 %, bootstrap, chosen anew in each resample
+    reached_interval: Interval  # of the rate, with the threshold as chosen
+    tpr_interval: Interval  # likewise
+    n_faces: int  # faces chosen on
+    n_groups: int  # photos chosen on
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, `target` and `value` in place of the target."""

@@ -40,18 +40,11 @@ class RocPoint:
 
 @dataclass(frozen=True, eq=False)
 class RocCurve:
-    """Rates by falling threshold.
+    """Rates by falling threshold."""
 
-    Attributes:
-        fpr: False positive rates, float64 `(k,)`, not falling.
-        tpr: True positive rates, float64 `(k,)`, not falling.
-        thresholds: Float64 `(k,)`, falling; the first of a full curve is infinite, where nothing
-            counts as a face.
-    """
-
-    fpr: FloatArray
-    tpr: FloatArray
-    thresholds: FloatArray
+    fpr: FloatArray  # false positive rates, float64 `(k,)`, not falling
+    tpr: FloatArray  # true positive rates, float64 `(k,)`, not falling
+    thresholds: FloatArray  # float64 `(k,)`, falling; the first of a full curve is infinite
 
     @property
     def auc(self) -> float:
@@ -72,21 +65,13 @@ class RocCurve:
 
 @dataclass(frozen=True)
 class RocIntervals:
-    """Bootstrap intervals, each `(low, high)`.
+    """Bootstrap intervals, each `(low, high)`."""
 
-    Attributes:
-        auc: Of the area under the curve.
-        accuracy: Of the accuracy at the first threshold given.
-        accuracy_at_best: Of the accuracy at the operating point's threshold.
-        tpr: Of the true positive rate there.
-        fpr: Of the false positive rate there.
-    """
-
-    auc: Interval
-    accuracy: Interval
-    accuracy_at_best: Interval
-    tpr: Interval
-    fpr: Interval
+    auc: Interval  # of the area under the curve
+    accuracy: Interval  # of the accuracy at the first threshold given
+    accuracy_at_best: Interval  # of the accuracy at the operating point's threshold
+    tpr: Interval  # of the true positive rate there
+    fpr: Interval  # of the false positive rate there
 
 
 def roc_curve(

@@ -13,23 +13,14 @@ FloatArray = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Place:
-    """Maps a thing's own coordinates, about one unit each way, to pixels.
+    """Maps a thing's own coordinates, about one unit each way, to pixels."""
 
-    Attributes:
-        x: Its middle, pixels.
-        y: Its middle, pixels.
-        size: Pixels a unit.
-        roll: How far it leans clockwise, radians.
-        turn: Sideways turn: what stands out moves towards one side, and the thing gets narrower.
-        squeeze: Its width, as a part of the usual one.
-    """
-
-    x: float
-    y: float
-    size: float
-    roll: float = 0.0
-    turn: float = 0.0
-    squeeze: float = 1.0
+    x: float  # its middle, pixels
+    y: float  # its middle, pixels
+    size: float  # pixels a unit
+    roll: float = 0.0  # how far it leans clockwise, radians
+    turn: float = 0.0  # sideways turn: what stands out moves to one side, the thing narrows
+    squeeze: float = 1.0  # its width, as a part of the usual one
 
     def at(self, x: FloatArray | float, y: FloatArray | float, out: float = 0.0) -> FloatArray:
         """Points that stand out by `out`, to pixels `(..., 2)`."""

@@ -59,17 +59,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class FddbResult:
-    """The curves of a detector.
+    """The curves of a detector."""
 
-    Attributes:
-        curves: Over all images of the chosen folds together.
-        by_fold: Of each chosen fold alone, by its number.
-        shape: What the detections were evaluated as.
-    """
-
-    curves: FddbCurves
-    by_fold: dict[int, FddbCurves]
-    shape: Shape
+    curves: FddbCurves  # over all images of the chosen folds together
+    by_fold: dict[int, FddbCurves]  # of each chosen fold alone, by its number
+    shape: Shape  # what the detections were evaluated as
 
 
 def evaluate_fddb(

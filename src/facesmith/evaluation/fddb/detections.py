@@ -23,18 +23,13 @@ _N_NUMBERS: dict[Shape, int] = {shape: len(_DETECTION[shape].split()) for shape 
 
 @dataclass(frozen=True, eq=False)
 class FddbDetections:
-    """What a detector found in some images.
+    """What a detector found in some images."""
 
-    Attributes:
-        shape: What `regions` are.
-        regions: Of each image by name: float64 `(n, 4)` rectangles as left, top, width, height, or
-            `(n, 5)` ellipses as in `Fold`; pixels.
-        scores: Of each image by name, float64 `(n,)`: any finite numbers, higher is surer.
-    """
-
-    shape: Shape
+    shape: Shape  # what `regions` are
+    # By image name: float64 `(n, 4)` rectangles as left, top, width, height, or `(n, 5)` ellipses
+    # as in `Fold`; pixels.
     regions: Mapping[str, FloatArray]
-    scores: Mapping[str, FloatArray]
+    scores: Mapping[str, FloatArray]  # by image name, float64 `(n,)`: any finite numbers
 
 
 def read_fddb_detections(
