@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from facesmith.errors import AnnotationError
 from facesmith.images import IMAGE_SUFFIXES
@@ -40,6 +42,14 @@ def numbers(text: str) -> list[float] | None:
         return [float(word) for word in text.split()] or None
     except ValueError:
         return None
+
+
+def shortened(value: Any) -> str:
+    """A value as JSON, cut to what fits into a message."""
+    if value is None:
+        return "nothing"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def files_below(folder: Path, suffix: str) -> Iterator[Path]:

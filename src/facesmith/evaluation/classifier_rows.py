@@ -15,6 +15,7 @@ from facesmith.files import checksum
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.scored_rows import patch_rows
 from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.runs.folder import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"
 
@@ -126,8 +127,6 @@ def choose_classifier_threshold(
 
 def _own_patches(run: Path) -> Path:
     """The patches file that a run was trained on, unchanged since."""
-    from facesmith.runs.folder import RunFolder  # noqa: PLC0415 - no cost where not needed
-
     folder = RunFolder(run.parent if run.is_file() else run)
     config = folder.read_config()
     path = Path(str(config.get("data_path", "")))

@@ -172,16 +172,7 @@ def size_name(size_wh: tuple[int, int]) -> str:
 def at_threshold(curve: PrecisionRecall, threshold: float) -> AtThreshold:
     """The point of a curve where scores from the threshold on count."""
     # Scores are float32: compared as such, or 0.9 would lose the boxes of exactly that score.
-    n_kept = int((curve.scores >= np.float32(threshold)).sum())
-    if n_kept == 0:
-        return AtThreshold(threshold, nan, 0.0 if curve.n_faces else nan, 0.0)
-    at = n_kept - 1
-    return AtThreshold(
-        threshold,
-        float(curve.precision[at]),
-        float(curve.recall[at]),
-        float(curve.false_per_photo[at]),
-    )
+    return AtThreshold(threshold, **curve.at_score(float(np.float32(threshold))))
 
 
 def threshold_at_recall(curve: PrecisionRecall, recall: float) -> float:

@@ -18,9 +18,9 @@ from facesmith.export.metadata import store_threshold
 from facesmith.faces import Faces
 from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
+from facesmith.metrics.bootstrap import Interval
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
-from facesmith.metrics.roc import Interval
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 

@@ -16,7 +16,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from facesmith.evaluation.baselines import Baseline, BaselineError, DetectorName, open_baseline
+from facesmith.images import read_image
 
 _OWN = "facesmith"
 _TIMEOUT_S = 600
@@ -159,11 +163,6 @@ def installed_bytes(name: str) -> int:
 
 def _main() -> None:
     """Do the task on standard input and print the peak memory as JSON."""
-    import numpy as np  # noqa: PLC0415 - only here, in the process that is measured
-    from PIL import Image  # noqa: PLC0415
-
-    from facesmith.images import read_image  # noqa: PLC0415
-
     task = json.load(sys.stdin)
     path = task["name"].pop("path")
     name = DetectorName(**task["name"], path=None if path is None else Path(path))

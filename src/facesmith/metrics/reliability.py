@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.metrics.roc import FloatArray, Interval
+from facesmith.metrics.bootstrap import FloatArray, Interval
 from facesmith.metrics.scored_rows import ScoredRows
 
 N_BINS = 10

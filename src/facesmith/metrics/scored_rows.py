@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_photo, match_photos
-from facesmith.metrics.roc import FloatArray
+from facesmith.metrics.bootstrap import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,12 +28,12 @@ from facesmith.evaluation.fddb.detections import (
     SHAPES,
     FddbDetections,
     Shape,
+    fit_ellipses,
     read_fddb_detections,
     write_fddb_detections,
 )
-from facesmith.evaluation.fddb.ellipses import fit_ellipses
 from facesmith.evaluation.fddb.folds import Fold, read_folds
-from facesmith.evaluation.fddb.sizes import find_image, read_sizes
+from facesmith.evaluation.fddb.images import find_image, read_sizes
 
 __all__ = [
     "FALSE_POSITIVES",
