@@ -43,12 +43,7 @@ class _Block:
 
 
 def read_wider(path: Path, log: ProblemLog) -> list[PhotoEntry]:
-    """Photos of a WIDER FACE text file, in its order. A box marked invalid is ignored.
-
-    Args:
-        path: For example `wider_face_train_bbx_gt.txt`.
-        log: Where problems go.
-    """
+    """Photos of a WIDER FACE text file, in its order. A box marked invalid is ignored."""
     entries = []
     for block in _blocks(path, log):
         if len(block.lines) == 2 and block.lines[0][1] == "0" and _zeros(block.lines[1][1]):
@@ -60,12 +55,7 @@ def read_wider(path: Path, log: ProblemLog) -> list[PhotoEntry]:
 
 
 def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
-    """Photos of an FDDB ellipse list, or of all lists of a folder, in their order.
-
-    Args:
-        path: For example `FDDB-fold-01-ellipseList.txt`, or the folder of the ten.
-        log: Where problems go.
-    """
+    """Photos of an FDDB ellipse list, or of all lists of a folder, in their order."""
     entries = []
     for file in [path] if path.is_file() else sorted(path.glob("*ellipseList.txt")):
         for block in _blocks(file, log):
@@ -81,8 +71,7 @@ def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
 def _blocks(path: Path, log: ProblemLog) -> list[_Block]:
     """The blocks of a file. No line of a box looks like a name, so one bad count loses one photo.
 
-    A name may be a number, such as 0001; then only its place, not after a name, tells it from a
-    count.
+    A name may be a number, such as 0001; then its place tells it from a count.
     """
     blocks: list[_Block] = []
     for number, text in read_lines(path):

@@ -12,7 +12,7 @@ from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.evaluation.roc_report import RocReport
-    from facesmith.metrics.roc import Interval
+    from facesmith.metrics.bootstrap import Interval
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only

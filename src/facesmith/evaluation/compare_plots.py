@@ -165,10 +165,8 @@ def _own_point(curve: PrecisionRecall, threshold: float | None) -> tuple[float, 
     """Recall and precision at the own threshold; `None` where nothing reaches it."""
     if threshold is None or not curve.n_faces:
         return None
-    n_kept = int((curve.scores >= np.float32(threshold)).sum())
-    if not n_kept:
-        return None
-    return float(curve.recall[n_kept - 1]), float(curve.precision[n_kept - 1])
+    at = curve.at_score(float(np.float32(threshold)))
+    return None if np.isnan(at["precision"]) else (at["recall"], at["precision"])
 
 
 def _ticker() -> Any:

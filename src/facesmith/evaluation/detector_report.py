@@ -18,9 +18,9 @@ from facesmith.export.metadata import store_threshold
 from facesmith.faces import Faces
 from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
+from facesmith.metrics.bootstrap import Interval
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
-from facesmith.metrics.roc import Interval
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 
@@ -31,25 +31,15 @@ MIN_SCORE = 0.001  # detectors are judged from this score on
 
 @dataclass(frozen=True, eq=False)
 class DetectorReport:
-    """What a detector does on some photos; a match needs an IoU of 0.4, faces below 16 px ignored.
+    """What a detector does on some photos; a match needs an IoU of 0.4, faces of 16 px count."""
 
-    Attributes:
-        detector: Which detector, in words.
-        n_photos: Photos, face-free ones among them.
-        curve: Recall and false boxes a photo over all thresholds.
-        compared: Scores against the share of right boxes.
-        expected_error_interval: 95 % bootstrap interval of its expected error.
-        threshold: The threshold that is stored with the weights.
-        operating_point: How it was chosen, if it was chosen now.
-    """
-
-    detector: str
-    n_photos: int
-    curve: PrecisionRecall
-    compared: Reliability
-    expected_error_interval: Interval
-    threshold: float
-    operating_point: OperatingPoint | None
+    detector: str  # which detector, in words
+    n_photos: int  # photos, face-free ones among them
+    curve: PrecisionRecall  # recall and false boxes a photo over all thresholds
+    compared: Reliability  # scores against the share of right boxes
+    expected_error_interval: Interval  # 95 % bootstrap interval of its expected error
+    threshold: float  # the threshold that is stored with the weights
+    operating_point: OperatingPoint | None  # how it was chosen, if it was chosen now
 
     def at_threshold(self) -> dict[str, float]:
         """Precision, recall and false boxes a photo from the stored threshold on."""

@@ -23,23 +23,14 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class FaceConditions:
-    """What is measured of each face.
+    """What is measured of each face."""
 
-    Attributes:
-        height: Height of the box, pixels, float64 `(n,)`.
-        sharpness: See `sharpness`, float64 `(n,)`; NaN below `SHARPNESS_SIDE` pixels.
-        brightness: Mean luma of the box, 0 to 255, float64 `(n,)`.
-        border: Distance from the box to the photo's nearest edge, pixels, float64 `(n,)`.
-        neighbours: Other faces near it, see `count_neighbours`, int64 `(n,)`.
-        in_photo: Faces in its photo, itself and ignored ones among them, int64 `(n,)`.
-    """
-
-    height: Float64Array
-    sharpness: Float64Array
-    brightness: Float64Array
-    border: Float64Array
-    neighbours: IntArray
-    in_photo: IntArray
+    height: Float64Array  # height of the box, pixels, float64 `(n,)`
+    sharpness: Float64Array  # see `sharpness`, float64 `(n,)`; NaN below `SHARPNESS_SIDE` pixels
+    brightness: Float64Array  # mean luma of the box, 0 to 255, float64 `(n,)`
+    border: Float64Array  # distance from the photo's nearest edge, pixels, float64 `(n,)`
+    neighbours: IntArray  # other faces near it, see `count_neighbours`, int64 `(n,)`
+    in_photo: IntArray  # faces in its photo, itself and ignored ones among them, int64 `(n,)`
 
     def __len__(self) -> int:
         return len(self.height)

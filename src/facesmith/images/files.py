@@ -48,17 +48,14 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
 
 
 def find_images(inputs: Iterable[str | Path]) -> list[Path]:
-    """The image files that files, folders and patterns stand for.
+    """The image files that files, folders and patterns stand for, in their order, each once.
+
+    Within a folder or pattern they come in natural order (`img2` before `img10`).
 
     Args:
         inputs: Each a file, which is kept whatever it is; a folder, which is searched with its
-            sub-folders; or a pattern such as `photos/**/*.jpg`. Hidden files and folders (whose
-            name begins with a dot) are passed over unless named, and so are, in folders and by
-            patterns, files without one of `IMAGE_SUFFIXES`.
-
-    Returns:
-        Paths in the order of the inputs, each once; within a folder or pattern in natural order
-        (`img2` before `img10`), whatever order the file system lists them in.
+            sub-folders; or a pattern such as `photos/**/*.jpg`. In folders and by patterns, hidden
+            files and folders and files without one of `IMAGE_SUFFIXES` are passed over.
 
     Raises:
         ImageError: If a folder or a pattern yields nothing.

@@ -25,9 +25,6 @@ class DlibHog:
     Source:
         King, "Max-margin object detection", 2015; Dalal and Triggs, "Histograms of oriented
         gradients for human detection", 2005.
-
-    Raises:
-        BaselineError: If dlib is not installed.
     """
 
     min_score = 0.5

@@ -35,9 +35,6 @@ class MediaPipeFaces:
 
     Source:
         Bazarevsky et al., "BlazeFace: sub-millisecond neural face detection on mobile GPUs", 2019.
-
-    Raises:
-        BaselineError: If MediaPipe is not installed, or needs a model file, or cannot read it.
     """
 
     min_score = 0.5

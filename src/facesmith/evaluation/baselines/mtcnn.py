@@ -28,9 +28,6 @@ class MTCNN:
     Source:
         Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional
         networks", 2016.
-
-    Raises:
-        BaselineError: If the package is not installed.
     """
 
     min_score = 0.7

@@ -28,9 +28,6 @@ class OpenCVYuNet:
     """`cv2.FaceDetectorYN`, in the photo's own size; its own threshold is 0.9.
 
     The number of threads is OpenCV's, one for the whole process.
-
-    Raises:
-        BaselineError: If OpenCV is not installed or too old, or cannot read the file.
     """
 
     min_score = 0.9
@@ -80,9 +77,6 @@ class OpenCVHaar:
 
     Source:
         Viola and Jones, "Robust real-time face detection", 2004.
-
-    Raises:
-        BaselineError: If OpenCV is not installed or its release has no cascades.
     """
 
     min_score = 0.0

@@ -28,12 +28,12 @@ from facesmith.evaluation.fddb.detections import (
     SHAPES,
     FddbDetections,
     Shape,
+    fit_ellipses,
     read_fddb_detections,
     write_fddb_detections,
 )
-from facesmith.evaluation.fddb.ellipses import fit_ellipses
 from facesmith.evaluation.fddb.folds import Fold, read_folds
-from facesmith.evaluation.fddb.sizes import find_image, read_sizes
+from facesmith.evaluation.fddb.images import find_image, read_sizes
 
 __all__ = [
     "FALSE_POSITIVES",
@@ -59,17 +59,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class FddbResult:
-    """The curves of a detector.
+    """The curves of a detector."""
 
-    Attributes:
-        curves: Over all images of the chosen folds together.
-        by_fold: Of each chosen fold alone, by its number.
-        shape: What the detections were evaluated as.
-    """
-
-    curves: FddbCurves
-    by_fold: dict[int, FddbCurves]
-    shape: Shape
+    curves: FddbCurves  # over all images of the chosen folds together
+    by_fold: dict[int, FddbCurves]  # of each chosen fold alone, by its number
+    shape: Shape  # what the detections were evaluated as
 
 
 def evaluate_fddb(

@@ -34,19 +34,12 @@ _FARTHEST = 1e9  # pixels; see facesmith.evaluation.detections
 
 @dataclass(frozen=True, eq=False)
 class WiderImage:
-    """One image and its faces.
+    """One image and its faces."""
 
-    Attributes:
-        event: Name of its folder, such as `0--Parade`.
-        name: Name of the file without suffix.
-        boxes: float64 `(n, 4)` as the file gives them: x, y, width, height, pixels.
-        counted: By setting, positions in `boxes` of the faces that count, intp `(k,)`.
-    """
-
-    event: str
-    name: str
-    boxes: npt.NDArray[np.float64]
-    counted: dict[str, npt.NDArray[np.intp]]
+    event: str  # name of its folder, such as `0--Parade`
+    name: str  # name of the file without suffix
+    boxes: npt.NDArray[np.float64]  # float64 `(n, 4)` as in the file: x, y, width, height, pixels
+    counted: dict[str, npt.NDArray[np.intp]]  # setting -> positions in `boxes` of faces that count
 
 
 def read_ground_truth(folder: str | Path) -> tuple[WiderImage, ...]:
