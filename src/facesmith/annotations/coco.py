@@ -1,7 +1,4 @@
-"""COCO JSON, read and written.
-
-Boxes in the file are `[x, y, width, height]`; here they become corners, `x, y, x + width,
-y + height`.
+"""COCO JSON, read and written; its boxes `[x, y, width, height]` become corners.
 
 Source:
     The COCO data format, cocodataset.org, "Object Detection": coordinates are measured from the top

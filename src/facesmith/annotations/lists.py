@@ -1,14 +1,11 @@
 """WIDER FACE text and FDDB ellipse lists: a photo's name, a count, and so many lines.
 
-WIDER FACE: `x y w h blur expression illumination invalid occlusion pose` in pixels. Here they
-become corners, `x, y, x + w, y + h`. A photo without faces has the count 0 and, unlike any other
-list, one line of zeros.
+WIDER FACE: `x y w h blur expression illumination invalid occlusion pose` in pixels. A photo without
+faces has the count 0 and, unlike any other list, one line of zeros.
 
-FDDB: `major minor angle x_centre y_centre 1`, an ellipse: its two half axes in pixels, the angle of
-the major one in radians, the centre. Here it becomes the smallest upright rectangle that holds the
-turned ellipse. The ellipse reaches from the top of the head to the chin, so these boxes are higher
-than those of other data sets, which begin at the forehead. Names have no suffix; `.jpg` is added
-where none is.
+FDDB: `major minor angle x_centre y_centre 1`, an ellipse: two half axes in pixels, the angle of the
+major one in radians, the centre. It becomes the smallest upright rectangle around it: from the top
+of the head to the chin, higher than boxes of other data sets. `.jpg` is added to names.
 
 Source:
     WIDER FACE, readme of the face annotations `wider_face_split`.

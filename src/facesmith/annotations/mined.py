@@ -76,10 +76,7 @@ def _rank(box: MinedBox) -> tuple[Any, ...]:
 
 
 def mined_checksum(boxes: Iterable[MinedBox]) -> str:
-    """SHA-256 over what a training takes from mined boxes: file, size, box and scale.
-
-    Neither their order nor scores and detectors change it.
-    """
+    """SHA-256 over what a training takes from mined boxes, in any order: file, size, box, scale."""
     rows = sorted((box.file, box.size_wh, box.box, box.scale) for box in boxes)
     return sha256(json.dumps(rows).encode()).hexdigest()
 
@@ -91,11 +88,7 @@ def write_mined(path: str | Path, boxes: Iterable[MinedBox]) -> None:
 
 
 def read_mined(path: str | Path) -> tuple[MinedBox, ...]:
-    """Read what `write_mined` wrote.
-
-    Raises:
-        MiningError: If the file cannot be read or is none of mined boxes, or an entry is wrong.
-    """
+    """Read what `write_mined` wrote, or raise a `MiningError`."""
     try:
         content = json.loads(read_text(Path(path)))
     except AnnotationError as error:

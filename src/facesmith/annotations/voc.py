@@ -1,12 +1,11 @@
 """Pascal VOC: a folder of XML files, one for each photo.
 
-`xmin, ymin, xmax, ymax` in the file are the numbers of the outermost pixels that belong to the box,
-counted from 1. Here they become continuous edges: `xmin - 1, ymin - 1, xmax, ymax`.
+`xmin, ymin, xmax, ymax` are the numbers of the outermost pixels of the box, counted from 1. They
+become continuous edges: `xmin - 1, ymin - 1, xmax, ymax`.
 
 Source:
     The PASCAL Visual Object Classes Challenge, development kit, "Annotation": the top left pixel is
-    (1, 1). Many tools write counts from 0 under the same names; nothing in the file tells which,
-    and the difference is one pixel at most.
+    (1, 1). Many tools count from 0 under the same names; nothing in the file tells which.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """YOLO: a folder of text files, one for each photo, one line for each box.
 
-A line is `class x_centre y_centre width height`, the last four as parts of the photo's width and
-height. Here they are multiplied by its size; the edges are continuous.
+A line is `class x_centre y_centre width height`, the last four as parts of the photo's size.
 
 Source:
     The format of Darknet's YOLO, pjreddie.com/darknet/yolo, "Training YOLO on VOC".

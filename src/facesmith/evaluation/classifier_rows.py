@@ -81,11 +81,7 @@ def rate_rows(
 
 
 def classifier_weights(run: str | Path) -> Path:
-    """The weights file of a classifier's run folder, or the file itself.
-
-    Raises:
-        TrainingError: If there is none.
-    """
+    """The weights file of a classifier's run folder, or the file itself; else a `TrainingError`."""
     run = Path(run)
     path = run if run.is_file() else run / WEIGHTS_NAME
     if not path.exists():

@@ -149,10 +149,7 @@ def read_any_scores(
     allow_others: bool = False,
     categories: Sequence[str] | None = None,
 ) -> list[Detections]:
-    """Read what a detector found, whatever range its scores are in; see `read_detections`.
-
-    `categories` are those that `load_annotations` was given.
-    """
+    """Read what a detector found, whatever range its scores are in; see `read_detections`."""
     path = Path(path)
     try:
         text = read_text(path)

@@ -84,13 +84,7 @@ def report_on(
 ) -> DetectorReport:
     """The report on photos that the detector has been run over from `MIN_SCORE` on.
 
-    Args:
-        photos: The photos.
-        found: What was found in each, same order.
-        detector: What to call the detector.
-        threshold: The one that is stored with its weights.
-        target: Choose another threshold that keeps this.
-        seed: Of the bootstrap.
+    Arguments as for `evaluate_detector`; `threshold` is the one that is stored with the weights.
     """
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
@@ -146,11 +140,7 @@ def evaluate_detector(
 
 
 def detector_weights(run: str | Path) -> Path:
-    """The weights file of a detector's run folder, or the file itself.
-
-    Raises:
-        WeightsError: If there is none.
-    """
+    """The weights file of a detector's run folder, or the file itself; a `WeightsError` without."""
     run = Path(run)
     path = run / PROPOSALS_FILE if run.is_dir() else run
     if not path.is_file():

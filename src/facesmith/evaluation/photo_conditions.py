@@ -52,12 +52,7 @@ class FaceConditions:
 
 
 def measure_faces(image: npt.NDArray[np.uint8], boxes: FloatArray) -> FaceConditions:
-    """Measure all faces of one photo, in the order of the boxes.
-
-    Args:
-        image: The photo, uint8 `(height, width, 3)`, BGR.
-        boxes: All its faces, `(n, 4)`, pixels, inside the photo.
-    """
+    """Measure all faces of one photo, uint8 BGR; `boxes` are `(n, 4)`, pixels, inside the photo."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     luma = _luma(image) if len(boxes) else np.zeros((1, 1), np.float32)
     heights = boxes[:, 3] - boxes[:, 1]

@@ -23,11 +23,9 @@ JPEG_QUALITY = 95
 
 
 def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write an image; the suffix decides the format (JPEG in quality 95).
+    """Write an image, uint8 `(height, width, 3)`, BGR; the suffix decides the format.
 
-    Args:
-        path: The file to make or to replace; its folder exists.
-        image: uint8 `(height, width, 3)`, BGR.
+    JPEG has quality 95. An existing file is replaced; its folder exists.
 
     Raises:
         ImageError: If the suffix is unknown or the file cannot be written.

@@ -197,8 +197,7 @@ def _image_errors(name: str, data: bytes) -> Iterator[None]:
 def _quiet_pillow() -> Iterator[None]:
     """Pillow with our limit of size and without warnings, while a header is read.
 
-    Both are settings of the whole process: the lock keeps our own threads from restoring each
-    other's, and decoding proper, which takes the time, happens outside.
+    Both are settings of the whole process: the lock keeps our threads from restoring each other's.
     """
     with _settings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The search for hard negatives: a detector over photos whose faces are known."""
+"""The search for hard negatives: boxes that a detector finds where no face is annotated."""
 
 from __future__ import annotations
 

@@ -44,10 +44,7 @@ def source_offsets(
 def in_style_of(photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, SourceOffset]) -> Faces:
     """Detections in the box style of the photo's annotator, clipped by the photo.
 
-    Args:
-        photo: The photo.
-        faces: What was found in it.
-        offsets: Source -> its offset; one of few pairs changes nothing.
+    `offsets` maps sources; an offset of few pairs changes nothing.
     """
     boxes = faces.boxes
     offset = offsets.get(photo.source)

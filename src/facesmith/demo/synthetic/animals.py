@@ -1,4 +1,4 @@
-"""Heads of animals: eyes, nose and mouth like a face, and no human one."""
+"""Heads of animals: the faces that are most easily taken for human ones."""
 
 from __future__ import annotations
 

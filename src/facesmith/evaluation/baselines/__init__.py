@@ -122,13 +122,7 @@ def parse_names(texts: Sequence[str]) -> list[DetectorName]:
 
 
 def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
-    """The detector, ready to be called.
-
-    Raises:
-        BaselineError: If its package or its weights are missing or unsuitable.
-        WeightsError: The same, of facesmith's own weights.
-        ValueError: If `threads` is not positive.
-    """
+    """The detector, ready to be called, or a `BaselineError` (`WeightsError` of our weights)."""
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
     return KINDS[name.kind].open(name.path, threads)

@@ -65,8 +65,7 @@ class YuNet:
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         height, width = image.shape[:2]
         padded_shape = (-(-height // _COARSEST) * _COARSEST, -(-width // _COARSEST) * _COARSEST, 3)
         padded = np.zeros(padded_shape, np.float32)

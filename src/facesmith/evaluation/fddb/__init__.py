@@ -91,7 +91,6 @@ def evaluate_fddb(
 
     Raises:
         AnnotationError: If a file cannot be used; the message has file and line.
-        ImageError: If an image cannot be read.
     """
     every_fold = read_folds(folds_dir)
     chosen = choose_folds(every_fold, folds)
@@ -113,7 +112,6 @@ def evaluate(
 
     Raises:
         AnnotationError: If a size is unknown, or the folds have no face.
-        ImageError: If an image cannot be read.
     """
     if not any(fold.n_faces for fold in folds):
         numbers = ", ".join(str(fold.number) for fold in folds)
@@ -126,11 +124,7 @@ def evaluate(
 
 
 def choose_folds(folds: Sequence[Fold], numbers: Sequence[int]) -> list[Fold]:
-    """The folds with these numbers, in their own order; all of them for no numbers.
-
-    Raises:
-        AnnotationError: If there is no such fold.
-    """
+    """The folds with these numbers, in their own order; all of them for no numbers."""
     existing = [fold.number for fold in folds]
     unknown = sorted(set(numbers) - set(existing))
     if unknown:

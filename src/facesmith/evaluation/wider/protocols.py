@@ -76,15 +76,12 @@ class WiderScores:
 def evaluate_wider(
     images: Sequence[WiderImage], predictions: Sequence[Array], protocol: Protocol = "common"
 ) -> WiderScores:
-    """Average precision in the three settings.
+    """Average precision in the three settings, by one of the protocols above.
 
     Args:
         images: The ground truth.
         predictions: For each image float64 `(n, 5)`: x, y, width, height, score; not modified.
-        protocol: `common` or `strict`, see above.
-
-    Raises:
-        ValueError: If the lengths differ or the protocol is none of the two.
+        protocol: `common` or `strict`.
     """
     if len(images) != len(predictions):
         raise ValueError(

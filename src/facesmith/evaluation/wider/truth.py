@@ -2,9 +2,8 @@
 
 `wider_face_val.mat` holds three nested cells with one row an event: `event_list` (its name),
 `file_list` (names of its images, without .jpg) and `face_bbx_list` (for each image `(n, 4)`, x, y,
-width, height in pixels). `wider_easy_val.mat`, `wider_medium_val.mat` and `wider_hard_val.mat` each
-hold `gt_list`: for each image the numbers, from 1, of the faces that count in that setting. All
-other faces are ignored there.
+width, height in pixels). `wider_easy_val.mat` and so on each hold `gt_list`: for each image the
+numbers, from 1, of the faces that count in that setting. All others are ignored there.
 
 Source:
     S. Yang, P. Luo, C. C. Loy, X. Tang, "WIDER FACE: A Face Detection Benchmark", 2016, and the
