@@ -186,7 +186,8 @@ def test_a_file_size_limit_ends_in_one_line_and_resumes_to_the_same(patches, tmp
     assert limited.returncode == 1
     refused = run / "checkpoints" / "last.pt"
     assert limited.stderr == (
-        f"Error: Cannot write {refused}: File too large. There is no checkpoint yet.\n"
+        f"Error: Cannot write {refused}: File too large. The system limits the size of "
+        "files; raise the limit. There is no checkpoint yet.\n"
     )
     metrics_of(train(patches, run, *more, "--json", "--resume"))
     assert results(run) == results(whole)

@@ -43,7 +43,7 @@ def train_detector_command(
         raise click.UsageError(
             f"Annotated photos need --images, the folder of the photos of {data}."
         )
-    target = read_target(options.pop("target_fpr"), options.pop("target_precision"), detector=True)
+    target = read_target(options, detector=True)
     for name in ("network", "config", "augment"):
         if options.pop(name) is not None:
             raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")

@@ -138,7 +138,7 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
     the photos as they are.
 
     Raises:
-        TrainingError: If a file cannot be written.
+        WriteError: If a file cannot be written.
     """
     folder = Path(folder)
     json_path, curves_path, time_path = (

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.errors import ImageError
+from facesmith.files import replacing
 
 # Files in folders are taken for photos by their suffix; a file that is named is always tried.
 IMAGE_SUFFIXES = (
@@ -28,21 +29,20 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
     JPEG has quality 95. An existing file is replaced; its folder exists.
 
     Raises:
-        ImageError: If the suffix is unknown or the file cannot be written.
+        ImageError: If no format of this suffix can be written.
+        WriteError: If the file cannot be written.
     """
     path = Path(path)
     rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
-    try:
-        if path.suffix.lower() in (".jpg", ".jpeg"):
-            rgb.save(path, quality=JPEG_QUALITY, subsampling=0)
-        else:
-            rgb.save(path)
-    except (OSError, ValueError, KeyError) as error:
-        reason = getattr(error, "strerror", None) or error
+    image_format = Image.registered_extensions().get(path.suffix.lower())
+    if image_format not in Image.SAVE:
         raise ImageError(
-            f"Cannot write {path}: {reason}. Expected a folder that exists and a suffix such as "
-            ".jpg or .png."
-        ) from error
+            f"Cannot write {path}: '{path.suffix}' is no suffix of an image format that can be "
+            "written. Choose one such as .jpg or .png."
+        )
+    options = {"quality": JPEG_QUALITY, "subsampling": 0} if image_format == "JPEG" else {}
+    with replacing(path) as file:
+        rgb.save(file, format=image_format, **options)
 
 
 def find_images(inputs: Iterable[str | Path]) -> list[Path]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from facesmith._version import __version__
 from facesmith.errors import TrainingError
+from facesmith.files import remove_unfinished, write_bytes, write_json
 from facesmith.runs.event_file import EventFile
-from facesmith.files import write_bytes, write_json
 
 # Settings that change when and how a training works, not what comes out: a resumed run may differ.
 INDIFFERENT = frozenset(
@@ -57,14 +57,16 @@ class RunFolder:
                 if a resumed run was started with other settings or data, or if `force` would
                 delete something else than a run.
         """
+        if resume and self.path.is_dir():
+            remove_unfinished(self.path)
         if resume and self.config_path.exists():
             self._check_same(config)
             return
         if self.path.exists() and not self.path.is_dir():
             raise TrainingError(f"{self.path} is a file; pass a folder as --out.")
         left = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
-        # A training killed in its first moment leaves these, and nothing to lose.
-        begun = left <= {"checkpoints", "config.tmp"}
+        # A training killed in its first moment leaves this, and nothing to lose.
+        begun = left <= {"checkpoints"}
         if left and not (resume and begun):
             if not force:
                 raise TrainingError(
