@@ -54,8 +54,13 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 def remove_unfinished(folder: str | Path) -> None:
     """Delete what `replacing` left in a folder and those below it when it was killed."""
     for path in Path(folder).rglob(".*.tmp"):
-        if _UNFINISHED.fullmatch(path.name):
+        if is_unfinished(path):
             _remove(path)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file's name is one that `replacing` gives before a file is whole."""
+    return _UNFINISHED.fullmatch(path.name) is not None
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
