@@ -303,7 +303,7 @@ def spot_yunet(tmp_path_factory) -> Path:
     nodes = [make("ReduceMean", ["input", "channels"], ["grey"], keepdims=1)]
     values = [number(np.int64([1]), "channels"), number(np.float32(1 / 255), "unit"),
               number(np.float32(0), "zero"), number(np.int64([1, -1, 1]), "column"),
-              number(np.int64([1, -1, 4]), "table"), 
+              number(np.int64([1, -1, 4]), "table"),
               number(np.int64([1, -1, 10]), "points")]  # fmt: skip
     outputs = []
     for s in (8, 16, 32):
