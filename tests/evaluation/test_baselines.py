@@ -295,6 +295,7 @@ def spot_yunet(tmp_path_factory) -> Path:
 
     Class and object are a cell's mean grey at stride 8 and 0 at the others; all four numbers of a
     box are 0, so it has the side of the stride and its centre in the cell's upper left corner.
+    Of its points, the second is a white cell's side to the right and the third as much below.
     """
     onnx = pytest.importorskip("onnx")
     make = onnx.helper.make_node
@@ -302,7 +303,8 @@ def spot_yunet(tmp_path_factory) -> Path:
     nodes = [make("ReduceMean", ["input", "channels"], ["grey"], keepdims=1)]
     values = [number(np.int64([1]), "channels"), number(np.float32(1 / 255), "unit"),
               number(np.float32(0), "zero"), number(np.int64([1, -1, 1]), "column"),
-              number(np.int64([1, -1, 4]), "table")]  # fmt: skip
+              number(np.int64([1, -1, 4]), "table"),
+              number(np.int64([1, -1, 10]), "points")]  # fmt: skip
     outputs = []
     for s in (8, 16, 32):
         nodes += [
@@ -313,8 +315,11 @@ def spot_yunet(tmp_path_factory) -> Path:
             make("Mul", [f"m{s}", "zero"], [f"z{s}"]),
             make("Concat", [f"z{s}"] * 4, [f"b{s}"], axis=1),
             make("Reshape", [f"b{s}", "table"], [f"bbox_{s}"]),
+            make("Concat", [f"{kind}{s}" for kind in "zzvzzvzzzz"], [f"k{s}"], axis=1),
+            make("Transpose", [f"k{s}"], [f"t{s}"], perm=[0, 2, 3, 1]),
+            make("Reshape", [f"t{s}", "points"], [f"kps_{s}"]),
         ]
-        for kind, width in (("cls", 1), ("obj", 1), ("bbox", 4)):
+        for kind, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
             shape = [1, None, width]
             outputs.append(onnx.helper.make_tensor_value_info(f"{kind}_{s}", 1, shape))
     image = onnx.helper.make_tensor_value_info("input", 1, [1, 3, None, None])
@@ -337,6 +342,31 @@ def test_yunet_decodes_boxes(spot_yunet):
     assert detector(np.zeros((1, 1, 3), np.uint8)) == Faces.empty()
     clipped = detector(spots(64, 64, (0, 0)))
     assert clipped.boxes.tolist() == [[0, 0, 4, 4]]
+
+
+def test_yunet_gives_the_points_of_the_faces_that_it_keeps(spot_yunet):
+    detector = YuNet(spot_yunet)
+    image = spots(70, 45, (16, 24)) // 2 + spots(70, 45, (48, 8))
+    found, points = detector.with_points(image, min_score=0.4)
+    assert found == detector(image, min_score=0.4)
+    assert found.boxes.tolist() == [[44, 4, 52, 12], [12, 20, 20, 28]], "best first"
+    assert points[0].tolist() == [[48, 8], [56, 8], [48, 16], [48, 8], [48, 8]]
+    assert points[1, :, 0] == pytest.approx([16, 16 + 8 * 127 / 255, 16, 16, 16], abs=0.1)
+    assert detector.with_points(np.zeros((9, 9, 3), np.uint8))[1].shape == (0, 5, 2)
+
+
+def test_a_yunet_without_points_says_so(spot_yunet, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(spot_yunet)
+    kept = [output for output in model.graph.output if not output.name.startswith("kps")]
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+    path = tmp_path / "without.onnx"
+    onnx.save(model, path)
+    image = spots(70, 45, (16, 24))
+    assert YuNet(path)(image) == YuNet(spot_yunet)(image)
+    with pytest.raises(BaselineError, match="has no points: no outputs kps_8"):
+        YuNet(path).with_points(image)
 
 
 def test_files_that_are_no_yunet_are_named(tmp_path, spot_weights):
@@ -366,10 +396,11 @@ def test_the_real_yunet_finds_the_astronaut(name):
     if not (PEERS / name).is_file():
         pytest.skip(f"no {name}: set FACESMITH_PEERS")
     image = np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()[..., ::-1])
-    found = YuNet(PEERS / name)(image)
+    found, points = YuNet(PEERS / name).with_points(image)
     ours = open_baseline(DetectorName("facesmith", "facesmith"))(image)
     assert len(found) == len(ours) == 1
     assert box_iou(found.boxes, ours.boxes)[0, 0] > 0.5
+    assert ((points >= found.boxes[:, None, :2]) & (points <= found.boxes[:, None, 2:])).all()
 
 
 def test_the_real_yunet_for_opencv_is_told_apart():

@@ -84,10 +84,20 @@ def faces_in(
         image: Where they were found, `(height, width, 3)`.
         min_score: Lower scores are left out.
     """
+    return faces_in_order(boxes, scores, image, min_score)[0]
+
+
+def faces_in_order(
+    boxes: npt.NDArray[np.floating] | Sequence[Sequence[float]],
+    scores: npt.NDArray[np.floating] | Sequence[float],
+    image: npt.NDArray[np.uint8],
+    min_score: float,
+) -> tuple[Faces, npt.NDArray[np.intp]]:
+    """What `faces_in` gives, and the index of each face in the arguments, `(m,)`."""
     height, width = image.shape[:2]
     inside = clip_boxes(np.asarray(boxes, np.float32).reshape(-1, 4), width, height)
     clipped = np.clip(np.asarray(scores, np.float32).reshape(-1), 0, 1)
     good = (inside[:, 2:] > inside[:, :2]).all(axis=1) & (clipped >= np.float32(min_score))
-    inside, clipped = inside[good], clipped[good]
-    order = np.argsort(-clipped, kind="stable")
-    return Faces(inside[order], clipped[order])
+    candidates = np.flatnonzero(good)
+    order = candidates[np.argsort(-clipped[candidates], kind="stable")]
+    return Faces(inside[order], clipped[order]), order

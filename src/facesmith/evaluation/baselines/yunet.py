@@ -15,13 +15,14 @@ import numpy.typing as npt
 import onnxruntime
 
 from facesmith.boxes import non_maximum_suppression
-from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in
+from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in_order
 from facesmith.faces import Faces
 
 _STRIDES = (8, 16, 32)
 _COARSEST = 32  # both sides of the input are a multiple of this
 _NMS_IOU = 0.45  # as in the makers' test configuration
 _OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES for kind in ("cls", "obj", "bbox")]
+_POINTS = [f"kps_{stride}" for stride in _STRIDES]
 _WHAT = "the weights of a YuNet, .onnx, with free height and width"
 
 
@@ -49,7 +50,8 @@ class YuNet:
         except Exception as error:  # the runtime's exceptions have no common base
             raise BaselineError(f"{path} is not a usable ONNX file ({error}).") from error
         inputs = self._session.get_inputs()
-        missing = set(_OUTPUTS) - {output.name for output in self._session.get_outputs()}
+        present = {output.name for output in self._session.get_outputs()}
+        missing = set(_OUTPUTS) - present
         if missing or len(inputs) != 1 or len(inputs[0].shape) != 4:
             raise BaselineError(
                 f"{path}: expected {_WHAT}, one image in and the outputs {', '.join(_OUTPUTS)}; "
@@ -62,27 +64,59 @@ class YuNet:
                 "OpenCV takes such a file: opencv-yunet:PATH."
             )
         self._input = inputs[0].name
+        self._has_points = present.issuperset(_POINTS)
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`."""
-        min_score = self.min_score if min_score is None else min_score
+        return self._find(image, min_score, points=False)[0]
+
+    def with_points(
+        self, image: npt.NDArray[np.uint8], *, min_score: float | None = None
+    ) -> tuple[Faces, npt.NDArray[np.float32]]:
+        """The faces in one image, and five points of each.
+
+        Returns:
+            The faces, best score first, and float32 `(n, 5, 2)`: both eyes, the nose, both corners
+            of the mouth, pixels of the image.
+
+        Raises:
+            BaselineError: If the file has no outputs for points.
+        """
+        if not self._has_points:
+            raise BaselineError(f"This YuNet has no points: no outputs {', '.join(_POINTS)}.")
+        return self._find(image, min_score, points=True)
+
+    def _find(
+        self, image: npt.NDArray[np.uint8], min_score: float | None, *, points: bool
+    ) -> tuple[Faces, npt.NDArray[np.float32]]:
+        """The faces, and their points where these are asked for, `(0, 5, 2)` otherwise."""
+        if min_score is None:
+            min_score = self.min_score
         height, width = image.shape[:2]
         padded_shape = (-(-height // _COARSEST) * _COARSEST, -(-width // _COARSEST) * _COARSEST, 3)
         padded = np.zeros(padded_shape, np.float32)
         padded[:height, :width] = image
-        outputs: list[Any] = self._session.run(
-            _OUTPUTS, {self._input: np.ascontiguousarray(padded.transpose(2, 0, 1)[None])}
-        )
-        boxes, scores = [], []
+        pixels = np.ascontiguousarray(padded.transpose(2, 0, 1)[None])
+        wanted = _OUTPUTS + _POINTS if points else _OUTPUTS
+        outputs: list[Any] = self._session.run(wanted, {self._input: pixels})
+        boxes, scores, marks = [], [], []
         for i, stride in enumerate(_STRIDES):
             face, is_object, raw = (maps[0] for maps in outputs[3 * i : 3 * i + 3])
             level = np.sqrt(np.clip(face[:, 0], 0, 1) * np.clip(is_object[:, 0], 0, 1))
             cells = np.flatnonzero(level >= min_score)
             raw = raw[cells]
             rows, columns = np.divmod(cells, padded.shape[1] // stride)
-            centre = (np.stack([columns, rows], axis=1) + raw[:, :2]) * stride
+            corner = np.stack([columns, rows], axis=1)
+            centre = (corner + raw[:, :2]) * stride
             half = np.exp(raw[:, 2:]) * stride / 2
             boxes.append(np.concatenate([centre - half, centre + half], axis=1))
             scores.append(level[cells])
-        found = faces_in(np.concatenate(boxes), np.concatenate(scores), image, min_score)
-        return found[non_maximum_suppression(found.boxes, found.scores, _NMS_IOU)]
+            if points:
+                offsets = outputs[len(_OUTPUTS) + i][0][cells].reshape(-1, 5, 2)
+                marks.append((corner[:, None] + offsets) * stride)
+        found, order = faces_in_order(
+            np.concatenate(boxes), np.concatenate(scores), image, min_score
+        )
+        kept = non_maximum_suppression(found.boxes, found.scores, _NMS_IOU)
+        all_marks = np.concatenate([np.zeros((0, 5, 2)), *marks]).astype(np.float32)
+        return found[kept], all_marks[order[kept]] if points else all_marks

@@ -1,0 +1,79 @@
+"""Poses of heads, from five points of each face."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.boxes import Float32Array, box_iou
+from facesmith.faces import Faces
+
+Pose = Literal["frontal", "half", "turned", "bowed", "unknown"]
+
+TURNED, HALF_TURNED = 50.0, 30.0  # degrees of yaw
+BOWED = 0.6  # height of the nose
+MIN_IOU = 0.3  # of a box and the detection that has its points
+MIN_SCORE = 0.3
+# How far a nose stands out before the eyes, in distances between these.
+_NOSE = 0.6
+
+
+def yaw_angles(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How far heads are turned to the side, degrees: 0 frontal, 90 a profile, without a sign.
+
+    The nose moves across the face with the sine of the angle, the distance of the eyes shrinks with
+    its cosine. Both are measured at right angles to the line from the middle of the eyes to that of
+    the mouth, which stays long in a profile.
+
+    Args:
+        points: float32 `(n, 5, 2)`: both eyes, nose, both corners of the mouth, pixels.
+
+    Returns:
+        float32 `(n,)`; off by ten degrees and more, since points of hidden eyes are guessed.
+    """
+    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
+    down = mouth - eyes
+    down = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
+    across = np.stack([down[:, 1], -down[:, 0]], axis=1)
+    apart = np.abs(((points[:, 1] - points[:, 0]) * across).sum(axis=1))
+    nose = np.abs(((points[:, 2] - eyes) * across).sum(axis=1))
+    angles: npt.NDArray[np.float32] = np.degrees(np.arctan2(nose, _NOSE * apart)).astype(np.float32)
+    return angles
+
+
+def nose_heights(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Where the nose lies between eyes (0) and mouth (1), `(n,)`: high in bowed heads."""
+    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
+    down = mouth - eyes
+    length = np.maximum(np.linalg.norm(down, axis=1), 1e-6)
+    along: npt.NDArray[np.float32] = ((points[:, 2] - eyes) * down).sum(axis=1) / length**2
+    return along
+
+
+def poses_of(boxes: Float32Array, found: Faces, points: npt.NDArray[np.float32]) -> list[Pose]:
+    """The pose of the face in each box, by the points of the detection that lies on it.
+
+    Args:
+        boxes: float32 `(n, 4)`.
+        found: The faces that a detector with points found in the same photo.
+        points: Five points of each, `(m, 5, 2)`, as for `yaw_angles`.
+
+    Returns:
+        One pose a box; `unknown` where no detection lies on it.
+    """
+    heard = found.scores >= MIN_SCORE
+    yaws, noses = yaw_angles(points[heard]), nose_heights(points[heard])
+    poses: list[Pose] = []
+    for overlaps in box_iou(boxes, found.boxes[heard]):
+        best = int(overlaps.argmax()) if len(overlaps) else -1
+        if best < 0 or overlaps[best] < MIN_IOU:
+            poses.append("unknown")
+        elif yaws[best] >= TURNED:
+            poses.append("turned")
+        elif noses[best] >= BOWED:
+            poses.append("bowed")
+        else:
+            poses.append("half" if yaws[best] >= HALF_TURNED else "frontal")
+    return poses
