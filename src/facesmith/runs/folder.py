@@ -13,8 +13,8 @@ from typing import Any
 
 from facesmith._version import __version__
 from facesmith.errors import TrainingError
-from facesmith.runs.event_file import EventFile
 from facesmith.files import write_bytes, write_json
+from facesmith.runs.event_file import EventFile
 
 # Settings that change when and how a training works, not what comes out: a resumed run may differ.
 INDIFFERENT = frozenset(

@@ -33,6 +33,7 @@ from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import LEAST_SIDE, Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
+from facesmith.training.optimisers import adamw
 from facesmith.training.teacher import Teacher, distillation_loss
 from facesmith.training.warm_start import start_from
 
@@ -130,16 +131,7 @@ class ProposalTask:
         self._held_out = Photos(held_out, config)
         torch.manual_seed(config.loop.seed)
         self.network: nn.Module = DetectorNet(config.network)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=config.loop.learning_rate,
-            fused=True,
-        )
+        self.optimizer = adamw(self.network, config.loop.learning_rate, config.weight_decay)
         self.steps_per_epoch = len(training) // config.batch_size
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         sources = [p.source if len(p.boxes) else None for p in training]
