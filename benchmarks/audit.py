@@ -38,12 +38,12 @@ from facesmith.curation.label_audit.folds import N_FOLDS, detect_in_folds, enoug
 from facesmith.curation.label_audit.label_errors import LOWEST_SCORE, audit_photos
 from facesmith.curation.label_audit.test_time_augmentation import augmented_support, box_support
 from facesmith.detection.detector import PROPOSALS_FILE, load_detector, shipped_weights
+from facesmith.detection.sessions import available_cores
 from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_image
 from facesmith.training.proposals import ProposalConfig, hold_out
-from facesmith.training.resources import available_cores
 
 SHARE = 0.03  # of the boxes, for each kind of error
 SUSPICIONS = (0.5, 0.7, 0.8, 0.9, 0.95)

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from about import ROOT, about
+from facesmith.detection.sessions import available_cores
 from facesmith.evaluation.baselines import open_baseline, parse_names
-from facesmith.training.resources import available_cores
 from held_out import AS_THEY_WERE, figures_of, other_labels
 from photo_options import held_out_photos, read_options
 

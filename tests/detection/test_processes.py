@@ -225,7 +225,7 @@ def test_without_photos_processes_end_quietly_even_while_they_start(
 def test_processes_by_default(
     n_photos: int, cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers_module, "_cores", lambda: cores)
+    monkeypatch.setattr(workers_module, "available_cores", lambda: cores)
     assert default_workers(n_photos) == expected
 
 

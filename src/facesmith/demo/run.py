@@ -26,9 +26,9 @@ from facesmith.demo.results import (
 )
 from facesmith.demo.synthetic.patches import draw_patches
 from facesmith.detection.detector import load_detector
+from facesmith.detection.sessions import available_cores
 from facesmith.evaluation.roc_report import draw_roc
 from facesmith.patches import Patches, save_patches, write_contact_sheet
-from facesmith.training.resources import available_cores
 
 MORE_THAN_ONE_PROCESS = 1024  # rows; below this, starting processes takes longer than drawing
 

@@ -11,7 +11,6 @@ with which that process ends too gets an error, and all the others get their fac
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections import deque
@@ -34,6 +33,7 @@ from facesmith.detection.photos import (
     decode,
     look_at,
 )
+from facesmith.detection.sessions import available_cores
 from facesmith.errors import FacesmithError
 
 # Photos that a worker holds: one in the network, one that is decoded meanwhile. More would take
@@ -75,7 +75,7 @@ def default_workers(n_photos: int) -> int:
         >>> default_workers(31)
         1
     """
-    return max(min(_cores(), n_photos // _PHOTOS_A_WORKER, _MOST_WORKERS), 1)
+    return max(min(available_cores(), n_photos // _PHOTOS_A_WORKER, _MOST_WORKERS), 1)
 
 
 def detect_in_workers(
@@ -356,10 +356,3 @@ def _look_at_all(
             results.send(replace(found, source=_NO_SOURCE, decoded=None))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

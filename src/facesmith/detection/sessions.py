@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,13 @@ import onnxruntime
 from facesmith.errors import WeightsError
 
 METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which a container may have cut down."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def open_session(

@@ -25,7 +25,8 @@ from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 
 MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
-JUDGED_HEIGHT = 16.0  # faces lower than this neither count nor miss, pixels
+MIN_FACE_HEIGHT = 16.0  # pixels; lower faces are ignored
+JUDGED_HEIGHT = MIN_FACE_HEIGHT  # the name that `facesmith.cli` still uses
 MIN_SCORE = 0.001  # detectors are judged from this score on
 
 
@@ -53,7 +54,7 @@ class DetectorReport:
             "n_photos": self.n_photos,
             "n_faces": self.curve.n_faces,
             "iou": MATCH_IOU,
-            "min_height": JUDGED_HEIGHT,
+            "min_height": MIN_FACE_HEIGHT,
             "ap": self.curve.average_precision,
             "recall_at_0.1": self.curve.recall_at(0.1),
             "recall_at_1": self.curve.recall_at(1.0),
@@ -87,12 +88,12 @@ def report_on(
     Arguments as for `evaluate_detector`; `threshold` is the one that is stored with the weights.
     """
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
-    boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
+    boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
     point = choose_threshold(boxes, target, seed=seed) if target else None
     return DetectorReport(
         detector,
         len(photos),
-        precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT),
+        precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT),
         reliability(boxes.scores, boxes.right),
         expected_error_interval(boxes, seed=seed),
         point.threshold if point else threshold,
@@ -181,7 +182,7 @@ def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
     )
     left.set_xscale("log")
     left.set_xlabel("False boxes a photo")
-    left.set_ylabel(f"Recall (IoU {MATCH_IOU:g}, faces of {JUDGED_HEIGHT:g} px and more)")
+    left.set_ylabel(f"Recall (IoU {MATCH_IOU:g}, faces of {MIN_FACE_HEIGHT:g} px and more)")
     left.set_title(
         f"{curve.n_faces:,} faces in {reported.n_photos:,} photos", loc="left", fontsize=11
     )

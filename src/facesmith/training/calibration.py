@@ -17,16 +17,16 @@ from facesmith.detection.calibration import Calibration, logit, sigmoid
 from facesmith.detection.detector import NMS_IOU, Detector, refine
 from facesmith.detection.refiner import Refiner
 from facesmith.evaluation.detector_report import (
-    JUDGED_HEIGHT,
     MATCH_IOU,
+    MIN_FACE_HEIGHT,
     MIN_SCORE,
 )
 from facesmith.faces import Faces
-from facesmith.metrics.average_precision import AnnotatedFaces, match_faces, precision_recall
+from facesmith.metrics.average_precision import AnnotatedFaces, match_faces
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.reliability import reliability
 from facesmith.metrics.scored_rows import match_scores
-from facesmith.training.proposals import Photos
+from facesmith.training.proposals import Photos, accuracy, accuracy_curves
 
 # From the simplest to the freest; `Fitted` says what each is.
 METHODS = ("temperature", "logistic", "isotonic")
@@ -105,7 +105,7 @@ def held_out_boxes(
         boxes = clip_boxes(boxes, image.shape[1], image.shape[0])
         inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         kept = inside[non_maximum_suppression(boxes[inside], ranking[inside], NMS_IOU)]
-        ignored = ignored | (faces[:, 3] - faces[:, 1] < JUDGED_HEIGHT)
+        ignored = ignored | (faces[:, 3] - faces[:, 1] < MIN_FACE_HEIGHT)
         counts, hit = match_faces(faces, ignored, Faces(boxes[kept], ranking[kept]), MATCH_IOU)
         logits.append(np.stack([first, second], axis=1)[kept][counts])
         labels.append(hit[counts])
@@ -277,17 +277,14 @@ def judge(
         image, faces, ignored = photos[i]
         truths.append(AnnotatedFaces(faces, ignored))
         found.append(detector(image, min_score=MIN_SCORE))
-    strict = precision_recall(truths, found, min_height=JUDGED_HEIGHT)
-    loose = precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
+    strict, loose = accuracy_curves(truths, found)
     threshold, point = EVEN_ODDS, None
     if target is not None:
-        boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
+        boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
         point = choose_threshold(boxes, target)
         threshold = point.threshold
     figures = {
-        "ap": strict.average_precision,
-        "ap_iou40": loose.average_precision,
-        "recall_at_0.1": loose.recall_at(0.1),
+        **accuracy(strict, loose),
         "threshold": threshold,
         **loose.at_score(threshold),
     }

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facesmith.detection.classifier import load_classifier
+from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError
 from facesmith.evaluation.classifier_rows import choose_classifier_threshold
 from facesmith.export.onnx_export import export_classifier
@@ -27,7 +28,7 @@ from facesmith.patches import SPLITS, Patches, load_patches
 from facesmith.runs.folder import RunFolder
 from facesmith.training.augmentation import WarpedAugmentation, augment_warped
 from facesmith.training.loop import LoopConfig, run_loop
-from facesmith.training.resources import available_cores
+from facesmith.training.optimisers import adamw
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
 
@@ -139,16 +140,7 @@ class ClassifierTask:
         self.steps_per_epoch = len(self._training) // self._batch_size
         self.rows_per_epoch = self.steps_per_epoch * self._batch_size
         self.network: nn.Module = build_classifier(config.network, seed=config.loop.seed)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=config.loop.learning_rate,
-            fused=True,
-        )
+        self.optimizer = adamw(self.network, config.loop.learning_rate, config.weight_decay)
 
     def batch(self, epoch: int, step: int) -> Any:
         """Patches and labels; with augmentation, how to change colours and places, too."""

@@ -23,6 +23,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
 from facesmith.detection.refiner import Refiner
+from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError, WeightsError
 from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
@@ -47,7 +48,7 @@ from facesmith.training.refiner import (
     RefinerTask,
     collect_patches,
 )
-from facesmith.training.resources import available_cores, hand_back_freed_memory
+from facesmith.training.resources import hand_back_freed_memory
 
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"

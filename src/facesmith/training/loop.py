@@ -24,11 +24,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError, WeightsError, WriteError
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
 from facesmith.training.prefetch import prepared_ahead
-from facesmith.training.resources import available_cores, keep_freed_memory
+from facesmith.training.resources import keep_freed_memory
 
 
 @dataclass(frozen=True)

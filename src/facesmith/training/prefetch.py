@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from facesmith.training.resources import available_cores
+from facesmith.detection.sessions import available_cores
 
 # Seconds after which a thread that holds the interpreter's lock hands it on, by default 0.005: so
 # long the next operation of the network would wait for a batch to be drawn, many times a step.

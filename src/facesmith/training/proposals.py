@@ -17,10 +17,12 @@ from torch.nn import functional
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes, non_maximum_suppression
+from facesmith.detection.detector import NMS_IOU
 from facesmith.errors import TrainingError
+from facesmith.evaluation.detector_report import MATCH_IOU, MIN_FACE_HEIGHT
 from facesmith.faces import Faces
 from facesmith.images import read_photo
-from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
+from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 from facesmith.networks.detector import (
     INPUT_MULTIPLE,
     DetectorNet,
@@ -33,6 +35,7 @@ from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import LEAST_SIDE, Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
+from facesmith.training.optimisers import adamw
 from facesmith.training.teacher import Teacher, distillation_loss
 from facesmith.training.warm_start import start_from
 
@@ -130,16 +133,7 @@ class ProposalTask:
         self._held_out = Photos(held_out, config)
         torch.manual_seed(config.loop.seed)
         self.network: nn.Module = DetectorNet(config.network)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=config.loop.learning_rate,
-            fused=True,
-        )
+        self.optimizer = adamw(self.network, config.loop.learning_rate, config.weight_decay)
         self.steps_per_epoch = len(training) // config.batch_size
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         sources = [p.source if len(p.boxes) else None for p in training]
@@ -218,14 +212,26 @@ class ProposalTask:
             image, boxes, ignored = self._held_out[i]
             truths.append(AnnotatedFaces(boxes, ignored))
             found.append(propose(network, image))
-        min_height = 10.0
-        curve = precision_recall(truths, found, min_height=min_height)
-        loose = precision_recall(truths, found, iou_threshold=0.4, min_height=min_height)
-        return {
-            "ap": curve.average_precision,
-            "ap_iou40": loose.average_precision,
-            "recall_at_0.1": loose.recall_at(0.1),
-        }
+        return accuracy(*accuracy_curves(truths, found))
+
+
+def accuracy_curves(
+    truths: Sequence[AnnotatedFaces], found: Sequence[Faces]
+) -> tuple[PrecisionRecall, PrecisionRecall]:
+    """Precision and recall at an IoU of 0.5 and of `MATCH_IOU`, by the rules of the reports."""
+    return (
+        precision_recall(truths, found, min_height=MIN_FACE_HEIGHT),
+        precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT),
+    )
+
+
+def accuracy(strict: PrecisionRecall, loose: PrecisionRecall) -> dict[str, float]:
+    """The figures by which weights are compared, of the two `accuracy_curves`."""
+    return {
+        "ap": strict.average_precision,
+        "ap_iou40": loose.average_precision,
+        "recall_at_0.1": loose.recall_at(0.1),
+    }
 
 
 def draw_rows(
@@ -278,7 +284,7 @@ def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float =
     good = scores >= min_score
     scores_kept = scores[good].numpy()
     boxes_kept = clip_boxes(boxes[good].numpy(), width, height)
-    kept = non_maximum_suppression(boxes_kept, scores_kept, 0.45)
+    kept = non_maximum_suppression(boxes_kept, scores_kept, NMS_IOU)
     return Faces(boxes_kept[kept], scores_kept[kept])
 
 

@@ -25,6 +25,7 @@ from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import PlacedBoxes
+from facesmith.training.optimisers import adamw
 from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.proposals import Photos, draw_rows
 from facesmith.training.warm_start import start_from
@@ -239,16 +240,7 @@ class RefinerTask:
         )
         self._training, self._held_out, self._config = training, held_out, config
         self.network: nn.Module = self.build_network(config.loop.seed)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=config.loop.learning_rate,
-            fused=True,
-        )
+        self.optimizer = adamw(self.network, config.loop.learning_rate, config.weight_decay)
         self.steps_per_epoch = max(len(training.labels) // config.batch_size, 1)
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         if start is not None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 from typing import Any
 
+from facesmith.detection.sessions import available_cores
 
-def available_cores() -> int:
-    """Cores that this process may use, which a container may have cut down."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+__all__ = ["available_cores", "hand_back_freed_memory", "keep_freed_memory"]
 
 
 def keep_freed_memory() -> None:
