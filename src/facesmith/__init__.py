@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from facesmith._version import __version__
+from facesmith.errors import missing_packages_named
 
 if TYPE_CHECKING:
     from facesmith.approximation import FunctionApproximator as FunctionApproximator
@@ -42,7 +43,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        with missing_packages_named():
+            return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'facesmith' has no attribute {name!r}")
 
 

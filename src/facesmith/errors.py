@@ -1,5 +1,22 @@
 """Errors that bad files and bad weights raise; wrong arguments raise ValueError or TypeError."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Packages that only an extra installs, by the name they are imported under -> that extra.
+_EXTRAS = {
+    "matplotlib": "train",
+    "onnx": "train",
+    "scipy": "train",
+    "skimage": "demo",
+    "sklearn": "train",
+    "tensorboard": "train",
+    "threadpoolctl": "train",
+    "torch": "train",
+}
+
 
 class FacesmithError(Exception):
     """Base of every error that a user can mend; the command prints it as one line."""
@@ -39,3 +56,26 @@ class TableError(FacesmithError):
 
 class DetectionsError(FacesmithError):
     """What a detector found, or one entry of it, cannot be used."""
+
+
+class MissingPackageError(FacesmithError, ModuleNotFoundError):
+    """A package that only an extra installs is missing."""
+
+
+@contextmanager
+def missing_packages_named() -> Iterator[None]:
+    """Inside, a package that is missing because its extra is raises a `MissingPackageError`."""
+    try:
+        yield
+    except MissingPackageError:
+        raise
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in _EXTRAS:
+            raise
+        extra = _EXTRAS[package]
+        raise MissingPackageError(
+            f"This needs the package '{package}', which the base install leaves out. Install it "
+            f"with: pip install 'facesmith[{extra}]', in a checkout: pip install '.[{extra}]'",
+            name=error.name,
+        ) from error

@@ -40,10 +40,10 @@ def test_evidence_is_the_density_of_the_targets_and_its_gradient_that_of_differe
     lengths, kernel, plane, noise = np.exp(-at[:2]), *np.exp(2 * at[2:])
     apart = np.sqrt((((inputs[:, None] - inputs) / lengths) ** 2).sum(axis=2))
     root = np.sqrt(5) * apart
-    bumps = np.exp(-(apart**2) / 2)
+    basis = np.exp(-(apart**2) / 2)
     if shape == "matern":
-        bumps = (1 + root + root**2 / 3) * np.exp(-root)
-    covariance = kernel * bumps + plane * (inputs @ inputs.T + 1) + np.diag(noise / weights)
+        basis = (1 + root + root**2 / 3) * np.exp(-root)
+    covariance = kernel * basis + plane * (inputs @ inputs.T + 1) + np.diag(noise / weights)
     expected = -multivariate_normal(np.zeros(20), covariance).logpdf(targets) / 20
     assert value == pytest.approx(expected, rel=1e-6)
     for number in range(5):

@@ -197,17 +197,17 @@ def test_same_seed_same_net_to_the_byte():
 
 def test_validation_rows_are_watched_and_change_nothing():
     inputs, targets = wavy_points(70)
-    watched = FunctionApproximator(5, n_starts=2, max_iter=50)
-    watched.fit(inputs[:50], targets[:50], X_val=inputs[50:], y_val=targets[50:])
-    alone = clone(watched).fit(inputs[:50], targets[:50])
-    np.testing.assert_array_equal(watched.predict(inputs), alone.predict(inputs))
-    assert len(watched.validation_curve_) == len(watched.train_curve_) == watched.n_iter_
+    validation = FunctionApproximator(5, n_starts=2, max_iter=50)
+    validation.fit(inputs[:50], targets[:50], X_val=inputs[50:], y_val=targets[50:])
+    alone = clone(validation).fit(inputs[:50], targets[:50])
+    np.testing.assert_array_equal(validation.predict(inputs), alone.predict(inputs))
+    assert len(validation.validation_curve_) == len(validation.train_curve_) == validation.n_iter_
     assert len(alone.validation_curve_) == 0
     for rows, curve in (
-        (slice(0, 50), watched.train_curve_),
-        (slice(50, None), watched.validation_curve_),
+        (slice(0, 50), validation.train_curve_),
+        (slice(50, None), validation.validation_curve_),
     ):
-        errors = np.abs(watched.predict(inputs[rows]) - targets[rows])
+        errors = np.abs(validation.predict(inputs[rows]) - targets[rows])
         assert curve[-1] == pytest.approx(errors.mean())
 
 

@@ -1,5 +1,7 @@
 """`FunctionApproximator` among scikit-learn's tools, with weights, intervals and large tables."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -282,3 +284,15 @@ def test_passes_the_chief_of_scikit_learns_checks(estimator, check):
 )
 def test_passes_all_of_scikit_learns_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("module", ["facesmith", "facesmith.approximation"])
+def test_without_scikit_learn_the_error_names_what_to_install(module: str) -> None:
+    code = f"import sys; sys.modules['sklearn'] = None; from {module} import FunctionApproximator"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last_line = done.stderr.strip().splitlines()[-1]
+    assert "MissingPackageError: This needs the package 'sklearn'" in last_line
+    assert "pip install '.[train]'" in last_line

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from facesmith.approximation.experiment.verdict import History, judge, smooth_curve
+from facesmith.approximation.experiment.verdict import History, assess_overfitting, smooth_curve
 
 STEPS = np.arange(1, 201)
 
@@ -26,7 +26,7 @@ def test_overfitting_is_told_with_its_beginning_and_its_size() -> None:
     # is that of epoch 196, 1.4702. In the valley a window holds at best 1, two values 0.01 and 0.02
     # above it from before, and six from after: 0.00495, 0.0099, 0.01485, ... above. The 5th
     # smallest of those is 1.01485. Rise: 1.4702 / 1.01485 - 1 = 0.4487.
-    verdict = judge(history(1 / STEPS, v_shape(101, 1.0, 1.49)), constant_error=2.0)
+    verdict = assess_overfitting(history(1 / STEPS, v_shape(101, 1.0, 1.49)), constant_error=2.0)
     assert verdict.kind == "overfit"
     assert abs(verdict.best_step - 101) <= 2
     assert verdict.rise == pytest.approx(0.4487, abs=1e-4)
@@ -62,7 +62,7 @@ def test_overfitting_is_told_with_its_beginning_and_its_size() -> None:
     ],
 )
 def test_kinds(kind: str, train: npt.ArrayLike, validation: npt.ArrayLike, said: str) -> None:
-    verdict = judge(history(train, validation), constant_error=1.0)
+    verdict = assess_overfitting(history(train, validation), constant_error=1.0)
     assert verdict.kind == kind
     assert said in verdict.text
 
@@ -72,7 +72,7 @@ def test_a_stiff_net_that_overfits_is_told_both() -> None:
     # turns up.
     train = np.interp(STEPS, [1, 50, 200], [12.0, 10.0, 9.5])
     validation = np.interp(STEPS, [1, 50, 200], [12.0, 10.0, 11.0])
-    verdict = judge(history(train, validation), constant_error=12.7)
+    verdict = assess_overfitting(history(train, validation), constant_error=12.7)
     assert verdict.kind == "overfit"
     assert "rose by 9%" in verdict.text or "rose by 10%" in verdict.text
     assert "underfits as well" in verdict.text
@@ -82,7 +82,9 @@ def test_noise_alone_is_no_overfitting() -> None:
     rng = np.random.default_rng(0)
     train = 0.3 / STEPS**0.3
     kinds = [
-        judge(history(train, 0.3 + 0.06 * rng.normal(size=200)), constant_error=1.0).kind
+        assess_overfitting(
+            history(train, 0.3 + 0.06 * rng.normal(size=200)), constant_error=1.0
+        ).kind
         for _ in range(200)
     ]
     assert kinds.count("overfit") < 10
@@ -93,12 +95,14 @@ def test_noise_alone_is_no_overfitting_in_a_short_history_either() -> None:
     rng = np.random.default_rng(1)
     steps = np.arange(1, 31)
     kinds = [
-        judge(history(0.3 / steps**0.3, 0.3 + 0.03 * rng.normal(size=30)), constant_error=1.0).kind
+        assess_overfitting(
+            history(0.3 / steps**0.3, 0.3 + 0.03 * rng.normal(size=30)), constant_error=1.0
+        ).kind
         for _ in range(200)
     ]
     assert kinds.count("overfit") < 10
     valley = np.interp(steps, [1, 10, 30], [0.6, 0.3, 0.5]) + 0.003 * rng.normal(size=30)
-    verdict = judge(history(0.3 / steps, valley), constant_error=1.0)
+    verdict = assess_overfitting(history(0.3 / steps, valley), constant_error=1.0)
     assert verdict.kind == "overfit"
     assert abs(verdict.best_step - 10) <= 2
 
@@ -107,26 +111,33 @@ def test_overfitting_is_found_under_noise() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         validation = v_shape(60, 0.4, 0.8) * (1 + 0.1 * rng.normal(size=200))
-        verdict = judge(history(1 / STEPS, validation), constant_error=1.0)
+        verdict = assess_overfitting(history(1 / STEPS, validation), constant_error=1.0)
         assert verdict.kind == "overfit"
         assert 40 <= verdict.best_step <= 85
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3])
 def test_short_histories_have_a_verdict(n_steps: int) -> None:
-    verdict = judge(history(np.full(n_steps, 0.2), np.full(n_steps, 0.2)), constant_error=1.0)
+    verdict = assess_overfitting(
+        history(np.full(n_steps, 0.2), np.full(n_steps, 0.2)), constant_error=1.0
+    )
     assert verdict.kind == "settled"
 
 
 def test_perfect_fit_has_a_verdict() -> None:
-    assert judge(history(np.zeros(200), np.zeros(200)), constant_error=1.0).kind == "settled"
+    assert (
+        assess_overfitting(history(np.zeros(200), np.zeros(200)), constant_error=1.0).kind
+        == "settled"
+    )
 
 
 def test_unit_does_not_matter_and_large_numbers_stay_readable() -> None:
     curves = 1 / STEPS, v_shape(101, 1.0, 1.49)
-    plain = judge(history(*curves), constant_error=2.0)
+    plain = assess_overfitting(history(*curves), constant_error=2.0)
     for unit in (1e-9, 1e3, 1e30):
-        scaled = judge(history(curves[0] * unit, curves[1] * unit), constant_error=2 * unit)
+        scaled = assess_overfitting(
+            history(curves[0] * unit, curves[1] * unit), constant_error=2 * unit
+        )
         assert (scaled.kind, scaled.best_step) == (plain.kind, plain.best_step)
         assert scaled.rise == pytest.approx(plain.rise)
         assert len(scaled.text) < len(plain.text) + 20

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from facesmith.errors import missing_packages_named
+
 if TYPE_CHECKING:
     from facesmith.approximation.experiment.compare import approximate_table as approximate_table
     from facesmith.approximation.experiment.compare import run_monkey_saddle as run_monkey_saddle
@@ -52,7 +54,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        with missing_packages_named():
+            return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'facesmith.approximation' has no attribute {name!r}")
 
 

@@ -13,7 +13,7 @@ import click
 
 from facesmith._version import __version__
 from facesmith.cli.lazy import LazyGroup
-from facesmith.errors import FacesmithError
+from facesmith.errors import FacesmithError, missing_packages_named
 
 # Name -> the line that `facesmith --help` shows, in the order of the way of the data.
 COMMANDS = {
@@ -29,19 +29,6 @@ COMMANDS = {
     "demo": "Run everything on data that comes along, and write one HTML report.",
 }
 
-# Packages that only an extra installs -> that extra, for the message when one is missing.
-_EXTRAS = {
-    "lightning": "train",
-    "lightning_fabric": "train",
-    "matplotlib": "train",
-    "onnx": "train",
-    "scipy": "train",
-    "sklearn": "train",
-    "skimage": "demo",
-    "tensorboard": "train",
-    "torch": "train",
-}
-
 
 class _Commands(LazyGroup):
     package = __name__
@@ -50,17 +37,10 @@ class _Commands(LazyGroup):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; what a user can mend becomes one line and exit code 1."""
         try:
-            return super().invoke(ctx)
+            with missing_packages_named():
+                return super().invoke(ctx)
         except FacesmithError as error:
             raise click.ClickException(str(error)) from error
-        except ModuleNotFoundError as error:
-            extra = _EXTRAS.get((error.name or "").split(".")[0])
-            if extra is None:
-                raise
-            raise click.ClickException(
-                f"This command needs the package '{error.name}', which the base install leaves "
-                f"out. Install it with: pip install 'facesmith[{extra}]'"
-            ) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -100,7 +100,7 @@ def config_of_options(options: dict[str, Any]) -> dict[str, Any]:
         UsageError: If the options do not go together.
     """
     _check_usage(options)
-    compare = _merged(options["compare"])
+    compare = _joined_values(options["compare"])
     settings = {
         name: options[name]
         for name in ("epochs", *COMPARABLE.values())
@@ -171,7 +171,7 @@ def config_to_resume(saved: dict[str, Any], options: dict[str, Any]) -> dict[str
     }
     given = dict(options)
     if "compare" in given:
-        given["compare"] = _merged(given["compare"])
+        given["compare"] = _joined_values(given["compare"])
     if "inputs" in given:
         given["inputs"] = [name.strip() for name in given["inputs"].split(",")]
     points = given.pop("points", None)
@@ -200,12 +200,14 @@ def config_to_resume(saved: dict[str, Any], options: dict[str, Any]) -> dict[str
     return config
 
 
-def _merged(compare: tuple[tuple[str, tuple[float, ...]], ...]) -> dict[str, tuple[float, ...]]:
+def _joined_values(
+    compare: tuple[tuple[str, tuple[float, ...]], ...],
+) -> dict[str, tuple[float, ...]]:
     """The values to compare by name; a name that is repeated adds to its values."""
-    merged: dict[str, tuple[float, ...]] = {}
+    joined: dict[str, tuple[float, ...]] = {}
     for name, values in compare:
-        merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *values)))
-    return merged
+        joined[name] = tuple(dict.fromkeys((*joined.get(name, ()), *values)))
+    return joined
 
 
 def _check_usage(options: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.approximation.experiment.verdict import History, Verdict, judge
+from facesmith.approximation.experiment.verdict import History, Verdict, assess_overfitting
 from facesmith.demo.photos import real_patches
 from facesmith.detection.classifier import Classifier, load_classifier
 from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
@@ -77,7 +77,7 @@ def train_on_synthetic(
         metrics=metrics,
         report=reported,
         history=history,
-        verdict=judge(history, _GUESSING_LOSS),
+        verdict=assess_overfitting(history, _GUESSING_LOSS),
         taken_for_faces=_worst(images, scores, wrong_faces, -scores),
         missed=_worst(images, scores, missed, scores),
         n_taken_for_faces=len(wrong_faces),

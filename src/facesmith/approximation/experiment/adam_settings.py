@@ -34,11 +34,11 @@ class AdamSettings:
     epochs: int = 500
 
     def __post_init__(self) -> None:
-        for name, least in (("batch_size", 1), ("depth", 0), ("units", 1), ("epochs", 1)):
+        for name, minimum in (("batch_size", 1), ("depth", 0), ("units", 1), ("epochs", 1)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
+            if not isinstance(value, int) or value < minimum:
                 raise ValueError(
-                    f"`{name}` must be an integer of at least {least}; got {name}={value!r}."
+                    f"`{name}` must be an integer of at least {minimum}; got {name}={value!r}."
                 )
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(

@@ -17,9 +17,14 @@ from facesmith.approximation.experiment.adam_settings import AdamSettings
 from facesmith.approximation.experiment.plans import METHODS as METHODS  # noqa: PLC0414 - others take it from here
 from facesmith.approximation.experiment.plans import Plan, plan_fits
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
-from facesmith.approximation.experiment.summaries import story_of_adam, story_of_default
+from facesmith.approximation.experiment.summaries import summary_of_adam, summary_of_default
 from facesmith.approximation.experiment.tables import read_table
-from facesmith.approximation.experiment.verdict import History, Verdict, judge, smooth_curve
+from facesmith.approximation.experiment.verdict import (
+    History,
+    Verdict,
+    assess_overfitting,
+    smooth_curve,
+)
 from facesmith.approximation.model.fitted import FittedFunction
 
 Float64Array = npt.NDArray[np.float64]
@@ -45,7 +50,7 @@ class Approximation:
         seconds: Time of the fit, without imports.
         history: Errors of train and validation while it learned.
         verdict: Whether it overfits.
-        story: What was tried and what was chosen, in words.
+        summary: What was tried and what was chosen, in words.
         checkpoint: From where the training can go on; None for the default method.
     """
 
@@ -59,7 +64,7 @@ class Approximation:
     seconds: float
     history: History
     verdict: Verdict
-    story: str
+    summary: str
     checkpoint: AdamCheckpoint | None = None
 
     @property
@@ -100,7 +105,7 @@ class Approximation:
             "verdict_step": self.verdict.best_step,
             "verdict_rise": self.verdict.rise,
             "verdict_text": self.verdict.text,
-            "story": self.story,
+            "summary": self.summary,
             "train_curve": [_finite(value) for value in self.history.train.tolist()],
             "validation_curve": [_finite(value) for value in self.history.validation.tolist()],
         }
@@ -316,8 +321,8 @@ def _fit_default(
         output_names=(split.target_name,) if split.target_name else (),
     )
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
-    story = story_of_default(approximator, split)
-    return _measure(plan, split, function, function.n_parameters, history, seconds, story)
+    summary = summary_of_default(approximator, split)
+    return _measure(plan, split, function, function.n_parameters, history, seconds, summary)
 
 
 def _train_adam(
@@ -336,8 +341,8 @@ def _train_adam(
     n_parameters = sum(array.size for array in end.parameters)
     function = adam_function(end, split)
     history = end.history
-    story = story_of_adam(end, n_parameters, len(split.train))
-    fit = _measure(plan, split, function, n_parameters, history, end.seconds, story)
+    summary = summary_of_adam(end, n_parameters, len(split.train))
+    fit = _measure(plan, split, function, n_parameters, history, end.seconds, summary)
     return replace(fit, checkpoint=end)
 
 
@@ -348,7 +353,7 @@ def _measure(
     n_parameters: int,
     history: History,
     seconds: float,
-    story: str,
+    summary: str,
 ) -> Approximation:
     with np.errstate(over="ignore", invalid="ignore"):
         predictions = function.predict(split.test.inputs)[:, 0]
@@ -364,6 +369,6 @@ def _measure(
             rmse=float(np.sqrt(np.mean(errors**2))),
             seconds=seconds,
             history=history,
-            verdict=judge(history, float(spread)),
-            story=story,
+            verdict=assess_overfitting(history, float(spread)),
+            summary=summary,
         )

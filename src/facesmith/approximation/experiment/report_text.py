@@ -30,7 +30,7 @@ def report_text(report: ApproximationReport) -> str:
         lines += [*curve_lines(report.approximations), ""]
     for fit in in_full:
         lines += _wrapped(f"{fit.label}: {fit.verdict.text}", later="    ")
-        lines += _wrapped(fit.story, first="    ", later="    ")
+        lines += _wrapped(fit.summary, first="    ", later="    ")
     if len(report.approximations) > 1:
         lines += ["", *_wrapped(choice(report))]
     if len(report.split.validation) < _FEW_ROWS:
@@ -65,7 +65,7 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
         _block(curve_lines(report.approximations)),
     ]
     for fit in report.approximations:
-        parts += [f"**{fit.label}.** {fit.verdict.text} {fit.story}".rstrip()]
+        parts += [f"**{fit.label}.** {fit.verdict.text} {fit.summary}".rstrip()]
     parts += ["## Pictures", *(f"![{name}]({name})" for name in pictures)]
     return "\n\n".join(parts) + "\n"
 

@@ -22,7 +22,7 @@ def format_error(value: float) -> str:
     return f"{value:,.1f}" if 100 <= value < 1e7 else f"{value:.3g}"
 
 
-def story_of_default(approximator: Any, split: Split) -> str:
+def summary_of_default(approximator: Any, split: Split) -> str:
     """What the search tried, what it kept, why, and how surely."""
     tried = approximator.tried_
     counts = sorted(Counter((each.kernel, each.hidden_layer_sizes) for each in tried).items())
@@ -31,25 +31,25 @@ def story_of_default(approximator: Any, split: Split) -> str:
         for (kernel, hidden), count in counts
     )
     kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
-    story = f"Tried {len(tried)} fits: {listing}."
+    summary = f"Tried {len(tried)} fits: {listing}."
     if len(kept) == 1:
-        story += f" Kept {_name(kept[0].kernel, kept[0].hidden_layer_sizes)}"
+        summary += f" Kept {_name(kept[0].kernel, kept[0].hidden_layer_sizes)}"
     elif kept:
         parts = ", ".join(
             f"{_name(each.kernel, each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
         )
-        story += f" Kept {len(kept)} and averages them: {parts}"
+        summary += f" Kept {len(kept)} and averages them: {parts}"
     if kept:
-        story += f", for the greatest log evidence, {kept[0].score:.4g} a row"
+        summary += f", for the greatest log evidence, {kept[0].score:.4g} a row"
         others = [each.score for each in tried if each.weight == 0]
-        story += f"; the best of the others has {max(others):.4g}." if others else "."
+        summary += f"; the best of the others has {max(others):.4g}." if others else "."
     leader = max(kept or tried, key=lambda each: each.weight)
     whole = "numbers of the process that weighs most"
     if not leader.kernel:
         sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
         n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
         whole = f"of the {n_parameters:,} parameters of the net that weighs most"
-    story += (
+    summary += (
         f" The {len(split.train):,} training rows determine "
         f"{approximator.n_effective_parameters_:.0f} {whole}; "
         f"estimated noise of {split.target_name or 'the target'}: "
@@ -57,8 +57,8 @@ def story_of_default(approximator: Any, split: Split) -> str:
     )
     predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
     inside = np.abs(predictions - split.test.targets[:, None]) <= 1.96 * deviations
-    story += f" Its 95 % intervals hold {int(inside.sum()):,} of {inside.size:,} test rows."
-    return story
+    summary += f" Its 95 % intervals hold {int(inside.sum()):,} of {inside.size:,} test rows."
+    return summary
 
 
 def _name(kernel: str, hidden: tuple[int, ...]) -> str:
@@ -73,16 +73,17 @@ def _name(kernel: str, hidden: tuple[int, ...]) -> str:
     return f"{'-'.join(map(str, hidden))} units" if hidden else "a plane"
 
 
-def story_of_adam(end: AdamCheckpoint, n_parameters: int, n_rows: int) -> str:
+def summary_of_adam(end: AdamCheckpoint, n_parameters: int, n_rows: int) -> str:
     """How a net was trained by Adam, and whether it could follow noise."""
     settings = end.settings
     layers = "no tanh" if end.method == "linear" else f"{settings.depth} tanh layer"
     layers += "s" if end.method != "linear" and settings.depth != 1 else ""
-    story = (
+    summary = (
         f"Tried one training: Adam {settings.learning_rate:g}, batches of {settings.batch_size}, "
         f"{settings.epochs:,} epochs, {settings.units} units a layer, {layers}; kept the weights "
         "of the last epoch, as the exercise does."
     )
     if n_parameters > n_rows:
-        story += f" {n_parameters:,} parameters for {n_rows:,} training rows: it can follow noise."
-    return story
+        summary += f" {n_parameters:,} parameters for {n_rows:,} training rows: "
+        summary += "it can follow noise."
+    return summary

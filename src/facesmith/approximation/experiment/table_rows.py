@@ -67,7 +67,7 @@ class Fault:
 
 
 @dataclass
-class Rows:
+class TableRows:
     """What was found in a file, good rows and bad ones.
 
     Attributes:
@@ -183,7 +183,7 @@ class Rows:
             self.column_faults.setdefault(fault.column, fault)
 
 
-def read_rows(columns: Columns, lines: Iterator[tuple[int, list[str]]]) -> Rows:
+def read_rows(columns: Columns, lines: Iterator[tuple[int, list[str]]]) -> TableRows:
     """Read the lines below the header.
 
     Args:
@@ -193,7 +193,7 @@ def read_rows(columns: Columns, lines: Iterator[tuple[int, list[str]]]) -> Rows:
     Returns:
         The rows. Lines that cannot be used are counted and described, not raised.
     """
-    rows = Rows(columns)
+    rows = TableRows(columns)
     while block := list(islice(lines, _BLOCK_ROWS)):
         rows.add(block)
     return rows

@@ -16,7 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.experiment.points import Points
-from facesmith.approximation.experiment.table_rows import Columns, Rows, numbered_rows, read_rows
+from facesmith.approximation.experiment.table_rows import (
+    Columns,
+    TableRows,
+    numbered_rows,
+    read_rows,
+)
 from facesmith.errors import TableError
 
 # Fewer rows leave nothing to judge by after the split.
@@ -182,7 +187,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _check_commas(rows: Rows) -> None:
+def _check_commas(rows: TableRows) -> None:
     """TableError where a comma in a number could mean either thing."""
     if rows.decimal_comma is None:
         return
@@ -203,7 +208,7 @@ def _check_commas(rows: Rows) -> None:
         )
 
 
-def _check_faults(rows: Rows, target: str, *, skip_bad_lines: bool) -> tuple[str, ...]:
+def _check_faults(rows: TableRows, target: str, *, skip_bad_lines: bool) -> tuple[str, ...]:
     """TableError for lines and columns that cannot be used; notes of what was skipped."""
     path = rows.columns.path
     for name, count in rows.n_faults.items():
@@ -245,7 +250,7 @@ def _n_got(text: str) -> int:
     return int(text.rsplit(" ", 1)[1])
 
 
-def _check_values(rows: Rows, target: str) -> None:
+def _check_values(rows: TableRows, target: str) -> None:
     """TableError where there are too few rows, or a column has one value, or too large ones."""
     path, values = rows.columns.path, rows.values
     if len(values) < _MIN_ROWS:

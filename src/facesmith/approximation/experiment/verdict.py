@@ -69,7 +69,7 @@ class Verdict:
     text: str
 
 
-def judge(history: History, constant_error: float) -> Verdict:
+def assess_overfitting(history: History, constant_error: float) -> Verdict:
     """Say whether a net overfits, underfits, wavers, still learns or has settled.
 
     Both curves are smoothed by a moving median over a twentieth of the steps. Then, in this order:
@@ -99,7 +99,7 @@ def judge(history: History, constant_error: float) -> Verdict:
     Example:
         >>> steps = np.arange(1, 201)
         >>> valley = 1 + abs(steps - 80) / 100
-        >>> verdict = judge(History("epoch", 1 / steps, valley), constant_error=1.0)
+        >>> verdict = assess_overfitting(History("epoch", 1 / steps, valley), constant_error=1.0)
         >>> verdict.kind, verdict.best_step, round(verdict.rise, 2)
         ('overfit', 78, 1.12)
     """

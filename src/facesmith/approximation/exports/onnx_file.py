@@ -102,7 +102,7 @@ def _add_net(graph: _Graph, scaled: str, number: int, member: Member) -> str:
 
 
 def _add_kernel(graph: _Graph, scaled: str, number: int, member: KernelMember) -> str:
-    """The bumps and the plane of a Gaussian process; returns the name of its output, `(n, 1)`."""
+    """Add a Gaussian process and return the name of its output, `(n, 1)`."""
 
     def constant(name: str, values: Any) -> str:
         return graph.constant(f"member_{number}_{name}", values)
@@ -115,14 +115,14 @@ def _add_kernel(graph: _Graph, scaled: str, number: int, member: KernelMember) -
     squared = graph.add("Add", graph.add("Add", squares, centre_squares), products)
     squared = graph.add("Max", squared, constant("zero", [0.0]))
     if member.shape == "gaussian":
-        bumps = graph.add("Exp", graph.add("Mul", squared, constant("half", [-0.5])))
+        basis = graph.add("Exp", graph.add("Mul", squared, constant("half", [-0.5])))
     else:
         distances = graph.add("Sqrt", graph.add("Mul", squared, constant("five", [5.0])))
         third = graph.add("Mul", distances, constant("third", [1.0 / 3.0]))
         factor = graph.add("Add", third, constant("one", [1.0]))
         factor = graph.add("Add", graph.add("Mul", distances, factor), constant("first", [1.0]))
-        bumps = graph.add("Mul", factor, graph.add("Exp", graph.add("Neg", distances)))
-    values = graph.add("MatMul", bumps, constant("heights", member.heights[:, None]))
+        basis = graph.add("Mul", factor, graph.add("Exp", graph.add("Neg", distances)))
+    values = graph.add("MatMul", basis, constant("heights", member.heights[:, None]))
     plane = graph.add("MatMul", scaled, constant("slope", member.slope[:, None]))
     plane = graph.add("Add", plane, constant("bias", [member.bias]))
     return graph.add("Add", values, plane)

@@ -124,9 +124,9 @@ def _python(function: FittedFunction) -> str:
 def _python_kernels(kernels: list[KernelMember]) -> list[str]:
     """The Gaussian processes as a table."""
     parts = [
-        "# Of each Gaussian process: its output, its part in it, whether its bumps are Gaussian or",
-        "# Matern's, the inverse lengths, slope and bias of its plane, and of each bump the place",
-        "# and the height.",
+        "# Of each Gaussian process: its output, its part in it, whether its basis functions are",
+        "# Gaussian or Matern's, the inverse lengths, slope and bias of its plane, and of each of",
+        "# them the centre and the height.",
         "PROCESSES = (",
     ]
     for member in kernels:
@@ -135,23 +135,23 @@ def _python_kernels(kernels: list[KernelMember]) -> list[str]:
         for values in (member.inverse_lengths, member.slope):
             parts += ["        (", *_wrapped(values, " " * 12), "        ),"]
         parts += [f"        {float(member.bias)!r},", "        ("]
-        for bump in _bumps(member):
-            parts += ["            (", *_wrapped(bump, " " * 16), "            ),"]
+        for basis in _basis_functions(member):
+            parts += ["            (", *_wrapped(basis, " " * 16), "            ),"]
         parts += ["        ),", "    ),"]
     return [*parts, ")"]
 
 
 _PYTHON_KERNEL_SUM = (
-    "    for output, part, gaussian, inverse, slope, value, bumps in PROCESSES:",
+    "    for output, part, gaussian, inverse, slope, value, bases in PROCESSES:",
     "        value += sum(s * x for s, x in zip(slope, scaled))",
     "        at = [i * x for i, x in zip(inverse, scaled)]",
-    "        for bump in bumps:",
-    "            squared = sum((a - c) * (a - c) for a, c in zip(at, bump))",
+    "        for basis in bases:",
+    "            squared = sum((a - c) * (a - c) for a, c in zip(at, basis))",
     "            if gaussian:",
-    "                value += bump[-1] * exp(-0.5 * squared)",
+    "                value += basis[-1] * exp(-0.5 * squared)",
     "            else:",
     "                r = sqrt(5.0 * squared)",
-    "                value += bump[-1] * (1.0 + r + r * r / 3.0) * exp(-r)",
+    "                value += basis[-1] * (1.0 + r + r * r / 3.0) * exp(-r)",
     "        sums[output] += part * value",
 )
 
@@ -169,19 +169,19 @@ def _c(function: FittedFunction) -> str:
         parts += [f"static const double {name}[{len(values)}] = {{", *_wrapped(values, "    ")]
         parts += ["};"]
     parts += ["", "/* Of each unit the weights of what comes in, and last the bias. Of a Gaussian"]
-    parts += [" * process inverse lengths, slope and bias, then place and height of each bump. */"]
+    parts += [" * process inverse lengths, slope and bias, then centre, height of each basis. */"]
     widest = 1
     calls = []
     for number, member in enumerate(function.members):
         if isinstance(member, KernelMember):
-            bumps = _bumps(member)
+            bases = _basis_functions(member)
             parts += [f"static const double process_{number}[] = {{"]
-            for values in (member.inverse_lengths, [*member.slope, member.bias], *bumps):
+            for values in (member.inverse_lengths, [*member.slope, member.bias], *bases):
                 parts += _wrapped(values, "    ")
             parts += ["};"]
             calls += [f"    sums[{member.output}] += {float(member.weight)!r}"]
             gaussian = int(member.shape == "gaussian")
-            calls += [f"        * process(process_{number}, {len(bumps)}, {gaussian}, scaled);"]
+            calls += [f"        * process(process_{number}, {len(bases)}, {gaussian}, scaled);"]
             continue
         source, target = "scaled", "a"
         layers = _layers(member)
@@ -247,22 +247,22 @@ def _c_process(n_in: int) -> list[str]:
     """The function that sums up a Gaussian process."""
     return [
         "",
-        "static double process(const double *numbers, int n_bumps, int gaussian, const double *in)",
+        "static double process(const double *numbers, int n_basis, int gaussian, const double *in)",
         "{",
         f"    const double *inverse = numbers, *slope = numbers + {n_in};",
         f"    double value = slope[{n_in}];",
         f"    for (int i = 0; i < {n_in}; i++)",
         "        value += slope[i] * in[i];",
         f"    numbers += {2 * n_in + 1};",
-        f"    for (int b = 0; b < n_bumps; b++, numbers += {n_in + 1}) {{",
+        f"    for (int b = 0; b < n_basis; b++, numbers += {n_in + 1}) {{",
         "        double squared = 0.0;",
         f"        for (int i = 0; i < {n_in}; i++) {{",
         "            double apart = in[i] * inverse[i] - numbers[i];",
         "            squared += apart * apart;",
         "        }",
         "        double r = sqrt(5.0 * squared);",
-        "        double bump = exp(gaussian ? -0.5 * squared : -r);",
-        f"        value += numbers[{n_in}] * (gaussian ? bump : bump * (1.0 + r + r * r / 3.0));",
+        "        double basis = exp(gaussian ? -0.5 * squared : -r);",
+        f"        value += numbers[{n_in}] * (gaussian ? basis : basis * (1.0 + r + r * r / 3.0));",
         "    }",
         "    return value;",
         "}",
@@ -293,8 +293,8 @@ def _plain(name: str) -> str:
     return "".join(c if c.isprintable() and c != "\\" else " " for c in name)
 
 
-def _bumps(member: KernelMember) -> np.ndarray:
-    """Place and height of each bump, `(n, n_inputs + 1)`."""
+def _basis_functions(member: KernelMember) -> np.ndarray:
+    """Place and height of each basis function, `(n, n_inputs + 1)`."""
     return np.column_stack([member.centres, member.heights])
 
 

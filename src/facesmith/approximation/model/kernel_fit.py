@@ -21,16 +21,16 @@ from scipy.optimize import minimize
 from facesmith.approximation.model.kernel_member import (
     SHAPES,
     KernelMember,
-    bump_slopes,
-    bumps,
+    basis_slopes,
+    basis_values,
     squared_distances,
 )
 
 Float64Array = npt.NDArray[np.float64]
 
-FEWEST_ROWS = 10
+MIN_ROWS = 10
 # The time grows with the cube of the rows, and with many of them nets have enough to learn from.
-MOST_ROWS = 2000
+MAX_ROWS = 2000
 # Rows on which starts are compared, and those on which the best goes on.
 _SCOUT_ROWS = 160
 _POLISH_ROWS = 512
@@ -58,23 +58,23 @@ class KernelFit:
         inputs: float64 `(n, n_inputs)`, scaled to mean 0 and standard deviation 1.
         targets: float64 `(n,)`, scaled likewise.
         row_weights: float64 `(n,)`, positive: how many rows each row stands for.
-        watched: Inputs and targets, scaled, whose error is logged.
-        by_watched: Whether the error on these is what it is judged by.
-        shape: Of the bumps, "gaussian" or "matern".
+        validation: Inputs and targets, scaled, whose error is logged.
+        by_validation: Whether the error on these is what it is judged by.
+        shape: Of the basis functions, "gaussian" or "matern".
         n_iterations: Evaluations of the evidence while it was fitted, starts not counted.
         converged: Whether they were enough.
         final_log_evidence: Log evidence, nats; -inf before the fit.
         noise_variance: Estimated variance of the targets about the function, in scaled units.
         n_effective_parameters: How many numbers the data determine (the trace of the smoother).
         train_errors: Mean absolute error after each evaluation, scaled units.
-        watched_errors: The same on the watched rows.
+        validation_errors: The same on the validation rows.
     """
 
     inputs: Float64Array
     targets: Float64Array
     row_weights: Float64Array
-    watched: tuple[Float64Array, Float64Array] | None = None
-    by_watched: bool = False
+    validation: tuple[Float64Array, Float64Array] | None = None
+    by_validation: bool = False
     shape: str = "gaussian"
     n_iterations: int = 0
     converged: bool = False
@@ -82,12 +82,12 @@ class KernelFit:
     noise_variance: float = 1.0
     n_effective_parameters: float = 0.0
     train_errors: list[float] = field(default_factory=list)
-    watched_errors: list[float] = field(default_factory=list)
+    validation_errors: list[float] = field(default_factory=list)
 
     @property
     def score_per_row(self) -> float:
         """What it is compared by: as `SecondOrderFit.score_per_row`."""
-        if self.by_watched:
+        if self.by_validation:
             return -0.5 * float(np.log(max(self._watched_squared, 1e-20)))
         return float(self.final_log_evidence / self.row_weights.sum())
 
@@ -97,7 +97,7 @@ class KernelFit:
         max_iter: int,
         on_evaluation: Callable[[float], None] | None = None,
     ) -> None:
-        """Find lengths, variances and noise, and solve for the bumps' heights.
+        """Find lengths, variances and noise, and solve for the heights of the basis functions.
 
         Args:
             rng: Chooses the rows that starts are compared on.
@@ -175,15 +175,15 @@ class KernelFit:
         residuals = noise / evidence.weights * evidence.alpha
         weights = evidence.weights / evidence.weights.sum()
         self.train_errors.append(float(np.abs(residuals) @ weights))
-        if self.watched is None:
+        if self.validation is None:
             return
-        inputs, targets = self.watched
+        inputs, targets = self.validation
         inverse_lengths = np.exp(parameters[: inputs.shape[1]])
         scaled = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
-        covariance = kernel_variance * bumps(scaled, evidence.shape)
+        covariance = kernel_variance * basis_values(scaled, evidence.shape)
         covariance += plane_variance * (inputs @ evidence.inputs.T + 1.0)
         errors = targets - covariance @ evidence.alpha
-        self.watched_errors.append(float(np.abs(errors).mean()))
+        self.validation_errors.append(float(np.abs(errors).mean()))
 
     def _solve(self, parameters: Float64Array) -> None:
         """Heights, evidence and errors on all rows."""
@@ -200,8 +200,8 @@ class KernelFit:
         self._log(evidence, parameters)
         self.n_iterations += 1
         self._watched_squared = 1.0
-        if self.watched is not None:
-            errors = self.watched[1] - self.member(0, 1.0)(self.watched[0])
+        if self.validation is not None:
+            errors = self.validation[1] - self.member(0, 1.0)(self.validation[0])
             self._watched_squared = float(np.mean(errors * errors))
 
     @staticmethod
@@ -241,7 +241,7 @@ class _Evidence:
         kernel, plane, noise = np.exp(2.0 * parameters[-3:])
         scaled = self.inputs * np.exp(parameters[:n_inputs])
         squared = squared_distances(scaled, scaled)
-        values = bumps(squared, self.shape)
+        values = basis_values(squared, self.shape)
         covariance = kernel * values + plane * self._products
         row_noise = _noise(parameters) / self.weights
         covariance.flat[:: n + 1] += row_noise
@@ -258,7 +258,7 @@ class _Evidence:
         by_noise = float((by_covariance.diagonal() / self.weights).sum())
         gradient = np.empty_like(parameters)
         # By the squared distances, whose sum over inputs is that of (scaled_i - scaled_k)^2.
-        by_squared = kernel * by_covariance * bump_slopes(squared, values, self.shape)
+        by_squared = kernel * by_covariance * basis_slopes(squared, values, self.shape)
         sums = by_squared.sum(axis=1)
         gradient[:n_inputs] = 4.0 * (
             sums @ (scaled * scaled) - np.einsum("ij,ij->j", scaled, by_squared @ scaled)

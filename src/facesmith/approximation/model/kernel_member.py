@@ -1,4 +1,4 @@
-"""A Gaussian process's mean as a member of a fitted function: bumps about the training rows.
+"""A Gaussian process's mean as a member of a fitted function: one basis function a training row.
 
 For one row `z` of scaled inputs, with the squared distance `r_i^2` between `z` and training row `i`
 in units of the process's lengths:
@@ -26,13 +26,13 @@ SHAPES = ("gaussian", "matern")
 
 @dataclass(frozen=True, eq=False)
 class KernelMember:
-    """Bumps about training rows on top of a plane; works on scaled inputs, gives a scaled output.
+    """A basis function about each training row, and a plane; scaled inputs in, scaled output out.
 
     Attributes:
         shape: "gaussian" (very smooth) or "matern" (twice differentiable).
         inverse_lengths: float64 `(n_inputs,)`, at least 0: scaled inputs are multiplied by these.
         centres: float64 `(n, n_inputs)`, training rows, multiplied by these already.
-        heights: float64 `(n,)`, one a bump.
+        heights: float64 `(n,)`, one a basis function.
         slope: float64 `(n_inputs,)`, of the plane, per scaled input.
         bias: The plane's value at scaled inputs of 0.
         output: Which output it belongs to, 0 for the first.
@@ -44,13 +44,13 @@ class KernelMember:
             `output_scale ** 2`.
 
     Raises:
-        ValueError: If the shapes disagree or the name of the bump is another.
+        ValueError: If the shapes disagree or the name of the basis function is another.
 
     Example:
         >>> one = np.ones(1)
-        >>> bump = KernelMember("gaussian", one, np.zeros((1, 1)), one, one, 0.0, 0, 1.0, 1.0, 1.0,
+        >>> basis = KernelMember("gaussian", one, np.zeros((1, 1)), one, one, 0.0, 0, 1.0, 1.0, 1.0,
         ...                     one, 1.0)
-        >>> bump(np.array([[0.0]]))
+        >>> basis(np.array([[0.0]]))
         array([1.])
     """
 
@@ -94,23 +94,23 @@ class KernelMember:
 
     def __call__(self, scaled_inputs: Float64Array) -> Float64Array:
         """Scaled outputs, float64 `(n,)`, for scaled inputs `(n, n_inputs)`."""
-        return self._from_bumps(self._bumps(scaled_inputs), scaled_inputs)
+        return self._from_basis(self._basis(scaled_inputs), scaled_inputs)
 
     def output_and_variance(self, scaled_inputs: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Scaled outputs and the process's variance about them, `(n,)`."""
-        bumps = self._bumps(scaled_inputs)
+        basis = self._basis(scaled_inputs)
         plane = self.plane_variance
         products = scaled_inputs @ self._rows.T + 1.0
-        covariance = self.kernel_variance * bumps + plane * products  # (n, n_rows)
+        covariance = self.kernel_variance * basis + plane * products  # (n, n_rows)
         seen = np.square(covariance @ self._inverse_root.T).sum(axis=1)
         before = self.kernel_variance + plane * (np.square(scaled_inputs).sum(axis=1) + 1.0)
-        return self._from_bumps(bumps, scaled_inputs), np.maximum(before - seen, 0.0)
+        return self._from_basis(basis, scaled_inputs), np.maximum(before - seen, 0.0)
 
-    def _bumps(self, scaled_inputs: Float64Array) -> Float64Array:
+    def _basis(self, scaled_inputs: Float64Array) -> Float64Array:
         scaled = scaled_inputs * self.inverse_lengths
-        return bumps(squared_distances(scaled, self.centres), self.shape)
+        return basis_values(squared_distances(scaled, self.centres), self.shape)
 
-    def _from_bumps(self, values: Float64Array, scaled_inputs: Float64Array) -> Float64Array:
+    def _from_basis(self, values: Float64Array, scaled_inputs: Float64Array) -> Float64Array:
         return values @ self.heights + scaled_inputs @ self.slope + self.bias
 
     @cached_property
@@ -123,7 +123,7 @@ class KernelMember:
     def _inverse_root(self) -> Float64Array:
         """Inverse of the Cholesky factor of the training targets' covariance."""
         distances = squared_distances(self.centres, self.centres)
-        covariance = self.kernel_variance * bumps(distances, self.shape)
+        covariance = self.kernel_variance * basis_values(distances, self.shape)
         covariance += self.plane_variance * (self._rows @ self._rows.T + 1.0)
         covariance.flat[:: len(covariance) + 1] += self.row_variances
         inverse: Float64Array = np.linalg.inv(np.linalg.cholesky(covariance))
@@ -141,16 +141,16 @@ def squared_distances(left: Float64Array, right: Float64Array) -> Float64Array:
     return np.asarray(np.maximum(squares - 2.0 * (left @ right.T), 0.0))
 
 
-def bumps(squared: Float64Array, shape: str) -> Float64Array:
-    """The bump's height, 1 in its middle, at squared distances of any shape."""
+def basis_values(squared: Float64Array, shape: str) -> Float64Array:
+    """The basis function, 1 at its centre, at squared distances of any shape."""
     if shape == "gaussian":
         return np.asarray(np.exp(-0.5 * squared))
     distances = np.sqrt(5.0 * squared)
     return np.asarray((1.0 + distances + distances * distances / 3.0) * np.exp(-distances))
 
 
-def bump_slopes(squared: Float64Array, values: Float64Array, shape: str) -> Float64Array:
-    """Derivative of `bumps` by the squared distance; `values` are the bumps themselves."""
+def basis_slopes(squared: Float64Array, values: Float64Array, shape: str) -> Float64Array:
+    """Derivative of `basis_values` by the squared distance; `values` are those of the function."""
     if shape == "gaussian":
         return -0.5 * values
     distances = np.sqrt(5.0 * squared)

@@ -11,21 +11,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesmith.approximation.model.search_parts import Chosen, Rows, SearchSettings
+from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows
 from facesmith.approximation.model.second_order import SecondOrderFit
 
 LARGE_TABLE_ROWS = 50_000
 SAMPLE_ROWS = 20_000
 # Iterations on all rows: the search has ended close by.
-_MOST_ITERATIONS = 30
-_FEWEST_ITERATIONS = 3
+_MAX_ITERATIONS = 30
+_MIN_ITERATIONS = 3
 # Multiplications that the fit to all rows may take: about a minute or two on one core.
-_MOST_WORK = 1e12
+_MAX_WORK = 1e12
 # Members that together weigh less than this are not worth their time.
 _LIGHT = 0.2
 
 
-def sample_rows(rows: Rows, rng: np.random.Generator) -> Rows:
+def sample_rows(rows: TrainingRows, rng: np.random.Generator) -> TrainingRows:
     """The rows to choose nets on: `rows` itself, or of a large table a random part."""
     n = len(rows.targets)
     if n <= LARGE_TABLE_ROWS:
@@ -39,7 +39,7 @@ def sample_rows(rows: Rows, rng: np.random.Generator) -> Rows:
     )
 
 
-def refine(chosen: Sequence[Chosen], rows: Rows, settings: SearchSettings) -> list[Chosen]:
+def refine(chosen: Sequence[Chosen], rows: TrainingRows, settings: SearchSettings) -> list[Chosen]:
     """Go on with chosen nets on all rows.
 
     Args:
@@ -57,8 +57,8 @@ def refine(chosen: Sequence[Chosen], rows: Rows, settings: SearchSettings) -> li
     for found, weight in kept:
         n_parameters = found.network.n_parameters
         work = float(len(rows.targets)) * n_parameters**2
-        affordable = int(_MOST_WORK / len(kept) / work)
-        n_iter = int(np.clip(affordable, _FEWEST_ITERATIONS, _MOST_ITERATIONS))
+        affordable = int(_MAX_WORK / len(kept) / work)
+        n_iter = int(np.clip(affordable, _MIN_ITERATIONS, _MAX_ITERATIONS))
         fit = SecondOrderFit(
             found.network,
             rows.inputs,
@@ -66,7 +66,7 @@ def refine(chosen: Sequence[Chosen], rows: Rows, settings: SearchSettings) -> li
             found.parameters,
             row_weights=rows.weights,
             fixed=found.fixed,
-            watched=rows.watched,
+            validation=rows.validation,
             patience=found.patience,
         )
         fit.ratios = found.ratios.copy()

@@ -11,7 +11,7 @@ import numpy as np
 from facesmith.approximation.model.tanh_network import TanhNetwork
 
 # A net of more parameters is refused: one step would take minutes and gigabytes.
-_MOST_PARAMETERS = 5000
+_MAX_PARAMETERS = 5000
 
 
 def check_parameters(regressor: Any) -> tuple[int, ...] | None:
@@ -47,10 +47,10 @@ def check_parameters(regressor: Any) -> tuple[int, ...] | None:
 def check_size(sizes: tuple[int, ...] | None, n_inputs: int) -> None:
     """ValueError for a net that is too large to be fitted."""
     n_parameters = TanhNetwork((n_inputs, *(sizes or ()), 1)).n_parameters
-    if n_parameters > _MOST_PARAMETERS:
+    if n_parameters > _MAX_PARAMETERS:
         raise ValueError(
             f"a net of {n_inputs} inputs and hidden layers {sizes or ()} has "
-            f"{n_parameters:,} parameters, more than the {_MOST_PARAMETERS:,} that a "
+            f"{n_parameters:,} parameters, more than the {_MAX_PARAMETERS:,} that a "
             "second-order fit can take. Use smaller layers or fewer inputs (select them, or "
             "put a PCA before)."
         )

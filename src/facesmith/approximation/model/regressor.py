@@ -22,9 +22,13 @@ from facesmith.approximation.model.large_tables import (
     sample_rows,
 )
 from facesmith.approximation.model.parameter_checks import check_parameters, check_size
-from facesmith.approximation.model.row_preparation import hold_out, mean_and_scale, merged
+from facesmith.approximation.model.row_preparation import (
+    mean_and_scale,
+    merge_equal_rows,
+    split_off_validation,
+)
 from facesmith.approximation.model.search import Search
-from facesmith.approximation.model.search_parts import Chosen, Rows, SearchSettings, Tried
+from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows, Tried
 from facesmith.approximation.model.second_order import SecondOrderFit
 from facesmith.approximation.model.warnings import ExtrapolationWarning, LargeTableWarning
 
@@ -32,7 +36,7 @@ Float64Array = npt.NDArray[np.float64]
 
 
 class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Small tanh nets and a Gaussian process, whichever the evidence prefers, or both.
+    """A scikit-learn regressor: averages small tanh nets and a Gaussian process by their evidence.
 
     For smooth functions of a few inputs. Inputs and targets are scaled inside. How smooth the
     function is, which inputs it depends on and how noisy the targets are is estimated from the data
@@ -165,9 +169,9 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             )
             validation = (val_inputs, val_targets.astype(np.float64).reshape(len(val_inputs), -1))
         random = check_random_state(self.random_state)
-        inputs, targets, weights = merged(inputs, targets, weights)
+        inputs, targets, weights = merge_equal_rows(inputs, targets, weights)
         if self.early_stopping and validation is None:
-            inputs, targets, weights, validation = hold_out(
+            inputs, targets, weights, validation = split_off_validation(
                 inputs, targets, weights, self.validation_fraction, random
             )
         check_size(sizes, inputs.shape[1])
@@ -195,14 +199,17 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         tried: list[Tried] = []
         n_outputs = targets.shape[1]
         for output in range(n_outputs):
-            watched = None
+            scaled_validation = None
             if validation is not None:
-                watched = (
+                scaled_validation = (
                     (validation[0] - input_offset) / input_scale,
                     (validation[1][:, output] - output_offset[output]) / output_scale[output],
                 )
-            rows = Rows(
-                scaled_inputs, np.ascontiguousarray(scaled_targets[:, output]), weights, watched
+            rows = TrainingRows(
+                scaled_inputs,
+                np.ascontiguousarray(scaled_targets[:, output]),
+                weights,
+                scaled_validation,
             )
             rng = np.random.default_rng(int(random.randint(2**31 - 1)))
             progress = _part(on_progress, output, n_outputs)
@@ -285,7 +292,7 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         self.noise_std_ = float(noise[0]) if self._one_dimensional else noise
         self.n_effective_parameters_ = float(effective[0]) if self._one_dimensional else effective
         self.train_curve_ = float(output_scale[0]) * np.array(first.train_errors)
-        self.validation_curve_ = float(output_scale[0]) * np.array(first.watched_errors)
+        self.validation_curve_ = float(output_scale[0]) * np.array(first.validation_errors)
 
     def _warn_outside(self, inputs: Float64Array) -> None:
         outside = self.function_.outside(inputs)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 Float64Array = npt.NDArray[np.float64]
 
 
-def merged(
+def merge_equal_rows(
     inputs: Float64Array, targets: Float64Array, weights: Float64Array
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Rows in a fixed order, equal ones merged and their weights added up.
@@ -40,7 +40,7 @@ def mean_and_scale(
     return mean, np.where(constant, 1.0, scale)
 
 
-def hold_out(
+def split_off_validation(
     inputs: Float64Array,
     targets: Float64Array,
     weights: Float64Array,

@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from facesmith.approximation.model.kernel_fit import FEWEST_ROWS, MOST_ROWS, KernelFit
-from facesmith.approximation.model.search_parts import Chosen, Rows, SearchSettings, Tried
+from facesmith.approximation.model.kernel_fit import MAX_ROWS, MIN_ROWS, KernelFit
+from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows, Tried
 from facesmith.approximation.model.second_order import SecondOrderFit
 from facesmith.approximation.model.tanh_network import TanhNetwork
 
@@ -47,14 +47,14 @@ _PROCESS_HANDICAP = 15.0
 # A larger net must bring at least this, in nats a row, for the next larger one to be tried.
 _WORTH_GROWING = 0.05
 # Nets of more parameters are not tried unless asked for: their time grows with the cube.
-_MOST_PARAMETERS = 1200
+_MAX_PARAMETERS = 1200
 # Work of a search without given sizes, in multiplications: below a second for 300 rows of two
 # inputs on one core, at most some ten seconds for 1,000 rows and more. It is done only if targets
 # without noise go on to teach larger nets more; few rows cannot, so that the work grows steeply
 # with them.
 _WORK_AT_300_ROWS = 6e9  # times half the number of inputs
 _WORK_EXPONENT = 6.0
-_MOST_WORK = 1e11
+_MAX_WORK = 1e11
 # With fewer parameters than this, a second BLAS thread costs more than it brings: a hundredfold
 # on a busy machine.
 _PARAMETERS_FOR_THREADS = 500
@@ -73,7 +73,7 @@ class Search:
         process: The Gaussian process, where one was fitted.
     """
 
-    rows: Rows
+    rows: TrainingRows
     settings: SearchSettings
     rng: np.random.Generator
     on_progress: Callable[[float], None] | None = None
@@ -155,11 +155,11 @@ class Search:
         settings, rows = self.settings, self.rows
         if settings.sizes is not None or settings.alpha is not None:
             return
-        if not FEWEST_ROWS <= len(rows.targets) <= MOST_ROWS:
+        if not MIN_ROWS <= len(rows.targets) <= MAX_ROWS:
             return
-        judged_by_watched = settings.patience is not None
+        judged_by_validation = settings.patience is not None
         process = KernelFit(
-            rows.inputs, rows.targets, rows.weights, rows.watched, judged_by_watched
+            rows.inputs, rows.targets, rows.weights, rows.validation, judged_by_validation
         )
         threads = 1 if len(rows.targets) < _PARAMETERS_FOR_THREADS else None
         with self._threads.limit(limits=threads, user_api="blas"):
@@ -177,7 +177,7 @@ class Search:
             ratio if alpha is None else alpha,
             row_weights=self.rows.weights,
             fixed=alpha is not None,
-            watched=self.rows.watched,
+            validation=self.rows.validation,
             patience=self.settings.patience,
         )
         self.fits.append(fit)
@@ -243,8 +243,8 @@ class Search:
             with self._threads.limit(limits=threads, user_api="blas"):
                 fit.advance(n_iter, self.settings.tol, partial(self._count, cost))
 
-    def _best(self, fits: Sequence[SecondOrderFit], n_most: int) -> list[SecondOrderFit]:
-        return sorted(fits, key=lambda fit: -fit.score_per_row)[:n_most]
+    def _best(self, fits: Sequence[SecondOrderFit], max_count: int) -> list[SecondOrderFit]:
+        return sorted(fits, key=lambda fit: -fit.score_per_row)[:max_count]
 
     def _count(self, cost: float) -> None:
         self._done += cost
@@ -257,7 +257,7 @@ class Search:
 
     def _fits_in(self, hidden: tuple[int, ...]) -> bool:
         network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
-        return network.n_parameters <= _MOST_PARAMETERS
+        return network.n_parameters <= _MAX_PARAMETERS
 
     def _cost(self, hidden: tuple[int, ...], n_rounds: int) -> float:
         network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
@@ -274,7 +274,7 @@ class Search:
         sizes = self.settings.sizes
         if sizes is None:
             work = _WORK_AT_300_ROWS * max(1.0, n / 300) ** _WORK_EXPONENT
-            return float(min(work * max(1.0, self.rows.inputs.shape[1] / 2), _MOST_WORK))
+            return float(min(work * max(1.0, self.rows.inputs.shape[1] / 2), _MAX_WORK))
         n_parameters = TanhNetwork((self.rows.inputs.shape[1], *sizes, 1)).n_parameters
         most = self.settings.max_iter
         iterations = self.settings.n_starts * min(_TRIAL_ITERATIONS, most) + _N_FINALISTS * most
@@ -289,7 +289,7 @@ def _weighted(best: Sequence[SecondOrderFit], process: KernelFit | None) -> list
     chosen: list[Chosen] = [(fit, float(w)) for fit, w in zip(best, weights, strict=True) if w > 0]
     if process is None:
         return chosen
-    handicap = 0.0 if process.by_watched else _PROCESS_HANDICAP / process.row_weights.sum()
+    handicap = 0.0 if process.by_validation else _PROCESS_HANDICAP / process.row_weights.sum()
     ahead = (process.score_per_row - handicap - scores[0]) / _TEMPERATURE
     part = float(1.0 / (1.0 + np.exp(-np.clip(ahead, -50.0, 50.0))))
     if part > 1.0 - _SMALLEST_WEIGHT:

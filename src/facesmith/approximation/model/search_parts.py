@@ -29,7 +29,7 @@ class Tried:
         score: By what it was judged: log evidence a row; with early stopping, minus half the
             logarithm of its mean squared validation error, targets scaled.
         weight: Its part in the function; 0 if it was left out.
-        kernel: Of a Gaussian process, the shape of its bumps, "gaussian" or "matern"; else empty.
+        kernel: Shape of a Gaussian process's functions, "gaussian" or "matern"; else empty.
     """
 
     output: int
@@ -43,20 +43,20 @@ class Tried:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class TrainingRows:
     """What a search fits its nets to, scaled.
 
     Attributes:
         inputs: float64 `(n, n_inputs)`.
         targets: float64 `(n,)`.
         weights: How many rows each row stands for, float64 `(n,)`.
-        watched: Inputs and targets whose error is logged; None for none.
+        validation: Inputs and targets whose error is logged; None for none.
     """
 
     inputs: Float64Array
     targets: Float64Array
     weights: Float64Array
-    watched: tuple[Float64Array, Float64Array] | None = None
+    validation: tuple[Float64Array, Float64Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class SearchSettings:
         max_iter: Most iterations of each net.
         tol: See `SecondOrderFit.advance`.
         alpha: The ratio of all weights, fixed; None has it estimated.
-        patience: Iterations without a lower watched error after which a net stops, and goes back
+        patience: Iterations without a lower validation error after which a net stops, and goes back
             to where it was lowest; None for stopping by the evidence alone.
     """
 

@@ -66,13 +66,13 @@ class SecondOrderFit:
         initial_ratio: Precision of the weights over that of the targets, at first.
         row_weights: float64 `(n,)`, positive: how many rows each row stands for; empty for 1.
         fixed: Whether the ratio stays what it is.
-        watched: Inputs and targets, scaled, whose error is logged.
-        patience: Iterations without a lower squared error on the watched rows after which the fit
-            ends where that was lowest; None for a fit that the watched rows do not change.
+        validation: Inputs and targets, scaled, whose error is logged.
+        patience: Iterations without a lower squared validation error after which the fit ends
+            where that was lowest; None for a fit that the validation rows do not change.
         ratios: One ratio a group of `network.groups`.
         log_evidence: Logarithm of the evidence after each iteration, in nats.
         train_errors: Mean absolute error after each iteration, scaled units.
-        watched_errors: The same on the watched rows.
+        validation_errors: The same on the validation rows.
         converged: Whether no further iteration would change anything worth having.
     """
 
@@ -83,12 +83,12 @@ class SecondOrderFit:
     initial_ratio: float = 1e-3
     row_weights: Float64Array = field(default_factory=lambda: np.empty(0))
     fixed: bool = False
-    watched: tuple[Float64Array, Float64Array] | None = None
+    validation: tuple[Float64Array, Float64Array] | None = None
     patience: int | None = None
     ratios: Float64Array = field(init=False)
     log_evidence: list[float] = field(default_factory=list)
     train_errors: list[float] = field(default_factory=list)
-    watched_errors: list[float] = field(default_factory=list)
+    validation_errors: list[float] = field(default_factory=list)
     converged: bool = False
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ class SecondOrderFit:
         self._n_rows = float(self.row_weights.sum())
         self._noise_variance = 1.0  # 1 / beta
         self._effective = float(self.network.n_parameters)
-        self._lowest = (np.inf, 0, self.parameters)  # watched squared error, when, and where
+        self._lowest = (np.inf, 0, self.parameters)  # squared validation error, when, and where
         self._linearise()
         self._damping = _INITIAL_DAMPING * float(self._gram.diagonal().max())
 
@@ -118,7 +118,7 @@ class SecondOrderFit:
     def score_per_row(self) -> float:
         """By what nets are compared: the log evidence over the sum of the rows' weights.
 
-        With patience it is minus half the logarithm of the lowest squared error on the watched
+        With patience it is minus half the logarithm of the lowest squared error on the validation
         rows: what the log likelihood of a row is, but for a constant.
         """
         if self.patience is None:
@@ -161,7 +161,7 @@ class SecondOrderFit:
                 self.converged = gain < tol * self._n_rows
 
     def return_to_lowest(self) -> None:
-        """Go back to where the squared error on the watched rows was lowest."""
+        """Go back to where the squared error on the validation rows was lowest."""
         self.parameters = self._lowest[2]
         self._linearise()
 
@@ -283,10 +283,10 @@ class SecondOrderFit:
 
     def _log_errors(self) -> None:
         self.train_errors.append(self._absolute_error / self._n_rows)
-        if self.watched is not None:
-            inputs, targets = self.watched
+        if self.validation is not None:
+            inputs, targets = self.validation
             errors = np.abs(targets - self.network.outputs(self.parameters, inputs))
-            self.watched_errors.append(float(errors.mean()))
+            self.validation_errors.append(float(errors.mean()))
             squared = float(np.mean(errors * errors))
             if squared < self._lowest[0]:
                 self._lowest = (squared, self.n_iterations, self.parameters)
