@@ -141,7 +141,7 @@ def test_detections_of_any_detector_judge() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_the_summary_and_quiet(spot_weights: Path) -> None:
-    result = run("--model", spot_weights, "--show", 0)
+    result = run("--model", spot_weights)
     lines = result.stdout.splitlines()
     assert lines[0] == f"judged by   {spot_weights.as_posix()}"
     assert "--folds finds more" in result.stdout

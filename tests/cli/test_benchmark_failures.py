@@ -144,7 +144,6 @@ def test_weak_bins_are_marked_and_lead_to_advice() -> None:
         (["--iou", "0"], 2, "--iou"),
         (["--iou", "1.1"], 2, "--iou"),
         (["--min-score", "2"], 2, "--min-score"),
-        (["--show", "0"], 2, "--show"),
         (["--detections", "gone.json"], 2, "does not exist"),
         (["--detections", "bad.jsonl"], 1, "bad.jsonl"),
         (["--model", "val.json"], 1, "val.json"),

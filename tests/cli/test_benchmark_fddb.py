@@ -108,14 +108,13 @@ def test_ellipses_and_fitted_ellipses_overlap_more_than_boxes(folder):
     assert "found.txt line 3 (a/img_1): expected 5 numbers" in refused.stderr
 
 
-def test_another_order_is_refused_unless_it_is_allowed(folder):
+def test_the_order_of_images_does_not_matter(folder):
+    assert fddb(folder).exit_code == 0
     cut = DETECTIONS.index("b/img_1")
     (folder / "found.txt").write_text(DETECTIONS[cut:] + DETECTIONS[:cut])
-    result = fddb(folder)
-    assert result.exit_code == 1
-    assert "found.txt line 4: a/img_1 (fold 1) comes before b/img_1 (fold 2)" in result.stderr
-    assert not (folder / "out").exists()
-    assert fddb(folder, "--any-order").exit_code == 0
+    assert fddb(folder, "--out", folder / "turned").exit_code == 0
+    for name in ("DiscROC.txt", "ContROC.txt"):
+        assert (folder / "turned" / name).read_text() == (folder / "out" / name).read_text()
 
 
 @pytest.mark.parametrize(

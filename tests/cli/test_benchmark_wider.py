@@ -78,7 +78,7 @@ def test_predictions_are_scored_in_three_settings(protocol: str) -> None:
 @pytest.mark.usefixtures("folder")
 def test_the_detector_is_run_and_its_predictions_are_written(spot_weights: Path) -> None:
     options = ("--images", "images", "--model", spot_weights, "--protocol", "strict")
-    values = figures(*options, "--predictions", "new/found", "--scale", 1)
+    values = figures(*options, "--predictions", "new/found", "--min-face", 10)
     assert values["ap"] == {"easy": 1.0, "medium": 1.0, "hard": 1.0}
     assert values["image_scale"] == {"min": 1.0, "max": 1.0}
     name, count, box = Path("new/found/0--Parade/one.txt").read_text().splitlines()
@@ -132,9 +132,8 @@ def test_equal_scores_are_warned_of() -> None:
     [
         ((), 2, "Pass --predictions, what a detector found, or --images"),
         (("--predictions", "gone"), 2, "the folder gone does not exist"),
-        (("--predictions", "images", "--scale", "1"), 2, "--scale goes with --images"),
+        (("--predictions", "images", "--min-face", "1"), 2, "--min-face goes with --images"),
         (("--images", "images"), 2, "--images needs --predictions or --out"),
-        (("--images", "images", "--scale", "1", "--min-face", "9"), 2, "either --scale or"),
         (("--images", "truth", "--out", "out"), 1, "one.jpg is missing, and 1 more"),
         (("--predictions", "images"), 1, "one.txt is missing, and 1 more"),
         (("--ground-truth", "images", "--predictions", "images"), 1, "wider_face_val.mat"),

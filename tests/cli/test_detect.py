@@ -231,18 +231,10 @@ def test_min_face_scales_what_the_network_sees(weights: Path, tmp_path: Path) ->
     assert [face["box"] for face in line["faces"]] == [[72.0, 40.0, 136.0, 104.0]]
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.usefixtures("photos")
-def test_threads_change_nothing(weights: Path, threads: int) -> None:
-    result = run(weights, "photos", "--json", "--threads", threads)
-    assert [line.get("faces") for line in lines(result)][1] == TWO_FACES
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "Missing argument 'INPUT...'"),
-        (["a.jpg", "--threads", "0"], "--threads"),
         (["a.jpg", "--min-score", "1.5"], "--min-score"),
         (["a.jpg", "--min-face", "0"], "--min-face"),
         (["a.jpg", "--crop-margin", "-1"], "--crop-margin"),

@@ -82,15 +82,6 @@ def test_counts_as_json(spot_weights: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_an_earlier_mining_is_added_to(spot_weights: Path) -> None:
-    assert run(spot_weights, "--negatives", "pets").exit_code == 0
-    more = run(spot_weights, *ANNOTATED, "--max-background-score", 1, "--add-to", "mined.json")
-    assert more.exit_code == 0, more.stderr
-    assert "together    2 boxes, with the 1 of mined.json" in more.stdout
-    assert {box.file for box in read_mined("mined.json")} == {"pets/dog.png", "one.png"}
-
-
-@pytest.mark.usefixtures("folder")
 def test_files_are_replaced_with_force_only(spot_weights: Path) -> None:
     Path("mined.png").write_bytes(b"a drawing")
     refused = run(spot_weights, "--negatives", "pets")
@@ -114,10 +105,3 @@ def test_wrong_command_lines(spot_weights: Path, words: tuple[str, ...], message
     result = run(spot_weights, *words)
     assert result.exit_code == 2
     assert message in result.stderr
-
-
-@pytest.mark.usefixtures("folder")
-def test_an_earlier_mining_that_is_none_is_named(spot_weights: Path) -> None:
-    result = run(spot_weights, "--negatives", "pets", "--add-to", "val.json")
-    assert result.exit_code == 1
-    assert "val.json: expected a file that `facesmith mine` wrote" in result.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -154,8 +154,8 @@ def test_the_refiner_stays_where_it_gains_enough(
 
 
 def test_a_detector_can_do_without_a_refiner(photos: Path, tmp_path: Path) -> None:
-    assert _config(single_look=True).refiner is None
-    assert _config(single_look=True, start=shipped_weights()).refiner is None
+    assert _config({}, single_look=True).refiner is None
+    assert _config({}, single_look=True, start=shipped_weights()).refiner is None
     metrics = train(photos, tmp_path / "run", config(epochs=1, refiner=False))
     assert metrics["kept"] == ALONE
     assert metrics["held_out"].keys() == {ALONE}
@@ -187,17 +187,20 @@ def test_a_refiner_can_be_trained_for_proposals_that_stay(
 
 
 def test_proposals_to_keep_must_be_named() -> None:
-    assert _config(keep_proposals=True, start=shipped_weights()).keep_proposals
+    kept = {"keep_proposals": True}
+    assert _config(kept, start=shipped_weights()).keep_proposals
     for options in ({}, {"start": shipped_weights(), "single_look": True}):
-        with pytest.raises(UsageError, match="--refiner-only"):
-            _config(keep_proposals=True, **options)
+        with pytest.raises(UsageError, match="keep_proposals"):
+            _config(kept, **options)
 
 
 def test_options_of_the_proposals_do_not_go_with_keeping_them(photos: Path) -> None:
     words = [
         *("train", str(photos / "faces.json"), "--images", str(photos / "people")),
-        *("--out", str(photos / "run"), "--from", "shipped", "--refiner-only"),
+        *("--out", str(photos / "run"), "--from", "shipped"),
+        *("--config", str(photos / "kept.json")),
     ]
+    (photos / "kept.json").write_text('{"keep_proposals": true}')
     for option, value in (("--epochs", "3"), ("--teacher", str(shipped_weights()))):
         result = CliRunner().invoke(main, [*words, option, value])
         assert result.exit_code == 2
@@ -395,18 +398,19 @@ def test_a_training_learns_from_a_teacher(
 
 
 def test_a_teacher_may_be_a_larger_network() -> None:
-    assert _config(size="large").proposals.network == DetectorNetConfig.large()
-    assert _config().proposals.network == DetectorNetConfig()
+    large = {"proposals": {"network": asdict(DetectorNetConfig.large())}}
+    assert _config(large).proposals.network == DetectorNetConfig.large()
+    assert _config({}).proposals.network == DetectorNetConfig()
 
 
 def test_what_is_gone_on_from_gets_fewer_passes(tmp_path: Path) -> None:
-    anew, both = _config(), _config(start=shipped_weights())
+    anew, both = _config({}), _config({}, start=shipped_weights())
     for name in ("proposals", "refiner"):
         few, many = getattr(both, name).loop, getattr(anew, name).loop
         assert few.epochs < many.epochs
         assert few.learning_rate < many.learning_rate
     (tmp_path / "detector.onnx").write_bytes(shipped_weights().read_bytes())
-    alone = _config(start=tmp_path)
+    alone = _config({}, start=tmp_path)
     assert alone.proposals == both.proposals
     assert alone.refiner == anew.refiner
 

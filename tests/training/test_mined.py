@@ -378,9 +378,10 @@ def test_train_takes_mined_boxes_with_annotated_photos_only(tmp_path, monkeypatc
     patches = train("patches.npz", "--mined", "mined.json")
     assert patches.exit_code == 2
     assert "--mined goes with annotated photos" in patches.stderr
-    share = train("faces.json", "--images", "photos", "--mined-share", "0.2")
+    Path("settings.json").write_text('{"mined": {"share": 0.2}}')
+    share = train("faces.json", "--images", "photos", "--config", "settings.json")
     assert share.exit_code == 2
-    assert "--mined-share goes with --mined" in share.stderr
+    assert "`mined` of --config go with --mined" in share.stderr
     other = train("faces.json", "--images", "photos", "--mined", "mined.json")
     assert other.exit_code == 1
     assert "mined.json: expected a file that `facesmith mine` wrote" in other.stderr
@@ -400,9 +401,10 @@ def test_the_command_says_what_becomes_of_the_boxes(photos, tmp_path) -> None:
     (tmp_path / "faces.json").write_text(json.dumps(coco))
     mined = mined_of(photos)
     write_mined(tmp_path / "mined.json", mined.boxes)
+    (tmp_path / "settings.toml").write_text("[mined]\nshare = 0.3\n")
     words = ["train", tmp_path / "faces.json", "--images", folder, "--out", tmp_path / "run",
-             "--mined", tmp_path / "mined.json", "--mined-share", "0.3", "--epochs", "1",
-             "--batch-size", "8", "--threads", "1"]  # fmt: skip
+             "--mined", tmp_path / "mined.json", "--config", tmp_path / "settings.toml",
+             "--epochs", "1", "--batch-size", "8", "--threads", "1"]  # fmt: skip
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     assert "Mined boxes: " in result.stderr

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 a page
 
 
 @click.command()
@@ -98,14 +99,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="PX",
     help="Do not report lower faces as missed.  [default: 0, all]",
 )
-@click.option(
-    "--show",
-    "n_shown",
-    type=click.IntRange(0),
-    default=240,
-    show_default=True,
-    help="How many findings of each kind the contact sheets show at most, 80 a page.",
-)
 @format_options
 @click.option(
     "--threads",
@@ -129,7 +122,6 @@ def audit(
     min_suspicion: float,
     min_score: float,
     min_height: float,
-    n_shown: int,
     annotation_format: str | None,
     category: tuple[str, ...],
     threads: int | None,
@@ -188,10 +180,10 @@ def audit(
         refused=refused,
         others=others,
         add_missed=add_missed,
-        n_shown=n_shown,
+        n_shown=N_SHOWN,
     )
     if as_json:
-        click.echo(json.dumps(audit_dict(findings, refused, n_shown=n_shown)))
+        click.echo(json.dumps(audit_dict(findings, refused, n_shown=N_SHOWN)))
     elif not quiet:
         _print(findings, len(refused), written, learned_from=folds is None and detections is None)
 

@@ -85,13 +85,6 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     "at any angle. Each look takes as long as the first.",
 )
 @click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="CPU threads of each process's detector; decoding has its own.",
-)
-@click.option(
     "--workers",
     type=click.IntRange(1),
     metavar="N",
@@ -117,7 +110,6 @@ def detect(
     min_score: float | None,
     min_face: float | None,
     rotations: tuple[int, ...],
-    threads: int,
     workers: int | None,
     model: Path | None,
     quiet: bool,
@@ -146,12 +138,10 @@ def detect(
     with ExitStack() as stack:
         table = Table(csv_path, stack)
         if n_workers == 1:
-            detector = load_detector(model, threads)
+            detector = load_detector(model)
             results = detect_photos(detector, sources, config)
         else:
-            results = detect_in_workers(
-                model, sources, workers=n_workers, threads=threads, config=config
-            )
+            results = detect_in_workers(model, sources, workers=n_workers, config=config)
         stack.callback(results.close)  # type: ignore[attr-defined]  # both are generators
         for found in _with_progress(results, len(sources), quiet):
             if found.error is not None:

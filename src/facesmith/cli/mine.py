@@ -13,10 +13,10 @@ from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto
-    from facesmith.curation.hard_negatives import MinedBox, Mining
+    from facesmith.curation.hard_negatives import Mining
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+N_SHOWN = 40  # boxes that the contact sheet shows at most
 
 
 @click.command()
@@ -46,11 +46,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="JSON file to write; a contact sheet of the same name ending in .png goes beside it.",
 )
 @click.option(
-    "--add-to",
-    type=_FILE,
-    help="An earlier mining: its boxes go into --out too; may be --out itself.",
-)
-@click.option(
     "--min-score",
     type=FiniteRange(0, 1),
     default=0.2,
@@ -73,21 +68,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Background is what overlaps no annotated box by more than this.",
 )
 @click.option(
-    "--show",
-    "n_shown",
-    type=click.IntRange(1),
-    default=40,
-    show_default=True,
-    help="How many boxes the contact sheet shows at most.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="CPU threads of each process's detector.",
-)
-@click.option(
     "--workers",
     type=click.IntRange(1),
     metavar="N",
@@ -103,12 +83,9 @@ def mine(
     images: Path | None,
     model: Path | None,
     out: Path,
-    add_to: Path | None,
     min_score: float,
     max_background_score: float,
     max_overlap: float,
-    n_shown: int,
-    threads: int,
     workers: int | None,
     force: bool,
     as_json: bool,
@@ -124,14 +101,13 @@ def mine(
     Example:
       facesmith mine --negatives pets --model runs/detector --out mined.json
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.curation.hard_negatives import MiningConfig, merge_mined, read_mined, write_mined  # noqa: PLC0415
+    from facesmith.curation.hard_negatives import MiningConfig, write_mined  # noqa: PLC0415
     from facesmith.curation.hard_negatives import mine as search  # noqa: PLC0415
     from facesmith.curation.hard_negatives.sheet import mined_sheet  # noqa: PLC0415
     from facesmith.detection.processes import default_workers  # noqa: PLC0415
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415 - see `cli`
 
-    sheet_path = _check_paths(negatives, annotations, images, out, add_to, force)
-    older = read_mined(add_to) if add_to is not None else ()
+    sheet_path = _check_paths(negatives, annotations, images, out, force)
     photos = _read_photos(negatives, annotations, images)
     with progress_bar(len(photos), quiet) as step:
         found = search(
@@ -139,21 +115,17 @@ def mine(
             model,
             MiningConfig(min_score, max_background_score, max_overlap),
             workers=workers or default_workers(len(photos)),
-            threads=threads,
             progress=step,
         )
     for problem in found.problems:
         click.echo(f"Left out: {problem}", err=True)
-    merged = merge_mined(found.boxes, older)
-    write_mined(out, merged)
+    write_mined(out, found.boxes)
     name = "the weights that come along" if model is None else model.as_posix()
-    write_sheet(sheet_path, mined_sheet(found, name, n_shown))
+    write_sheet(sheet_path, mined_sheet(found, name, N_SHOWN))
     if as_json:
-        click.echo(json.dumps(_counts(found, merged)))
+        click.echo(json.dumps(_counts(found)))
     elif not quiet:
         _print(found, min_score, max_background_score)
-        if older:
-            click.echo(f"together    {len(merged):,} boxes, with the {len(older):,} of {add_to}")
         click.echo(f"written     {out}, {sheet_path}")
 
 
@@ -162,7 +134,6 @@ def _check_paths(
     annotations: Path | None,
     images: Path | None,
     out: Path,
-    add_to: Path | None,
     force: bool,
 ) -> Path:
     """The path of the contact sheet, if the command line makes sense."""
@@ -175,9 +146,8 @@ def _check_paths(
     sheet_path = out.with_suffix(".png")
     if sheet_path == out:
         raise click.UsageError(f"--out is the JSON file, {out} would be its contact sheet.")
-    in_place = add_to is not None and add_to.resolve() == out.resolve()
     for path in (out, sheet_path):
-        if path.exists() and not (force or in_place):
+        if path.exists() and not force:
             raise click.ClickException(f"{path} exists. Pass --force to replace it.")
     return sheet_path
 
@@ -199,7 +169,7 @@ def _read_photos(
     return [photo for part in parts for photo in part.photos]
 
 
-def _counts(found: Mining, merged: tuple[MinedBox, ...]) -> dict[str, Any]:
+def _counts(found: Mining) -> dict[str, Any]:
     from facesmith.annotations.mined import KINDS  # noqa: PLC0415 - see `cli`
 
     return {
@@ -208,7 +178,7 @@ def _counts(found: Mining, merged: tuple[MinedBox, ...]) -> dict[str, Any]:
         "likely_faces_left_out": len(found.likely_faces),
         "incomplete_photos_left_out": len(found.incomplete),
         "unreadable_photos_left_out": len(found.problems),
-        "boxes_written": len(merged),
+        "boxes_written": len(found.boxes),
     }
 
 

@@ -13,6 +13,7 @@ from facesmith.cli.options import format_options
 from facesmith.cli.progress import progress_bar
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+N_SHOWN = 80  # boxes that the contact sheet shows at most
 
 
 @click.command()
@@ -37,14 +38,6 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
 @click.option("--force", is_flag=True, help="Train anew over what --out holds.")
-@click.option(
-    "--show",
-    "n_shown",
-    type=click.IntRange(1),
-    default=80,
-    show_default=True,
-    help="How many boxes the contact sheet shows at most.",
-)
 @format_options
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="No figures and no progress; errors remain.")
@@ -57,7 +50,6 @@ def redraw(
     way: float,
     resume: bool,
     force: bool,
-    n_shown: int,
     annotation_format: str | None,
     category: tuple[str, ...],
     as_json: bool,
@@ -104,7 +96,7 @@ def redraw(
     redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
     write_coco(written[0], redrawn.photos)
-    write_sheet(written[1], style_sheet(loaded.photos, redrawn, like, n_shown))
+    write_sheet(written[1], style_sheet(loaded.photos, redrawn, like, N_SHOWN))
     overlaps = redrawn.overlaps
     figures = {
         "learned_from": learned.n_faces,

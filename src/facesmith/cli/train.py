@@ -7,19 +7,15 @@ from typing import Any
 
 import click
 
-from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
+from facesmith.runs.settings import read_settings
 
-_OF_DETECTORS = (
-    *("images", "negatives", "mined", "mined_share", "quick", "start", "size", "teacher"),
-    *("single_look", "keep_proposals"),
-)
+_OF_DETECTORS = (*("images", "negatives", "mined", "quick", "start", "teacher", "single_look"),)
 
 _SPELT = {
     "start": "from",
     "single_look": "no-refiner",
-    "keep_proposals": "refiner-only",
 }
 
 
@@ -42,11 +38,6 @@ _SPELT = {
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="False boxes that `facesmith mine` found in these photos, to be seen more often; may be "
     "repeated; only for a detector.",
-)
-@click.option(
-    "--mined-share",
-    type=FiniteRange(0, 1, min_open=True),
-    help="Share of the crops that show one of them.  [default: 0.15]",
 )
 @click.option(
     "--out",
@@ -73,12 +64,6 @@ _SPELT = {
     "detector.onnx, or `shipped` for those that come along. By default for 24 passes.",
 )
 @click.option(
-    "--size",
-    type=click.Choice(["standard", "large"]),
-    help="Of a detector's proposal network. Large: a few points better, six times slower; to be a "
-    "--teacher.  [default: standard]",
-)
-@click.option(
     "--teacher",
     type=click.Path(exists=True, path_type=Path),
     metavar="MODEL",
@@ -91,12 +76,6 @@ _SPELT = {
     is_flag=True,
     help="Train no second network that looks at doubtful boxes again: a detector that takes less "
     "time, above all for crowds, and finds a little less.",
-)
-@click.option(
-    "--refiner-only",
-    "keep_proposals",
-    is_flag=True,
-    help="With --from: leave the proposals as they are and train the second network alone.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
@@ -113,16 +92,6 @@ _SPELT = {
 )
 @click.option("--seed", type=click.IntRange(0), help="Of weights, order and changes.  [default: 0]")
 @click.option(
-    "--augment/--no-augment",
-    default=None,
-    help="Change patches at random while training.  [default: on, off for pointwise]",
-)
-@click.option(
-    "--early-stop",
-    type=click.IntRange(0),
-    help="Stop after so many epochs without a lower validation loss; 0: never.  [default: 0]",
-)
-@click.option(
     "--time-limit",
     type=click.FloatRange(0),
     help="Stop after so many seconds; --resume goes on from there.  [default: none]",
@@ -132,7 +101,8 @@ _SPELT = {
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON file of settings, or an earlier run's config.json; options here go before it.",
+    help="JSON or TOML file of settings, or an earlier run's config.json; options here go before "
+    "it.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
@@ -185,19 +155,15 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
         _print_classifier(metrics, out)
 
 
-def _classifier_config(
-    network: str | None, config: Path | None, augment: bool | None, **options: Any
-) -> Any:
+def _classifier_config(network: str | None, config: Path | None, **options: Any) -> Any:
     """The network's defaults, changed by the file, changed by the options that were given."""
-    from facesmith.training.classifier import ClassifierConfig, read_changes  # noqa: PLC0415
+    from facesmith.training.classifier import ClassifierConfig  # noqa: PLC0415
 
-    changes = read_changes(config) if config else {}
+    changes = read_settings(config, "classifier") if config else {}
     settings = ClassifierConfig.for_network(network or changes.get("network", "compact"))
     settings = settings.updated({k: v for k, v in changes.items() if k != "network"})
     given = {name: value for name, value in options.items() if value is not None}
     own = {name: given.pop(name) for name in ("batch_size",) if name in given}
-    if augment is not None:
-        own["augmentation"] = (settings.to_dict()["augmentation"] or {}) if augment else None
     return settings.updated({**own, "loop": given})
 
 

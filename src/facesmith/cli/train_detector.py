@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_fr
 from facesmith.cli.targets import read_target
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
-from facesmith.networks.detector import DetectorNetConfig
 from facesmith.runs.folder import RunFolder
+from facesmith.runs.settings import SettingsError, read_settings, with_changes
 from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
 
-_OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "early_stop", "time_limit")
+_OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
 SHIPPED = Path("shipped")  # what --from takes for the weights that come along
 
 
@@ -30,7 +31,6 @@ def train_detector_command(
     images: Path | None,
     negatives: tuple[Path, ...],
     mined: tuple[Path, ...],
-    mined_share: float | None,
     start: Path | None,
     teacher: Path | None,
     as_json: bool,
@@ -46,15 +46,17 @@ def train_detector_command(
         )
     RunFolder(out).check(resume=resume, force=force)
     target = read_target(options, detector=True)
-    for name in ("network", "config", "augment"):
-        if options.pop(name) is not None:
-            raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")
-    false_boxes = _read_mined(mined, mined_share)
+    if options.pop("network") is not None:
+        raise click.UsageError(f"--network goes with a patches file; {data} holds annotations.")
+    path = options.pop("config")
+    settings = read_settings(path, "detector") if path is not None else {}
+    false_boxes = _read_mined(mined, settings.pop("mined", None))
     if start == SHIPPED:
         start = shipped_weights()
-    if options["keep_proposals"]:
+    given = {name: value for name, value in options.items() if value is not None}
+    config = _config(settings, start=start, **given)
+    if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
-    config = _config(start=start, **{k: v for k, v in options.items() if v is not None})
     photos = read_photos(data, images, negatives, quiet)
     metrics = train_detector(
         photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
@@ -87,55 +89,69 @@ def read_photos(
     return photos
 
 
-def _read_mined(paths: tuple[Path, ...], share: float | None) -> MinedTraining | None:
+def _read_mined(paths: tuple[Path, ...], settings: Any) -> MinedTraining | None:
+    """The boxes of the files; the checksum in the settings of a run is no setting."""
     if not paths:
-        if share is not None:
-            raise click.UsageError("--mined-share goes with --mined.")
+        if settings is not None:
+            raise click.UsageError("The settings `mined` of --config go with --mined.")
         return None
-    config = MinedConfig() if share is None else MinedConfig(share=share)
+    config = MinedConfig()
+    if isinstance(settings, dict):
+        changes = {name: value for name, value in settings.items() if name != "checksum"}
+        config = with_changes(config, changes, "mined.")
+    elif settings is not None:
+        raise SettingsError(f"Setting 'mined' must be dict; got {settings!r}.")
     return MinedTraining.merged([read_mined(path) for path in paths], config)
 
 
 def _refuse_options_of_proposals(options: dict[str, Any]) -> None:
     """Ends the command where it is to keep the proposals and yet told how to train them."""
-    for name in ("teacher", "size", *_OF_PROPOSALS):
+    for name in ("teacher", *_OF_PROPOSALS):
         if options[name] is not None:
             raise click.UsageError(
                 f"--{name.replace('_', '-')} is for the training of the proposals, which "
-                "--refiner-only leaves as they are. Leave one of the two out."
+                "`keep_proposals` in --config leaves as they are. Leave one of the two out."
             )
 
 
 def _config(
+    settings: Mapping[str, Any],
+    *,
     quick: bool = False,
     start: Path | None = None,
     single_look: bool = False,
-    keep_proposals: bool = False,
-    size: str = "standard",
     batch_size: int | None = None,
     seed: int | None = None,
     threads: int | None = None,
     **options: Any,
 ) -> DetectorConfig:
-    """The defaults, changed by the options: most are those of the proposal network's training."""
+    """The defaults, changed by the file, changed by the options.
+
+    Most options are those of the proposal network's training.
+    """
     if quick and start is not None:
         raise click.UsageError(
             "--quick is for a training from the start; --from is short already, and --epochs says "
             "how short."
         )
-    if keep_proposals and (start is None or single_look):
-        raise click.UsageError(
-            "--refiner-only keeps the proposals of --from MODEL, and does not go with --no-refiner."
-        )
     config = DetectorConfig.quick() if quick else DetectorConfig()
     if start is not None:
         config = DetectorConfig.continued(start)
+    config = with_changes(config, settings)
+    for part in (config.proposals, config.refiner):
+        if part and not (part.batch_size > 0 and part.loop.epochs > 0 < part.loop.learning_rate):
+            raise SettingsError(
+                "Settings `batch_size`, `epochs` and `learning_rate` must be above 0; got "
+                f"{part.batch_size}, {part.loop.epochs} and {part.loop.learning_rate:g}."
+            )
     if single_look:
         config = dataclasses.replace(config, refiner=None)
-    config = dataclasses.replace(config, keep_proposals=keep_proposals)
+    if config.keep_proposals and (start is None or config.refiner is None):
+        raise click.UsageError(
+            "`keep_proposals` in --config keeps the proposals of --from MODEL, and does not go "
+            "with --no-refiner."
+        )
     proposals = config.proposals
-    if size == "large":
-        proposals = dataclasses.replace(proposals, network=DetectorNetConfig.large())
     if batch_size is not None:
         proposals = dataclasses.replace(proposals, batch_size=batch_size)
     proposals = dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, **options))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,6 +25,7 @@ from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_classifier
 from facesmith.patches import SPLITS, Patches, load_patches
 from facesmith.runs.folder import RunFolder
+from facesmith.runs.settings import with_changes
 from facesmith.training.augmentation import WarpedAugmentation, augment_warped
 from facesmith.training.loop import LoopConfig, run_loop
 from facesmith.training.optimisers import adamw
@@ -105,17 +105,13 @@ class ClassifierConfig:
             changes: Name -> value; nested like `to_dict` does.
 
         Raises:
-            TrainingError: If a name is unknown or a value has the wrong type.
+            SettingsError: If a name is unknown or a value has the wrong type.
 
         Example:
             >>> ClassifierConfig().updated({"loop": {"epochs": 3}}).loop.epochs
             3
         """
-        merged = _merge(self.to_dict(), changes, "")
-        merged["loop"] = LoopConfig(**merged["loop"])
-        if merged["augmentation"] is not None:
-            merged["augmentation"] = WarpedAugmentation(**merged["augmentation"])
-        return ClassifierConfig(**merged)
+        return with_changes(self, changes)
 
 
 class ClassifierTask:
@@ -292,31 +288,6 @@ def train_classifier(
     return metrics
 
 
-def read_changes(path: str | Path) -> dict[str, Any]:
-    """Settings from a JSON file: those to change, or the `config.json` of an earlier run.
-
-    Raises:
-        TrainingError: If the file is not JSON with an object in it.
-    """
-    try:
-        content = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path}: expected a JSON file with settings ({error}).") from error
-    if isinstance(content, dict) and "facesmith" in content:
-        content = content.get("config")
-        if isinstance(content, dict):
-            content = {k: v for k, v in content.items() if k not in _NOT_SETTINGS}
-    if not isinstance(content, dict):
-        raise TrainingError(
-            f'{path}: expected a JSON object such as {{"loop": {{"epochs": 20}}}}, '
-            f"got a {type(content).__name__}."
-        )
-    return content
-
-
-_NOT_SETTINGS = frozenset({"task", "data", "data_path"})  # of a run's config.json
-
-
 def count_parameters(model: PatchClassifier) -> int:
     """Trained numbers of a network."""
     return sum(p.numel() for p in model.parameters())
@@ -338,28 +309,3 @@ def _figures(weights_path: Path, patches: Patches, threads: int) -> dict[str, An
             "auc": area_under_curve(labels, scores),
         }
     return figures
-
-
-def _merge(values: dict[str, Any], changes: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Nested settings with changes; a name or a type that does not fit is an error."""
-    merged = dict(values)
-    for name, value in changes.items():
-        full = f"{prefix}{name}"
-        if name not in values:
-            raise TrainingError(
-                f"Unknown setting '{full}'. Known here: {', '.join(sorted(values))}."
-            )
-        old = values[name]
-        if name == "augmentation" and value is not None:
-            old = old or asdict(WarpedAugmentation())
-        if isinstance(old, dict) and isinstance(value, Mapping):
-            merged[name] = _merge(old, value, f"{full}.")
-        elif value is None and name == "augmentation":
-            merged[name] = None
-        elif isinstance(old, float) and type(value) in (int, float):
-            merged[name] = float(value)
-        elif type(value) is type(old):
-            merged[name] = value
-        else:
-            raise TrainingError(f"Setting '{full}' must be {type(old).__name__}; got {value!r}.")
-    return merged

@@ -46,12 +46,6 @@ LEAST_SCORE = 0.001
     "pycocotools.",
 )
 @click.option(
-    "--max-detections",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Let the best N boxes of a photo count.  [default: all; 100 with --rule coco]",
-)
-@click.option(
     "--min-score",
     type=float,
     help=f"Leave out boxes with a lower score.  [default: {LEAST_SCORE} where the detector is run, "
@@ -75,7 +69,6 @@ def coco(
     ious: tuple[float, ...],
     min_height: float,
     rule: str,
-    max_detections: int | None,
     min_score: float | None,
     out: Path | None,
     as_json: bool,
@@ -116,7 +109,6 @@ def coco(
         iou_thresholds=tuple(dict.fromkeys(ious)),
         min_height=min_height,
         rule="coco" if rule == "coco" else "voc",
-        max_detections=max_detections,
     )
     if out is not None:
         _write(report, out)

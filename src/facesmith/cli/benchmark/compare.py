@@ -15,7 +15,6 @@ from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
-    from facesmith.annotations import AnnotatedPhoto
     from facesmith.evaluation.baselines import Baseline, DetectorName
     from facesmith.evaluation.compare_report import Comparison
     from facesmith.evaluation.timing import Timing
@@ -76,14 +75,6 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
     help="Ignore faces lower than this: neither found nor missed.",
 )
 @click.option(
-    "--recall",
-    type=IOU,
-    default=0.9,
-    show_default=True,
-    help="Compare false boxes on face-free photos where each detector finds this part of the "
-    "faces, at the lowest --iou.",
-)
-@click.option(
     "--size",
     "sizes",
     type=_Size(),
@@ -94,32 +85,11 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
     help="Stretch photos to this size for the timing. Repeat it for several.",
 )
 @click.option(
-    "--rounds",
-    type=click.IntRange(1),
-    default=5,
-    show_default=True,
-    help="Rounds of the timing, after one for warming up.",
-)
-@click.option(
-    "--timed",
-    type=click.IntRange(1),
-    default=12,
-    show_default=True,
-    metavar="N",
-    help="Photos of each round.",
-)
-@click.option(
     "--threads",
     type=click.IntRange(1),
     default=1,
     show_default=True,
     help="CPU threads of each detector.",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Only N photos of each set, spread evenly, for a try.",
 )
 @click.option(
     "--out",
@@ -137,12 +107,8 @@ def compare(
     detectors: tuple[str, ...],
     ious: tuple[float, ...],
     min_height: float,
-    recall: float,
     sizes: tuple[tuple[int, int], ...],
-    rounds: int,
-    timed: int,
     threads: int,
-    limit: int | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -174,15 +140,12 @@ def compare(
     loaded = load_annotations(
         annotations, images, format=annotation_format, strict=True, categories=category or None
     )
-    photos = _some(loaded.photos, limit)
-    without = _some(load_face_free(face_free, strict=True).photos, limit) if face_free else ()
+    photos = loaded.photos
+    without = load_face_free(face_free, strict=True).photos if face_free else ()
     config = CompareConfig(
         iou_thresholds=tuple(dict.fromkeys(ious)),
         min_height=min_height,
-        common_recall=recall,
         sizes_wh=tuple(dict.fromkeys(sizes)),
-        rounds=rounds,
-        n_timed=timed,
         threads=threads,
     )
     if out is not None:
@@ -231,13 +194,6 @@ def _open(
             left_out[name.label] = str(error)
             click.echo(f"Left out: {name.label}. {error}", err=True)
     return [name for name in names if name.label in baselines], baselines, left_out
-
-
-def _some(photos: tuple[AnnotatedPhoto, ...], limit: int | None) -> tuple[AnnotatedPhoto, ...]:
-    """At most so many photos, spread evenly: a folder is often sorted by what photos show."""
-    if limit is None:
-        return photos
-    return photos[:: max(len(photos) // limit, 1)][:limit]
 
 
 def _warn(compared: Comparison) -> None:

@@ -55,14 +55,6 @@ _LABEL_WIDTH = 24
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for failures.json, breakdown.png, misses.png and false_boxes.png.",
 )
-@click.option(
-    "--show",
-    "n_shown",
-    type=click.IntRange(1),
-    default=40,
-    show_default=True,
-    help="How many misses and false boxes the pictures show at most.",
-)
 @click.option("--json", "as_json", is_flag=True, help="Print failures.json instead of tables.")
 @click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
 def failures(
@@ -77,7 +69,6 @@ def failures(
     iou: float,
     min_height: float,
     out: Path | None,
-    n_shown: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -130,7 +121,7 @@ def failures(
     written = []
     if out is not None:
         make_folder(out)
-        written = write_failures(failed, out, n_shown=n_shown)
+        written = write_failures(failed, out)
     if as_json:
         click.echo(json.dumps(failed.to_dict()))
     elif not quiet:

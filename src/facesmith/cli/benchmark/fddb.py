@@ -68,9 +68,6 @@ _PICTURE_NAME = "roc.png"
     "continuous score. Say so with the figure.",
 )
 @click.option(
-    "--any-order", is_flag=True, help="Take images in another order than the lists have them in."
-)
-@click.option(
     "--model",
     metavar="FILE_OR_RUN",
     type=click.Path(exists=True, path_type=Path),
@@ -97,7 +94,6 @@ def fddb(
     each_fold: bool,
     shape: str,
     fit_ellipse: bool,
-    any_order: bool,
     model: Path | None,
     threads: int,
     plot: bool,
@@ -110,7 +106,7 @@ def fddb(
     DiscROC.txt (true positive rate, false positives, threshold) and ContROC.txt.
 
     Detections: an image's name, their number, and so many lines `left top width height score`, or
-    `major minor angle x y score` for ellipses. All images of the folds, in their order.
+    `major minor angle x y score` for ellipses. All images of the folds, in any order.
 
     \b
     Example:
@@ -141,7 +137,6 @@ def fddb(
             every_fold,
             shape=None if shape == "auto" else shape,  # type: ignore[arg-type]  # one of the two
             wanted=folds,
-            any_order=any_order,
         )
     else:
         assert images_dir is not None

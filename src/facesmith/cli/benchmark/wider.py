@@ -48,15 +48,10 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "[default: the weights that come along]",
 )
 @click.option(
-    "--scale",
-    type=click.FloatRange(0, 2, min_open=True),
-    help="With --images: factor by which images are scaled before the network sees them.",
-)
-@click.option(
     "--min-face",
     type=click.FloatRange(0, min_open=True),
     metavar="PX",
-    help="With --images, another way to set the scale: height of the smallest face to look for.  "
+    help="With --images: height of the smallest face to look for; this sets the image scale.  "
     "[default: as `facesmith detect`]",
 )
 @click.option(
@@ -85,7 +80,6 @@ def wider(
     predictions: Path | None,
     images: Path | None,
     model: Path | None,
-    scale: float | None,
     min_face: float | None,
     threads: int,
     protocol: str,
@@ -110,7 +104,7 @@ def wider(
     )
 
     if images is None:
-        for name, value in (("model", model), ("scale", scale), ("min-face", min_face)):
+        for name, value in (("model", model), ("min-face", min_face)):
             if value is not None:
                 raise click.UsageError(f"--{name} goes with --images, on which a detector is run.")
         if predictions is None:
@@ -119,15 +113,11 @@ def wider(
             )
         if not predictions.is_dir():
             raise click.UsageError(f"--predictions: the folder {predictions} does not exist.")
-    elif scale is not None and min_face is not None:
-        raise click.UsageError("Pass either --scale or --min-face.")
     truth = read_ground_truth(ground_truth)
     image_scale = None
     if images is not None:
         predictions = _folder_to_write(predictions, out)
-        image_scale = _detect(
-            truth, images, predictions, model, scale, min_face, threads, quiet=quiet
-        )
+        image_scale = _detect(truth, images, predictions, model, min_face, threads, quiet=quiet)
     assert predictions is not None
     with warnings_in_words():
         scores = evaluate_wider(
@@ -166,7 +156,6 @@ def _detect(
     images: Path,
     folder: Path,
     model: Path | None,
-    scale: float | None,
     min_face: float | None,
     threads: int,
     *,
@@ -186,8 +175,6 @@ def _detect(
             "Pass --images WIDER_val/images."
         )
     detector: Detector = load_detector(model, threads)
-    if scale is not None:
-        min_face = detector.pyramid.smallest_face / scale
     faces, scales = [], []
     make_folder(folder)
     sources = [PhotoSource(path.as_posix(), path) for path in paths]

@@ -75,7 +75,6 @@ def evaluate_fddb(
     folds: Sequence[int] = (),
     shape: Shape | None = None,
     ellipses: bool = False,
-    any_order: bool = False,
 ) -> FddbResult:
     """Evaluate files of detections.
 
@@ -87,7 +86,6 @@ def evaluate_fddb(
         folds: Numbers of the folds to evaluate; none: all.
         shape: What the detections are; `None`: told from the columns.
         ellipses: Fit an ellipse to each box before, see `fit_ellipses`.
-        any_order: Whether the images may come in another order than in the folds.
 
     Raises:
         AnnotationError: If a file cannot be used; the message has file and line.
@@ -95,7 +93,7 @@ def evaluate_fddb(
     every_fold = read_folds(folds_dir)
     chosen = choose_folds(every_fold, folds)
     paths = [detections] if isinstance(detections, str | Path) else detections
-    found = read_fddb_detections(paths, every_fold, shape=shape, wanted=chosen, any_order=any_order)
+    found = read_fddb_detections(paths, every_fold, shape=shape, wanted=chosen)
     if ellipses:
         found = fit_ellipses(found)
     return evaluate(chosen, found, image_sizes=image_sizes, images_dir=images_dir)

@@ -41,43 +41,31 @@ def read_fddb_detections(
     *,
     shape: Shape | None = None,
     wanted: Sequence[Fold] | None = None,
-    any_order: bool = False,
 ) -> FddbDetections:
     """Detections of FDDB images, from one file or several.
 
     Args:
         paths: The files, one after the other.
-        folds: All folds there are: they say which names exist, and in which order.
+        folds: All folds there are: they say which names exist. Files may have them in any order.
         shape: What the lines describe; `None`: five numbers are a rectangle, six an ellipse.
         wanted: The folds whose images must all have an entry; `None`: all. Entries of other folds
             are checked and left out.
-        any_order: Whether images may come in another order than in the folds.
 
     Raises:
-        AnnotationError: If a file cannot be used, an image is unknown, missing, out of order or
-            comes twice.
+        AnnotationError: If a file cannot be used, an image is unknown, missing or comes
+            twice.
     """
-    order = {name: (n, fold.number) for n, (fold, name) in enumerate(_all_names(folds))}
-    names = list(order)
+    fold_of = {name: fold.number for fold, name in _all_names(folds)}
     columns = [_N_NUMBERS[each] for each in SHAPES if shape in (None, each)]
     meaning = " or ".join(_DETECTION[each] for each in SHAPES if shape in (None, each))
     rows: dict[str, FloatArray] = {}
     seen: dict[str, str] = {}
     told_by = ""
-    last = -1
     for path in map(Path, paths):
         n_before = len(seen)
         for entry in read_entries(path, columns, meaning, seen):
-            if entry.name not in order:
+            if entry.name not in fold_of:
                 raise AnnotationError(f"{entry.where}: no fold lists the image {entry.name!r}.")
-            position, fold_number = order[entry.name]
-            if position < last and not any_order:
-                raise AnnotationError(
-                    f"{entry.where}: {entry.name} (fold {fold_number}) comes before "
-                    f"{names[last]} (fold {order[names[last]][1]}) in the lists of the folds. Sort "
-                    "the images, or the files, as the lists are, or pass --any-order."
-                )
-            last = position
             if len(entry.rows):
                 found = SHAPES[entry.rows.shape[1] - min(_N_NUMBERS.values())]
                 if shape not in (None, found):
@@ -95,7 +83,7 @@ def read_fddb_detections(
     if missing:
         raise AnnotationError(
             f"{', '.join(map(str, paths))}: {len(missing):,} of {len(needed):,} images have no "
-            f"entry, the first is {missing[0]} (fold {order[missing[0]][1]}). Write an image "
+            f"entry, the first is {missing[0]} (fold {fold_of[missing[0]]}). Write an image "
             "without detections with the count 0, or choose folds with --fold."
         )
     width = _N_NUMBERS[shape]
