@@ -81,6 +81,12 @@ def test_every_command_has_help_with_an_example_and_a_page(words: str) -> None:
     assert (ROOT / "docs" / f"{words.replace(' ', '-')}.md").is_file()
 
 
+@pytest.mark.parametrize("words", ALL_COMMANDS)
+def test_no_help_shows_marks_of_its_source(words: str) -> None:
+    command = ALL_COMMANDS[words]
+    assert "\\b" not in command.get_help(click.Context(command, info_name=words))
+
+
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_links_lead_somewhere(path: Path) -> None:
     text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -3,10 +3,12 @@
 import errno
 import os
 
+import numpy as np
 import pytest
 
-from facesmith.errors import TrainingError
+from facesmith.errors import WriteError
 from facesmith.files import checksum, replacing, write_bytes, write_json
+from facesmith.images import write_image
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path):
@@ -43,16 +45,37 @@ def test_what_the_system_refuses_is_said_in_words(tmp_path, monkeypatch, number,
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(TrainingError, match=f"Cannot write .*a.bin: {said}"):
+    with pytest.raises(WriteError, match=f"Cannot write .*a.bin: {said}"):
         write_bytes(path, b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_neighbour_with_the_suffix_tmp_stays(tmp_path):
+    neighbour = tmp_path / "patches.tmp"
+    neighbour.write_bytes(b"mine")
+    write_bytes(tmp_path / "patches.npz", b"new")
+    assert neighbour.read_bytes() == b"mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["patches.npz", "patches.tmp"]
+
+
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(TrainingError, match=r"gone.x\.json: No such file or directory"):
+    with pytest.raises(WriteError, match=r"gone.x\.json: No such file or directory"):
         write_json(tmp_path / "gone" / "x.json", {})
+
+
+def test_a_full_disk_is_followed_by_no_other_advice_than_to_make_room(tmp_path, monkeypatch):
+    def refuse(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    path = tmp_path / "a.jpg"
+    with pytest.raises(WriteError) as caught:
+        write_image(path, np.zeros((4, 4, 3), np.uint8))
+    assert str(caught.value) == (
+        f"Cannot write {path}: the disk is full. Make room, or choose a folder on another disk."
+    )
 
 
 def test_checksum_is_sha256(tmp_path):

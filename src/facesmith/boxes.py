@@ -77,16 +77,13 @@ def box_intersection(a: FloatArray, b: FloatArray) -> Float32Array:
 
 
 def clip_boxes(boxes: FloatArray, width: float, height: float) -> Float32Array:
-    """Boxes cut off at the border of an image.
+    """Boxes cut off at the border of an image, a new array, float32 `(n, 4)`.
 
     Args:
-        boxes: Boxes, `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels.
+        boxes: Boxes, `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels. One that lies wholly
+            outside has no area afterwards.
         width: Width of the image, pixels.
         height: Height of the image, pixels.
-
-    Returns:
-        New array, float32 `(n, 4)`, every edge within the image. A box that lay wholly outside
-        has no area afterwards.
     """
     limit = np.array([width, height, width, height], np.float32)
     return np.clip(_as_boxes(boxes), np.float32(0), limit)
@@ -139,9 +136,6 @@ def suppress(order: Indices, same: Callable[[Indices, Indices], BoolArray]) -> I
     Args:
         order: Indices, the preferred first, intp `(n,)`.
         same: Whether the things at indices `(k,)` and those at `(m,)` are the same, bool `(k, m)`.
-
-    Returns:
-        The indices that are kept, in their order, intp `(l,)`.
     """
     kept = [order[:0]]
     while len(order):

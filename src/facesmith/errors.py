@@ -25,6 +25,10 @@ class TrainingError(FacesmithError):
     """A training ended early; the message says why and where its last checkpoint lies."""
 
 
+class WriteError(FacesmithError):
+    """A file or folder cannot be written; the message names it, the reason and the way out."""
+
+
 class EvaluationError(FacesmithError):
     """A figure or a threshold that was asked for cannot be had from these photos or patches."""
 

@@ -7,19 +7,23 @@ import hashlib
 import json
 import math
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from facesmith.errors import TrainingError
+from facesmith.errors import WriteError
+
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # names that `replacing` gives
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` at once, when all of it is on the disk.
 
-    It is written beside `path` under the suffix `.tmp`, flushed to the disk and then renamed, which
+    It is written beside `path` under a random hidden name, flushed to the disk and renamed, which
     the system does in one step. Whatever ends the program before, a kill or a lost power supply
     included, leaves the old file whole.
 
@@ -27,13 +31,13 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         path: The file to make or to replace; its folder exists.
 
     Raises:
-        TrainingError: If the disk is full or the file cannot be written; the old one is still
+        WriteError: If the disk is full or the file cannot be written; the old one is still
             there.
     """
     path = Path(path)
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -45,6 +49,18 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         if reason is None:
             raise
         raise write_error(path, reason) from error
+
+
+def remove_unfinished(folder: str | Path) -> None:
+    """Delete what `replacing` left in a folder and those below it when it was killed."""
+    for path in Path(folder).rglob(".*.tmp"):
+        if is_unfinished(path):
+            _remove(path)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file's name is one that `replacing` gives before a file is whole."""
+    return _UNFINISHED.fullmatch(path.name) is not None
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -62,7 +78,7 @@ def make_folder(folder: str | Path) -> None:
     """Make a folder for what is written, and those above it.
 
     Raises:
-        TrainingError: If that is not possible.
+        WriteError: If that is not possible.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -81,11 +97,28 @@ def finite_or_none(value: Any) -> Any:
     return value
 
 
-def write_error(path: str | Path, error: OSError) -> TrainingError:
-    """The error to raise where the system refuses to write a file."""
+# What the system says -> what to do about it.
+_WAYS_OUT = {
+    errno.ENOSPC: "Make room, or choose a folder on another disk.",
+    errno.EDQUOT: "Make room, or choose a folder on another disk.",
+    errno.EACCES: "Choose a folder that you may write to.",
+    errno.EPERM: "Choose a folder that you may write to.",
+    errno.EROFS: "Choose a folder that you may write to.",
+    errno.ENOENT: "Choose a folder that exists.",
+    errno.ENOTDIR: "A part of this path is a file; choose another folder.",
+    errno.EISDIR: "It is a folder; choose another name.",
+    errno.EEXIST: "It is a file; choose another name.",
+    errno.EFBIG: "The system limits the size of files; raise the limit.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
+
+
+def write_error(path: str | Path, error: OSError) -> WriteError:
+    """The error to raise where the system refuses to write a file or to make a folder."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    why = "the disk is full" if full else str(error.strerror or error)
-    return TrainingError(f"Cannot write {path}: {why}.")
+    reason = "the disk is full" if full else str(error.strerror or error)
+    way_out = _WAYS_OUT.get(error.errno or 0, "Choose another place.")
+    return WriteError(f"Cannot write {path}: {reason}. {way_out}")
 
 
 def checksum(path: str | Path) -> str:

@@ -204,8 +204,9 @@ def test_a_target_chooses_on_validation_rows_and_is_stored(run):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--target-fpr", "0.1", "--target-precision", "0.9"), 2, "either --target-fpr or"),
-        (("--target-fpr", "1.5"), 2, "a rate is from 0 to 1"),
+        (("--target-fpr", "0.1", "--target-precision", "0.9"), 2, "one of --target-fpr"),
+        (("--target-fpr", "1.5"), 2, "not in the range"),
+        (("--target-fppi", "0.1"), 2, "Pass --target-fpr with the false positive rate"),
         (("--images", "."), 2, "pass --annotations and --images"),
     ],
 )

@@ -60,7 +60,7 @@ def test_figures_of_a_detector_that_is_right_three_times_in_four(run):
 
 
 def test_a_target_is_chosen_and_stored_with_the_weights(run):
-    result = roc(run, "--target-fpr", "0.5")
+    result = roc(run, "--target-fppi", "0.5")
     assert result.exit_code == 0, result.output
     assert "stored" in result.stdout
     detector = load_detector(run)

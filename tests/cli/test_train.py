@@ -186,7 +186,8 @@ def test_a_file_size_limit_ends_in_one_line_and_resumes_to_the_same(patches, tmp
     assert limited.returncode == 1
     refused = run / "checkpoints" / "last.pt"
     assert limited.stderr == (
-        f"Error: Cannot write {refused}: File too large. There is no checkpoint yet.\n"
+        f"Error: Cannot write {refused}: File too large. The system limits the size of "
+        "files; raise the limit. There is no checkpoint yet.\n"
     )
     metrics_of(train(patches, run, *more, "--json", "--resume"))
     assert results(run) == results(whole)
@@ -388,3 +389,20 @@ def test_the_table_for_people(patches, tmp_path):
     assert lines[0].startswith("pointwise: 33,377 parameters, 1 epochs (all epochs) in ")
     assert [line.split()[0] for line in lines[1:]] == ["validation", "test", "weights", "Next:"]
     assert os.fspath(tmp_path / "run") in lines[-1]
+
+
+def test_a_full_run_folder_is_refused_before_photos_are_read(tmp_path):
+    (tmp_path / "faces.json").write_text("no annotations at all")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "notes.txt").write_text("mine")
+    refused = train(tmp_path / "faces.json", run, "--images", tmp_path)
+    assert refused.exit_code == 1
+    assert f"Error: The run folder {run} is not empty." in refused.stderr
+    (run / "notes.txt").unlink()
+    checkpoints = run / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "theirs.pt").write_bytes(b"of another tool")
+    refused = train(tmp_path / "faces.json", run, "--images", tmp_path, "--force")
+    assert "--force deletes run folders only" in refused.stderr
+    assert (checkpoints / "theirs.pt").read_bytes() == b"of another tool"

@@ -10,7 +10,7 @@ import pytest
 from facesmith.demo.synthetic.animals import ANIMALS, draw_animal
 from facesmith.demo.synthetic.backgrounds import draw_background
 from facesmith.demo.synthetic.camera import shade_bust, take_photo
-from facesmith.demo.synthetic.canvas import Canvas, rgb
+from facesmith.demo.synthetic.canvas import Canvas, Place, rgb
 from facesmith.demo.synthetic.head import Head, HeadShape, Pose, hull
 from facesmith.demo.synthetic.objects import OBJECTS, draw_object
 from facesmith.demo.synthetic.patches import (
@@ -20,7 +20,6 @@ from facesmith.demo.synthetic.patches import (
     draw_row,
 )
 from facesmith.demo.synthetic.person import draw_person, draw_view
-from facesmith.demo.synthetic.place import Place
 from facesmith.demo.synthetic.textures import texture
 from facesmith.metrics.roc import area_under_curve
 from facesmith.patches import KINDS, Patches

@@ -16,7 +16,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import facesmith.files  # noqa: E402
-from facesmith.errors import TrainingError, WeightsError  # noqa: E402
+from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
 from facesmith.training.loop import LoopConfig, LoopResult, learning_rate, run_loop  # noqa: E402
@@ -164,10 +164,11 @@ def test_a_half_written_file_beside_is_no_obstacle(tmp_path, undisturbed):
     """What a real kill leaves: the unfinished new file beside the old one."""
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
-    (folder / "config.tmp").write_text('{"conf')
-    (folder / "checkpoints" / "last.tmp").write_bytes(b"PK")
+    (folder / ".config.json.0123abcd.tmp").write_text('{"conf')
+    (folder / "checkpoints" / ".last.pt.89efabcd.tmp").write_bytes(b"PK")
     train(folder, resume=True)
     assert outcome(folder) == undisturbed
+    assert not list(folder.rglob("*.tmp"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -228,7 +229,7 @@ def test_a_full_disk_ends_in_words_and_resumes_exactly(tmp_path, monkeypatch, un
             true_fsync(handle)
 
         monkeypatch.setattr(facesmith.files.os, "fsync", refuse)
-        with pytest.raises(TrainingError, match=r"Cannot write .*: the disk is full"):
+        with pytest.raises(WriteError, match=r"Cannot write .*: the disk is full"):
             train(folder)
         monkeypatch.undo()
         train(folder, resume=True)

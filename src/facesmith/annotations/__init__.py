@@ -40,7 +40,7 @@ def load_annotations(
     categories: Sequence[str] | None = None,
     progress: Callable[[], object] | None = None,
 ) -> Annotations:
-    """Read annotated photos.
+    """Read annotated photos, in the order of the annotations, and the problems.
 
     Args:
         path: The annotations: a file, or a folder of files for the formats that have one a photo.
@@ -50,9 +50,6 @@ def load_annotations(
         categories: Names or numbers of the categories that are faces; `None`: the only one, or the
             one that is called face.
         progress: Called once for every photo.
-
-    Returns:
-        The photos in the order of the annotations, and the problems.
 
     Raises:
         AnnotationError: If the annotations as a whole cannot be used; if `strict`, at the first
@@ -97,16 +94,12 @@ def load_face_free(
     strict: bool = False,
     progress: Callable[[], object] | None = None,
 ) -> Annotations:
-    """Photos without any human face: every image file of some folders and their sub-folders.
+    """Photos without any human face, without boxes: every image file below some folders, each once.
 
     Args:
-        folders: The folders, searched as `facesmith.images.find_images` does. A photo's name starts
-            with its folder's.
+        folders: The folders. A photo's name starts with its folder's.
         strict: Raise at the first file that cannot be used instead of leaving it out.
         progress: Called once for every photo.
-
-    Returns:
-        The photos, without boxes, folder by folder, each once.
 
     Raises:
         AnnotationError: If a folder is missing; if `strict`, at the first problem.

@@ -20,8 +20,7 @@ def choose_categories(
     Args:
         path: The annotations, for the message.
         names: Key of each category in the file -> its name.
-        wanted: Names or keys that the user gave; `None`: the only category, or else the one whose
-            name says face.
+        wanted: Names or keys that the user gave; `None`: the only category, or the one called face.
 
     Raises:
         AnnotationError: If a wanted one is not there, or the choice is not clear.

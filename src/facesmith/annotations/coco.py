@@ -1,7 +1,4 @@
-"""COCO JSON, read and written.
-
-Boxes in the file are `[x, y, width, height]`; here they become corners, `x, y, x + width,
-y + height`.
+"""COCO JSON, read and written; its boxes `[x, y, width, height]` become corners.
 
 Source:
     The COCO data format, cocodataset.org, "Object Detection": coordinates are measured from the top
@@ -18,7 +15,7 @@ from typing import Any
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import read_content
+from facesmith.annotations.files import read_content, shortened
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.errors import AnnotationError
 
@@ -29,12 +26,6 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
     `iscrowd`, and the key `ignore` that some tools add, make a box ignored. Of `attributes`, which
     CVAT and others write, words are kept, and true and false as `yes` and `no`; numbers are not.
 
-    Args:
-        path: The JSON file.
-        log: Where problems go.
-        categories: Names or ids of the categories that are faces; `None`: the only one, or the one
-            that is called face.
-
     Raises:
         AnnotationError: If the file as a whole cannot be used.
     """
@@ -44,11 +35,11 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
     for position, image in enumerate(content["images"]):
         where = f"{path.name} images[{position}]"
         if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
-            log.add(where, f"expected an object with an `id`, got {_short(image)}.", "photo")
+            log.add(where, f"expected an object with an `id`, got {shortened(image)}.", "photo")
             continue
         where = f"{path.name} image {image['id']}"
         if not isinstance(image.get("file_name"), str) or not image["file_name"]:
-            got = _short(image.get("file_name"))
+            got = shortened(image.get("file_name"))
             log.add(where, f"expected a text as `file_name`, got {got}.", "photo")
             continue
         if image["id"] in entries:
@@ -75,14 +66,9 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
 
 
 def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
-    """Write annotated photos as COCO JSON with the one category `face`.
+    """Write annotated photos, in this order, as COCO JSON with the one category `face`.
 
-    Ignored boxes are written with `iscrowd` 1, attributes as they are. Reading the file again gives
-    the same boxes.
-
-    Args:
-        path: The file to write; an existing one is replaced.
-        photos: The photos, in this order.
+    Ignored boxes get `iscrowd` 1. Reading the file again gives the same boxes.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -130,7 +116,7 @@ def _load_json(path: Path) -> dict[str, Any]:
         if not isinstance(content.get(key), list):
             raise AnnotationError(
                 f"{path}: expected a list under the key `{key}`, got "
-                f"{_short(content.get(key))}. Is it COCO object detection JSON?"
+                f"{shortened(content.get(key))}. Is it COCO object detection JSON?"
             )
     return content
 
@@ -162,18 +148,20 @@ def _read_annotation(
     log: ProblemLog,
 ) -> None:
     if not isinstance(annotation, dict):
-        log.add(where, f"expected an object, got {_short(annotation)}.", "box")
+        log.add(where, f"expected an object, got {shortened(annotation)}.", "box")
         return
     if "id" in annotation:
-        where = f"{where.partition('annotations[')[0]}annotation {_short(annotation['id'])}"
+        where = f"{where.partition('annotations[')[0]}annotation {shortened(annotation['id'])}"
     image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
     entry = entries.get(image_id) if isinstance(image_id, int | str) else None
     if entry is None:
-        log.add(where, f"its `image_id` {_short(image_id)} stands for no photo of the file.", "box")
+        log.add(
+            where, f"its `image_id` {shortened(image_id)} stands for no photo of the file.", "box"
+        )
         return
     where = f"{where} ({entry.name})"
     if not isinstance(category_id, int | str) or category_id not in faces:
-        log.add(where, f"its `category_id` {_short(category_id)} is none of the file's.", "box")
+        log.add(where, f"its `category_id` {shortened(category_id)} is none of the file's.", "box")
         entry.complete = False
         return
     if not faces[category_id]:
@@ -184,7 +172,7 @@ def _read_annotation(
         or len(box) != 4
         or not all(type(number) in (int, float) for number in box)  # true and false are no numbers
     ):
-        log.add(where, f"expected four numbers as `bbox`, got {_short(box)}.", "box")
+        log.add(where, f"expected four numbers as `bbox`, got {shortened(box)}.", "box")
         entry.complete = False
         return
     try:
@@ -213,11 +201,3 @@ def _size(width: Any, height: Any) -> tuple[int, int] | None:
     if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
         return width, height
     return None
-
-
-def _short(value: Any) -> str:
-    """A value as JSON, cut to what fits into a message."""
-    if value is None:
-        return "nothing"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -34,25 +34,15 @@ class BoxEntry:
 
 @dataclass
 class PhotoEntry:
-    """One photo as a file gives it, not checked.
+    """One photo as a file gives it, not checked."""
 
-    Attributes:
-        where: File and entry, for messages.
-        name: Path below the folder of the photos.
-        boxes: Its boxes.
-        size_wh: Width and height if the file states them, pixels.
-        complete: `False` once the reader had to leave out a box of it.
-        other_sizes: What further entries of the same photo state.
-        source: Where the photo comes from, if the file says so.
-    """
-
-    where: str
-    name: str
-    boxes: list[BoxEntry] = field(default_factory=list)
-    size_wh: tuple[int, int] | None = None
-    complete: bool = True
-    other_sizes: list[tuple[int, int]] = field(default_factory=list)
-    source: str = ""
+    where: str  # file and entry, for messages
+    name: str  # path below the folder of the photos
+    boxes: list[BoxEntry] = field(default_factory=list)  # its boxes
+    size_wh: tuple[int, int] | None = None  # width and height if the file states them, pixels
+    complete: bool = True  # `False` once the reader had to leave out a box of it
+    other_sizes: list[tuple[int, int]] = field(default_factory=list)  # of its other entries
+    source: str = ""  # where the photo comes from, if the file says so
 
 
 class ProblemLog:
@@ -63,11 +53,7 @@ class ProblemLog:
         self.problems: list[Problem] = []
 
     def add(self, where: str, message: str, skipped: Literal["photo", "box"]) -> None:
-        """Note that a photo or a box is left out.
-
-        Raises:
-            AnnotationError: If the log is strict.
-        """
+        """Note that a photo or a box is left out; an `AnnotationError` if the log is strict."""
         problem = Problem(where, message, skipped)
         if self._strict:
             raise AnnotationError(str(problem))
@@ -82,8 +68,8 @@ def check_entries(
 ) -> list[AnnotatedPhoto]:
     """Photos that exist and open, with boxes that lie inside them.
 
-    A photo that is listed again keeps its first place, and the boxes of all its entries: were the
-    later ones dropped, their faces would be taken for background.
+    A photo that is listed again keeps its first place, and the boxes of all its entries: else the
+    faces of the later ones would be taken for background.
 
     Args:
         entries: What a reader found.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from facesmith.errors import AnnotationError
 from facesmith.images import IMAGE_SUFFIXES
 
 
 def read_content(path: Path) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        AnnotationError: If it cannot be read.
-    """
+    """The bytes of a file, or an `AnnotationError`."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -22,11 +20,7 @@ def read_content(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The content of a text file.
-
-    Raises:
-        AnnotationError: If it cannot be read or is not text in UTF-8.
-    """
+    """The content of a text file, or an `AnnotationError` if it is not text in UTF-8."""
     try:
         return read_content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -34,11 +28,7 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
-    """The lines of a text file that are not empty, stripped, with their numbers from 1.
-
-    Raises:
-        AnnotationError: If it cannot be read or is not text in UTF-8.
-    """
+    """The lines of a text file that are not empty, stripped, with their numbers from 1."""
     text = read_text(path)
     lines = enumerate(text.splitlines(), start=1)
     return [(number, line.strip()) for number, line in lines if line.strip()]
@@ -54,6 +44,14 @@ def numbers(text: str) -> list[float] | None:
         return None
 
 
+def shortened(value: Any) -> str:
+    """A value as JSON, cut to what fits into a message."""
+    if value is None:
+        return "nothing"
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def files_below(folder: Path, suffix: str) -> Iterator[Path]:
     """The files of a folder and its sub-folders with a suffix, sorted; hidden ones passed over."""
     for path in sorted(folder.rglob(f"*{suffix}")):
@@ -63,24 +61,17 @@ def files_below(folder: Path, suffix: str) -> Iterator[Path]:
 
 
 class PhotoNames:
-    """Finds the photos of label files: the same path below the folder of the photos.
-
-    Args:
-        images_dir: Folder of the photos.
-    """
+    """Finds the photos of label files: the same path below `images_dir`."""
 
     def __init__(self, images_dir: Path) -> None:
         self._images_dir = images_dir
         self._stems: dict[Path, dict[str, list[str]]] = {}  # folder -> stem -> file names
 
     def photos_of(self, label: Path) -> list[str]:
-        """Names, written with `/`, of the photos that are called like a label file.
+        """Names, written with `/`, of the photos that are called like a label file; sorted.
 
-        Args:
-            label: Path of the label file below the folder of the labels.
-
-        Returns:
-            None, one, or several that differ in their suffix; sorted.
+        There is none, one, or several that differ in their suffix. `label` lies below the folder
+        of the labels.
         """
         folder = label.parent
         if folder not in self._stems:

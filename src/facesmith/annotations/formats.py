@@ -14,11 +14,7 @@ _WIDTHS = {5: "yolo", 6: "fddb", 10: "wider"}
 
 
 def detect_format(path: Path) -> str:
-    """The format of a file, or of the files of a folder; one of `FORMATS`.
-
-    Raises:
-        AnnotationError: If it is none of them, or could be several.
-    """
+    """The format of a file or folder, one of `FORMATS`, or an `AnnotationError`."""
     found = _formats_of_folder(path) if path.is_dir() else _formats_of_file(path)
     if len(found) == 1:
         return found.pop()

@@ -1,14 +1,11 @@
 """WIDER FACE text and FDDB ellipse lists: a photo's name, a count, and so many lines.
 
-WIDER FACE: `x y w h blur expression illumination invalid occlusion pose` in pixels. Here they
-become corners, `x, y, x + w, y + h`. A photo without faces has the count 0 and, unlike any other
-list, one line of zeros.
+WIDER FACE: `x y w h blur expression illumination invalid occlusion pose` in pixels. A photo without
+faces has the count 0 and, unlike any other list, one line of zeros.
 
-FDDB: `major minor angle x_centre y_centre 1`, an ellipse: its two half axes in pixels, the angle of
-the major one in radians, the centre. Here it becomes the smallest upright rectangle that holds the
-turned ellipse. The ellipse reaches from the top of the head to the chin, so these boxes are higher
-than those of other data sets, which begin at the forehead. Names have no suffix; `.jpg` is added
-where none is.
+FDDB: `major minor angle x_centre y_centre 1`, an ellipse: two half axes in pixels, the angle of the
+major one in radians, the centre. It becomes the smallest upright rectangle around it: from the top
+of the head to the chin, higher than boxes of other data sets. `.jpg` is added to names.
 
 Source:
     WIDER FACE, readme of the face annotations `wider_face_split`.
@@ -43,12 +40,7 @@ class _Block:
 
 
 def read_wider(path: Path, log: ProblemLog) -> list[PhotoEntry]:
-    """Photos of a WIDER FACE text file, in its order. A box marked invalid is ignored.
-
-    Args:
-        path: For example `wider_face_train_bbx_gt.txt`.
-        log: Where problems go.
-    """
+    """Photos of a WIDER FACE text file, in its order. A box marked invalid is ignored."""
     entries = []
     for block in _blocks(path, log):
         if len(block.lines) == 2 and block.lines[0][1] == "0" and _zeros(block.lines[1][1]):
@@ -60,12 +52,7 @@ def read_wider(path: Path, log: ProblemLog) -> list[PhotoEntry]:
 
 
 def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
-    """Photos of an FDDB ellipse list, or of all lists of a folder, in their order.
-
-    Args:
-        path: For example `FDDB-fold-01-ellipseList.txt`, or the folder of the ten.
-        log: Where problems go.
-    """
+    """Photos of an FDDB ellipse list, or of all lists of a folder, in their order."""
     entries = []
     for file in [path] if path.is_file() else sorted(path.glob("*ellipseList.txt")):
         for block in _blocks(file, log):
@@ -81,8 +68,7 @@ def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
 def _blocks(path: Path, log: ProblemLog) -> list[_Block]:
     """The blocks of a file. No line of a box looks like a name, so one bad count loses one photo.
 
-    A name may be a number, such as 0001; then only its place, not after a name, tells it from a
-    count.
+    A name may be a number, such as 0001; then its place tells it from a count.
     """
     blocks: list[_Block] = []
     for number, text in read_lines(path):

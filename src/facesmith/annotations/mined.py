@@ -32,37 +32,22 @@ class MiningError(FacesmithError):
 
 @dataclass(frozen=True)
 class MinedBox:
-    """Something that a detector took for a face, and that is none.
+    """Something that a detector took for a face, and that is none."""
 
-    Attributes:
-        file: Name of its photo, see `AnnotatedPhoto.name`.
-        size_wh: Width and height of the upright photo, pixels.
-        box: `(x_min, y_min, x_max, y_max)`, pixels of the upright photo, inside it.
-        score: What the detector gave it, in [0, 1].
-        scale: Pixels of the network's input per pixel of the photo, where it was found.
-        kind: `"face-free"` if its photo has no face, `"background"` if it has annotated ones.
-        detector: Which detector found it, see `detector_name`.
-    """
-
-    file: str
-    size_wh: tuple[int, int]
-    box: tuple[float, float, float, float]
-    score: float
-    scale: float
-    kind: MinedKind
-    detector: str
+    file: str  # name of its photo, see `AnnotatedPhoto.name`
+    size_wh: tuple[int, int]  # width and height of the upright photo, pixels
+    box: tuple[float, float, float, float]  # x_min, y_min, x_max, y_max, inside the upright photo
+    score: float  # what the detector gave it, in [0, 1]
+    scale: float  # pixels of the network's input per pixel of the photo, where it was found
+    kind: MinedKind  # `"background"` of a photo with annotated faces, else `"face-free"`
+    detector: str  # which detector found it, see `detector_name`
 
 
 def merge_mined(*parts: Iterable[MinedBox]) -> tuple[MinedBox, ...]:
     """All boxes of several minings, best score first; equal scores by file and box.
 
-    Of boxes of one photo that overlap by more than 0.5 the one with the highest score stays.
-
-    Args:
-        parts: The boxes; the same photo has the same name in all of them.
-
-    Returns:
-        The boxes; empty if there are none. The order of the parts does not matter.
+    Of boxes of one photo that overlap by more than 0.5 the one with the highest score stays. The
+    order of the parts does not matter.
 
     Raises:
         MiningError: If a photo has two sizes: then it is not the same photo.
@@ -91,30 +76,19 @@ def _rank(box: MinedBox) -> tuple[Any, ...]:
 
 
 def mined_checksum(boxes: Iterable[MinedBox]) -> str:
-    """SHA-256 over what a training takes from mined boxes: file, size, box and scale.
-
-    Neither their order nor scores and detectors change it.
-    """
+    """SHA-256 over what a training takes from mined boxes, in any order: file, size, box, scale."""
     rows = sorted((box.file, box.size_wh, box.box, box.scale) for box in boxes)
     return sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def write_mined(path: str | Path, boxes: Iterable[MinedBox]) -> None:
-    """Write mined boxes as JSON, in the order given; an existing file is replaced at once.
-
-    Raises:
-        TrainingError: If the file cannot be written.
-    """
+    """Write mined boxes as JSON, in the order given; an existing file is replaced at once."""
     rows = [asdict(box) for box in boxes]
     write_json(path, {"format": _FORMAT, "facesmith": __version__, "boxes": rows})
 
 
 def read_mined(path: str | Path) -> tuple[MinedBox, ...]:
-    """Read what `write_mined` wrote.
-
-    Raises:
-        MiningError: If the file cannot be read or is none of mined boxes, or an entry is wrong.
-    """
+    """Read what `write_mined` wrote, or raise a `MiningError`."""
     try:
         content = json.loads(read_text(Path(path)))
     except AnnotationError as error:

@@ -13,17 +13,11 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in the annotations that could not be used, and was left out.
+    """Something in the annotations that could not be used, and was left out."""
 
-    Attributes:
-        where: File and entry: a line number in text formats, an annotation's id in COCO JSON.
-        message: What was expected, what was found, and the way out.
-        skipped: What was left out because of it: the whole photo, or one box of it.
-    """
-
-    where: str
-    message: str
-    skipped: Literal["photo", "box"]
+    where: str  # file and entry: a line number in text formats, an annotation's id in COCO JSON
+    message: str  # what was expected, what was found, and the way out
+    skipped: Literal["photo", "box"]  # what was left out: the whole photo, or one box of it
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
@@ -97,15 +91,10 @@ class AnnotatedPhoto:
 
 @dataclass(frozen=True)
 class Annotations:
-    """The photos of an annotation file in its order, and what had to be left out.
+    """The photos of an annotation file in its order, and what had to be left out."""
 
-    Attributes:
-        photos: The photos that can be used, face-free ones among them.
-        problems: One entry for every photo or box that was left out.
-    """
-
-    photos: tuple[AnnotatedPhoto, ...]
-    problems: tuple[Problem, ...] = ()
+    photos: tuple[AnnotatedPhoto, ...]  # the photos that can be used, face-free ones among them
+    problems: tuple[Problem, ...] = ()  # one entry for every photo or box that was left out
 
     def __len__(self) -> int:
         return len(self.photos)

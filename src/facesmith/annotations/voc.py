@@ -1,12 +1,11 @@
 """Pascal VOC: a folder of XML files, one for each photo.
 
-`xmin, ymin, xmax, ymax` in the file are the numbers of the outermost pixels that belong to the box,
-counted from 1. Here they become continuous edges: `xmin - 1, ymin - 1, xmax, ymax`.
+`xmin, ymin, xmax, ymax` are the numbers of the outermost pixels of the box, counted from 1. They
+become continuous edges: `xmin - 1, ymin - 1, xmax, ymax`.
 
 Source:
     The PASCAL Visual Object Classes Challenge, development kit, "Annotation": the top left pixel is
-    (1, 1). Many tools write counts from 0 under the same names; nothing in the file tells which,
-    and the difference is one pixel at most.
+    (1, 1). Many tools count from 0 under the same names; nothing in the file tells which.
 """
 
 from __future__ import annotations
@@ -35,18 +34,11 @@ class _Object:
 def read_voc(
     path: Path, images_dir: Path, log: ProblemLog, categories: Sequence[str] | None
 ) -> list[PhotoEntry]:
-    """Photos of a folder of VOC files (or of one file), by file name.
+    """Photos of a folder of VOC files with its sub-folders (or of one file), by file name.
 
     The photo is the one that `filename` names, below `images_dir` or, for XML files in sub-folders,
     in the sub-folder of the same name there; without `filename`, the photo called like the XML
     file. A box marked `difficult` is ignored.
-
-    Args:
-        path: The folder, looked through with its sub-folders, or one XML file.
-        images_dir: Folder of the photos.
-        log: Where problems go.
-        categories: Names of the objects that are faces; `None`: the only one, or the one that is
-            called face.
 
     Raises:
         AnnotationError: If the category is not clear.
@@ -89,10 +81,9 @@ def read_voc(
 def _parse(file: Path) -> ET.Element:
     """The root of an XML file that declares no entities.
 
-    Nested entities can blow up a file of a few hundred bytes to gigabytes, and the parser of the
-    standard library expands them. They must be declared in a document type, which VOC files have
-    no use for, so a file that contains one is refused. The bytes are decoded here and parsed as
-    text, so that no other encoding can hide the declaration.
+    Nested entities can blow up a few hundred bytes to gigabytes. They are declared in a document
+    type, which VOC files do not need: it is refused. The bytes are decoded here, so that no other
+    encoding can hide the declaration.
     """
     text = read_text(file)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:

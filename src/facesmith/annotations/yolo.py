@@ -1,7 +1,6 @@
 """YOLO: a folder of text files, one for each photo, one line for each box.
 
-A line is `class x_centre y_centre width height`, the last four as parts of the photo's width and
-height. Here they are multiplied by its size; the edges are continuous.
+A line is `class x_centre y_centre width height`, the last four as parts of the photo's size.
 
 Source:
     The format of Darknet's YOLO, pjreddie.com/darknet/yolo, "Training YOLO on VOC".
@@ -32,18 +31,11 @@ class _Line:
 def read_yolo(
     path: Path, images_dir: Path, log: ProblemLog, categories: Sequence[str] | None
 ) -> list[PhotoEntry]:
-    """Photos of a folder of YOLO label files (or of one file), by file name.
+    """Photos of a folder of YOLO label files with its sub-folders (or of one file), by file name.
 
     The photo of `some/name.txt` is `some/name` with the suffix of an image, below `images_dir`. An
     empty file stands for a face-free photo. Photos without a label file are not read: nothing says
     that somebody looked at them. A `classes.txt` (or `obj.names`) in the folder names the classes.
-
-    Args:
-        path: The folder, looked through with its sub-folders, or one text file.
-        images_dir: Folder of the photos.
-        log: Where problems go.
-        categories: Numbers or names of the classes that are faces; `None`: the only one, or the
-            one that is called face.
 
     Raises:
         AnnotationError: If the class is not clear.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from facesmith.errors import ImageError
+from facesmith.files import write_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class Pictures:
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
                 except OSError as error:
-                    raise cannot_write(error) from error
+                    raise write_error(error.filename, error) from error
 
     def __call__(self, found: PhotoFaces) -> None:
         """Write the drawing and the crops of one photo."""
@@ -82,7 +83,7 @@ class Table:
                     path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
                 )
             except OSError as error:
-                raise cannot_write(error) from error
+                raise write_error(path, error) from error
             self._rows = csv.writer(file)
             self._rows.writerow(_CSV_HEADER)
 
@@ -100,11 +101,6 @@ class Table:
                 )
                 for number, face in enumerate(photo["faces"], start=1)
             )
-
-
-def cannot_write(error: OSError) -> ImageError:
-    """What to tell of a file or folder that cannot be made."""
-    return ImageError(f"Cannot write {error.filename}: {error.strerror}.")
 
 
 def unique_stems(names: Sequence[str]) -> list[str]:

@@ -108,7 +108,7 @@ def prepare(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Cut annotated photos into 64x64 patches of faces and non-faces.
+    """Cut annotated photos into 64x64 patches of faces and non-faces.
 
     ANNOTATIONS is a COCO JSON file, a folder of Pascal VOC XML or YOLO text files, a WIDER FACE
     text file, or FDDB ellipse lists. What cannot be used is named, left out and counted.
@@ -116,7 +116,7 @@ def prepare(
     \b
     Example:
       facesmith prepare people.json --images photos/ --negatives pets/ --out patches.npz
-    """
+    """  # noqa: D301 - click wants the control character itself
     sheet = out.with_suffix(".png")
     _check_outputs(out, sheet, force)
     config = PrepareConfig(count=count, seed=seed, min_face=min_face, split=split)

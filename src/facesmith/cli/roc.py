@@ -12,7 +12,7 @@ from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.evaluation.roc_report import RocReport
-    from facesmith.metrics.roc import Interval
+    from facesmith.metrics.bootstrap import Interval
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -86,8 +86,6 @@ def roc(
     split: str | None,
     thresholds: list[float] | None,
     exercise_thresholds: bool,
-    target_fpr: float | None,
-    target_precision: float | None,
     annotations: Path | None,
     images: Path | None,
     negatives: tuple[Path, ...],
@@ -96,6 +94,7 @@ def roc(
     threads: int,
     as_json: bool,
     quiet: bool,
+    **targets: float | None,
 ) -> None:
     """Draw a classifier's ROC curve and pick its threshold.
 
@@ -143,7 +142,7 @@ def roc(
             annotations,
             images,
             negatives,
-            target=read_target(target_fpr, target_precision, detector=True),
+            target=read_target(targets, detector=True),
             out=target_folder,
             seed=seed,
             threads=threads,
@@ -151,7 +150,7 @@ def roc(
             quiet=quiet,
         )
         return
-    target = read_target(target_fpr, target_precision, detector=False)
+    target = read_target(targets, detector=False)
     with warnings_in_words():
         point = (
             choose_classifier_threshold(run, target, patches, threads=threads, seed=seed)

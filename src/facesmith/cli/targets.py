@@ -1,8 +1,8 @@
-"""The options `--target-fpr` and `--target-precision`, alike in `roc` and `train`."""
+"""The options that store a threshold by what it is to keep, alike in `roc` and `train`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,45 +15,56 @@ if TYPE_CHECKING:
 _OPTIONS = (
     click.option(
         "--target-fpr",
-        type=FiniteRange(0),
+        type=FiniteRange(0, 1),
         metavar="RATE",
-        help="Store the lowest threshold with at most this false positive rate; of a detector, "
-        "with at most so many false boxes a photo.",
+        help="Of a classifier: store the lowest threshold with at most this false positive rate.",
+    ),
+    click.option(
+        "--target-fppi",
+        type=FiniteRange(0),
+        metavar="NUMBER",
+        help="Of a detector: store the lowest threshold with at most so many false boxes a photo.",
     ),
     click.option(
         "--target-precision",
         type=FiniteRange(0, 1),
         metavar="SHARE",
-        help="Store the lowest threshold from which on this share of what is found are faces.",
+        help="Store the lowest threshold with at least this share of faces in what is found.",
     ),
 )
 
 
 def target_options(command: Command) -> Command:
-    """Both options of a command."""
+    """The three options of a command."""
     return with_options(command, _OPTIONS)
 
 
-def read_target(
-    target_fpr: float | None, target_precision: float | None, *, detector: bool
-) -> Target | None:
-    """What the options ask for; `None` where they were not given.
+def read_target(options: dict[str, Any], *, detector: bool) -> Target | None:
+    """Take the three options out of those of a command; `None` where none was given.
 
     Raises:
-        click.UsageError: If both were given, or a classifier's FPR is above 1.
+        click.UsageError: If more than one was given, or one that is for the other kind.
     """
     from facesmith.metrics.operating_point import Target  # noqa: PLC0415 - see `cli`
 
-    if target_fpr is not None and target_precision is not None:
-        raise click.UsageError("Pass either --target-fpr or --target-precision.")
+    names = ("target_fpr", "target_fppi", "target_precision")
+    target_fpr, target_fppi, target_precision = values = [options.pop(name) for name in names]
+    if len(values) - values.count(None) > 1:
+        raise click.UsageError("Pass one of --target-fpr, --target-fppi and --target-precision.")
+    if target_fpr is not None and detector:
+        raise click.UsageError(
+            "--target-fpr is for classifiers; a detector has no rate of false positives. Pass "
+            "--target-fppi with the number of false boxes a photo."
+        )
+    if target_fppi is not None and not detector:
+        raise click.UsageError(
+            "--target-fppi is for detectors; a classifier sees patches, not photos. Pass "
+            "--target-fpr with the false positive rate."
+        )
     if target_precision is not None:
         return Target("precision", target_precision)
-    if target_fpr is None:
-        return None
-    if detector:
-        return Target("false_per_photo", target_fpr)
-    if target_fpr > 1:
-        raise click.UsageError(
-            f"--target-fpr {target_fpr:g}: a rate is from 0 to 1, e.g. 0.01 for one in a hundred."
-        )
-    return Target("fpr", target_fpr)
+    if target_fpr is not None:
+        return Target("fpr", target_fpr)
+    if target_fppi is not None:
+        return Target("false_per_photo", target_fppi)
+    return None

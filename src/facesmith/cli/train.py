@@ -166,7 +166,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
-    target = read_target(options.pop("target_fpr"), options.pop("target_precision"), detector=False)
+    target = read_target(options, detector=False)
     with warnings_in_words():
         metrics = train_classifier(
             data,

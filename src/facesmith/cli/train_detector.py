@@ -14,6 +14,7 @@ from facesmith.cli.targets import read_target
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
 from facesmith.networks.detector import DetectorNetConfig
+from facesmith.runs.folder import RunFolder
 from facesmith.training.detector import DetectorConfig, train_detector
 from facesmith.training.loop import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
@@ -43,7 +44,8 @@ def train_detector_command(
         raise click.UsageError(
             f"Annotated photos need --images, the folder of the photos of {data}."
         )
-    target = read_target(options.pop("target_fpr"), options.pop("target_precision"), detector=True)
+    RunFolder(out).check(resume=resume, force=force)
+    target = read_target(options, detector=True)
     for name in ("network", "config", "augment"):
         if options.pop(name) is not None:
             raise click.UsageError(f"--{name} goes with a patches file; {data} holds annotations.")

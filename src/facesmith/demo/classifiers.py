@@ -1,4 +1,4 @@
-"""Classifiers trained on drawn patches, and what their test patches say of them."""
+"""Classifiers trained on synthetic patches, and what their test patches say of them."""
 
 from __future__ import annotations
 
@@ -34,33 +34,19 @@ class ScoredPatch:
 
 @dataclass(frozen=True, eq=False)
 class TrainedClassifier:
-    """A classifier and how it did.
+    """A classifier and how it did."""
 
-    Attributes:
-        network: Its name.
-        metrics: What its run folder's `metrics.json` holds.
-        report: On the drawn test patches.
-        history: Cross-entropy on training and validation patches, by epoch.
-        verdict: Whether it overfits.
-        taken_for_faces: Test patches without a face that score highest, at 0.5 or above.
-        missed: Test patches with a face that score lowest, below 0.5.
-        n_taken_for_faces: How many there are in all.
-        n_missed: How many there are in all.
-        real_auc: Area under the curve on 200 small patches of real photos; NaN without them.
-        real_accuracy: Accuracy on them.
-    """
-
-    network: str
-    metrics: dict[str, Any]
-    report: RocReport
-    history: History
-    verdict: Verdict
-    taken_for_faces: tuple[ScoredPatch, ...]
-    missed: tuple[ScoredPatch, ...]
-    n_taken_for_faces: int
-    n_missed: int
-    real_auc: float
-    real_accuracy: float
+    network: str  # its name
+    metrics: dict[str, Any]  # what its run folder's `metrics.json` holds
+    report: RocReport  # on the synthetic test patches
+    history: History  # cross-entropy on training and validation patches, by epoch
+    verdict: Verdict  # whether it overfits
+    taken_for_faces: tuple[ScoredPatch, ...]  # the highest-scored test patches without a face
+    missed: tuple[ScoredPatch, ...]  # the lowest-scored test patches with a face
+    n_taken_for_faces: int  # how many there are in all
+    n_missed: int  # how many there are in all
+    real_auc: float  # area under the curve on 200 small patches of real photos; NaN without them
+    real_accuracy: float  # accuracy on them
 
 
 def train_on_synthetic(

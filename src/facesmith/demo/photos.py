@@ -44,23 +44,14 @@ _REAL_PATCHES = "lfw_subset.npy"  # 100 faces, then 100 pieces of background, 25
 
 @dataclass(frozen=True, eq=False)
 class SearchedPhoto:
-    """A photo and what the detector found in it.
+    """A photo and what the detector found in it."""
 
-    Attributes:
-        name: Name of the file.
-        title: What it shows.
-        expected: How many faces it has.
-        image: uint8 `(height, width, 3)`, BGR.
-        faces: What was found.
-        latency_ms: Median time of a call, with the image in memory.
-    """
-
-    name: str
-    title: str
-    expected: int
-    image: npt.NDArray[np.uint8]
-    faces: Faces
-    latency_ms: float
+    name: str  # name of the file
+    title: str  # what it shows
+    expected: int  # how many faces it has
+    image: npt.NDArray[np.uint8]  # uint8 `(height, width, 3)`, BGR
+    faces: Faces  # what was found
+    latency_ms: float  # median time of a call, with the image in memory
 
 
 def search_photos(

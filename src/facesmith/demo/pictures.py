@@ -28,9 +28,7 @@ def png_file(path: Path) -> str:
 def jpeg_file(path: Path) -> str:
     """An image file as a data URI, stored as a JPEG: noisy patches take a third of the room."""
     with Image.open(path) as picture:
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return _uri("jpeg", buffer.getvalue())
+        return _stored(picture, "jpeg")
 
 
 def patch_png(image: npt.NDArray[np.uint8]) -> str:
@@ -82,11 +80,12 @@ def _encoded(image: npt.NDArray[np.uint8], kind: str, longest_side: int | None =
     picture = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
     if longest_side is not None:
         picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+    return _stored(picture, kind)
+
+
+def _stored(picture: Image.Image, kind: str) -> str:
     buffer = io.BytesIO()
-    if kind == "jpeg":
-        picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    else:
-        picture.save(buffer, "PNG")
+    picture.save(buffer, kind, **({"quality": _JPEG_QUALITY} if kind == "jpeg" else {}))
     return _uri(kind, buffer.getvalue())
 
 

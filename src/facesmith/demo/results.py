@@ -23,7 +23,7 @@ APPROXIMATION_NAME = "monkey-saddle"
 class DemoConfig:
     """How large the demo is; as it stands, it takes under five minutes on two quiet cores."""
 
-    rows: int = ROWS  # drawn patches: as many as the exercise's own file has
+    rows: int = ROWS  # synthetic patches: as many as the exercise's own file has
     seed: int = 0  # of patches, weights and orders
     methods: tuple[str, ...] = METHODS  # of the approximation
     # Network -> passes over its patches. `facesmith train` does 30 and 40 by default; by these
@@ -33,27 +33,16 @@ class DemoConfig:
 
 @dataclass(frozen=True, eq=False)
 class Demo:
-    """All that a demo found out, for its report.
+    """All that a demo found out, for its report."""
 
-    Attributes:
-        out: Its folder.
-        config: How large it was.
-        approximation: The monkey saddle.
-        patches: The drawn patches.
-        classifiers: The trained ones, in the order of `config.epochs`.
-        photos: The photos and what was found in them.
-        seconds: Name of each step -> how long it took.
-        machine: What it ran on, in words.
-    """
-
-    out: Path
-    config: DemoConfig
-    approximation: ApproximationReport
-    patches: Patches
-    classifiers: tuple[TrainedClassifier, ...]
-    photos: tuple[SearchedPhoto, ...]
-    seconds: dict[str, float]
-    machine: str
+    out: Path  # its folder
+    config: DemoConfig  # how large it was
+    approximation: ApproximationReport  # the monkey saddle
+    patches: Patches  # the synthetic patches
+    classifiers: tuple[TrainedClassifier, ...]  # the trained ones, in the order of `config.epochs`
+    photos: tuple[SearchedPhoto, ...]  # the photos and what was found in them
+    seconds: dict[str, float]  # name of each step -> how long it took
+    machine: str  # what it ran on, in words
 
     def figures(self) -> dict[str, Any]:
         """The main figures, for `demo.json`."""

@@ -49,7 +49,7 @@ def run_demo(
       report.html        everything in one file, for any browser, without a network
       demo.json          the figures
       monkey-saddle/     run folder of the approximation
-      patches.npz        the drawn patches
+      patches.npz        the synthetic patches
       contact-sheet.png  some of them
       pointwise/         run folders of the classifiers
       compact/
@@ -63,9 +63,6 @@ def run_demo(
         quiet: No progress bars of the trainings.
         on_step: Called with the name of each step as it begins.
         on_progress: Called with the part of a step that is done, in [0, 1].
-
-    Returns:
-        What was found out.
 
     Raises:
         FacesmithError: If the folder is not to be replaced, or a step fails.

@@ -21,7 +21,7 @@ from facesmith.boxes import clip_boxes
 from facesmith.detection.detector import Detector
 from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.rotations import UPRIGHT, check_rotations
-from facesmith.errors import ImageError
+from facesmith.errors import ImageError, WriteError
 from facesmith.faces import Faces
 from facesmith.images import Photo, read_image, read_photo
 
@@ -113,7 +113,7 @@ class DetectionConfig:
         min_face: Height of the smallest face to look for, pixels of the photo; `None`: see
             `Detector`.
         finish: Called with each result while the photo's image is in memory, for example to draw
-            it. An `ImageError` that it raises becomes the error of that photo.
+            it. An `ImageError` or a `WriteError` that it raises becomes the error of that photo.
         rotations: Degrees by which each photo is rotated for each look; see `Detector`.
 
     Raises:
@@ -186,7 +186,7 @@ def look_at(
         found = PhotoFaces(source, photo.width, photo.height, faces, decoded=photo.image)
         if config.finish is not None:
             config.finish(found)
-    except ImageError as error:
+    except (ImageError, WriteError) as error:
         return PhotoFaces.failed(source, str(error))
     return found
 

@@ -15,27 +15,20 @@ from facesmith.files import checksum
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.scored_rows import patch_rows
 from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.runs.folder import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"
 
 
 @dataclass(frozen=True, eq=False)
 class RatedRows:
-    """Rows of a patches file with the scores of a classifier.
+    """Rows of a patches file with the scores of a classifier."""
 
-    Attributes:
-        labels: `(n,)`, 1 for a face, 0 for anything else.
-        scores: float32 `(n,)`.
-        photos: int64 `(n,)`, the photo of each; `None` where unknown.
-        network: Name of the network.
-        rows: Which rows they are, in words.
-    """
-
-    labels: npt.NDArray[np.integer]
-    scores: npt.NDArray[np.float32]
-    photos: npt.NDArray[np.integer] | None
-    network: str
-    rows: str
+    labels: npt.NDArray[np.integer]  # `(n,)`, 1 for a face, 0 for anything else
+    scores: npt.NDArray[np.float32]  # float32 `(n,)`
+    photos: npt.NDArray[np.integer] | None  # int64 `(n,)`, the photo of each; `None` where unknown
+    network: str  # name of the network
+    rows: str  # which rows they are, in words
 
 
 def rate_rows(
@@ -88,11 +81,7 @@ def rate_rows(
 
 
 def classifier_weights(run: str | Path) -> Path:
-    """The weights file of a classifier's run folder, or the file itself.
-
-    Raises:
-        TrainingError: If there is none.
-    """
+    """The weights file of a classifier's run folder, or the file itself; else a `TrainingError`."""
     run = Path(run)
     path = run if run.is_file() else run / WEIGHTS_NAME
     if not path.exists():
@@ -134,8 +123,6 @@ def choose_classifier_threshold(
 
 def _own_patches(run: Path) -> Path:
     """The patches file that a run was trained on, unchanged since."""
-    from facesmith.runs.folder import RunFolder  # noqa: PLC0415 - no cost where not needed
-
     folder = RunFolder(run.parent if run.is_file() else run)
     config = folder.read_config()
     path = Path(str(config.get("data_path", "")))

@@ -48,27 +48,16 @@ _RECALLS = np.linspace(0, 1, 101)
 
 @dataclass(frozen=True, eq=False)
 class PhotoScores:
-    """How good detections are.
+    """How good detections are."""
 
-    Attributes:
-        scored: What was scored, in words.
-        rule: `voc` or `coco`.
-        min_height: Faces lower than this, in pixels, were ignored.
-        max_detections: How many detections of a photo count, best first; `None`: all.
-        n_ignored: Faces that do not count.
-        n_detections: Detections, before any are dropped.
-        average_precision: By IoU threshold; NaN without faces.
-        curves: By IoU threshold.
-    """
-
-    scored: str
-    rule: Rule
-    min_height: float
-    max_detections: int | None
-    n_ignored: int
-    n_detections: int
-    average_precision: dict[float, float]
-    curves: dict[float, PrecisionRecall]
+    scored: str  # what was scored, in words
+    rule: Rule  # `voc` or `coco`
+    min_height: float  # faces lower than this, in pixels, were ignored
+    max_detections: int | None  # how many detections of a photo count, best first; `None`: all
+    n_ignored: int  # faces that do not count
+    n_detections: int  # detections, before any are dropped
+    average_precision: dict[float, float]  # by IoU threshold; NaN without faces
+    curves: dict[float, PrecisionRecall]  # by IoU threshold
 
     @property
     def n_photos(self) -> int:

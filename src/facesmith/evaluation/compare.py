@@ -28,27 +28,16 @@ AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """How detectors are compared.
+    """How detectors are compared."""
 
-    Attributes:
-        iou_thresholds: A match needs at least this overlap, in (0, 1]; figures for each.
-        min_height: Annotated faces lower than this, pixels, are ignored.
-        common_recall: Recall at which false boxes on face-free photos are compared, in (0, 1].
-        min_score: What the curves begin with, in [0, 1].
-        sizes_wh: Widths and heights, pixels, that photos are stretched to for timing.
-        rounds: Rounds of the timing; one more comes before and does not count.
-        n_timed: Photos of each round, spread evenly over the annotated ones.
-        threads: CPU threads of each detector.
-    """
-
-    iou_thresholds: tuple[float, ...] = (0.5, 0.4)
-    min_height: float = 16.0
-    common_recall: float = 0.9
-    min_score: float = 0.001
-    sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)
-    rounds: int = 5
-    n_timed: int = 12
-    threads: int = 1
+    iou_thresholds: tuple[float, ...] = (0.5, 0.4)  # a match needs at least this; figures for each
+    min_height: float = 16.0  # annotated faces lower than this, pixels, are ignored
+    common_recall: float = 0.9  # where false boxes on face-free photos are compared, in (0, 1]
+    min_score: float = 0.001  # what the curves begin with, in [0, 1]
+    sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)  # photos are stretched to, for timing
+    rounds: int = 5  # rounds of the timing; one more comes before and does not count
+    n_timed: int = 12  # photos of each round, spread evenly over the annotated ones
+    threads: int = 1  # CPU threads of each detector
 
     @property
     def common_recall_iou(self) -> float:
@@ -59,59 +48,37 @@ class CompareConfig:
 
 @dataclass(frozen=True)
 class AtThreshold:
-    """What a detector does on annotated photos at one threshold.
+    """What a detector does on annotated photos at one threshold."""
 
-    Attributes:
-        threshold: Scores from this on count.
-        precision: Of the boxes that count; NaN if there are none.
-        recall: Of the faces that count; NaN if there are none.
-        false_per_photo: False boxes a photo.
-    """
-
-    threshold: float
-    precision: float
-    recall: float
-    false_per_photo: float
+    threshold: float  # scores from this on count
+    precision: float  # of the boxes that count; NaN if there are none
+    recall: float  # of the faces that count; NaN if there are none
+    false_per_photo: float  # false boxes a photo
 
 
 @dataclass(frozen=True)
 class FaceFreeFigures:
-    """What a detector does on face-free photos at one threshold.
+    """What a detector does on face-free photos at one threshold."""
 
-    Attributes:
-        threshold: Scores from this on count; NaN where the common recall is not reached.
-        false_per_photo: Boxes a photo, all of them false; NaN likewise.
-        photos_with_one: Part of the photos with a box, in [0, 1]; NaN likewise.
-    """
-
-    threshold: float
-    false_per_photo: float
-    photos_with_one: float
+    threshold: float  # scores from this on count; NaN where the common recall is not reached
+    false_per_photo: float  # boxes a photo, all of them false; NaN likewise
+    photos_with_one: float  # part of the photos with a box, in [0, 1]; NaN likewise
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What was measured of one detector.
+    """What was measured of one detector."""
 
-    Attributes:
-        baseline: The detector.
-        curves: Curve for each overlap.
-        face_free: What was found on each face-free photo, from the least score on.
-        face_free_own: False boxes on face-free photos at the detector's own threshold; `None`
-            without such photos.
-        face_free_common: The same at the threshold of the common recall.
-        timings: Size, as `640x480` or `AS_THEY_ARE`, -> times. As they are, each photo is looked at
-            once, with the least score.
-        footprint: Memory and sizes; `None` where not measured.
-    """
-
-    baseline: Baseline
-    curves: dict[float, PrecisionRecall]
-    face_free: tuple[Faces, ...]
+    baseline: Baseline  # the detector
+    curves: dict[float, PrecisionRecall]  # curve for each overlap
+    face_free: tuple[Faces, ...]  # what was found on each face-free photo, from the least score on
+    # False boxes on face-free photos at the detector's own threshold; `None` without such photos.
     face_free_own: FaceFreeFigures | None
-    face_free_common: FaceFreeFigures | None
+    face_free_common: FaceFreeFigures | None  # the same at the threshold of the common recall
+    # Size, as `640x480` or `AS_THEY_ARE`, -> times; as they are, each photo is looked at once, from
+    # the lowest score on.
     timings: dict[str, Timing]
-    footprint: Footprint | None = None
+    footprint: Footprint | None = None  # memory and sizes; `None` where not measured
 
     def at_own_threshold(self, iou: float) -> AtThreshold:
         """Precision, recall and false boxes on the annotated photos."""
@@ -205,16 +172,7 @@ def size_name(size_wh: tuple[int, int]) -> str:
 def at_threshold(curve: PrecisionRecall, threshold: float) -> AtThreshold:
     """The point of a curve where scores from the threshold on count."""
     # Scores are float32: compared as such, or 0.9 would lose the boxes of exactly that score.
-    n_kept = int((curve.scores >= np.float32(threshold)).sum())
-    if n_kept == 0:
-        return AtThreshold(threshold, nan, 0.0 if curve.n_faces else nan, 0.0)
-    at = n_kept - 1
-    return AtThreshold(
-        threshold,
-        float(curve.precision[at]),
-        float(curve.recall[at]),
-        float(curve.false_per_photo[at]),
-    )
+    return AtThreshold(threshold, **curve.at_score(float(np.float32(threshold))))
 
 
 def threshold_at_recall(curve: PrecisionRecall, recall: float) -> float:

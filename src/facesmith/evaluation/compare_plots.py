@@ -25,15 +25,9 @@ def draw_comparison_curves(
     title: str,
     own_thresholds: Mapping[str, float] | None = None,
 ) -> None:
-    """Draw the curves of several detectors, the own threshold marked on each.
+    """Draw the curves of several detectors on the same photos, the own threshold marked on each.
 
     Precisions are shown from 0.5 on, and less only where a curve would not be seen otherwise.
-
-    Args:
-        curves: Label -> curve, all on the same photos.
-        path: The PNG file to make or to replace.
-        title: What was compared, on what.
-        own_thresholds: Label -> the detector's own threshold.
     """
     figure = new_figure(9.6, 5.8, dpi=130)
     axes = figure.subplots()
@@ -76,8 +70,10 @@ def draw_accuracy_time(
         points: Label -> milliseconds a photo and average precision; not drawn where NaN.
         path: The PNG file to make or to replace.
         title: What was compared, on what.
-        size: What the times are of, in words, such as `photo of 640x480 pixels`.
+        size: What the times are of, such as `photo of 640x480 pixels`.
     """
+    from matplotlib import ticker  # noqa: PLC0415 - heavy
+
     figure = new_figure(8.0, 5.6, dpi=130)
     axes = figure.subplots()
     tidy(axes)
@@ -92,9 +88,9 @@ def draw_accuracy_time(
     margin = max((max(precisions) - min(precisions)) * 0.12, 0.02)
     axes.set_xlim(min(times) / 1.6, max(times) * 1.6)
     axes.set_ylim(max(min(precisions) - margin, -0.02), min(max(precisions) + margin, 1.02))
-    axes.xaxis.set_major_locator(_ticker().LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(_ticker().FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(_ticker().NullFormatter())
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.set_xlabel(f"Milliseconds a {size}, median, logarithmic: left is faster")
     axes.set_ylabel("Average precision: up is better")
     axes.set_title(title, loc="left", fontsize=10)
@@ -165,16 +161,8 @@ def _own_point(curve: PrecisionRecall, threshold: float | None) -> tuple[float, 
     """Recall and precision at the own threshold; `None` where nothing reaches it."""
     if threshold is None or not curve.n_faces:
         return None
-    n_kept = int((curve.scores >= np.float32(threshold)).sum())
-    if not n_kept:
-        return None
-    return float(curve.recall[n_kept - 1]), float(curve.precision[n_kept - 1])
-
-
-def _ticker() -> Any:
-    import matplotlib.ticker  # noqa: PLC0415 - heavy
-
-    return matplotlib.ticker
+    at = curve.at_score(float(np.float32(threshold)))
+    return None if np.isnan(at["precision"]) else (at["recall"], at["precision"])
 
 
 def _style(i: int) -> tuple[str, str, str]:

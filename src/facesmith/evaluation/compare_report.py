@@ -26,29 +26,17 @@ RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Detectors compared on the same photos.
+    """Detectors compared on the same photos."""
 
-    Attributes:
-        config: How.
-        names: The detectors as they were named, in order.
-        measured: Label -> what was measured.
-        left_out: Label -> why the detector is absent.
-        n_photos: Annotated photos.
-        n_faces: Faces that count on them.
-        n_face_free: Face-free photos.
-        sources: Where the photos come from, in words, for the results.
-        about: Machine, versions and date.
-    """
-
-    config: CompareConfig
-    names: tuple[DetectorName, ...]
-    measured: dict[str, Measured]
-    left_out: dict[str, str]
-    n_photos: int
-    n_faces: int
-    n_face_free: int
-    sources: dict[str, Any]
-    about: dict[str, Any]
+    config: CompareConfig  # how
+    names: tuple[DetectorName, ...]  # the detectors as they were named, in order
+    measured: dict[str, Measured]  # label -> what was measured
+    left_out: dict[str, str]  # label -> why the detector is absent
+    n_photos: int  # annotated photos
+    n_faces: int  # faces that count on them
+    n_face_free: int  # face-free photos
+    sources: dict[str, Any]  # where the photos come from, in words, for the results
+    about: dict[str, Any]  # machine, versions and date
 
     @property
     def title(self) -> str:
@@ -150,7 +138,7 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
     the photos as they are.
 
     Raises:
-        TrainingError: If a file cannot be written.
+        WriteError: If a file cannot be written.
     """
     folder = Path(folder)
     json_path, curves_path, time_path = (

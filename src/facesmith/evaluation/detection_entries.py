@@ -10,7 +10,7 @@ from typing import Any
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.categories import choose_categories
-from facesmith.annotations.files import read_content
+from facesmith.annotations.files import read_content, shortened
 from facesmith.errors import DetectionsError
 
 # Pixels; no photo is so large, and float32 still holds it: what lies beyond is a mistake.
@@ -30,11 +30,11 @@ def coco_results(
     for position, entry in enumerate(entries):
         where = f"{path.name} entry {position}"
         if not isinstance(entry, dict):
-            raise DetectionsError(f"{where}: expected an object, got {_short(entry)}.")
+            raise DetectionsError(f"{where}: expected an object, got {shortened(entry)}.")
         image_id = entry.get("image_id")
         if not _is_id(image_id) or image_id not in photo_of_id:
             raise DetectionsError(
-                f"{where}: its `image_id` {_short(image_id)} stands for no photo of "
+                f"{where}: its `image_id` {shortened(image_id)} stands for no photo of "
                 f"{annotations_path}."
             )
         category_id = entry.get("category_id")
@@ -43,7 +43,7 @@ def coco_results(
             if not _is_id(category_id) or category_id not in faces:
                 known = ", ".join(map(repr, faces))
                 raise DetectionsError(
-                    f"{where}: its `category_id` {_short(category_id)} is none of "
+                    f"{where}: its `category_id` {shortened(category_id)} is none of "
                     f"{annotations_path}, which has {known}."
                 )
             if not faces[category_id]:
@@ -105,7 +105,7 @@ def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
         if not isinstance(content, dict) or not isinstance(content.get("file"), str):
             raise DetectionsError(
                 f"{where}: expected a line of `facesmith detect --json`, an object with `file` "
-                f"and `faces`, got {_short(content)}."
+                f"and `faces`, got {shortened(content)}."
             )
         if "error" in content:
             raise DetectionsError(
@@ -114,7 +114,7 @@ def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
             )
         if not isinstance(content.get("faces"), list):
             raise DetectionsError(
-                f"{where}: expected a list as `faces`, got {_short(content.get('faces'))}."
+                f"{where}: expected a list as `faces`, got {shortened(content.get('faces'))}."
             )
         yield where, content["file"], content["faces"]
 
@@ -122,7 +122,7 @@ def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
 def face_row(where: str, face: Any) -> list[float]:
     """`x_min, y_min, x_max, y_max, score` of one entry of `faces`."""
     if not isinstance(face, dict):
-        raise DetectionsError(f"{where}: expected an object, got {_short(face)}.")
+        raise DetectionsError(f"{where}: expected an object, got {shortened(face)}.")
     box = _four(where, "box", face.get("box"))
     if box[2] < box[0] or box[3] < box[1]:
         shown = ", ".join(f"{edge:g}" for edge in box)
@@ -135,16 +135,16 @@ def face_row(where: str, face: Any) -> list[float]:
 
 def _four(where: str, key: str, value: Any) -> list[float]:
     if not isinstance(value, list) or len(value) != 4:
-        raise DetectionsError(f"{where}: expected four numbers as `{key}`, got {_short(value)}.")
+        raise DetectionsError(f"{where}: expected four numbers as `{key}`, got {shortened(value)}.")
     numbers = [_number(where, key, number) for number in value]
     if max(map(abs, numbers)) > _FARTHEST:
-        raise DetectionsError(f"{where}: expected pixels as `{key}`, got {_short(value)}.")
+        raise DetectionsError(f"{where}: expected pixels as `{key}`, got {shortened(value)}.")
     return numbers
 
 
 def _number(where: str, key: str, value: Any) -> float:
     if type(value) not in (int, float):  # true and false are no numbers
-        raise DetectionsError(f"{where}: expected a number as `{key}`, got {_short(value)}.")
+        raise DetectionsError(f"{where}: expected a number as `{key}`, got {shortened(value)}.")
     try:
         number = float(value)
     except OverflowError:  # JSON allows whole numbers of any length
@@ -163,11 +163,3 @@ def _json(where: str, text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DetectionsError(f"{where}: not valid JSON: {error}.") from error
-
-
-def _short(value: Any) -> str:
-    """A value as JSON, cut to what fits into a message."""
-    if value is None:
-        return "nothing"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

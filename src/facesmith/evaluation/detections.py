@@ -3,11 +3,10 @@
 Two forms are read, told apart by their content:
 
 - COCO results, a JSON list of `{"image_id", "category_id", "bbox": [x, y, width, height],
-  "score"}`. The ids are those of the COCO annotations of the photos. A photo that no entry names
-  has no detection.
+  "score"}`. The ids are those of the COCO annotations. A photo without an entry has no detection.
 - The JSON lines of `facesmith detect --json`, one photo a line:
   `{"file", "width", "height", "faces": [{"box": [x_min, y_min, x_max, y_max], "score"}]}`. Each
-  annotated photo has its line, since a photo that nobody looked at is no photo without a face.
+  annotated photo has its line: a photo that nobody looked at is no photo without a face.
 
 Boxes are kept as they are given, also where they leave the photo.
 
@@ -39,17 +38,12 @@ class Detections:
     Unlike `Faces`, whose scores are probabilities, the scores are any real numbers, of which only
     the order means something.
 
-    Attributes:
-        boxes: float64 `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels of the upright photo,
-            continuous edges. Read-only.
-        scores: float64 `(n,)`, finite. Read-only.
-
     Raises:
         ValueError: If a shape is wrong, a value is not finite, or a box has swapped edges.
     """
 
-    boxes: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float64]
+    boxes: npt.NDArray[np.float64]  # float64 `(n, 4)`, corners, pixels of the upright photo
+    scores: npt.NDArray[np.float64]  # float64 `(n,)`, finite. Read-only.
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float64)
@@ -155,10 +149,7 @@ def read_any_scores(
     allow_others: bool = False,
     categories: Sequence[str] | None = None,
 ) -> list[Detections]:
-    """Read what a detector found, whatever range its scores are in; see `read_detections`.
-
-    `categories` are those that `load_annotations` was given.
-    """
+    """Read what a detector found, whatever range its scores are in; see `read_detections`."""
     path = Path(path)
     try:
         text = read_text(path)

@@ -18,9 +18,9 @@ from facesmith.export.metadata import store_threshold
 from facesmith.faces import Faces
 from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
+from facesmith.metrics.bootstrap import Interval
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
-from facesmith.metrics.roc import Interval
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 
@@ -31,25 +31,15 @@ MIN_SCORE = 0.001  # detectors are judged from this score on
 
 @dataclass(frozen=True, eq=False)
 class DetectorReport:
-    """What a detector does on some photos; a match needs an IoU of 0.4, faces below 16 px ignored.
+    """What a detector does on some photos; a match needs an IoU of 0.4, faces of 16 px count."""
 
-    Attributes:
-        detector: Which detector, in words.
-        n_photos: Photos, face-free ones among them.
-        curve: Recall and false boxes a photo over all thresholds.
-        compared: Scores against the share of right boxes.
-        expected_error_interval: 95 % bootstrap interval of its expected error.
-        threshold: The threshold that is stored with the weights.
-        operating_point: How it was chosen, if it was chosen now.
-    """
-
-    detector: str
-    n_photos: int
-    curve: PrecisionRecall
-    compared: Reliability
-    expected_error_interval: Interval
-    threshold: float
-    operating_point: OperatingPoint | None
+    detector: str  # which detector, in words
+    n_photos: int  # photos, face-free ones among them
+    curve: PrecisionRecall  # recall and false boxes a photo over all thresholds
+    compared: Reliability  # scores against the share of right boxes
+    expected_error_interval: Interval  # 95 % bootstrap interval of its expected error
+    threshold: float  # the threshold that is stored with the weights
+    operating_point: OperatingPoint | None  # how it was chosen, if it was chosen now
 
     def at_threshold(self) -> dict[str, float]:
         """Precision, recall and false boxes a photo from the stored threshold on."""
@@ -94,13 +84,7 @@ def report_on(
 ) -> DetectorReport:
     """The report on photos that the detector has been run over from `MIN_SCORE` on.
 
-    Args:
-        photos: The photos.
-        found: What was found in each, same order.
-        detector: What to call the detector.
-        threshold: The one that is stored with its weights.
-        target: Choose another threshold that keeps this.
-        seed: Of the bootstrap.
+    Arguments as for `evaluate_detector`; `threshold` is the one that is stored with the weights.
     """
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=JUDGED_HEIGHT)
@@ -156,11 +140,7 @@ def evaluate_detector(
 
 
 def detector_weights(run: str | Path) -> Path:
-    """The weights file of a detector's run folder, or the file itself.
-
-    Raises:
-        WeightsError: If there is none.
-    """
+    """The weights file of a detector's run folder, or the file itself; a `WeightsError` without."""
     run = Path(run)
     path = run / PROPOSALS_FILE if run.is_dir() else run
     if not path.is_file():

@@ -38,23 +38,14 @@ IntArray = npt.NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Bin:
-    """Faces or boxes that are alike in one respect.
+    """Faces or boxes that are alike in one respect."""
 
-    Attributes:
-        label: What they have in common.
-        n: How many there are.
-        n_good: How many of them were found (faces) or are right (boxes).
-        mean_score: Mean score of the good ones, in [0, 1]; NaN if there is none.
-        expected: The rate that this one is held against; NaN if there is none.
-        advice: What to do where the bin is weak, without a full stop.
-    """
-
-    label: str
-    n: int
-    n_good: int
-    mean_score: float
-    expected: float
-    advice: str
+    label: str  # what they have in common
+    n: int  # how many there are
+    n_good: int  # how many of them were found (faces) or are right (boxes)
+    mean_score: float  # mean score of the good ones, in [0, 1]; NaN if there is none
+    expected: float  # the rate that this one is held against; NaN if there is none
+    advice: str  # what to do where the bin is weak, without a full stop
 
     @property
     def rate(self) -> float:
@@ -74,17 +65,11 @@ class Bin:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """All faces, or all boxes, by one condition.
+    """All faces, or all boxes, by one condition."""
 
-    Attributes:
-        name: The condition.
-        explanation: How it is measured, one sentence.
-        bins: The bins in their order, empty ones among them.
-    """
-
-    name: str
-    explanation: str
-    bins: tuple[Bin, ...]
+    name: str  # the condition
+    explanation: str  # how it is measured, one sentence
+    bins: tuple[Bin, ...]  # the bins in their order, empty ones among them
 
 
 def wilson_interval(n_good: int, n: int) -> tuple[float, float]:

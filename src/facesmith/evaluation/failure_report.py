@@ -20,28 +20,18 @@ FalseKind = Literal["no face", "badly placed", "second box"]
 
 @dataclass(frozen=True, eq=False)
 class Miss:
-    """A face that was not found.
+    """A face that was not found."""
 
-    Attributes:
-        photo: Its photo.
-        box: float32 `(4,)`, pixels.
-        height: Its height, pixels.
-        sharpness: As in `FaceConditions`; NaN for a small face.
-        reason: `"below the threshold"` if a box with too low a score lies on it, else `"badly
-            placed"` if a false box overlaps it too little, else `"not seen"`.
-        score: The score of the box that the reason names; NaN if there is none.
-        iou: The overlap of that box with the face, in [0, 1].
-        found: The boxes of its photo that count as faces.
-    """
-
-    photo: AnnotatedPhoto
-    box: npt.NDArray[np.float32]
-    height: float
-    sharpness: float
+    photo: AnnotatedPhoto  # its photo
+    box: npt.NDArray[np.float32]  # float32 `(4,)`, pixels
+    height: float  # its height, pixels
+    sharpness: float  # as in `FaceConditions`; NaN for a small face
+    # `"below the threshold"` if a box with too low a score lies on it, else `"badly placed"` if a
+    # false box overlaps it too little, else `"not seen"`.
     reason: MissReason
-    score: float
-    iou: float
-    found: Faces
+    score: float  # the score of the box that the reason names; NaN if there is none
+    iou: float  # the overlap of that box with the face, in [0, 1]
+    found: Faces  # the boxes of its photo that count as faces
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -58,22 +48,15 @@ class Miss:
 
 @dataclass(frozen=True, eq=False)
 class FalseBox:
-    """A box that belongs to no face.
+    """A box that belongs to no face."""
 
-    Attributes:
-        photo: Its photo.
-        box: float32 `(4,)`, pixels.
-        score: Its score, in [0, 1].
-        kind: `"second box"` of a face that has a better one, `"badly placed"` if it overlaps a
-            face too little, else `"no face"`.
-        iou: The largest overlap with an annotated face, in [0, 1].
-    """
-
-    photo: AnnotatedPhoto
-    box: npt.NDArray[np.float32]
-    score: float
+    photo: AnnotatedPhoto  # its photo
+    box: npt.NDArray[np.float32]  # float32 `(4,)`, pixels
+    score: float  # its score, in [0, 1]
+    # `"second box"` of a face that has a better one, `"badly placed"` if it overlaps a face too
+    # little, else `"no face"`.
     kind: FalseKind
-    iou: float
+    iou: float  # the largest overlap with an annotated face, in [0, 1]
 
     @property
     def height(self) -> float:
@@ -94,32 +77,19 @@ class FalseBox:
 
 @dataclass(frozen=True, eq=False)
 class Failures:
-    """Where a detector fails on some photos.
+    """Where a detector fails on some photos."""
 
-    Attributes:
-        name: What was scored.
-        min_score: Boxes count from this score on.
-        iou_threshold: A match needs at least this overlap.
-        n_photos: Photos.
-        n_faces: Faces that count.
-        n_boxes: Boxes that count.
-        faces: Recall by condition.
-        boxes: Precision by height and by score, in this order.
-        misses: The faces that were not found, those first that should have been: by the sum of
-            their ranks in height and in sharpness among all faces.
-        false_boxes: The boxes that belong to no face, highest score first.
-    """
-
-    name: str
-    min_score: float
-    iou_threshold: float
-    n_photos: int
-    n_faces: int
-    n_boxes: int
-    faces: tuple[Breakdown, ...]
-    boxes: tuple[Breakdown, ...]
+    name: str  # what was scored
+    min_score: float  # boxes count from this score on
+    iou_threshold: float  # A match needs at least this overlap
+    n_photos: int  # photos
+    n_faces: int  # faces that count
+    n_boxes: int  # boxes that count
+    faces: tuple[Breakdown, ...]  # recall by condition
+    boxes: tuple[Breakdown, ...]  # precision by height and by score, in this order
+    # Faces that were not found, the highest sum of ranks in height and sharpness first.
     misses: tuple[Miss, ...]
-    false_boxes: tuple[FalseBox, ...]
+    false_boxes: tuple[FalseBox, ...]  # the boxes that belong to no face, highest score first
 
     @property
     def n_found(self) -> int:

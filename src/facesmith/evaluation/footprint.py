@@ -16,7 +16,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from facesmith.evaluation.baselines import Baseline, BaselineError, DetectorName, open_baseline
+from facesmith.images import read_image
 
 _OWN = "facesmith"
 _TIMEOUT_S = 600
@@ -26,20 +30,14 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 @dataclass(frozen=True)
 class Footprint:
-    """Sizes in bytes.
+    """Sizes in bytes."""
 
-    Attributes:
-        peak_memory: Most resident memory of a Python process that opens the detector and looks at
-            some photos, decoding included; `None` where the system does not tell (Windows).
-        install: The installed distributions that it needs beyond Python itself, without bytecode.
-        weights: Its weights files; `None` where they are inside a library.
-        distributions: The distributions that `install` is the sum of, by name.
-    """
-
+    # Most resident memory of a process that opens the detector and looks at some photos, decoding
+    # included; `None` where the system does not tell (Windows).
     peak_memory: int | None
-    install: int
-    weights: int | None
-    distributions: tuple[str, ...]
+    install: int  # the installed distributions that it needs beyond Python itself, without bytecode
+    weights: int | None  # its weights files; `None` where they are inside a library
+    distributions: tuple[str, ...]  # the distributions that `install` is the sum of, by name
 
 
 def measure_footprint(
@@ -165,11 +163,6 @@ def installed_bytes(name: str) -> int:
 
 def _main() -> None:
     """Do the task on standard input and print the peak memory as JSON."""
-    import numpy as np  # noqa: PLC0415 - only here, in the process that is measured
-    from PIL import Image  # noqa: PLC0415
-
-    from facesmith.images import read_image  # noqa: PLC0415
-
     task = json.load(sys.stdin)
     path = task["name"].pop("path")
     name = DetectorName(**task["name"], path=None if path is None else Path(path))

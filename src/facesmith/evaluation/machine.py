@@ -12,12 +12,7 @@ from typing import Any
 
 
 def describe_machine(distributions: Iterable[str], threads: int) -> dict[str, Any]:
-    """A description for a results file.
-
-    Args:
-        distributions: Those whose versions matter, beside facesmith.
-        threads: CPU threads that were used.
-    """
+    """A description for a results file, with the versions of facesmith and these distributions."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": ", ".join([_processor(), f"{os.cpu_count()} logical cores", *_instructions()]),

@@ -23,23 +23,14 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class FaceConditions:
-    """What is measured of each face.
+    """What is measured of each face."""
 
-    Attributes:
-        height: Height of the box, pixels, float64 `(n,)`.
-        sharpness: See `sharpness`, float64 `(n,)`; NaN below `SHARPNESS_SIDE` pixels.
-        brightness: Mean luma of the box, 0 to 255, float64 `(n,)`.
-        border: Distance from the box to the photo's nearest edge, pixels, float64 `(n,)`.
-        neighbours: Other faces near it, see `count_neighbours`, int64 `(n,)`.
-        in_photo: Faces in its photo, itself and ignored ones among them, int64 `(n,)`.
-    """
-
-    height: Float64Array
-    sharpness: Float64Array
-    brightness: Float64Array
-    border: Float64Array
-    neighbours: IntArray
-    in_photo: IntArray
+    height: Float64Array  # height of the box, pixels, float64 `(n,)`
+    sharpness: Float64Array  # see `sharpness`, float64 `(n,)`; NaN below `SHARPNESS_SIDE` pixels
+    brightness: Float64Array  # mean luma of the box, 0 to 255, float64 `(n,)`
+    border: Float64Array  # distance from the photo's nearest edge, pixels, float64 `(n,)`
+    neighbours: IntArray  # other faces near it, see `count_neighbours`, int64 `(n,)`
+    in_photo: IntArray  # faces in its photo, itself and ignored ones among them, int64 `(n,)`
 
     def __len__(self) -> int:
         return len(self.height)
@@ -61,12 +52,7 @@ class FaceConditions:
 
 
 def measure_faces(image: npt.NDArray[np.uint8], boxes: FloatArray) -> FaceConditions:
-    """Measure all faces of one photo, in the order of the boxes.
-
-    Args:
-        image: The photo, uint8 `(height, width, 3)`, BGR.
-        boxes: All its faces, `(n, 4)`, pixels, inside the photo.
-    """
+    """Measure all faces of one photo, uint8 BGR; `boxes` are `(n, 4)`, pixels, inside the photo."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     luma = _luma(image) if len(boxes) else np.zeros((1, 1), np.float32)
     heights = boxes[:, 3] - boxes[:, 1]

@@ -32,33 +32,19 @@ class RatesAtThreshold:
 
 @dataclass(frozen=True, eq=False)
 class RocReport:
-    """What a classifier's scores on some rows say of it.
+    """What a classifier's scores on some rows say of it."""
 
-    Attributes:
-        network: Name of the network.
-        rows: Which rows were scored, in words.
-        n_faces: Rows that show a face.
-        n_others: Rows that do not.
-        n_photos: Photos that the rows come from; `None` where they are unknown.
-        curve: The ROC curve.
-        accuracy: Share of rows on the right side of the score 0.5.
-        accuracy_at_best: The same at the threshold of the point nearest to (0, 1).
-        intervals: 95 % bootstrap intervals, by photo where photos are known, else by row.
-        operating_point: A threshold chosen for a target, on the rows that it was chosen on.
-        at_threshold: What that threshold does on these rows.
-    """
-
-    network: str
-    rows: str
-    n_faces: int
-    n_others: int
-    n_photos: int | None
-    curve: RocCurve
-    accuracy: float
-    accuracy_at_best: float
-    intervals: RocIntervals
-    operating_point: OperatingPoint | None = None
-    at_threshold: RatesAtThreshold | None = None
+    network: str  # name of the network
+    rows: str  # which rows were scored, in words
+    n_faces: int  # rows that show a face
+    n_others: int  # rows that do not
+    n_photos: int | None  # photos that the rows come from; `None` where they are unknown
+    curve: RocCurve  # the ROC curve
+    accuracy: float  # share of rows on the right side of the score 0.5
+    accuracy_at_best: float  # the same at the threshold of the point nearest to (0, 1)
+    intervals: RocIntervals  # 95 % bootstrap intervals, by photo or else by row
+    operating_point: OperatingPoint | None = None  # chosen for a target, on other rows
+    at_threshold: RatesAtThreshold | None = None  # what that threshold does on these rows
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; undefined figures and an infinite threshold become `None`."""

@@ -16,20 +16,12 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one detector takes for a photo, from the array to the faces.
+    """How long one detector takes for a photo, from the array to the faces."""
 
-    Attributes:
-        median_ms: Median over all calls, milliseconds of wall-clock time; NaN without calls.
-        p95_ms: 95 of 100 calls took at most this, milliseconds; NaN without calls.
-        cpu_share: CPU time of the whole process divided by wall-clock time, over all calls: about
-            the number of threads that worked. NaN without calls.
-        n_calls: Calls that count.
-    """
-
-    median_ms: float
-    p95_ms: float
-    cpu_share: float
-    n_calls: int
+    median_ms: float  # median over all calls, milliseconds of wall-clock time; NaN without calls
+    p95_ms: float  # 95 of 100 calls took at most this, milliseconds; NaN without calls
+    cpu_share: float  # CPU time of the process by wall-clock time: about its busy threads; or NaN
+    n_calls: int  # calls that count
 
 
 @dataclass

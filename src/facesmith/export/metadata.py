@@ -23,7 +23,7 @@ def write_model(model: onnx.ModelProto, path: str | Path, description: Mapping[s
         description: Plain values, stored as JSON.
 
     Raises:
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     clean_graph(model.graph)
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(description, sort_keys=True)})
@@ -50,7 +50,7 @@ def update_description(path: str | Path, changes: Mapping[str, Any]) -> None:
         changes: Name -> new value; `None` takes the entry away.
 
     Raises:
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     model = onnx.load(str(path))
     stored = next(entry.value for entry in model.metadata_props if entry.key == METADATA_KEY)
@@ -68,7 +68,7 @@ def store_threshold(weights_path: str | Path, point: OperatingPoint) -> None:
         point: The threshold.
 
     Raises:
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     changes = {"threshold": point.threshold, "operating_point": point.to_dict()}
     update_description(weights_path, changes)

@@ -55,7 +55,7 @@ def export_onnx(
             version of facesmith is added.
 
     Raises:
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     buffer = io.BytesIO()
     with _evaluating(module), warnings.catch_warnings():
@@ -164,7 +164,7 @@ def export_classifier(
 
     Raises:
         WeightsError: If that difference exceeds `TOLERANCE`.
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     scores = _Scores(model, mirrored=mirrored)
     width, height = model.preprocessing.size_wh or (PATCH_SIZE, PATCH_SIZE)

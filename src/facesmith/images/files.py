@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.errors import ImageError
+from facesmith.files import replacing
 
 # Files in folders are taken for photos by their suffix; a file that is named is always tried.
 IMAGE_SUFFIXES = (
@@ -23,42 +24,36 @@ JPEG_QUALITY = 95
 
 
 def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write an image; the suffix decides the format (JPEG in quality 95).
+    """Write an image, uint8 `(height, width, 3)`, BGR; the suffix decides the format.
 
-    Args:
-        path: The file to make or to replace; its folder exists.
-        image: uint8 `(height, width, 3)`, BGR.
+    JPEG has quality 95. An existing file is replaced; its folder exists.
 
     Raises:
-        ImageError: If the suffix is unknown or the file cannot be written.
+        ImageError: If no format of this suffix can be written.
+        WriteError: If the file cannot be written.
     """
     path = Path(path)
     rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
-    try:
-        if path.suffix.lower() in (".jpg", ".jpeg"):
-            rgb.save(path, quality=JPEG_QUALITY, subsampling=0)
-        else:
-            rgb.save(path)
-    except (OSError, ValueError, KeyError) as error:
-        reason = getattr(error, "strerror", None) or error
+    image_format = Image.registered_extensions().get(path.suffix.lower())
+    if image_format not in Image.SAVE:
         raise ImageError(
-            f"Cannot write {path}: {reason}. Expected a folder that exists and a suffix such as "
-            ".jpg or .png."
-        ) from error
+            f"Cannot write {path}: '{path.suffix}' is no suffix of an image format that can be "
+            "written. Choose one such as .jpg or .png."
+        )
+    options = {"quality": JPEG_QUALITY, "subsampling": 0} if image_format == "JPEG" else {}
+    with replacing(path) as file:
+        rgb.save(file, format=image_format, **options)
 
 
 def find_images(inputs: Iterable[str | Path]) -> list[Path]:
-    """The image files that files, folders and patterns stand for.
+    """The image files that files, folders and patterns stand for, in their order, each once.
+
+    Within a folder or pattern they come in natural order (`img2` before `img10`).
 
     Args:
         inputs: Each a file, which is kept whatever it is; a folder, which is searched with its
-            sub-folders; or a pattern such as `photos/**/*.jpg`. Hidden files and folders (whose
-            name begins with a dot) are passed over unless named, and so are, in folders and by
-            patterns, files without one of `IMAGE_SUFFIXES`.
-
-    Returns:
-        Paths in the order of the inputs, each once; within a folder or pattern in natural order
-        (`img2` before `img10`), whatever order the file system lists them in.
+            sub-folders; or a pattern such as `photos/**/*.jpg`. In folders and by patterns, hidden
+            files and folders and files without one of `IMAGE_SUFFIXES` are passed over.
 
     Raises:
         ImageError: If a folder or a pattern yields nothing.

@@ -75,17 +75,11 @@ SideLimit = int | Callable[[int], int | None] | None
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A decoded photo.
+    """A decoded photo."""
 
-    Attributes:
-        image: uint8 `(height, width, 3)`, BGR, upright; smaller than the photo when asked for.
-        width: Width of the whole upright photo, pixels.
-        height: Height of the whole upright photo, pixels.
-    """
-
-    image: npt.NDArray[np.uint8]
-    width: int
-    height: int
+    image: npt.NDArray[np.uint8]  # uint8 `(height, width, 3)`, BGR, upright; reduced if asked for
+    width: int  # width of the whole upright photo, pixels
+    height: int  # height of the whole upright photo, pixels
 
 
 def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Photo:
@@ -98,17 +92,13 @@ def read_photo(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> Ph
 
     Args:
         path: The file, or a binary file object; its content decides the format, not its name.
-        max_side: The longer side of the image in pixels, at most; or a function that is given the
-            longer side of the photo and says so. JPEGs are decoded at a half, a quarter or an
-            eighth of their size where that suffices, which is several times faster. `None`: full
-            size.
-
-    Returns:
-        The image, and the size of the whole photo.
+        max_side: The longer side of the image in pixels, at most; or a function from the longer
+            side of the photo to it. JPEGs are decoded at a half, a quarter or an eighth of their
+            size where that suffices, which is several times faster. `None`: full size.
 
     Raises:
-        ImageError: If the file is missing, empty, damaged, no image, of a format that is not
-            supported, or larger than 200 million pixels.
+        ImageError: If the file is missing, empty, damaged, of an unsupported format, or larger
+            than 200 million pixels.
         ValueError: If `max_side` is not positive.
     """
     if isinstance(max_side, int) and max_side < 1:
@@ -146,10 +136,7 @@ def read_image(path: str | Path | BinaryIO, *, max_side: SideLimit = None) -> np
 def read_size(path: str | Path) -> tuple[int, int]:
     """Width and height of the upright photo, pixels, without decoding it.
 
-    What only decoding brings to light, a cut end above all, goes unnoticed.
-
-    Raises:
-        ImageError: As `read_photo`.
+    A cut end goes unnoticed. Else an `ImageError` as of `read_photo`.
     """
     name, data = _content(path)
     with _image_errors(name, data), _quiet_pillow():
@@ -210,8 +197,7 @@ def _image_errors(name: str, data: bytes) -> Iterator[None]:
 def _quiet_pillow() -> Iterator[None]:
     """Pillow with our limit of size and without warnings, while a header is read.
 
-    Both are settings of the whole process: the lock keeps our own threads from restoring each
-    other's, and decoding proper, which takes the time, happens outside.
+    Both are settings of the whole process: the lock keeps our threads from restoring each other's.
     """
     with _settings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")

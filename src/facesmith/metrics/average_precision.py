@@ -50,23 +50,14 @@ Match = Callable[[AnnotatedFaces, AnyScored], tuple[FloatArray, BoolArray, int]]
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """The curve over all thresholds, from the highest score to the lowest.
+    """The curve over all thresholds, from the highest score to the lowest."""
 
-    Attributes:
-        scores: Scores of the detections that count, falling, `(n,)`, in the type they came in.
-        precision: Of the detections with at least that score, float64 `(n,)`.
-        recall: Of the faces that count, float64 `(n,)`; NaN where there is no face.
-        false_per_photo: False boxes a photo at that score, float64 `(n,)`.
-        n_faces: Faces that count.
-        n_photos: Photos.
-    """
-
-    scores: npt.NDArray[np.floating]
-    precision: npt.NDArray[np.float64]
-    recall: npt.NDArray[np.float64]
-    false_per_photo: npt.NDArray[np.float64]
-    n_faces: int
-    n_photos: int
+    scores: npt.NDArray[np.floating]  # of the detections that count, falling, `(n,)`
+    precision: npt.NDArray[np.float64]  # of the detections with at least that score, float64 `(n,)`
+    recall: npt.NDArray[np.float64]  # of the faces that count, float64 `(n,)`; NaN without faces
+    false_per_photo: npt.NDArray[np.float64]  # false boxes a photo at that score, float64 `(n,)`
+    n_faces: int  # faces that count
+    n_photos: int  # photos
 
     @property
     def average_precision(self) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.errors import EvaluationError
-from facesmith.metrics.roc import FloatArray, Interval
+from facesmith.metrics.bootstrap import FloatArray, Interval, percentile_interval, resampled_counts
 from facesmith.metrics.scored_rows import ScoredRows
 
 Promise = Literal["fpr", "precision", "false_per_photo"]
@@ -23,7 +23,6 @@ _WORDS = {
     "precision": "a precision of at least",
     "false_per_photo": "false boxes a photo of at most",
 }
-_CHUNK = 4_000_000  # entries of one array while resampling: 32 MB
 
 
 @dataclass(frozen=True)
@@ -39,29 +38,17 @@ class Target:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold and what it does on the rows that it was chosen on.
+    """A threshold and what it does on the rows that it was chosen on."""
 
-    Attributes:
-        target: What was asked for.
-        threshold: Halfway between the lowest score that counts as a face and the next lower one.
-        reached: The rate that the target names.
-        tpr: Share of the faces that are found.
-        threshold_interval: 95 % bootstrap interval of the threshold, chosen anew in each resample.
-        reached_interval: Of the rate, with the threshold as chosen.
-        tpr_interval: Likewise.
-        n_faces: Faces chosen on.
-        n_groups: Photos chosen on.
-    """
-
-    target: Target
-    threshold: float
-    reached: float
-    tpr: float
-    threshold_interval: Interval
-    reached_interval: Interval
-    tpr_interval: Interval
-    n_faces: int
-    n_groups: int
+    target: Target  # what was asked for
+    threshold: float  # halfway between the lowest accepted score and the next lower one
+    reached: float  # the rate that the target names
+    tpr: float  # share of the faces that are found
+    threshold_interval: Interval  # 95 %, bootstrap, chosen anew in each resample
+    reached_interval: Interval  # of the rate, with the threshold as chosen
+    tpr_interval: Interval  # likewise
+    n_faces: int  # faces chosen on
+    n_groups: int  # photos chosen on
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, `target` and `value` in place of the target."""
@@ -129,39 +116,24 @@ def choose_threshold(
             f"No threshold keeps {target} on these {rows.n_photos} photos; the best is {best:.4f}. "
             "Ask for less, or train on more photos."
         )
-    rng = np.random.default_rng(seed)
     resampled: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-    step = max(_CHUNK // max(len(scores), rows.n_photos), 1)
-    for start in range(0, n_resamples, step):
-        n = min(step, n_resamples - start)
-        drawn = rng.integers(0, rows.n_photos, (n, rows.n_photos))
-        drawn += rows.n_photos * np.arange(n)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=n * rows.n_photos)
-        weights = counts.reshape(n, rows.n_photos).astype(np.float64)
-        some_rates, some_tprs = _rates(right, photos, ends, rows, target, weights)
+    for counts in resampled_counts(rows.n_photos, n_resamples, n_rows=len(scores), seed=seed):
+        some_rates, some_tprs = _rates(right, photos, ends, rows, target, counts.astype(np.float64))
         lowest = _lowest(some_rates, target)
-        resampled.append(
-            (
-                np.where(lowest >= 0, cuts[lowest], np.nan),
-                some_rates[:, chosen],
-                some_tprs[:, chosen],
-            )
-        )
-    tails = [50 * (1 - level), 50 * (1 + level)]
-    intervals = []
-    for part in range(3):
-        values = np.concatenate([each[part] for each in resampled])
-        known = values[np.isfinite(values)]
-        low, high = np.percentile(known, tails) if len(known) else (np.nan, np.nan)
-        intervals.append((float(low), float(high)))
+        thresholds = np.where(lowest >= 0, cuts[lowest], np.nan)
+        resampled.append((thresholds, some_rates[:, chosen], some_tprs[:, chosen]))
+    of_threshold, of_rate, of_tpr = (
+        percentile_interval(np.concatenate(values), level)
+        for values in zip(*resampled, strict=True)
+    )
     return OperatingPoint(
         target,
         float(cuts[chosen]),
         float(rates[0, chosen]),
         float(tprs[0, chosen]),
-        intervals[0],
-        intervals[1],
-        intervals[2],
+        of_threshold,
+        of_rate,
+        of_tpr,
         n_faces,
         rows.n_photos,
     )

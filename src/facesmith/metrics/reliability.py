@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.metrics.roc import FloatArray, Interval
+from facesmith.metrics.bootstrap import FloatArray, Interval
 from facesmith.metrics.scored_rows import ScoredRows
 
 N_BINS = 10
@@ -18,17 +18,11 @@ N_BINS = 10
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Scores against the share of right boxes, in bins of equal width over [0, 1].
+    """Scores against the share of right boxes, in bins of equal width over [0, 1]."""
 
-    Attributes:
-        counts: int64 `(b,)`, boxes in each bin.
-        mean_scores: float64 `(b,)`, their mean score; NaN in an empty bin.
-        shares_right: float64 `(b,)`, the share of them that is right; NaN in an empty bin.
-    """
-
-    counts: npt.NDArray[np.int64]
-    mean_scores: FloatArray
-    shares_right: FloatArray
+    counts: npt.NDArray[np.int64]  # int64 `(b,)`, boxes in each bin
+    mean_scores: FloatArray  # float64 `(b,)`, their mean score; NaN in an empty bin
+    shares_right: FloatArray  # float64 `(b,)`, the share of them that is right; NaN in an empty bin
 
     @property
     def expected_error(self) -> float:

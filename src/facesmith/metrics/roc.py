@@ -16,13 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-Interval = tuple[float, float]
+from facesmith.metrics.bootstrap import FloatArray, Interval, percentile_interval, resampled_counts
 
 # The exercise lists its thresholds nowhere; hundredths reproduce the look of its figure.
 EXERCISE_THRESHOLDS: FloatArray = np.linspace(0, 1, 101)
-
-_CHUNK = 4_000_000  # entries of one array while resampling: 32 MB
 
 
 class UndefinedMetricWarning(UserWarning):
@@ -40,18 +37,11 @@ class RocPoint:
 
 @dataclass(frozen=True, eq=False)
 class RocCurve:
-    """Rates by falling threshold.
+    """Rates by falling threshold."""
 
-    Attributes:
-        fpr: False positive rates, float64 `(k,)`, not falling.
-        tpr: True positive rates, float64 `(k,)`, not falling.
-        thresholds: Float64 `(k,)`, falling; the first of a full curve is infinite, where nothing
-            counts as a face.
-    """
-
-    fpr: FloatArray
-    tpr: FloatArray
-    thresholds: FloatArray
+    fpr: FloatArray  # false positive rates, float64 `(k,)`, not falling
+    tpr: FloatArray  # true positive rates, float64 `(k,)`, not falling
+    thresholds: FloatArray  # float64 `(k,)`, falling; the first of a full curve is infinite
 
     @property
     def auc(self) -> float:
@@ -72,21 +62,13 @@ class RocCurve:
 
 @dataclass(frozen=True)
 class RocIntervals:
-    """Bootstrap intervals, each `(low, high)`.
+    """Bootstrap intervals, each `(low, high)`."""
 
-    Attributes:
-        auc: Of the area under the curve.
-        accuracy: Of the accuracy at the first threshold given.
-        accuracy_at_best: Of the accuracy at the operating point's threshold.
-        tpr: Of the true positive rate there.
-        fpr: Of the false positive rate there.
-    """
-
-    auc: Interval
-    accuracy: Interval
-    accuracy_at_best: Interval
-    tpr: Interval
-    fpr: Interval
+    auc: Interval  # of the area under the curve
+    accuracy: Interval  # of the accuracy at the first threshold given
+    accuracy_at_best: Interval  # of the accuracy at the operating point's threshold
+    tpr: Interval  # of the true positive rate there
+    fpr: Interval  # of the false positive rate there
 
 
 def roc_curve(
@@ -229,23 +211,16 @@ def bootstrap_intervals(
     order = np.argsort(scores, kind="stable")
     labels, scores, members = labels[order], scores[order], members[order]
     n_groups = int(members.max()) + 1
-    generator = np.random.default_rng(seed)
-    figures: list[FloatArray] = []
-    step = max(_CHUNK // max(len(labels), n_groups), 1)
-    for start in range(0, n_resamples, step):
-        n = min(step, n_resamples - start)
-        drawn = generator.integers(0, n_groups, (n, n_groups)) + n_groups * np.arange(n)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=n * n_groups).reshape(n, n_groups)
-        weights = counts[:, members].astype(np.float64)
-        figures.append(_weighted_figures(labels, scores, weights, threshold, best_threshold))
-    tails = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
-    rows = np.concatenate(figures, axis=1)
-    intervals: list[Interval] = []
-    for row in rows:
-        known = row[~np.isnan(row)]
-        low, high = np.percentile(known, tails) if len(known) else (np.nan, np.nan)
-        intervals.append((float(low), float(high)))
-    return RocIntervals(*intervals)
+    figures = np.concatenate(
+        [
+            _weighted_figures(
+                labels, scores, counts[:, members].astype(np.float64), threshold, best_threshold
+            )
+            for counts in resampled_counts(n_groups, n_resamples, n_rows=len(labels), seed=seed)
+        ],
+        axis=1,
+    )
+    return RocIntervals(*(percentile_interval(row, level) for row in figures))
 
 
 def _weighted_figures(

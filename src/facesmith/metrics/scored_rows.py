@@ -10,24 +10,17 @@ import numpy.typing as npt
 
 from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_photo, match_photos
-from facesmith.metrics.roc import FloatArray
+from facesmith.metrics.bootstrap import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredRows:
-    """What scores are compared with the truth on, photo by photo.
+    """What scores are compared with the truth on, photo by photo."""
 
-    Attributes:
-        scores: float64 `(n,)`, in [0, 1].
-        right: bool `(n,)`, whether the row is a face: a box that matched one, a patch of one.
-        photos: int64 `(n,)`, the number of its photo, from 0 on.
-        faces_per_photo: float64 `(k,)`, faces that count in each photo, found or not.
-    """
-
-    scores: FloatArray
-    right: npt.NDArray[np.bool_]
-    photos: npt.NDArray[np.int64]
-    faces_per_photo: FloatArray
+    scores: FloatArray  # float64 `(n,)`, in [0, 1]
+    right: npt.NDArray[np.bool_]  # bool `(n,)`: a box that matched a face, a patch of one
+    photos: npt.NDArray[np.int64]  # int64 `(n,)`, the number of its photo, from 0 on
+    faces_per_photo: FloatArray  # float64 `(k,)`, faces that count in each photo, found or not
 
     @property
     def n_photos(self) -> int:
@@ -52,10 +45,7 @@ def match_scores(
 def patch_rows(labels: npt.ArrayLike, scores: npt.ArrayLike, photos: npt.ArrayLike) -> ScoredRows:
     """Patches as rows: every row that is a face is one that can be found.
 
-    Args:
-        labels: 1 for a face, 0 for anything else, `(n,)`.
-        scores: In [0, 1], `(n,)`.
-        photos: Any integers `(n,)`, equal for patches of the same photo.
+    `labels`, `scores` and `photos` are `(n,)`; photos any integers, equal for the same photo.
     """
     right = np.asarray(labels).astype(bool)
     numbers = np.unique(np.asarray(photos), return_inverse=True)[1].astype(np.int64)

@@ -36,19 +36,12 @@ Square = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Place:
-    """A square of a photo to cut a patch from.
+    """A square of a photo to cut a patch from."""
 
-    Attributes:
-        photo: Index of the photo.
-        square: float32 `(4,)`, pixels of the photo.
-        mirrored: Whether the patch is flipped left to right.
-        kind: Index into `KINDS`.
-    """
-
-    photo: int
-    square: Square
-    mirrored: bool
-    kind: int
+    photo: int  # index of the photo
+    square: Square  # float32 `(4,)`, pixels of the photo
+    mirrored: bool  # whether the patch is flipped left to right
+    kind: int  # index into `KINDS`
 
 
 class PlaceFinder:

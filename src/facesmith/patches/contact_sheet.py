@@ -34,13 +34,7 @@ def contact_sheet(
     """Draw a contact sheet, RGB.
 
     Each split that has rows is a block; each kind a line of patches in it, twice as many in the
-    largest split.
-
-    Args:
-        patches: What to show.
-        title: The headline.
-        seed: Another seed shows other patches.
-        source: What the patches come from, in the plural.
+    largest split. Another seed shows other patches; `source` is what they come from, in the plural.
     """
     sections = [_section(patches, split, seed, source) for split in range(len(SPLITS))]
     sections = [section for section in sections if section is not None]

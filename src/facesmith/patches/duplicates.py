@@ -24,16 +24,12 @@ _BLOCK = 1024  # rows compared at once: a few MB
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is compared of a photo.
+    """What is compared of a photo."""
 
-    Attributes:
-        bits: int8 `(128,)`, +1 where the photo grows brighter to the right (first half) or
-            downwards (second half) on an 8x8 grid, else -1.
-        colours: float32 `(192,)`, an 8x8 BGR thumbnail with mean 0 and standard deviation 1.
-    """
-
+    # Int8 `(128,)` on an 8x8 grid: +1 where the photo grows brighter to the right (first half) or
+    # downwards (second half), else -1.
     bits: npt.NDArray[np.int8]
-    colours: npt.NDArray[np.float32]
+    colours: npt.NDArray[np.float32]  # float32 `(192,)`, 8x8 BGR, mean 0, standard deviation 1
 
 
 def fingerprint(image: npt.NDArray[np.uint8]) -> Fingerprint:

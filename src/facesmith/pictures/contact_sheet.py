@@ -31,21 +31,13 @@ _FONT_SIZE, _NUMBER_SIZE = 12, 15
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One picture of a sheet.
+    """One picture of a sheet."""
 
-    Attributes:
-        photo: The photo to cut it from.
-        box: What is wrong, float32 `(4,)`, pixels of the photo; drawn in orange.
-        others: Boxes to draw in green, float32 `(n, 4)`.
-        lines: What to write below it; cut to the width of the cell.
-        number: What to write before the first line, in larger letters.
-    """
-
-    photo: AnnotatedPhoto
-    box: npt.NDArray[np.float32]
-    others: npt.NDArray[np.float32]
-    lines: tuple[str, str]
-    number: str = ""
+    photo: AnnotatedPhoto  # the photo to cut it from
+    box: npt.NDArray[np.float32]  # what is wrong, float32 `(4,)`, pixels of the photo; in orange
+    others: npt.NDArray[np.float32]  # boxes to draw in green, float32 `(n, 4)`
+    lines: tuple[str, str]  # what to write below it; cut to the width of the cell
+    number: str = ""  # what to write before the first line, in larger letters
 
 
 def empty_sheet(size_wh: tuple[int, int], title: str, subtitle: str) -> Image.Image:

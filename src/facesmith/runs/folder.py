@@ -13,8 +13,8 @@ from typing import Any
 
 from facesmith._version import __version__
 from facesmith.errors import TrainingError
+from facesmith.files import is_unfinished, remove_unfinished, write_bytes, write_json
 from facesmith.runs.event_file import EventFile
-from facesmith.files import write_bytes, write_json
 
 # Settings that change when and how a training works, not what comes out: a resumed run may differ.
 INDIFFERENT = frozenset(
@@ -57,14 +57,35 @@ class RunFolder:
                 if a resumed run was started with other settings or data, or if `force` would
                 delete something else than a run.
         """
+        self.check(resume=resume, force=force)
+        if resume and self.path.is_dir():
+            remove_unfinished(self.path)
         if resume and self.config_path.exists():
             self._check_same(config)
             return
+        if force and self.path.exists():
+            shutil.rmtree(self.path)
+        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        about = {"facesmith": __version__, "command": sys.argv, "config": config}
+        write_json(self.config_path, about)
+
+    def check(self, *, resume: bool, force: bool) -> None:
+        """Refuse a folder that `start` would refuse whatever the settings; changes nothing.
+
+        Commands call it before they read photos, which may take minutes.
+
+        Raises:
+            TrainingError: See `start`.
+        """
+        if resume and self.config_path.exists():
+            return
         if self.path.exists() and not self.path.is_dir():
             raise TrainingError(f"{self.path} is a file; pass a folder as --out.")
-        left = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
-        # A training killed in its first moment leaves these, and nothing to lose.
-        begun = left <= {"checkpoints", "config.tmp"}
+        entries = self.path.iterdir() if self.path.exists() else ()
+        left = {entry.name for entry in entries if not is_unfinished(entry)}
+        # A training killed in its first moment leaves this, and nothing to lose.
+        checkpoints = self.last_checkpoint.parent
+        begun = left <= {"checkpoints"} and all(map(is_unfinished, checkpoints.glob("*")))
         if left and not (resume and begun):
             if not force:
                 raise TrainingError(
@@ -76,10 +97,6 @@ class RunFolder:
                     f"--force deletes run folders only, and {self.path} has no config.json of "
                     "facesmith. Delete it yourself, or pass another --out."
                 )
-            shutil.rmtree(self.path)
-        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-        about = {"facesmith": __version__, "command": sys.argv, "config": config}
-        write_json(self.config_path, about)
 
     def read_config(self) -> dict[str, Any]:
         """The settings that the run was started with.

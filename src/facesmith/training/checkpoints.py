@@ -17,7 +17,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint, atomically.
 
     Raises:
-        TrainingError: If it cannot be written.
+        WriteError: If it cannot be written.
     """
     # By way of memory: PyTorch's own file writer hides why the disk refused.
     buffer = io.BytesIO()

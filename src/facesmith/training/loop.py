@@ -24,7 +24,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from facesmith.errors import TrainingError, WeightsError
+from facesmith.errors import TrainingError, WeightsError, WriteError
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
 from facesmith.training.prefetch import prepared_ahead
@@ -293,8 +293,8 @@ class _Training:
         }
         try:
             save_checkpoint(self.run.last_checkpoint, state)
-        except TrainingError as error:
-            raise TrainingError(f"{error} {_way_on(self.run)}") from error
+        except WriteError as error:
+            raise WriteError(f"{error} {_way_on(self.run)}") from error
         self.saved_at = time.monotonic()
 
     def restore(self) -> None:

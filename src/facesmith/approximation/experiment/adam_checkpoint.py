@@ -57,7 +57,7 @@ def save_checkpoint(checkpoint: AdamCheckpoint, path: str | Path) -> None:
     """Write a checkpoint as an `.npz` of arrays and one JSON text; nothing is pickled.
 
     Raises:
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     about = {
         "kind": _FILE_KIND,

@@ -127,7 +127,7 @@ def write_run_folder(
         exports: Among "onnx", "python" and "c"; a net that diverged is not exported.
 
     Raises:
-        TrainingError: If a file cannot be written, or the folder holds something, see
+        WriteError: If a file cannot be written, or the folder holds something, see
             `check_run_folder`.
 
     Warns:

@@ -33,7 +33,7 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
         path: The file; its folder exists.
 
     Raises:
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     graph = _Graph()
     scaled = graph.add(

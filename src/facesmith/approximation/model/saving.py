@@ -39,7 +39,7 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
         path: The file, usually `.npz`; its folder exists.
 
     Raises:
-        TrainingError: If the file cannot be written.
+        WriteError: If the file cannot be written.
     """
     about = {
         "kind": _FILE_KIND,

@@ -23,11 +23,11 @@ class _Benchmarks(LazyGroup):
 
 @click.group(cls=_Benchmarks)
 def benchmark() -> None:
-    r"""Score any face detector, ours or not, as the field measures.
+    """Score any face detector, ours or not, as the field measures.
 
     Each protocol is a command of its own; docs/evaluation.md says which number to quote.
 
     \b
     Example:
       facesmith benchmark coco --annotations val.json --images val/
-    """
+    """  # noqa: D301 - click wants the control character itself

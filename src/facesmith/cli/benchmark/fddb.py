@@ -168,7 +168,7 @@ def _detect(
 ) -> FddbDetections:
     from facesmith.detection.detector import load_detector  # noqa: PLC0415 - ONNX Runtime
     from facesmith.evaluation.fddb import write_fddb_detections  # noqa: PLC0415 - see `fddb`
-    from facesmith.evaluation.fddb.detect import detect_fddb  # noqa: PLC0415
+    from facesmith.evaluation.fddb.images import detect_fddb  # noqa: PLC0415
 
     detector = load_detector(model, threads)
     names = [name for fold in folds for name in fold.names]

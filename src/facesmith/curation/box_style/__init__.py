@@ -1,1 +1,1 @@
-"""One annotator's boxes redrawn in the box style of another."""
+"""One annotator's boxes brought to the box style of another."""

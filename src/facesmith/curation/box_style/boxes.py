@@ -25,20 +25,14 @@ ApplyStyle = Callable[[npt.NDArray[np.uint8], Boxes], Boxes]
 
 @dataclass(frozen=True, eq=False)
 class Restyled:
-    """Photos with boxes in another style.
+    """Photos with boxes in another style."""
 
-    Attributes:
-        photos: All photos, same order.
-        changed: Index of each photo of the source with boxes, and the overlap of each of its boxes
-            with the old one, float32 `(n,)`; 1 for boxes that stay.
-        stayed: Number of boxes that stay.
-        lean: How far the old boxes lay to the left, as a part of their width.
-    """
-
-    photos: list[AnnotatedPhoto]
+    photos: list[AnnotatedPhoto]  # all photos, same order
+    # Index of each photo of the source with boxes, and the overlap of each of its boxes with the
+    # old one, float32 `(n,)`; 1 for boxes that stay.
     changed: list[tuple[int, npt.NDArray[np.float32]]]
-    stayed: int
-    lean: float
+    stayed: int  # number of boxes that stay
+    lean: float  # how far the old boxes lay to the left, as a part of their width
 
     @property
     def overlaps(self) -> npt.NDArray[np.float32]:

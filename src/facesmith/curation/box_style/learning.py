@@ -66,14 +66,11 @@ class BoxStyle:
     def __call__(
         self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
-        """The boxes of the same faces in this style.
+        """The boxes of the same faces in this style, float32 `(n, 4)`; they may leave the photo.
 
         Args:
             image: uint8 `(height, width, 3)`, BGR, upright.
             boxes: float32 `(n, 4)`, pixels of `image`, each with an area.
-
-        Returns:
-            float32 `(n, 4)`, same order; they may leave the photo.
         """
         for _ in range(_PASSES if len(boxes) else 0):
             patches = cut_patches(image, boxes)
@@ -91,21 +88,13 @@ class BoxStyle:
 
 @dataclass(frozen=True)
 class LearnedStyle:
-    """A box style and how good it is.
+    """A box style and how good it is."""
 
-    Attributes:
-        style: The style.
-        n_faces: Faces learned from.
-        n_judged: Faces of held-out photos.
-        given: Mean overlap of boxes moved and scaled at random with those of held-out faces.
-        drawn: The same after the style.
-    """
-
-    style: BoxStyle
-    n_faces: int
-    n_judged: int
-    given: float
-    drawn: float
+    style: BoxStyle  # the style
+    n_faces: int  # faces learned from
+    n_judged: int  # faces of held-out photos
+    given: float  # mean overlap of boxes moved and scaled at random with those of held-out faces
+    drawn: float  # the same after the style
 
 
 def learn_style(

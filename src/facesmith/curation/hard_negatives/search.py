@@ -1,4 +1,4 @@
-"""The search for hard negatives: a detector over photos whose faces are known."""
+"""The search for hard negatives: boxes that a detector finds where no face is annotated."""
 
 from __future__ import annotations
 
@@ -25,19 +25,16 @@ from facesmith.faces import Faces
 class MiningConfig:
     """What counts as a false box worth learning.
 
-    Attributes:
-        min_score: Boxes with a lower score are left out: the detector knows them already.
-        max_background_score: In photos with annotated faces, boxes with a higher score are left
-            out too: these are often faces without a box. Photos without faces have no such limit.
-        max_overlap: Background is what overlaps annotated boxes by no more than this: IoU, and of
-            an ignored one the part of the found box that lies in it, since a crowd's box is large.
-
     Raises:
         ValueError: If a value lies outside [0, 1].
     """
 
-    min_score: float = 0.2
+    min_score: float = 0.2  # boxes with a lower score are left out: the detector knows them already
+    # In photos with annotated faces boxes with a higher score are left out too, since these are
+    # often faces without a box.
     max_background_score: float = 0.5
+    # Background overlaps annotated boxes by no more than this: IoU, and of an ignored one (a
+    # crowd's is large) the part of the found box that lies in it.
     max_overlap: float = 0.1
 
     def __post_init__(self) -> None:
@@ -49,22 +46,15 @@ class MiningConfig:
 
 @dataclass(frozen=True, eq=False)
 class Mining:
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        boxes: The false boxes, best score first.
-        likely_faces: What was left out for its high score in the background, best first.
-        photos: Name -> photo, of all that were looked at.
-        incomplete: Names of photos that were not looked at, since a box of theirs had to be left
-            out: a face may be where no box says so.
-        problems: Why photos could not be read.
-    """
-
-    boxes: tuple[MinedBox, ...]
-    likely_faces: tuple[MinedBox, ...]
-    photos: Mapping[str, AnnotatedPhoto]
+    boxes: tuple[MinedBox, ...]  # the false boxes, best score first
+    likely_faces: tuple[MinedBox, ...]  # left out for a high score in the background, best first
+    photos: Mapping[str, AnnotatedPhoto]  # name -> photo, of all that were looked at
+    # Names of photos that were not looked at: a box of theirs was left out, a face may be where no
+    # box says so.
     incomplete: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # why photos could not be read
 
     def n_photos(self, kind: MinedKind) -> int:
         """Photos of a kind that were looked at."""

@@ -34,21 +34,13 @@ class DecisionsError(FacesmithError):
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """One line of a table of decisions.
+    """One line of a table of decisions."""
 
-    Attributes:
-        kind: Of the finding.
-        reason: Of the finding; may be empty.
-        file: Name of the photo.
-        box: The box, float32 `(4,)`, pixels.
-        accepted: Whether the finding is right.
-    """
-
-    kind: Kind
-    reason: str
-    file: str
-    box: npt.NDArray[np.float32]
-    accepted: bool
+    kind: Kind  # of the finding
+    reason: str  # of the finding; may be empty
+    file: str  # name of the photo
+    box: npt.NDArray[np.float32]  # the box, float32 `(4,)`, pixels
+    accepted: bool  # whether the finding is right
 
     def is_about(self, finding: Finding) -> bool:
         """Whether this line was written for that finding, perhaps by an earlier audit."""

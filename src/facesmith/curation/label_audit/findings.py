@@ -20,20 +20,15 @@ REASONS: tuple[Reason, ...] = ("no face", "badly drawn", "second box", "no box")
 class AuditConfig:
     """Where the lines are drawn.
 
-    Attributes:
-        min_suspicion: A box shows no face from this suspicion on, in [0, 1]; see
-            `facesmith.curation.label_audit.label_errors`.
-        min_score: A detection with at least this score is sure: it shows a face without a box,
-            or where the box of a face should have been.
-        min_height: Faces lower than this are not reported as missed, pixels.
-
     Raises:
         ValueError: If a value is out of range.
     """
 
-    min_suspicion: float = 0.9
+    min_suspicion: float = 0.9  # label-error score from which on a box shows no face, in [0, 1]
+    # Score from which on a detection is sure: it shows a face without a box, or where the box of a
+    # face should have been.
     min_score: float = 0.8
-    min_height: float = 0.0
+    min_height: float = 0.0  # faces lower than this are not reported as missed, pixels
 
     def __post_init__(self) -> None:
         for name in ("min_suspicion", "min_score"):
@@ -49,36 +44,23 @@ class AuditConfig:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One thing that a person should look at.
+    """One thing that a person should look at."""
 
-    Attributes:
-        number: Counts all findings of an audit from 1 on.
-        kind: `suspicious`, a box that may be wrong; `missed`, a face that has no box.
-        rank: Counts those of its kind from 1 on, the worst first.
-        reason: Why a box is suspicious: `no face`, hardly any detection supports it; `badly
-            drawn`, a sure detection lies beside it or has another size; `second box`, another box
-            lies on the same face. `no box` for a missed face.
-        photo_index: Index of its photo among those audited.
-        photo: The photo.
-        box: The box, or where a missed face lies, float32 `(4,)`, pixels, inside the photo.
-        box_index: Index of the box among those of the photo; -1 for a missed face.
-        score: How sure the finding is, in [0, 1]. That of a missed face is the detection's.
-        support: The highest score of a detection that lies on the box, 0 for none; after a closer
-            look the better of the two.
-        iou: Overlap of the box with the detection that overlaps it most; for a missed face, of the
-            detection with the box that it overlaps most.
-    """
-
-    number: int
-    kind: Kind
-    rank: int
+    number: int  # counts all findings of an audit from 1 on
+    kind: Kind  # `suspicious`, a box that may be wrong; `missed`, a face that has no box
+    rank: int  # counts those of its kind from 1 on, the worst first
+    # `no face`: hardly any detection supports the box; `badly drawn`: a sure detection lies beside
+    # it or has another size; `second box` on the same face; `no box` for a missed face.
     reason: Reason
-    photo_index: int
-    photo: AnnotatedPhoto
-    box: npt.NDArray[np.float32]
-    box_index: int
-    score: float
+    photo_index: int  # index of its photo among those audited
+    photo: AnnotatedPhoto  # the photo
+    box: npt.NDArray[np.float32]  # the box or the missed face, float32 `(4,)`, pixels
+    box_index: int  # index of the box among those of the photo; -1 for a missed face
+    score: float  # how sure the finding is, in [0, 1]. That of a missed face is the detection's.
+    # Highest score of a detection on the box, 0 for none; after test-time augmentation the better
+    # of the two.
     support: float
+    # Largest overlap of the box with a detection; for a missed face, of the detection with a box.
     iou: float
 
     @property
@@ -89,23 +71,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class SourceOffset:
-    """How the boxes of one source of photos lie against the detections of the same faces: medians.
+    """How the boxes of one source of photos lie against detections of the same faces: medians."""
 
-    Attributes:
-        source: See `AnnotatedPhoto.source`; `""` where annotations name none.
-        n_pairs: Boxes that were compared; with fewer than `MIN_PAIRS` the rest says nothing.
-        right: How far the boxes' centres lie to the right, as a part of the detection's width.
-        down: How far they lie below, as a part of its height.
-        wider: Width of the boxes divided by that of the detections, less 1: 0.04 is 4 % wider.
-        higher: The same of the heights.
-    """
-
-    source: str
-    n_pairs: int
-    right: float = 0.0
-    down: float = 0.0
-    wider: float = 0.0
-    higher: float = 0.0
+    source: str  # see `AnnotatedPhoto.source`; `""` where annotations name none
+    n_pairs: int  # boxes that were compared; with fewer than `MIN_PAIRS` the rest says nothing
+    right: float = 0.0  # how far the centres lie to the right, in widths of the detection
+    down: float = 0.0  # how far they lie below, in its heights
+    wider: float = 0.0  # width of the boxes by that of the detections, less 1
+    higher: float = 0.0  # the same of the heights
 
     def in_words(self) -> str:
         """A sentence, e.g. `Boxes of source a lie 5 % of their width to the left ...`."""
@@ -138,24 +111,16 @@ _MIN_SCALE = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """All findings, suspicious boxes first, each kind from the worst on.
+    """All findings, suspicious boxes first, each kind from the worst on."""
 
-    Attributes:
-        judged_by: A name for the detector.
-        config: Where the lines were drawn.
-        photos: What was audited.
-        n_found: How many of the boxes that are not ignored the detector finds, with a score of at
-            least 0.5. Of a detector that finds few of them nothing can be learned.
-        findings: Their `number` is their place here, from 1 on.
-        offsets: One entry a source of photos with boxes, by name.
-    """
-
-    judged_by: str
-    config: AuditConfig
-    photos: tuple[AnnotatedPhoto, ...]
+    judged_by: str  # A name for the detector
+    config: AuditConfig  # where the lines were drawn
+    photos: tuple[AnnotatedPhoto, ...]  # what was audited
+    # Boxes, not ignored, that the detector finds with a score of at least 0.5; of a detector that
+    # finds few of them nothing can be learned.
     n_found: int
-    findings: tuple[Finding, ...]
-    offsets: tuple[SourceOffset, ...]
+    findings: tuple[Finding, ...]  # their `number` is their place here, from 1 on
+    offsets: tuple[SourceOffset, ...]  # one entry a source of photos with boxes, by name
 
     @property
     def n_boxes(self) -> int:

@@ -40,15 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FoldDetections:
-    """What the detectors of the folds find.
+    """What the detectors of the folds find."""
 
-    Attributes:
-        found: What was found in each photo, down to a score of `LOWEST_SCORE`.
-        runs: Run folder of the detector that has judged each photo.
-    """
-
-    found: list[Faces]
-    runs: list[Path]
+    found: list[Faces]  # what was found in each photo, down to a score of `LOWEST_SCORE`
+    runs: list[Path]  # run folder of the detector that has judged each photo
 
     def detectors(self) -> Callable[[int], Detector]:
         """The detector of each photo, by its index; each is loaded once."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou, clip_boxes
+from facesmith.curation.box_style.boxes import inside_photo
 from facesmith.curation.label_audit.findings import MIN_PAIRS, SourceOffset
 from facesmith.faces import Faces
 
@@ -43,10 +44,7 @@ def source_offsets(
 def in_style_of(photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, SourceOffset]) -> Faces:
     """Detections in the box style of the photo's annotator, clipped by the photo.
 
-    Args:
-        photo: The photo.
-        faces: What was found in it.
-        offsets: Source -> its offset; one of few pairs changes nothing.
+    `offsets` maps sources; an offset of few pairs changes nothing.
     """
     boxes = faces.boxes
     offset = offsets.get(photo.source)
@@ -62,9 +60,7 @@ def in_style_of(photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, Sourc
 
 def _compare(photo: AnnotatedPhoto, faces: Faces) -> npt.NDArray[np.float64]:
     """Shift right and down, factor of width and height of each pair, float64 `(n, 4)`."""
-    limit = np.array([photo.width, photo.height], np.float32)
-    inside = (photo.boxes[:, :2] > 1) & (photo.boxes[:, 2:] < limit - 1)
-    boxes = photo.boxes[inside.all(axis=1) & ~photo.ignored].astype(np.float64)
+    boxes = photo.boxes[inside_photo(photo) & ~photo.ignored].astype(np.float64)
     seen = faces.boxes[faces.scores >= _PAIR_SCORE].astype(np.float64)
     if not len(boxes) or not len(seen):
         return np.zeros((0, 4))

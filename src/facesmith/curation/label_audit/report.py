@@ -46,13 +46,7 @@ def correct(
 def audit_dict(
     audit: Audit, refused: frozenset[int] = frozenset(), *, n_shown: int = 0
 ) -> dict[str, Any]:
-    """All that an audit says, as plain values for JSON.
-
-    Args:
-        audit: The findings.
-        refused: Numbers of those that a person has refused.
-        n_shown: How many findings of each kind the sheets show; those have a `page`.
-    """
+    """All that an audit says, for JSON; findings up to rank `n_shown` have a page."""
     return {
         "judged_by": audit.judged_by,
         **asdict(audit.config),

@@ -27,14 +27,8 @@ def write_sheets(
 ) -> list[Path]:
     """Draw the findings of one kind, `PER_PAGE` a page, and return the pages.
 
+    At most `max_shown` are drawn; `refused` holds numbers of findings that are marked as refused.
     Further pages of an earlier audit are removed.
-
-    Args:
-        audit: The findings.
-        kind: Which of them.
-        folder: Where to write; it exists.
-        max_shown: Draw at most so many.
-        refused: Numbers of findings that are marked as refused.
     """
     findings = audit.of_kind(kind)
     shown = findings[:max_shown]

@@ -1,12 +1,11 @@
-"""Heads of animals: eyes, nose and mouth like a face, and no human one."""
+"""Heads of animals: the faces that are most easily taken for human ones."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.demo.synthetic.canvas import Canvas, Colour, bumpy, ellipse, mix, rgb
-from facesmith.demo.synthetic.place import Place
+from facesmith.demo.synthetic.canvas import Canvas, Colour, Place, bumpy, ellipse, mix, rgb
 
 FloatArray = npt.NDArray[np.floating]
 

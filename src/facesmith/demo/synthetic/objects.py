@@ -7,8 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.demo.synthetic.canvas import Canvas, bumpy, ellipse, mix, random_colour, rgb
-from facesmith.demo.synthetic.place import Place
+from facesmith.demo.synthetic.canvas import Canvas, Place, bumpy, ellipse, mix, random_colour, rgb
 
 FloatArray = npt.NDArray[np.floating]
 

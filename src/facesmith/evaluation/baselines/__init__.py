@@ -32,17 +32,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of detector.
+    """A kind of detector."""
 
-    Attributes:
-        about: What it is, for people.
-        path: Whether a weights file or run folder is needed, taken where named, or unknown to it.
-        open: From path and threads to the detector; imports its packages.
-    """
-
-    about: str
-    path: Literal["needed", "optional", "none"]
-    open: Callable[[Path | None, int], Baseline]
+    about: str  # what it is, for people
+    path: Literal["needed", "optional", "none"]  # weights file or run folder
+    open: Callable[[Path | None, int], Baseline]  # from path and threads to the detector
 
 
 KINDS = {
@@ -61,19 +55,12 @@ WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
 
 @dataclass(frozen=True)
 class DetectorName:
-    """A detector as the user names it.
+    """A detector as the user names it."""
 
-    Attributes:
-        label: What to call it in tables and pictures.
-        kind: One of `KINDS`.
-        path: Its weights file or run folder; `None`: what comes with it.
-        optional: Whether it may be absent, since `all` stood for it.
-    """
-
-    label: str
-    kind: str
-    path: Path | None = None
-    optional: bool = False
+    label: str  # what to call it in tables and pictures
+    kind: str  # one of `KINDS`
+    path: Path | None = None  # its weights file or run folder; `None`: what comes with it
+    optional: bool = False  # whether it may be absent, since `all` stood for it
 
 
 def parse_name(text: str) -> DetectorName:
@@ -135,13 +122,7 @@ def parse_names(texts: Sequence[str]) -> list[DetectorName]:
 
 
 def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
-    """The detector, ready to be called.
-
-    Raises:
-        BaselineError: If its package or its weights are missing or unsuitable.
-        WeightsError: The same, of facesmith's own weights.
-        ValueError: If `threads` is not positive.
-    """
+    """The detector, ready to be called, or a `BaselineError` (`WeightsError` of our weights)."""
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
     return KINDS[name.kind].open(name.path, threads)

@@ -22,15 +22,12 @@ class BaselineError(FacesmithError):
 class Baseline(Protocol):
     """A face detector that is called like `facesmith.Detector`.
 
-    Attributes:
-        min_score: The threshold that its makers set, and that is used where a call names none.
-        weights_paths: Its weights files; empty where the weights are inside a library.
-        modules: The packages that it imports, whose distributions make up its installation.
+    Opening one raises a `BaselineError` if its package or its weights cannot be used.
     """
 
-    min_score: float
-    weights_paths: tuple[Path, ...]
-    modules: tuple[str, ...]
+    min_score: float  # its makers' threshold, used where a call names none
+    weights_paths: tuple[Path, ...]  # empty where the weights are inside a library
+    modules: tuple[str, ...]  # packages that it imports: their distributions are its installation
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image.

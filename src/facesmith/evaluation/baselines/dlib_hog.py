@@ -25,9 +25,6 @@ class DlibHog:
     Source:
         King, "Max-margin object detection", 2015; Dalal and Triggs, "Histograms of oriented
         gradients for human detection", 2005.
-
-    Raises:
-        BaselineError: If dlib is not installed.
     """
 
     min_score = 0.5
@@ -40,8 +37,7 @@ class DlibHog:
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         inner = min(max(min_score, 1e-6), 1 - 1e-6)
         least = max(float(np.log(inner / (1 - inner))), _LOWEST_MARGIN)
         rgb = np.ascontiguousarray(image[..., ::-1])

@@ -35,9 +35,6 @@ class MediaPipeFaces:
 
     Source:
         Bazarevsky et al., "BlazeFace: sub-millisecond neural face detection on mobile GPUs", 2019.
-
-    Raises:
-        BaselineError: If MediaPipe is not installed, or needs a model file, or cannot read it.
     """
 
     min_score = 0.5
@@ -62,8 +59,7 @@ class MediaPipeFaces:
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         if min_score not in self._finders:
             self._finders[min_score] = (
                 self._solution(min_score) if self._path is None else self._task(min_score)

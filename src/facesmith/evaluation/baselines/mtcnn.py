@@ -28,9 +28,6 @@ class MTCNN:
     Source:
         Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional
         networks", 2016.
-
-    Raises:
-        BaselineError: If the package is not installed.
     """
 
     min_score = 0.7
@@ -44,8 +41,7 @@ class MTCNN:
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         if min(image.shape[:2]) < self._detector.min_face_size:
             return Faces.empty()  # the package stumbles over a pyramid without a level
         self._detector.thresholds = [_FIRST, _SECOND, min_score]

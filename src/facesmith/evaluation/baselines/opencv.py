@@ -28,9 +28,6 @@ class OpenCVYuNet:
     """`cv2.FaceDetectorYN`, in the photo's own size; its own threshold is 0.9.
 
     The number of threads is OpenCV's, one for the whole process.
-
-    Raises:
-        BaselineError: If OpenCV is not installed or too old, or cannot read the file.
     """
 
     min_score = 0.9
@@ -59,8 +56,7 @@ class OpenCVYuNet:
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         height, width = image.shape[:2]
         self._detector.setInputSize((width, height))
         self._detector.setScoreThreshold(min_score)
@@ -80,9 +76,6 @@ class OpenCVHaar:
 
     Source:
         Viola and Jones, "Robust real-time face detection", 2004.
-
-    Raises:
-        BaselineError: If OpenCV is not installed or its release has no cascades.
     """
 
     min_score = 0.0
@@ -104,8 +97,7 @@ class OpenCVHaar:
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         boxes, _, sums = self._cascade.detectMultiScale3(
             self._to_grey(np.ascontiguousarray(image)),
             scaleFactor=1.1,

@@ -17,11 +17,7 @@ from facesmith.faces import Faces
 
 
 class Ours:
-    """`facesmith.load_detector`: the shipped weights, a `detector.onnx` or a run folder.
-
-    Raises:
-        WeightsError: If there are no such weights.
-    """
+    """`facesmith.load_detector`: the shipped weights, a `detector.onnx` or a run folder."""
 
     modules: tuple[str, ...] = ("facesmith",)
 

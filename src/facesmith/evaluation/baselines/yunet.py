@@ -31,9 +31,6 @@ class YuNet:
 
     The score is the geometric mean of the outputs for class and object, as its makers have it; the
     threshold is 0.5. Safe to call from several threads.
-
-    Raises:
-        BaselineError: If the file is missing or holds something else.
     """
 
     min_score = 0.5

@@ -28,12 +28,12 @@ from facesmith.evaluation.fddb.detections import (
     SHAPES,
     FddbDetections,
     Shape,
+    fit_ellipses,
     read_fddb_detections,
     write_fddb_detections,
 )
-from facesmith.evaluation.fddb.ellipses import fit_ellipses
 from facesmith.evaluation.fddb.folds import Fold, read_folds
-from facesmith.evaluation.fddb.sizes import find_image, read_sizes
+from facesmith.evaluation.fddb.images import find_image, read_sizes
 
 __all__ = [
     "FALSE_POSITIVES",
@@ -59,17 +59,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class FddbResult:
-    """The curves of a detector.
+    """The curves of a detector."""
 
-    Attributes:
-        curves: Over all images of the chosen folds together.
-        by_fold: Of each chosen fold alone, by its number.
-        shape: What the detections were evaluated as.
-    """
-
-    curves: FddbCurves
-    by_fold: dict[int, FddbCurves]
-    shape: Shape
+    curves: FddbCurves  # over all images of the chosen folds together
+    by_fold: dict[int, FddbCurves]  # of each chosen fold alone, by its number
+    shape: Shape  # what the detections were evaluated as
 
 
 def evaluate_fddb(
@@ -97,7 +91,6 @@ def evaluate_fddb(
 
     Raises:
         AnnotationError: If a file cannot be used; the message has file and line.
-        ImageError: If an image cannot be read.
     """
     every_fold = read_folds(folds_dir)
     chosen = choose_folds(every_fold, folds)
@@ -119,7 +112,6 @@ def evaluate(
 
     Raises:
         AnnotationError: If a size is unknown, or the folds have no face.
-        ImageError: If an image cannot be read.
     """
     if not any(fold.n_faces for fold in folds):
         numbers = ", ".join(str(fold.number) for fold in folds)
@@ -132,11 +124,7 @@ def evaluate(
 
 
 def choose_folds(folds: Sequence[Fold], numbers: Sequence[int]) -> list[Fold]:
-    """The folds with these numbers, in their own order; all of them for no numbers.
-
-    Raises:
-        AnnotationError: If there is no such fold.
-    """
+    """The folds with these numbers, in their own order; all of them for no numbers."""
     existing = [fold.number for fold in folds]
     unknown = sorted(set(numbers) - set(existing))
     if unknown:

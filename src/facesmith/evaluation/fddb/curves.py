@@ -34,50 +34,30 @@ _CHUNK = 4096  # detections drawn at once
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The curves at a number of false positives.
+    """The curves at a number of false positives."""
 
-    Attributes:
-        false_positives: The number that was asked for.
-        reached: The false positives at this point, at most as many as asked for.
-        n_found: Faces found, with an overlap above one half.
-        discrete_tpr: These by all faces.
-        continuous_tpr: The highest continuous TPR within so many false positives.
-        threshold: The score that gives this point of the discrete curve; `None` above every score,
-            where nothing is found.
-        beyond_end: Whether the curve ends before: more false positives would need more detections.
-    """
-
-    false_positives: int
-    reached: int
-    n_found: int
-    discrete_tpr: float
-    continuous_tpr: float
-    threshold: float | None
-    beyond_end: bool
+    false_positives: int  # the number that was asked for
+    reached: int  # the false positives at this point, at most as many as asked for
+    n_found: int  # faces found, with an overlap above one half
+    discrete_tpr: float  # these by all faces
+    continuous_tpr: float  # the highest continuous TPR within so many false positives
+    threshold: float | None  # score of this point; `None` above every score: nothing is found
+    beyond_end: bool  # whether the curve ends before so many false positives
 
 
 @dataclass(frozen=True, eq=False)
 class FddbCurves:
-    """Both curves, one point a distinct score, thresholds rising as in the official files.
+    """Both curves, one point a distinct score, thresholds rising as in the official files."""
 
-    Attributes:
-        thresholds: float64 `(n,)`. Where an image has no detection at all, the official tool adds a
-            last point above every score, with nothing found; so it stands here.
-        n_found: Faces found at each, with an overlap above one half, int64 `(n,)`.
-        overlaps: Sum of the overlaps of all matched pairs, float64 `(n,)`.
-        false_positives: Detections that found no face, for both curves, int64 `(n,)`.
-        n_faces: All annotated faces.
-        n_images: All images.
-        n_detections: All detections.
-    """
-
+    # Float64 `(n,)`; where an image has no detection, the official tool adds a last point above
+    # every score, with nothing found.
     thresholds: FloatArray
-    n_found: IntArray
-    overlaps: FloatArray
-    false_positives: IntArray
-    n_faces: int
-    n_images: int
-    n_detections: int
+    n_found: IntArray  # faces found at each, with an overlap above one half, int64 `(n,)`
+    overlaps: FloatArray  # sum of the overlaps of all matched pairs, float64 `(n,)`
+    false_positives: IntArray  # detections that found no face, for both curves, int64 `(n,)`
+    n_faces: int  # all annotated faces
+    n_images: int  # all images
+    n_detections: int  # all detections
 
     @property
     def discrete_tpr(self) -> FloatArray:
@@ -144,19 +124,12 @@ class FddbCurves:
 
 @dataclass(frozen=True, eq=False)
 class ScoredImages:
-    """What each detection changes, of all images in the order of the folds.
+    """What each detection changes, of all images in the order of the folds."""
 
-    Attributes:
-        fold: Number of the fold, int64 `(n,)` for n detections.
-        scores: float64 `(n,)`; falling within an image.
-        found: Faces found more, or fewer, with this detection than without, int64 `(n,)`.
-        overlaps: The change of the sum of overlaps, float64 `(n,)`.
-    """
-
-    fold: IntArray
-    scores: FloatArray
-    found: IntArray
-    overlaps: FloatArray
+    fold: IntArray  # number of the fold, int64 `(n,)` for n detections
+    scores: FloatArray  # float64 `(n,)`; falling within an image
+    found: IntArray  # faces found more, or fewer, with this detection than without, int64 `(n,)`
+    overlaps: FloatArray  # the change of the sum of overlaps, float64 `(n,)`
 
 
 def score_images(

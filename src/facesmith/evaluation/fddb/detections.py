@@ -1,11 +1,14 @@
-"""Detections of FDDB's images, read from the official text form and written in it."""
+"""Detections of FDDB's images: the official text form, and boxes as ellipses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import pi
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from facesmith.errors import AnnotationError
 from facesmith.evaluation.fddb.folds import Fold
@@ -23,18 +26,13 @@ _N_NUMBERS: dict[Shape, int] = {shape: len(_DETECTION[shape].split()) for shape 
 
 @dataclass(frozen=True, eq=False)
 class FddbDetections:
-    """What a detector found in some images.
+    """What a detector found in some images."""
 
-    Attributes:
-        shape: What `regions` are.
-        regions: Of each image by name: float64 `(n, 4)` rectangles as left, top, width, height, or
-            `(n, 5)` ellipses as in `Fold`; pixels.
-        scores: Of each image by name, float64 `(n,)`: any finite numbers, higher is surer.
-    """
-
-    shape: Shape
+    shape: Shape  # what `regions` are
+    # By image name: float64 `(n, 4)` rectangles as left, top, width, height, or `(n, 5)` ellipses
+    # as in `Fold`; pixels.
     regions: Mapping[str, FloatArray]
-    scores: Mapping[str, FloatArray]
+    scores: Mapping[str, FloatArray]  # by image name, float64 `(n,)`: any finite numbers
 
 
 def read_fddb_detections(
@@ -126,3 +124,36 @@ def write_fddb_detections(
 
 def _all_names(folds: Iterable[Fold]) -> Iterator[tuple[Fold, str]]:
     return ((fold, name) for fold in folds for name in fold.names)
+
+
+# FDDB's faces are ellipses from the crown of the head to the chin, which a rectangle overlaps by no
+# more than 0.785 of its own area. In parts of the box: the median of what fits the annotated
+# ellipses best over one public detector's sure boxes, 1.215, 1.089 and 0.085, rounded. Boxes that
+# begin at the hairline, or go down below the chin, would need others.
+HEIGHT_FACTOR = 1.2
+WIDTH_FACTOR = 1.1
+RISE = 0.08
+
+
+def fit_ellipses(detections: FddbDetections) -> FddbDetections:
+    """Replace each box by an upright ellipse around the head that it marks; scores stay.
+
+    The ellipse is 1.2 times as high as the box and 1.1 times as wide, and its centre lies 0.08 of
+    the box's height above the box's: proportions of our own. Ellipses stay as they are.
+    """
+    if detections.shape == "ellipse":
+        return detections
+    ellipses = {}
+    for name, boxes in detections.regions.items():
+        left, top, width, height = boxes.T
+        ellipses[name] = np.stack(
+            [
+                HEIGHT_FACTOR * height / 2,
+                WIDTH_FACTOR * width / 2,
+                np.full(len(boxes), pi / 2),
+                left + width / 2,
+                top + height / 2 - RISE * height,
+            ],
+            axis=1,
+        )
+    return FddbDetections("ellipse", ellipses, detections.scores)

@@ -15,17 +15,11 @@ _ANNOTATION = "major minor angle x y 1"
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """The annotated images of one fold.
+    """The annotated images of one fold."""
 
-    Attributes:
-        number: From 1.
-        names: The images in the order of the list, without suffix.
-        ellipses: The faces of each image, float64 `(n, 5)`: two half axes in pixels, angle in
-            radians, centre in pixels.
-    """
-
-    number: int
-    names: tuple[str, ...]
+    number: int  # from 1
+    names: tuple[str, ...]  # the images in the order of the list, without suffix
+    # Float64 `(n, 5)` an image: two half axes in pixels, angle in radians, centre in pixels.
     ellipses: tuple[FloatArray, ...]
 
     @property

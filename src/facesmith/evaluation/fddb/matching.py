@@ -24,15 +24,10 @@ _ROUNDING = 1e-12  # gains below this are rounding errors
 
 @dataclass
 class Matching:
-    """The best matching of the detections so far with the faces of one image.
+    """The best matching of the detections so far with the faces of one image."""
 
-    Attributes:
-        n_matched: Pairs with an overlap above one half.
-        total: Sum of the overlaps of all pairs.
-    """
-
-    n_matched: int = 0
-    total: float = 0.0
+    n_matched: int = 0  # pairs with an overlap above one half
+    total: float = 0.0  # sum of the overlaps of all pairs
     _overlaps: dict[int, Mapping[int, float]] = field(default_factory=dict)
     _owner: dict[int, int] = field(default_factory=dict)  # face -> detection
 

@@ -26,21 +26,13 @@ _CHUNK_ROWS = 1 << 19  # rows compared at once
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """Filled shapes, row by row.
+    """Filled shapes, row by row."""
 
-    Attributes:
-        first_row: The row of the photo that a shape's first span lies in, int64 `(n,)`.
-        offsets: Shape `i` has the spans `offsets[i]:offsets[i + 1]`, int64 `(n + 1,)`.
-        left: First column of each span, int32 `(rows,)`.
-        right: Last column of each span, int32 `(rows,)`; smaller than `left` in an empty row.
-        detached: For the few shapes with more than one span in a row: the further ones.
-    """
-
-    first_row: IntArray
-    offsets: IntArray
-    left: npt.NDArray[np.int32]
-    right: npt.NDArray[np.int32]
-    detached: dict[int, list[Run]] = field(default_factory=dict)
+    first_row: IntArray  # the row of the photo that a shape's first span lies in, int64 `(n,)`
+    offsets: IntArray  # shape `i` has the spans `offsets[i]:offsets[i + 1]`, int64 `(n + 1,)`
+    left: npt.NDArray[np.int32]  # first column of each span, int32 `(rows,)`
+    right: npt.NDArray[np.int32]  # last column of each span, int32 `(rows,)`; below `left` if empty
+    detached: dict[int, list[Run]] = field(default_factory=dict)  # further spans in a row
 
     def __len__(self) -> int:
         return len(self.first_row)

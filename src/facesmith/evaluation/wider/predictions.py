@@ -52,7 +52,7 @@ def write_predictions(
     """Write the faces found in each image, pixels of the full image, in the official form.
 
     Raises:
-        FacesmithError: If a file cannot be written.
+        WriteError: If a file cannot be written.
     """
     folder = Path(folder)
     for image, faces in zip(images, found, strict=True):

@@ -45,37 +45,22 @@ _N_THRESHOLDS = 1000
 
 @dataclass(frozen=True, eq=False)
 class SettingScore:
-    """How good the predictions are in one setting.
+    """How good the predictions are in one setting."""
 
-    Attributes:
-        average_precision: Area under the curve; NaN if no face counts.
-        n_faces: Faces that count.
-        precision: From the highest threshold to the lowest, float64 `(k,)`; NaN where nothing that
-            counts reaches the threshold.
-        recall: The same, float64 `(k,)`.
-    """
-
-    average_precision: float
-    n_faces: int
-    precision: Array
-    recall: Array
+    average_precision: float  # area under the curve; NaN if no face counts
+    n_faces: int  # faces that count
+    precision: Array  # by falling threshold, float64 `(k,)`; NaN where nothing reaches it
+    recall: Array  # the same, float64 `(k,)`
 
 
 @dataclass(frozen=True, eq=False)
 class WiderScores:
-    """How good predictions for WIDER FACE are.
+    """How good predictions for WIDER FACE are."""
 
-    Attributes:
-        protocol: `common` or `strict`.
-        n_images: Images.
-        n_detections: Boxes predicted.
-        settings: By name, `easy`, `medium`, `hard`.
-    """
-
-    protocol: Protocol
-    n_images: int
-    n_detections: int
-    settings: dict[str, SettingScore]
+    protocol: Protocol  # `common` or `strict`
+    n_images: int  # images
+    n_detections: int  # boxes predicted
+    settings: dict[str, SettingScore]  # by name, `easy`, `medium`, `hard`
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an undefined figure is `None`."""
@@ -91,15 +76,12 @@ class WiderScores:
 def evaluate_wider(
     images: Sequence[WiderImage], predictions: Sequence[Array], protocol: Protocol = "common"
 ) -> WiderScores:
-    """Average precision in the three settings.
+    """Average precision in the three settings, by one of the protocols above.
 
     Args:
         images: The ground truth.
         predictions: For each image float64 `(n, 5)`: x, y, width, height, score; not modified.
-        protocol: `common` or `strict`, see above.
-
-    Raises:
-        ValueError: If the lengths differ or the protocol is none of the two.
+        protocol: `common` or `strict`.
     """
     if len(images) != len(predictions):
         raise ValueError(

@@ -2,9 +2,8 @@
 
 `wider_face_val.mat` holds three nested cells with one row an event: `event_list` (its name),
 `file_list` (names of its images, without .jpg) and `face_bbx_list` (for each image `(n, 4)`, x, y,
-width, height in pixels). `wider_easy_val.mat`, `wider_medium_val.mat` and `wider_hard_val.mat` each
-hold `gt_list`: for each image the numbers, from 1, of the faces that count in that setting. All
-other faces are ignored there.
+width, height in pixels). `wider_easy_val.mat` and so on each hold `gt_list`: for each image the
+numbers, from 1, of the faces that count in that setting. All others are ignored there.
 
 Source:
     S. Yang, P. Luo, C. C. Loy, X. Tang, "WIDER FACE: A Face Detection Benchmark", 2016, and the
@@ -34,19 +33,12 @@ _FARTHEST = 1e9  # pixels; see facesmith.evaluation.detections
 
 @dataclass(frozen=True, eq=False)
 class WiderImage:
-    """One image and its faces.
+    """One image and its faces."""
 
-    Attributes:
-        event: Name of its folder, such as `0--Parade`.
-        name: Name of the file without suffix.
-        boxes: float64 `(n, 4)` as the file gives them: x, y, width, height, pixels.
-        counted: By setting, positions in `boxes` of the faces that count, intp `(k,)`.
-    """
-
-    event: str
-    name: str
-    boxes: npt.NDArray[np.float64]
-    counted: dict[str, npt.NDArray[np.intp]]
+    event: str  # name of its folder, such as `0--Parade`
+    name: str  # name of the file without suffix
+    boxes: npt.NDArray[np.float64]  # float64 `(n, 4)` as in the file: x, y, width, height, pixels
+    counted: dict[str, npt.NDArray[np.intp]]  # setting -> positions in `boxes` of faces that count
 
 
 def read_ground_truth(folder: str | Path) -> tuple[WiderImage, ...]:

@@ -1,0 +1,1 @@
+"""What every task leaves on disk: run folder, settings, log, TensorBoard."""
