@@ -32,7 +32,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for audit.json, corrected.json, decisions.csv and the contact sheets.",
+    help="Folder for the results and the contact sheets.",
 )
 @click.option(
     "--folds",
@@ -83,8 +83,8 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
     "--config",
     "config_path",
     type=_FILE,
-    help="JSON or TOML file of settings: min_suspicion, from which on boxes are suspicious [0.9]; "
-    "min_score, from which on detections show a missed face [0.8]; min_height of these, px [0].",
+    help="JSON or TOML file of settings: min_suspicion of suspicious boxes (0.9), min_score and "
+    "min_height, in pixels, of missed faces (0.8, 0).",
 )
 @format_options
 @click.option(
