@@ -119,6 +119,12 @@ def test_findings_are_refused_and_missed_faces_added(spot_weights: Path) -> None
     assert "refused     1 of these findings" in result.stdout
 
 
+def limits(**values: float) -> str:
+    """A settings file with these values."""
+    Path("settings.json").write_text(json.dumps(values))
+    return "settings.json"
+
+
 @pytest.mark.usefixtures("folder")
 def test_detections_of_any_detector_judge() -> None:
     rows = [(1, [28, 20, 32, 32], 0.9), (1, [110, 2, 30, 30], 0.3), (2, [120, 20, 20, 20], 0.85)]
@@ -127,15 +133,16 @@ def test_detections_of_any_detector_judge() -> None:
         for image, box, score in rows
     ]
     Path("results.json").write_text(json.dumps(results))
-    result = run("--detections", "results.json", "--json", "--min-suspicion", 0.5)
+    result = run("--detections", "results.json", "--json", "--config", limits(min_suspicion=0.5))
     values = json.loads(result.stdout)
     told = [(f["kind"], f["file"], f["score"]) for f in values["findings"]]
     assert told == [("suspicious", "one.png", 0.7), ("missed", "two.png", 0.85)]
     assert values["judged_by"] == "results.json"
     assert "the lowest score in results.json is 0.30" in result.stderr
-    strict = figures("--detections", "results.json", "--min-score", 0.9)
+    strict = figures("--detections", "results.json", "--config", limits(min_score=0.9))
     assert strict["findings"] == []
-    high = figures("--detections", "results.json", "--min-height", 21, "--min-suspicion", 0.6)
+    both = limits(min_height=21, min_suspicion=0.6)
+    high = figures("--detections", "results.json", "--config", both)
     assert [finding["kind"] for finding in high["findings"]] == ["suspicious"]
 
 
@@ -213,7 +220,7 @@ def test_a_detector_that_finds_little_is_no_judge() -> None:
         (["--negatives", "photos"], 2, "--negatives goes with --folds"),
         (["--seed", "0"], 2, "--seed goes with --folds"),
         (["--folds", "1"], 2, "--folds"),
-        (["--min-suspicion", "nan"], 2, "--min-suspicion"),
+        (["--config", "faces.json"], 1, "Unknown setting 'images'. Known here: min_height"),
         (["--decisions", "gone.csv"], 2, "does not exist"),
         (["--decisions", "faces.json"], 1, "expected the columns number, kind"),
         (["--model", "faces.json"], 1, "faces.json"),

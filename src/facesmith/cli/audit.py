@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.audit_judges import compare, find, find_in_folds, read_found
-from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
 from facesmith.files import make_folder
+from facesmith.runs.settings import read_settings, with_changes
 
 if TYPE_CHECKING:
     from facesmith.annotations import Annotations
@@ -31,7 +32,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for audit.json, corrected.json, decisions.csv and the contact sheets.",
+    help="Folder for the results and the contact sheets.",
 )
 @click.option(
     "--folds",
@@ -79,25 +80,11 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
     help="Make faces to learn of the missed ones in corrected.json.  [default: ignored regions]",
 )
 @click.option(
-    "--min-suspicion",
-    type=FiniteRange(0, 1),
-    default=0.9,
-    show_default=True,
-    help="Boxes are suspicious from this on; lower: more of them, and more that are right.",
-)
-@click.option(
-    "--min-score",
-    type=FiniteRange(0, 1),
-    default=0.8,
-    show_default=True,
-    help="Detections are sure, and show a missed face, from this score on.",
-)
-@click.option(
-    "--min-height",
-    type=FiniteRange(0),
-    default=0,
-    metavar="PX",
-    help="Do not report lower faces as missed.  [default: 0, all]",
+    "--config",
+    "config_path",
+    type=_FILE,
+    help="JSON or TOML file of settings: min_suspicion of suspicious boxes (0.9), min_score and "
+    "min_height, in pixels, of missed faces (0.8, 0).",
 )
 @format_options
 @click.option(
@@ -119,9 +106,7 @@ def audit(
     detections: Path | None,
     decisions: Path | None,
     add_missed: bool,
-    min_suspicion: float,
-    min_score: float,
-    min_height: float,
+    config_path: Path | None,
     annotation_format: str | None,
     category: tuple[str, ...],
     threads: int | None,
@@ -148,12 +133,14 @@ def audit(
     from facesmith.curation.label_audit.report import DECISIONS_FILE, audit_dict, write_audit  # noqa: PLC0415
 
     _check(folds, epochs, negatives, seed, model, detections)
+    config = AuditConfig()
+    if config_path is not None:
+        config = with_changes(config, read_settings(config_path, "audit"))
     decided = read_decisions(decisions) if decisions else []
     if not decisions:
         _keep_decisions(out / DECISIONS_FILE)
     loaded = _load(annotations, images, annotation_format, category, quiet)
     make_folder(out)
-    config = AuditConfig(min_suspicion, min_score, min_height)
     detector_of: Callable[[int], Callable[..., Faces]] | None = None
     if folds is not None:
         found, detector_of = find_in_folds(

@@ -30,14 +30,13 @@ _SPELT = {
     "--negatives",
     multiple=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of photos without any human face; may be repeated; only for a detector.",
+    help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
     "--mined",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="False boxes that `facesmith mine` found in these photos, to be seen more often; may be "
-    "repeated; only for a detector.",
+    help="False boxes of `facesmith mine`, to be seen more often; may be repeated.",
 )
 @click.option(
     "--out",
@@ -53,29 +52,29 @@ _SPELT = {
 @click.option(
     "--quick",
     is_flag=True,
-    help="Train a detector in a third of the time, some points of average precision worse.",
+    help="Train a detector in a third of the time, some points worse.",
 )
 @click.option(
     "--from",
     "start",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Go on from a detector's weights instead of from random ones: a run folder, its "
-    "detector.onnx, or `shipped` for those that come along. By default for 24 passes.",
+    help="Go on from a detector's weights: a run folder, its detector.onnx, or `shipped` for "
+    "those that come along.",
 )
 @click.option(
     "--teacher",
     type=click.Path(exists=True, path_type=Path),
     metavar="MODEL",
-    help="A detector whose answers are learned beside the labels, a large one as a rule: a run "
-    "folder or its detector.onnx.",
+    help="A large detector whose answers are learned beside the labels: a run folder or its "
+    "detector.onnx.",
 )
 @click.option(
     "--no-refiner",
     "single_look",
     is_flag=True,
-    help="Train no second network that looks at doubtful boxes again: a detector that takes less "
-    "time, above all for crowds, and finds a little less.",
+    help="Train no second network that looks at doubtful boxes again: the detector is faster and "
+    "finds a little less.",
 )
 @click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
@@ -101,8 +100,7 @@ _SPELT = {
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON or TOML file of settings, or an earlier run's config.json; options here go before "
-    "it.",
+    help="Settings in JSON or TOML, or a run's config.json; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
@@ -115,7 +113,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
     together with --images. The run folder gets weights that need no training framework
     (classifier.onnx, or detector.onnx and refiner.onnx), the settings, a log for people and
     for TensorBoard, and checkpoints. A training that was stopped or killed at any moment goes on
-    with --resume and ends with the same weights, to the byte, as if nothing had happened.
+    with --resume and ends with the same weights, to the byte.
 
     \b
     Examples:
