@@ -33,7 +33,7 @@ from facesmith.networks.detector import (
 )
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import LEAST_SIDE, Crop, CropConfig, draw_crop
-from facesmith.training.loop import LoopConfig
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.optimisers import adamw
 from facesmith.training.teacher import Teacher, distillation_loss

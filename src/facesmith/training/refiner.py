@@ -23,7 +23,7 @@ from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.refiner import build_refiner
 from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.crops import Crop, CropConfig, draw_crop
-from facesmith.training.loop import LoopConfig
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import PlacedBoxes
 from facesmith.training.optimisers import adamw
 from facesmith.training.prefetch import prepared_ahead
