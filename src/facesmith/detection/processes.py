@@ -38,9 +38,9 @@ _WINDOW = 16
 # A process takes about as long to start as it needs for this many large photos.
 _PHOTOS_A_WORKER = 16
 # Windows waits for at most 63 things at once.
-_MOST_WORKERS = 60
+_MAX_WORKERS = 60
 # Processes that end in a row, without a single photo done between, before it is given up.
-_MOST_LOST = 10
+_MAX_LOST = 10
 _GRACE_SECONDS = 5.0
 
 
@@ -55,7 +55,7 @@ def default_workers(n_photos: int) -> int:
         >>> default_workers(31)
         1
     """
-    return max(min(available_cores(), n_photos // _PHOTOS_A_WORKER, _MOST_WORKERS), 1)
+    return max(min(available_cores(), n_photos // _PHOTOS_A_WORKER, _MAX_WORKERS), 1)
 
 
 def detect_in_workers(
@@ -94,7 +94,7 @@ def detect_in_workers(
         if count < 1:
             raise ValueError(f"`{name}` must be at least 1; got {name}={count}.")
     worker = WorkerConfig(model, threads, config or DetectionConfig())
-    return _in_order(worker, sources, min(workers, _MOST_WORKERS))
+    return _in_order(worker, sources, min(workers, _MAX_WORKERS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +210,7 @@ class _Pool:
         self._workers.remove(worker)
         how = _end(worker)
         self._n_lost += 1
-        if not worker.ready or self._n_lost > _MOST_LOST:
+        if not worker.ready or self._n_lost > _MAX_LOST:
             raise WorkerError(_why_given_up(worker.ready, how))
         for task in worker.held:
             if task.alone:
@@ -291,7 +291,7 @@ def _lost(source: PhotoSource, how: str) -> PhotoFaces:
 def _why_given_up(was_ready: bool, how: str) -> str:
     if was_ready:
         return (
-            f"{_MOST_LOST + 1} processes in a row ended while looking at photos ({how}). If memory "
+            f"{_MAX_LOST + 1} processes in a row ended while looking at photos ({how}). If memory "
             "has run out, pass fewer --workers, or 1 for none."
         )
     return (

@@ -24,7 +24,7 @@ from onnx import numpy_helper
 from facesmith.export.metadata import clean_graph
 from facesmith.files import write_bytes
 
-_LEAST_STRIDE = 4  # below, the zeros that come in cost more than the copies saved
+_MIN_STRIDE = 4  # below, the zeros that come in cost more than the copies saved
 
 
 def quantise(
@@ -128,7 +128,7 @@ def _read_several_pixels_at_a_time(model: onnx.ModelProto) -> None:
     convolution = next(node for node in graph.node if node.op_type == "Conv")
     settings = {entry.name: entry for entry in convolution.attribute}
     stride, padding = settings["strides"].ints[1], settings["pads"].ints
-    if makers[convolution.input[0]].input[0] != turned.output[0] or stride < _LEAST_STRIDE:
+    if makers[convolution.input[0]].input[0] != turned.output[0] or stride < _MIN_STRIDE:
         return
     stored = makers[convolution.input[1]].input[0]
     weights = next(tensor for tensor in graph.initializer if tensor.name == stored)

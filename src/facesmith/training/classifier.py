@@ -147,7 +147,7 @@ def train_classifier(
     force: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Train a classifier on a patches file, export it, and judge it on the held-out rows.
+    """Train a classifier on a patches file, export it, and evaluate it on the held-out rows.
 
     Args:
         patches_path: The `.npz` that `facesmith prepare` wrote.

@@ -17,22 +17,22 @@ from facesmith.training.degradation import DegradationConfig, degrade
 
 # Below that the last convolution would see a single cell, and PyTorch 2.13's bfloat16 gradient of a
 # strided convolution over one cell is made of memory that nobody wrote.
-LEAST_SIDE = 64
+MIN_SIDE = 64
 
-_MOST_BEYOND = 0.1  # share of a crop's side that may lie beyond the photo without need
+_MAX_BEYOND = 0.1  # share of a crop's side that may lie beyond the photo without need
 
 
 @dataclass(frozen=True)
 class CropConfig:
     """How crops are drawn. Sizes are pixels of the crop."""
 
-    side: int = 256  # width and height of a crop, a multiple of 32, at least `LEAST_SIDE`
+    side: int = 256  # width and height of a crop, a multiple of 32, at least `MIN_SIDE`
     face_anchored: float = 0.6  # share of crops that bring one face to a drawn size
     smallest_face: float = 9.0  # lower end of that size; equally many per octave
     largest_face: float = 300.0  # upper end: a face that fills the crop and more
     ignore_below: float = 7.0  # faces lower than this are neither learned nor punished
     cut_through: float = 0.12  # share of crops of photos that are cut off through a face before
-    least_left: float = 0.45  # of that face's box, up to all of it
+    min_left: float = 0.45  # of that face's box, up to all of it
     rotate: float = 0.4  # share of crops turned in the plane
     largest_angle: float = 60.0  # degrees; small angles are drawn more often
     grey: float = 0.15  # share of crops without colour
@@ -42,7 +42,7 @@ class CropConfig:
 
     def scaled(self, factor: float) -> CropConfig:
         """For crops of so many times the side, a multiple of 32, and faces of up to as many."""
-        side = max(int(self.side * factor) // 32 * 32, LEAST_SIDE)
+        side = max(int(self.side * factor) // 32 * 32, MIN_SIDE)
         return replace(self, side=side, largest_face=self.largest_face * factor)
 
 
@@ -134,7 +134,7 @@ def _cut_through(
     end = np.array([image.shape[1], image.shape[0]])
     start = np.zeros(2, int)
     low, high = float(face[axis]), float(face[axis + 2])
-    left = rng.uniform(config.least_left, 1) * (high - low)
+    left = rng.uniform(config.min_left, 1) * (high - low)
     if low + high > end[axis]:  # the face is nearer to the far edge
         end[axis] = np.clip(round(low + left), 1, end[axis])
     else:
@@ -174,7 +174,7 @@ def _scale_and_centre(
         reach = max(config.side / scale - face_side, 0.2 * face_side) / 2
         centre = (face[:2] + face[2:]) / 2 + rng.uniform(-reach, reach, 2)
         # Little of the crop lies beyond the photo, unless the whole photo is in it.
-        half, beyond = config.side / scale / 2, _MOST_BEYOND * config.side / scale
+        half, beyond = config.side / scale / 2, _MAX_BEYOND * config.side / scale
         ends = np.sort([np.full(2, half), size - half], axis=0)
         centre = np.clip(centre, ends[0] - beyond, ends[1] + beyond)
     else:

@@ -31,10 +31,10 @@ from facesmith.metrics.operating_point import OperatingPoint, Target
 from facesmith.runs.folder import RunFolder
 from facesmith.training.calibration import (
     Fitted,
+    evaluate,
     fit_calibration,
     held_out_boxes,
     held_out_sources,
-    judge,
     with_mean_logits,
 )
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
@@ -42,9 +42,9 @@ from facesmith.training.int8 import quantise_proposals, quantise_refiner
 from facesmith.training.loop import LoopResult, run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes
-from facesmith.training.proposals import Photos, ProposalTask, hold_out
+from facesmith.training.proposals import Photos, ProposalTask, split_photos
 from facesmith.training.refiner import (
-    LookedAt,
+    ProposalPatches,
     RefinerConfig,
     RefinerTask,
     collect_patches,
@@ -118,7 +118,7 @@ def train_detector(
             "A refiner of its own for proposals that stay as they are needs those proposals "
             "and settings of a refiner. Pass `start` and leave `refiner` as it is."
         )
-    training, held_out = hold_out(photos, config.proposals)
+    training, held_out = split_photos(photos, config.proposals)
     placed = _place(mined, training, held_out, quiet)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
@@ -126,7 +126,7 @@ def train_detector(
     detector_path = run.path / PROPOSALS_FILE
     # The former are read once or twice, the latter again and again.
     learned = Photos(training, dataclasses.replace(config.proposals, cache_gib=0.0))
-    judged = Photos(held_out, config.proposals)
+    validation = Photos(held_out, config.proposals)
     summaries, precisions = {}, {}
     if kept_proposals is not None:
         shutil.copyfile(kept_proposals, detector_path)
@@ -140,9 +140,9 @@ def train_detector(
         )
         hand_back_freed_memory()
         most = config.quantise_loss
-        precisions["proposals"] = quantise_proposals(detector_path, learned, judged, most)
+        precisions["proposals"] = quantise_proposals(detector_path, learned, validation, most)
     if config.refiner is not None:
-        patches = stages.collect(config.refiner, learned, judged, placed)
+        patches = stages.collect(config.refiner, learned, validation, placed)
         sources = [p.source if len(p.boxes) else None for p in training]
         look = RefinerTask(*patches, config.refiner, sources, second_start)
         summaries["refiner"] = stages.train_refiner(look, config.refiner.loop)
@@ -150,7 +150,7 @@ def train_detector(
             precisions["refiner"] = quantise_refiner(run.path / REFINER_FILE, *patches)
 
     sources_held_out = held_out_sources(held_out)
-    kept, ways = _judge_ways(run.path, judged, sources_held_out, config.refiner, target)
+    kept, ways = _evaluate_ways(run.path, validation, sources_held_out, config.refiner, target)
     fitted, figures, point = ways[kept]
     stored = {
         "calibration": asdict(fitted.calibration),
@@ -169,7 +169,7 @@ def train_detector(
         "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
         "calibration_error": fitted.calibration_error,
         **({"operating_point": point.to_dict()} if point else {}),
-        "held_out": {way: judgement[1] for way, judgement in ways.items()},
+        "held_out": {way: result[1] for way, result in ways.items()},
     }
     metrics: dict[str, Any] = finite_or_none(outcome)
     write_json(run.metrics_path, metrics)
@@ -196,16 +196,16 @@ class _Stages:
         self,
         config: RefinerConfig,
         learned: Photos,
-        judged: Photos,
+        validation: Photos,
         mined: PlacedBoxes | None,
-    ) -> tuple[LookedAt, LookedAt]:
+    ) -> tuple[ProposalPatches, ProposalPatches]:
         """Patches of the proposals in the photos to learn from and in those held out."""
         detector = Detector(self.run.path / PROPOSALS_FILE, threads=1)
         bar = _with_bar("Patches of training photos", self.quiet)
         other_bar = _with_bar("Patches of held-out photos", self.quiet)
         return (
             collect_patches(detector, learned, config, bar, mined),
-            collect_patches(detector, judged, config, other_bar),
+            collect_patches(detector, validation, config, other_bar),
         )
 
     def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
@@ -227,14 +227,14 @@ class _Stages:
         return result
 
 
-def _judge_ways(
+def _evaluate_ways(
     folder: Path,
-    judged: Photos,
+    validation: Photos,
     sources: Sequence[str],
     config: RefinerConfig | None,
     target: Target | None,
 ) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
-    """Calibrate and judge the proposals alone and, where it was trained, with the refiner.
+    """Calibrate and evaluate the proposals alone and, where it was trained, with the refiner.
 
     Returns:
         The way that is kept, and of each the calibration, figures and threshold for a target.
@@ -243,22 +243,22 @@ def _judge_ways(
     detector = Detector(path, threads=1)
     ways: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
 
-    def judge_way(way: str, refiner: Refiner | None, looks: Calibration) -> None:
-        boxes = held_out_boxes(detector, refiner, judged, sources, looks)
-        fitted = fit_calibration(boxes, refiner is not None, looks)
+    def evaluate_way(way: str, refiner: Refiner | None, gate: Calibration) -> None:
+        boxes = held_out_boxes(detector, refiner, validation, sources, gate)
+        fitted = fit_calibration(boxes, refiner is not None, gate)
         update_description(path, {"calibration": asdict(fitted.calibration)})
-        ways[way] = (fitted, *judge(Detector(path, threads=1), judged, target))
+        ways[way] = (fitted, *evaluate(Detector(path, threads=1), validation, target))
 
-    looks = Calibration()
-    judge_way(ALONE, None, looks)
+    gate = Calibration()
+    evaluate_way(ALONE, None, gate)
     if config is None:
         return ALONE, ways
     refiner = Refiner(folder / REFINER_FILE)
-    looks = dataclasses.replace(looks, gate_lower=config.gate_lower, gate_upper=config.gate_upper)
-    looks = with_mean_logits(looks, detector, refiner, judged)
-    judge_way(WITH_REFINER, refiner, looks)
+    gate = dataclasses.replace(gate, gate_lower=config.gate_lower, gate_upper=config.gate_upper)
+    gate = with_mean_logits(gate, detector, refiner, validation)
+    evaluate_way(WITH_REFINER, refiner, gate)
     gain = float(np.mean([ways[WITH_REFINER][1][n] - ways[ALONE][1][n] for n in GAINING]))
-    return WITH_REFINER if gain >= config.least_gain else ALONE, ways
+    return WITH_REFINER if gain >= config.min_gain else ALONE, ways
 
 
 def _place(

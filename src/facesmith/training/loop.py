@@ -132,7 +132,7 @@ def run_loop(
     spent = max(time.monotonic() - training.called_at, 1e-9)
     stopped = "early stop" if progress.epoch < config.epochs else "all epochs"
     best_weights = training.best_weights or load_checkpoint(run.best_checkpoint)["weights"]
-    task.network.cpu()  # what follows, export and judging, needs no accelerator
+    task.network.cpu()  # what follows, export and evaluation, needs no accelerator
     return LoopResult(
         best_epoch=progress.best_epoch,
         best=progress.best,
@@ -221,10 +221,10 @@ class _Training:
         last_epoch = progress.epoch + 1 >= config.epochs or self.out_of_time
         if not last_epoch and (progress.epoch + 1) % config.validate_every:
             return row
-        judged = self.average if config.average_decay else self.task.network
-        judged.eval()
+        evaluated = self.average if config.average_decay else self.task.network
+        evaluated.eval()
         with torch.no_grad():
-            row |= {f"validation_{k}": v for k, v in self.task.validate(judged).items()}
+            row |= {f"validation_{k}": v for k, v in self.task.validate(evaluated).items()}
         value = row[f"validation_{self.task.monitor}"]
         # An average precision may be undefined; a loss that is not finite means lost weights.
         if not (math.isfinite(value) or self.task.higher_is_better):
@@ -233,7 +233,7 @@ class _Training:
             progress.stale += config.validate_every
             return row
         progress.best, progress.best_epoch, progress.stale = value, progress.epoch, 0
-        self.best_weights = copy.deepcopy(judged.state_dict())
+        self.best_weights = copy.deepcopy(evaluated.state_dict())
         # When time is up, last.pt stands within the epoch, and resuming validates at its end.
         if not self.out_of_time:
             save_checkpoint(

@@ -31,13 +31,13 @@ def prepared_ahead(
     if not prefetch:
         yield (prepare(*position) for position in positions)
         return
-    ahead_most = prefetch if prefetch > 0 else max(available_cores(), 2)
-    pool = ThreadPoolExecutor(max_workers=ahead_most)
+    max_ahead = prefetch if prefetch > 0 else max(available_cores(), 2)
+    pool = ThreadPoolExecutor(max_workers=max_ahead)
     waiting: deque[Future[Any]] = deque()
 
     def ahead() -> Iterator[Any]:
         while True:
-            while len(waiting) < ahead_most:
+            while len(waiting) < max_ahead:
                 position = next(positions, None)
                 if position is None:
                     break
