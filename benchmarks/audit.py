@@ -3,8 +3,8 @@
     python benchmarks/audit.py --photos PHOTOS
 
 PHOTOS holds `train.coco.json`, `train/` and `negatives/`, the photos that the shipped weights were
-trained on. Those weights judge: once the photos that they have not learned from (`hold_out` tells
-which), once as many others. In a copy of the annotations, a known share of boxes is moved to the
+trained on. Those weights judge: once the photos that they have not learned from (`split_photos`),
+once as many others. In a copy of the annotations, a known share of boxes is moved to the
 background, as many are drawn badly, and as many deleted; several times with other ones.
 
 With `--folds N --run DIR` three detectors are trained instead, on two thirds each of N of the
@@ -43,7 +43,7 @@ from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_image
-from facesmith.training.proposals import ProposalConfig, hold_out
+from facesmith.training.proposals import ProposalConfig, split_photos
 
 SHARE = 0.03  # of the boxes, for each kind of error
 SUSPICIONS = (0.5, 0.7, 0.8, 0.9, 0.95)
@@ -82,7 +82,7 @@ def main() -> None:
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")
         return
     face_free = load_face_free([folder / "negatives"]).photos
-    learned, held_out = hold_out([*annotated, *face_free], ProposalConfig())
+    learned, held_out = split_photos([*annotated, *face_free], ProposalConfig())
     names = {photo.name for photo in annotated}
     held_out = [photo for photo in held_out if photo.name in names]
     learned = [photo for photo in learned if photo.name in names]

@@ -12,7 +12,7 @@ from about import ROOT
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.errors import FacesmithError
 from facesmith.evaluation.baselines import Baseline, open_baseline, parse_names
-from facesmith.training.proposals import ProposalConfig, hold_out
+from facesmith.training.proposals import ProposalConfig, split_photos
 
 OURS = "facesmith"  # the label of the weights that are judged
 
@@ -73,4 +73,4 @@ def held_out_photos(folder: Path) -> list[AnnotatedPhoto]:
     """The 300 photos that `facesmith train` holds out of `train` and `negatives` in this folder."""
     annotated = load_annotations(folder / "train.coco.json", folder / "train").photos
     face_free = load_face_free([folder / "negatives"]).photos
-    return hold_out([*annotated, *face_free], ProposalConfig())[1]
+    return split_photos([*annotated, *face_free], ProposalConfig())[1]

@@ -128,7 +128,7 @@ def test_photos_of_a_process_that_is_killed_are_looked_at_again(
 def test_processes_that_always_end_are_given_up(
     spot_weights: Path, sources: list[PhotoSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers_module, "_MOST_LOST", 1)
+    monkeypatch.setattr(workers_module, "_MAX_LOST", 1)
     results = detect_in_workers(
         spot_weights, sources, workers=1, config=DetectionConfig(finish=end_always)
     )

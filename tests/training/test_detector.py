@@ -36,7 +36,7 @@ from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.proposals import (  # noqa: E402
     ProposalConfig,
     ProposalTask,
-    hold_out,
+    split_photos,
 )
 from facesmith.training.refiner import RefinerConfig  # noqa: E402
 
@@ -89,7 +89,7 @@ def config(epochs: int = 3, refiner: bool = True) -> DetectorConfig:
         batch_size=8,
         held_out=0.2,
     )
-    second = RefinerConfig(batch_size=16, most_per_photo=4)
+    second = RefinerConfig(batch_size=16, max_per_photo=4)
     loop = replace(
         proposals.loop,
         epochs=epochs,
@@ -141,12 +141,12 @@ def test_the_run_folder_has_all_that_is_needed(undisturbed: tuple[Path, dict]) -
         assert (run / part / "log.csv").is_file()
 
 
-@pytest.mark.parametrize(("least_gain", "kept"), [(-1.0, WITH_REFINER), (1.0, ALONE)])
+@pytest.mark.parametrize(("min_gain", "kept"), [(-1.0, WITH_REFINER), (1.0, ALONE)])
 def test_the_refiner_stays_where_it_gains_enough(
-    photos: Path, tmp_path: Path, least_gain: float, kept: str
+    photos: Path, tmp_path: Path, min_gain: float, kept: str
 ) -> None:
     settings = config(epochs=1)
-    second = replace(settings.refiner, least_gain=least_gain)
+    second = replace(settings.refiner, min_gain=min_gain)
     metrics = train(photos, tmp_path / "run", replace(settings, refiner=second))
     assert metrics["kept"] == kept
     assert (tmp_path / "run" / "refiner.onnx").exists() == (kept == WITH_REFINER)
@@ -255,9 +255,9 @@ def test_a_gpu_is_used_and_what_it_leaves_needs_none(
 def test_photos_are_held_out_by_name_alone(photos: Path) -> None:
     everything = load_annotations(photos / "faces.json", photos / "people").photos
     settings = config().proposals
-    training, held_out = hold_out(everything, settings)
+    training, held_out = split_photos(everything, settings)
     assert len(training) + len(held_out) == N_PHOTOS
-    again = hold_out(everything[::-1], settings)[1]
+    again = split_photos(everything[::-1], settings)[1]
     assert {photo.name for photo in held_out} == {photo.name for photo in again}
 
 
@@ -267,9 +267,9 @@ def test_of_few_photos_enough_with_faces_are_held_out(
 ) -> None:
     people = load_annotations(photos / "faces.json", photos / "people").photos[:n_photos]
     everything = [*people, *load_face_free([photos / "empty"]).photos]
-    _, held_out = hold_out(everything, ProposalConfig())
+    _, held_out = split_photos(everything, ProposalConfig())
     assert sum(len(photo.boxes) > 0 for photo in held_out) == least
-    assert hold_out([], ProposalConfig()) == ([], [])
+    assert split_photos([], ProposalConfig()) == ([], [])
 
 
 def test_other_photos_cannot_be_resumed_with(photos: Path, undisturbed: tuple[Path, dict]) -> None:
@@ -305,7 +305,7 @@ def test_a_short_training_finds_drawn_faces(
         *load_annotations(photos / "faces.json", photos / "people").photos,
         *load_face_free([photos / "empty"]).photos,
     ]
-    held_out = [p for p in hold_out(everything, settings.proposals)[1] if len(p.boxes)]
+    held_out = [p for p in split_photos(everything, settings.proposals)[1] if len(p.boxes)]
     detector = load_detector(run)
     hits = 0
     for photo in held_out:

@@ -17,7 +17,7 @@ from facesmith.networks.detector import (  # noqa: E402
     flatten_maps,
 )
 from facesmith.training.assignment import assign, detection_loss, pairwise_iou  # noqa: E402
-from facesmith.training.crops import LEAST_SIDE, CropConfig, draw_crop  # noqa: E402
+from facesmith.training.crops import MIN_SIDE, CropConfig, draw_crop  # noqa: E402
 from facesmith.training.degradation import DegradationConfig, degrade  # noqa: E402
 
 NO_DEGRADATION = DegradationConfig(blurred=0, noisy=0, compressed=0, shaded=0)
@@ -88,7 +88,7 @@ def test_photos_cut_through_a_face_leave_the_larger_part_of_the_photo_and_most_o
     """The face is off the middle: a cut may take any of its sides but the one that it is near."""
     config = CropConfig(
         cut_through=1.0,
-        least_left=0.6,
+        min_left=0.6,
         rotate=0.0,
         grey=0.0,
         face_anchored=1.0,
@@ -285,14 +285,14 @@ def gradients(precision: str, side: int, seed: int) -> list[torch.Tensor]:
 def test_bfloat16_has_gradients_of_the_size_of_float32_ones_for_the_smallest_crops():
     """On crops of half that side PyTorch 2.13 makes some of them of memory that nobody wrote."""
     for seed in range(12):  # some memory is harmless
-        exact = gradients("float32", LEAST_SIDE, seed)
-        for one, other in zip(exact, gradients("bfloat16", LEAST_SIDE, seed), strict=True):
+        exact = gradients("float32", MIN_SIDE, seed)
+        for one, other in zip(exact, gradients("bfloat16", MIN_SIDE, seed), strict=True):
             assert (one - other).norm() < 2 * one.norm()  # memory gives 1e12, or no number
 
 
 def test_scaled_crops_stay_multiples_of_32_and_large_enough():
     sides = {factor: CropConfig(side=128).scaled(factor).side for factor in (0.2, 0.75, 1, 2)}
-    assert sides == {0.2: LEAST_SIDE, 0.75: 96, 1: 128, 2: 256}
+    assert sides == {0.2: MIN_SIDE, 0.75: 96, 1: 128, 2: 256}
 
 
 class TestDegrade:

@@ -24,7 +24,7 @@ from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
 from facesmith.training.detector import DetectorConfig, train_detector  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
-from facesmith.training.proposals import ProposalConfig, ProposalTask, draw_rows, hold_out  # noqa: E402
+from facesmith.training.proposals import ProposalConfig, ProposalTask, draw_rows, split_photos  # noqa: E402
 from facesmith.training.refiner import RefinerConfig, collect_patches  # noqa: E402
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 from mined_photos import mined_box, photo  # noqa: E402
@@ -56,7 +56,7 @@ class TestDraw:
         assert Counter(shown.values()) == {4: 30, 3: 10}
 
     def test_few_boxes_are_not_learned_by_heart(self):
-        chosen = placed(3, share=0.5, most_each=4).draw(1000, seed=0, epoch=0)
+        chosen = placed(3, share=0.5, max_each=4).draw(1000, seed=0, epoch=0)
         assert (chosen >= 0).sum() == 12
 
     def test_it_depends_on_seed_and_epoch_alone(self):
@@ -194,7 +194,7 @@ def mined_of(photos: list[AnnotatedPhoto]) -> MinedTraining:
     """The blue squares of all face-free photos."""
     box = mined_box(size_wh=(128, 96), box=(20.0, 30.0, 50.0, 60.0))
     boxes = tuple(replace(box, file=p.name) for p in photos if not len(p.boxes))
-    return MinedTraining(boxes, MinedConfig(share=0.25, most_each=2))
+    return MinedTraining(boxes, MinedConfig(share=0.25, max_each=2))
 
 
 def settings(epochs: int = 2) -> DetectorConfig:
@@ -206,7 +206,7 @@ def settings(epochs: int = 2) -> DetectorConfig:
         small_until=0.0,
         held_out=0.2,
     )
-    second = RefinerConfig(batch_size=16, most_per_photo=4)
+    second = RefinerConfig(batch_size=16, max_per_photo=4)
     loop = replace(
         proposals.loop, epochs=epochs, warmup_steps=2, threads=1, average_decay=0.9,
         checkpoint_steps=2,
@@ -224,7 +224,7 @@ def batches(task: ProposalTask, epoch: int) -> list[Any]:
 def test_without_mined_boxes_batches_are_those_of_ever(photos):
     """Spelled out: the rows of the epoch, each crop drawn from (seed, epoch, 1 + row, place)."""
     config = settings().proposals
-    training, _ = hold_out(photos, config)
+    training, _ = split_photos(photos, config)
     task = ProposalTask(photos, config)
     sources = [p.source if len(p.boxes) else None for p in training]
     order = draw_rows(sources, config.source_power, 0, 1)
@@ -260,7 +260,7 @@ def test_crops_of_another_side_are_refused(photos, side):
 def test_mined_crops_replace_a_share_and_leave_the_others_alone(photos):
     config = settings().proposals
     plain, mined = ProposalTask(photos, config), ProposalTask(photos, config, mined_of(photos))
-    training, _ = hold_out(photos, config)
+    training, _ = split_photos(photos, config)
     n_boxes = sum(not len(p.boxes) for p in training)
     n_mined = min(round(0.25 * len(training)), 2 * n_boxes)
     n_changed = n_crops = 0

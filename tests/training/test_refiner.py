@@ -16,7 +16,7 @@ from facesmith.errors import WeightsError  # noqa: E402
 from facesmith.export.detector import export_refiner  # noqa: E402
 from facesmith.networks.refiner import build_box_corrector  # noqa: E402
 from facesmith.training.refiner import (  # noqa: E402
-    LookedAt,
+    ProposalPatches,
     RefinerConfig,
     RefinerTask,
     collect_patches,
@@ -110,7 +110,7 @@ def test_patches_do_not_depend_on_how_many_photos_are_looked_through_at_once():
     alone, together = patches(0), patches(4)
     assert sorted(alone.photos) == alone.photos.tolist()
     assert set(alone.photos) == set(range(7))
-    for each in fields(LookedAt):
+    for each in fields(ProposalPatches):
         np.testing.assert_array_equal(getattr(alone, each.name), getattr(together, each.name))
 
 
@@ -138,7 +138,7 @@ def test_loss_of_a_batch_without_anything_known_is_zero():
 def test_a_refiner_of_another_shape_cannot_be_gone_on_from(tmp_path):
     path = tmp_path / "refiner.onnx"
     export_refiner(build_box_corrector(), path)
-    rows = LookedAt(
+    rows = ProposalPatches(
         np.zeros((8, 64, 64, 3), np.uint8), np.ones(8, np.float32), np.zeros((8, 4), np.float32),
         np.zeros(8, np.int64),
     )  # fmt: skip
@@ -152,7 +152,7 @@ def test_mirrored_patches_mirror_their_shifts():
     images = np.zeros((8, 64, 64, 3), np.uint8)
     images[:, :, :32] = 200  # the left half is bright
     deltas = np.tile(np.float32([0.1, 0.05, 0.0, -0.1]), (8, 1))
-    rows = LookedAt(images, np.ones(8, np.float32), deltas, np.arange(8) // 4)
+    rows = ProposalPatches(images, np.ones(8, np.float32), deltas, np.arange(8) // 4)
     plain = replace(RefinerConfig(), batch_size=8)
     plain = replace(
         plain,

@@ -12,28 +12,22 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-from facesmith.detection.detector import Detector, load_detector
 from facesmith.detection.photos import (
     DetectionConfig,
     PhotoFaces,
     PhotoSource,
-    PlannedPhoto,
-    decode,
-    look_at,
 )
 from facesmith.detection.sessions import available_cores
+from facesmith.detection.worker import READY, WorkerConfig, run_worker
 from facesmith.errors import FacesmithError
 
 # Photos that a worker holds: one in the network, one that is decoded meanwhile. More would take
@@ -44,28 +38,14 @@ _WINDOW = 16
 # A process takes about as long to start as it needs for this many large photos.
 _PHOTOS_A_WORKER = 16
 # Windows waits for at most 63 things at once.
-_MOST_WORKERS = 60
+_MAX_WORKERS = 60
 # Processes that end in a row, without a single photo done between, before it is given up.
-_MOST_LOST = 10
+_MAX_LOST = 10
 _GRACE_SECONDS = 5.0
-
-# A worker's first answer, unless it is an error; then comes a `PhotoFaces` for each of its photos.
-_READY = "ready"
-# Stands for the source in these answers: it may be megabytes, and who asked has it.
-_NO_SOURCE = PhotoSource("", b"")
 
 
 class WorkerError(FacesmithError):
     """The processes that look at photos cannot be started, or keep ending."""
-
-
-@dataclass(frozen=True)
-class _WorkerConfig:
-    """What each worker is told at its start; sent to it, so all of it can be pickled."""
-
-    model: str | Path | None
-    threads: int
-    detection: DetectionConfig
 
 
 def default_workers(n_photos: int) -> int:
@@ -75,7 +55,7 @@ def default_workers(n_photos: int) -> int:
         >>> default_workers(31)
         1
     """
-    return max(min(available_cores(), n_photos // _PHOTOS_A_WORKER, _MOST_WORKERS), 1)
+    return max(min(available_cores(), n_photos // _PHOTOS_A_WORKER, _MAX_WORKERS), 1)
 
 
 def detect_in_workers(
@@ -113,8 +93,8 @@ def detect_in_workers(
     for name, count in (("workers", workers), ("threads", threads)):
         if count < 1:
             raise ValueError(f"`{name}` must be at least 1; got {name}={count}.")
-    worker = _WorkerConfig(model, threads, config or DetectionConfig())
-    return _in_order(worker, sources, min(workers, _MOST_WORKERS))
+    worker = WorkerConfig(model, threads, config or DetectionConfig())
+    return _in_order(worker, sources, min(workers, _MAX_WORKERS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +135,7 @@ class _Worker:
 
 
 def _in_order(
-    config: _WorkerConfig, sources: Iterable[PhotoSource], n_workers: int
+    config: WorkerConfig, sources: Iterable[PhotoSource], n_workers: int
 ) -> Iterator[PhotoFaces]:
     pool = _Pool(config, sources)
     try:
@@ -170,7 +150,7 @@ def _in_order(
 class _Pool:
     """The workers, and what has become of each photo."""
 
-    def __init__(self, config: _WorkerConfig, sources: Iterable[PhotoSource]) -> None:
+    def __init__(self, config: WorkerConfig, sources: Iterable[PhotoSource]) -> None:
         self._config = config
         self._workers: list[_Worker] = []
         self._fresh = (_Task(number, source) for number, source in enumerate(sources))
@@ -206,7 +186,7 @@ class _Pool:
                 self._replace(worker)
             elif isinstance(answer, Exception):
                 raise answer
-            elif answer == _READY:
+            elif answer == READY:
                 worker.ready = True
             else:
                 self._n_lost = 0
@@ -230,7 +210,7 @@ class _Pool:
         self._workers.remove(worker)
         how = _end(worker)
         self._n_lost += 1
-        if not worker.ready or self._n_lost > _MOST_LOST:
+        if not worker.ready or self._n_lost > _MAX_LOST:
             raise WorkerError(_why_given_up(worker.ready, how))
         for task in worker.held:
             if task.alone:
@@ -240,13 +220,16 @@ class _Pool:
         self._workers.append(_start(self._config))
 
 
-def _start(config: _WorkerConfig) -> _Worker:
+def _start(config: WorkerConfig) -> _Worker:
     # Never forked: a copy of a process whose threads hold locks can wait for them for ever.
     context = multiprocessing.get_context("spawn")
     theirs_in, ours_out = context.Pipe(duplex=False)
     ours_in, theirs_out = context.Pipe(duplex=False)
     process = context.Process(
-        target=_work, args=(config, theirs_in, theirs_out), name="facesmith-detect", daemon=True
+        target=run_worker,
+        args=(config, theirs_in, theirs_out),
+        name="facesmith-detect",
+        daemon=True,
     )
     with _no_interrupts():
         try:
@@ -267,7 +250,7 @@ def _no_interrupts() -> Iterator[None]:
 
     The terminal sends it to all processes at once; the one that hands out photos ends the others.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: `_work` comes to it a little later
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: `run_worker` comes to it a little later
         yield
         return
     from multiprocessing import resource_tracker  # noqa: PLC0415 - not on Windows
@@ -308,51 +291,10 @@ def _lost(source: PhotoSource, how: str) -> PhotoFaces:
 def _why_given_up(was_ready: bool, how: str) -> str:
     if was_ready:
         return (
-            f"{_MOST_LOST + 1} processes in a row ended while looking at photos ({how}). If memory "
+            f"{_MAX_LOST + 1} processes in a row ended while looking at photos ({how}). If memory "
             "has run out, pass fewer --workers, or 1 for none."
         )
     return (
         f"A process ended before it could look at a photo ({how}). Pass fewer --workers, or 1 for "
         'none; a Python script needs `if __name__ == "__main__":` around what it does.'
     )
-
-
-def _work(config: _WorkerConfig, tasks: Connection, results: Connection) -> None:
-    """All that a worker does, until nobody waits for its results any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(BrokenPipeError):
-        try:
-            detector = load_detector(config.model, config.threads)
-        except FacesmithError as error:
-            results.send(error)
-        else:
-            results.send(_READY)
-            _look_at_all(detector, config.detection, tasks, results)
-
-
-def _look_at_all(
-    detector: Detector, config: DetectionConfig, tasks: Connection, results: Connection
-) -> None:
-    """Decodes photos ahead in one thread, and looks at them in another."""
-    decoded: SimpleQueue[tuple[PhotoSource, Future[PlannedPhoto]] | None] = SimpleQueue()
-    pool = ThreadPoolExecutor(1, thread_name_prefix="decode")
-
-    def receive() -> None:
-        # Waits for no other thread, so that who hands out photos never waits for this process.
-        with suppress(EOFError, OSError):
-            while True:
-                source = tasks.recv()
-                try:
-                    photo = pool.submit(decode, detector, source, config)
-                except RuntimeError:  # the pool is shut down: nobody waits for results any more
-                    break
-                decoded.put((source, photo))
-        decoded.put(None)
-
-    threading.Thread(target=receive, name="receive", daemon=True).start()
-    try:
-        while (item := decoded.get()) is not None:
-            found = look_at(detector, *item, config)
-            results.send(replace(found, source=_NO_SOURCE, decoded=None))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)

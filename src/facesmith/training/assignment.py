@@ -18,7 +18,7 @@ from torch.nn import functional
 _SIDES_PER_STRIDE = (0.75, 10.0)
 _LARGEST_STRIDE = 64.0
 _CENTRE_RADIUS = 1.5  # strides between a cell's centre and the face's, for the preferred cells
-_MOST_CELLS = 10  # per face
+_MAX_CELLS = 10  # per face
 
 
 def assign(
@@ -60,12 +60,12 @@ def assign(
     )
     cost = score_cost - 3.0 * torch.log(overlap.clamp(min=1e-6))
     cost = cost + 1e3 * ~(inside & central) + 1e5 * ~(inside | central) + 1e6 * ~fits
-    most = min(_MOST_CELLS, cost.shape[1])
-    wanted = (overlap * fits).topk(most, dim=1).values.sum(1).int().clamp(1, most)
-    lowest, cells = cost.topk(most, dim=1, largest=False)
+    max_cells = min(_MAX_CELLS, cost.shape[1])
+    wanted = (overlap * fits).topk(max_cells, dim=1).values.sum(1).int().clamp(1, max_cells)
+    lowest, cells = cost.topk(max_cells, dim=1, largest=False)
     # A few hundred numbers, to be sorted by several keys: quickest on the CPU.
     wanted, cells, lowest = wanted.cpu(), cells.cpu(), lowest.cpu()
-    chosen = torch.arange(most)[None] < wanted[:, None]
+    chosen = torch.arange(max_cells)[None] < wanted[:, None]
     chosen &= lowest < 1e5
     face_index = torch.arange(len(faces))[:, None].expand_as(cells)[chosen].numpy()
     cell_index, costs = cells[chosen].numpy(), lowest[chosen].numpy()

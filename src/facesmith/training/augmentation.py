@@ -154,19 +154,19 @@ def _move(
 ) -> npt.NDArray[np.uint8]:
     """Each patch mirrored or not, shifted by whole pixels; what moves in is mirrored too."""
     height, width = images.shape[1:3]
-    most = settings.max_shift
-    shifts = np.floor(draws[:, 1:3] * (2 * most + 1)).astype(np.intp) - most
+    max_shift = settings.max_shift
+    shifts = np.floor(draws[:, 1:3] * (2 * max_shift + 1)).astype(np.intp) - max_shift
     flips = draws[:, 0] < settings.flip
     moved = np.empty((len(rows), height, width, 3), dtype=np.uint8)
-    places = {size: np.pad(np.arange(size), most, mode="reflect") for size in {height, width}}
+    places = {size: np.pad(np.arange(size), max_shift, mode="reflect") for size in {height, width}}
     # Slices of one patch at a time beat one gather over all: each copies whole lines.
     for i, row in enumerate(rows):
         dy, dx = shifts[i]
         patch = images[row]
         if dy:
-            patch = patch[places[height][most + dy : most + dy + height]]
+            patch = patch[places[height][max_shift + dy : max_shift + dy + height]]
         if dx:
-            patch = patch[:, places[width][most + dx : most + dx + width]]
+            patch = patch[:, places[width][max_shift + dx : max_shift + dx + width]]
         moved[i] = patch[:, ::-1] if flips[i] else patch
     return moved
 

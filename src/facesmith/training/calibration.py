@@ -42,9 +42,8 @@ class HeldOutBoxes:
         logits: float32 `(n, 2)`, of the proposal and of the refiner, 0 without one.
         labels: bool `(n,)`, whether the box is a face.
         photos: int64 `(n,)`, the number of its photo.
-        weights: float64 `(n,)`: such that each source of photos with faces counts the same, see
-            `AnnotatedPhoto.source`. Detectors are surer of the kind of photos that they know best,
-            and what they will be shown is none of these.
+        weights: float64 `(n,)`; all sources of photos with faces have the same total. Detectors are
+            more confident on the sources that they know best.
     """
 
     logits: npt.NDArray[np.float32]
@@ -77,7 +76,7 @@ def held_out_boxes(
     refiner: Refiner | None,
     photos: Photos,
     sources: Sequence[str],
-    looks: Calibration,
+    gate: Calibration,
 ) -> HeldOutBoxes:
     """Both logits of everything that would be found, and whether it is a face.
 
@@ -89,18 +88,18 @@ def held_out_boxes(
         refiner: Judges and corrects; `None` for the proposals alone.
         photos: Held out from both trainings.
         sources: Where each photo comes from.
-        looks: Which proposals are looked at again; its factors do not matter here.
+        gate: Which proposals are looked at again; its factors do not matter here.
     """
     logits = [np.zeros((0, 2), np.float32)]
     labels = [np.zeros(0, bool)]
     numbers = [np.zeros(0, np.int64)]
     for i in range(len(photos)):
         image, faces, ignored = photos[i]
-        boxes, raw = detector.candidates(image, looks.candidate_score)
+        boxes, raw = detector.candidates(image, gate.candidate_score)
         first = logit(raw)
         second = np.zeros_like(first)
         if refiner is not None:
-            second, boxes = refine(refiner, image, boxes, raw, looks)
+            second, boxes = refine(refiner, image, boxes, raw, gate)
         ranking = sigmoid(first if refiner is None else second)
         boxes = clip_boxes(boxes, image.shape[1], image.shape[0])
         inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
@@ -133,12 +132,12 @@ def _weights(photo: npt.NDArray[np.int64], sources: Sequence[str]) -> npt.NDArra
 
 
 def with_mean_logits(
-    looks: Calibration, detector: Detector, refiner: Refiner, photos: Photos
+    gate: Calibration, detector: Detector, refiner: Refiner, photos: Photos
 ) -> Calibration:
     """The settings with what the refiner says on average of proposals it will not look at.
 
     Args:
-        looks: Which proposals are looked at.
+        gate: Which proposals are looked at.
         detector: Proposes.
         refiner: Judges.
         photos: Held out from both trainings.
@@ -146,19 +145,19 @@ def with_mean_logits(
     raw, logits = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
     for i in range(len(photos)):
         image = photos[i][0]
-        boxes, scores = detector.candidates(image, looks.candidate_score)
+        boxes, scores = detector.candidates(image, gate.candidate_score)
         raw.append(scores)
         logits.append(refiner(image, boxes)[0])
     every, scores = np.concatenate(logits), np.concatenate(raw)
-    dull, sure = every[scores < looks.gate_lower], every[scores >= looks.gate_upper]
+    below, above = every[scores < gate.gate_lower], every[scores >= gate.gate_upper]
     return replace(
-        looks,
-        logit_below_gate=float(dull.mean()) if len(dull) else 0.0,
-        logit_above_gate=float(sure.mean()) if len(sure) else 0.0,
+        gate,
+        logit_below_gate=float(below.mean()) if len(below) else 0.0,
+        logit_above_gate=float(above.mean()) if len(above) else 0.0,
     )
 
 
-def fit_calibration(boxes: HeldOutBoxes, use_second: bool, looks: Calibration) -> Fitted:
+def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) -> Fitted:
     """Fit the probability of a face to one logit or both, by the best of three methods.
 
     How much each logit says of the order of the boxes is fitted first, on all boxes alike. Then
@@ -167,7 +166,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, looks: Calibration) -
     Args:
         boxes: What was found in held-out photos.
         use_second: Whether the refiner has a say.
-        looks: Which proposals are looked at again, stored with the calibration.
+        gate: Which proposals are looked at again, stored with the calibration.
 
     Returns:
         The calibration. Where all boxes are faces, or none is, there is nothing to fit: logits are
@@ -180,7 +179,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, looks: Calibration) -
         (isotonic).
     """
     if boxes.labels.all() or not boxes.labels.any():
-        plain = replace(looks, refiner_weight=float(use_second))
+        plain = replace(gate, refiner_weight=float(use_second))
         return Fitted(plain, "none", {}, math.nan)
     every = np.ones(len(boxes.labels), bool)
     folds = np.random.default_rng(0).integers(0, N_FOLDS, int(boxes.photos.max()) + 1)
@@ -189,15 +188,15 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, looks: Calibration) -
     for method in METHODS:
         scores = np.zeros(len(boxes.labels), np.float32)
         for k in range(N_FOLDS):
-            judged, learned = fold == k, fold != k
-            if not judged.any():
+            validation, learned = fold == k, fold != k
+            if not validation.any():
                 continue
-            model = _fit(boxes, learned, method, use_second, looks)
-            scores[judged] = model.scores(*boxes.logits[judged].T)
+            model = _fit(boxes, learned, method, use_second, gate)
+            scores[validation] = model.scores(*boxes.logits[validation].T)
         losses[method] = _log_loss(scores, boxes.labels, boxes.weights)
         errors[method] = reliability(scores, boxes.labels).expected_error
     method = min(METHODS, key=lambda name: losses[name])
-    calibration = _fit(boxes, every, method, use_second, looks)
+    calibration = _fit(boxes, every, method, use_second, gate)
     return Fitted(calibration, method, losses, errors[method])
 
 
@@ -206,12 +205,12 @@ def _fit(
     rows: npt.NDArray[np.bool_],
     method: str,
     use_second: bool,
-    looks: Calibration,
+    gate: Calibration,
 ) -> Calibration:
     """One method on some of the boxes; logits as they are where they show one label only."""
     labels, weights = boxes.labels[rows], boxes.weights[rows]
     if labels.all() or not labels.any():
-        return replace(looks, refiner_weight=float(use_second))
+        return replace(gate, refiner_weight=float(use_second))
     logits = boxes.logits[rows].astype(np.float64)
     features = logits if use_second else logits[:, :1]
     order = LogisticRegression(C=1e4).fit(features, labels)
@@ -224,7 +223,7 @@ def _fit(
     if method == "isotonic":
         knots = _knots(features @ factors + offset, labels, weights)
     return replace(
-        looks,
+        gate,
         proposal_weight=float(factors[0]),
         refiner_weight=float(factors[1]) if use_second else 0.0,
         offset=float(offset),
@@ -253,7 +252,7 @@ def _log_loss(
     return float(-(weights * np.log(given)).sum() / weights.sum())
 
 
-def judge(
+def evaluate(
     detector: Detector, photos: Photos, target: Target | None = None
 ) -> tuple[dict[str, float], OperatingPoint | None]:
     """How good a whole detector is on held-out photos, and the threshold to use it with.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,96 +20,23 @@ from facesmith.export.onnx_export import export_classifier
 from facesmith.files import checksum, write_json
 from facesmith.metrics.operating_point import Target
 from facesmith.metrics.roc import area_under_curve
-from facesmith.networks.classifiers import NETWORKS, PatchClassifier, build_classifier
+from facesmith.networks.classifiers import PatchClassifier, build_classifier
 from facesmith.patches import SPLITS, Patches, load_patches
 from facesmith.runs.folder import RunFolder
-from facesmith.runs.settings import with_changes
-from facesmith.training.augmentation import WarpedAugmentation, augment_warped
-from facesmith.training.loop import LoopConfig, run_loop
+from facesmith.training.augmentation import augment_warped
+from facesmith.training.classifier_config import ClassifierConfig
+from facesmith.training.loop import run_loop
 from facesmith.training.optimisers import adamw
 
+__all__ = [
+    "WEIGHTS_NAME",
+    "ClassifierConfig",
+    "ClassifierTask",
+    "count_parameters",
+    "train_classifier",
+]
+
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
-
-
-@dataclass(frozen=True)
-class ClassifierConfig:
-    """Everything that decides what a classifier training produces, beside the patches."""
-
-    network: str = "compact"
-    loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(
-            epochs=50, learning_rate=4e-3, average_decay=0.995, checkpoint_seconds=30.0
-        )
-    )
-    batch_size: int = 64  # patches per step
-    weight_decay: float = 1e-2  # decoupled, on weights of two axes and more
-    label_smoothing: float = 0.1  # targets 0.05 and 0.95: a wrong label pulls less
-    augmentation: WarpedAugmentation | None = field(default_factory=WarpedAugmentation)
-
-    def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
-            raise TrainingError(
-                f"`network` must be one of {', '.join(NETWORKS)}; got {self.network!r}."
-            )
-        for name, value, low in (
-            ("batch_size", self.batch_size, 1),
-            ("epochs", self.loop.epochs, 1),
-            ("early_stop", self.loop.early_stop, 0),
-            ("threads", self.loop.threads, 0),
-        ):
-            if value < low:
-                raise TrainingError(f"`{name}` must be at least {low}; got {name}={value}.")
-        if not 0 < self.loop.learning_rate < math.inf:
-            raise TrainingError(
-                "`learning_rate` must be a positive number; got "
-                f"learning_rate={self.loop.learning_rate}. Try 0.001."
-            )
-
-    @classmethod
-    def for_network(cls, network: str) -> ClassifierConfig:
-        """The defaults of a network.
-
-        `pointwise` trains as the exercise does: plain Adam at 1e-3, patches and labels as they
-        are. The others train with augmentation, smoothed labels and averaged weights.
-        """
-        config = cls(network=network)
-        if network == "pointwise":
-            # Its batches are only copied: threads for that would get in the way of PyTorch's.
-            loop = dataclasses.replace(
-                config.loop,
-                epochs=30,
-                learning_rate=1e-3,
-                average_decay=0.0,
-                final_fraction=1.0,
-                prefetch=0,
-            )
-            return dataclasses.replace(
-                config, loop=loop, weight_decay=0.0, label_smoothing=0.0, augmentation=None
-            )
-        if network == "tiny-darknet":
-            return dataclasses.replace(
-                config, loop=dataclasses.replace(config.loop, epochs=30, learning_rate=2e-3)
-            )
-        return config
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as plain nested values, ready for JSON."""
-        return asdict(self)
-
-    def updated(self, changes: Mapping[str, Any]) -> ClassifierConfig:
-        """These settings with some of them changed.
-
-        Args:
-            changes: Name -> value; nested like `to_dict` does.
-
-        Raises:
-            SettingsError: If a name is unknown or a value has the wrong type.
-
-        Example:
-            >>> ClassifierConfig().updated({"loop": {"epochs": 3}}).loop.epochs
-            3
-        """
-        return with_changes(self, changes)
 
 
 class ClassifierTask:
@@ -221,7 +146,7 @@ def train_classifier(
     force: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Train a classifier on a patches file, export it, and judge it on the held-out rows.
+    """Train a classifier on a patches file, export it, and evaluate it on the held-out rows.
 
     Args:
         patches_path: The `.npz` that `facesmith prepare` wrote.

@@ -1,7 +1,7 @@
-"""What the detector sees of a photo in one step: a square crop, moved, scaled, turned, recoloured.
+"""Cuts random square crops out of photos, to train the proposal network on.
 
-Every draw comes from a generator made of (seed, epoch, photo), so that a crop does not depend on
-which thread made it, nor on what was drawn before.
+A crop has a random position, scale, rotation and colour. The caller passes a generator seeded by
+seed, epoch and photo, so a crop does not depend on its thread or on earlier crops.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from PIL import Image
 from facesmith.training.augmentation import LUMA_BGR
 from facesmith.training.degradation import DegradationConfig, degrade
 
-# Below that the last convolution would see a single cell, and PyTorch 2.13's bfloat16 gradient of a
-# strided convolution over one cell is made of memory that nobody wrote.
-LEAST_SIDE = 64
+# The smallest side of a crop, pixels. With less, the last strided convolution has one cell as its
+# input, and PyTorch 2.13 computes its bfloat16 gradient from uninitialised memory.
+MIN_SIDE = 64
 
-_MOST_BEYOND = 0.1  # share of a crop's side that may lie beyond the photo without need
+_MAX_BEYOND = 0.1  # share of a crop's side that may lie outside the photo
 
 
 @dataclass(frozen=True)
 class CropConfig:
     """How crops are drawn. Sizes are pixels of the crop."""
 
-    side: int = 256  # width and height of a crop, a multiple of 32, at least `LEAST_SIDE`
-    face_anchored: float = 0.6  # share of crops that bring one face to a drawn size
-    smallest_face: float = 9.0  # lower end of that size; equally many per octave
-    largest_face: float = 300.0  # upper end: a face that fills the crop and more
-    ignore_below: float = 7.0  # faces lower than this are neither learned nor punished
-    cut_through: float = 0.12  # share of crops of photos that are cut off through a face before
-    least_left: float = 0.45  # of that face's box, up to all of it
-    rotate: float = 0.4  # share of crops turned in the plane
-    largest_angle: float = 60.0  # degrees; small angles are drawn more often
+    side: int = 256  # width and height of a crop, a multiple of 32, at least `MIN_SIDE`
+    face_anchored: float = 0.6  # share of crops in which one face has a random size
+    smallest_face: float = 9.0  # smallest random size; its logarithm is uniform
+    largest_face: float = 300.0  # largest random size; it may exceed the crop
+    ignore_below: float = 7.0  # lower faces are ignored by the loss
+    cut_through: float = 0.12  # share of crops whose photo is first cut off through a face
+    min_left: float = 0.45  # smallest share of that face's width or height that stays
+    rotate: float = 0.4  # share of crops that are rotated
+    largest_angle: float = 60.0  # degrees; small angles are more frequent
     grey: float = 0.15  # share of crops without colour
     keep_visible: float = 0.5  # a face cut off by more than this is ignored
     drop_visible: float = 0.15  # a face cut off by more than this is background
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
 
     def scaled(self, factor: float) -> CropConfig:
-        """For crops of so many times the side, a multiple of 32, and faces of up to as many."""
-        side = max(int(self.side * factor) // 32 * 32, LEAST_SIDE)
+        """Settings with side (rounded down to 32 pixels) and largest face times `factor`."""
+        side = max(int(self.side * factor) // 32 * 32, MIN_SIDE)
         return replace(self, side=side, largest_face=self.largest_face * factor)
 
 
@@ -91,7 +91,7 @@ def draw_crop(
     if rng.random() < config.rotate:
         angle = float(np.clip(rng.normal(0, 0.6), -1, 1)) * config.largest_angle
     side = config.side
-    # A turned crop is cut from a larger upright one, large enough to hold it at this angle.
+    # A rotated crop is cut out of a larger upright one.
     turn = np.deg2rad(angle)
     growth = abs(np.cos(turn)) + abs(np.sin(turn))
     canvas_side = int(np.ceil(side * growth / 2) * 2)
@@ -108,7 +108,7 @@ def draw_crop(
     small = np.max(clipped[:, 2:] - clipped[:, :2], axis=1, initial=0) < config.ignore_below
     keep = visible > config.drop_visible
     ignored = ignored | (visible < config.keep_visible) | small
-    # Pillow's until here: each way into an array or back takes as long as a change of the picture.
+    # The image stays Pillow's until here: a conversion takes as long as a change of the image.
     pixels = degrade(np.asarray(_recolour(patch, rng, config)), rng, config.degradation)
     return Crop(pixels, clipped[keep], ignored[keep])
 
@@ -126,15 +126,15 @@ def _cut_through(
     npt.NDArray[np.bool_],
     npt.NDArray[np.float32],
 ]:
-    """The larger part of a photo cut off through one face, across or down; the face comes last.
+    """The larger part of a photo that is cut off through `face`, its faces, and `face` itself.
 
-    People at the edge of a photo are cut by whoever took it; few training photos show many.
+    It adds faces at the border, which are rare in training photos.
     """
     axis = int(rng.integers(2))
     end = np.array([image.shape[1], image.shape[0]])
     start = np.zeros(2, int)
     low, high = float(face[axis]), float(face[axis + 2])
-    left = rng.uniform(config.least_left, 1) * (high - low)
+    left = rng.uniform(config.min_left, 1) * (high - low)
     if low + high > end[axis]:  # the face is nearer to the far edge
         end[axis] = np.clip(round(low + left), 1, end[axis])
     else:
@@ -149,7 +149,7 @@ def _cut_through(
 def _clipped(
     boxes: npt.NDArray[np.float32], start: npt.NDArray[np.int_], end: npt.NDArray[np.int_]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Boxes from a corner of a part of an image on, clipped by it, and the share left of each."""
+    """Boxes in the part of an image from `start` to `end`, clipped, and the share of each in it."""
     clipped = np.clip(boxes, np.tile(start, 2), np.tile(end, 2)).astype(np.float32)
     area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
     visible = np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / area
@@ -169,12 +169,12 @@ def _scale_and_centre(
         face_side = max(float(np.sqrt(np.prod(face[2:] - face[:2]))), 1.0)
         low, high = np.log(config.smallest_face), np.log(config.largest_face)
         scale = float(np.exp(rng.uniform(low, high))) / face_side
-        # Blowing small faces up teaches blur, and shrinking a photo to a speck teaches nothing.
+        # No strong enlargement, which blurs, and no photo much smaller than the crop.
         scale = float(np.clip(scale, 0.6 * config.side / size.max(), 2.5))
         reach = max(config.side / scale - face_side, 0.2 * face_side) / 2
         centre = (face[:2] + face[2:]) / 2 + rng.uniform(-reach, reach, 2)
-        # Little of the crop lies beyond the photo, unless the whole photo is in it.
-        half, beyond = config.side / scale / 2, _MOST_BEYOND * config.side / scale
+        # At most `_MAX_BEYOND` lies outside, unless the crop holds the whole photo.
+        half, beyond = config.side / scale / 2, _MAX_BEYOND * config.side / scale
         ends = np.sort([np.full(2, half), size - half], axis=0)
         centre = np.clip(centre, ends[0] - beyond, ends[1] + beyond)
     else:
@@ -226,10 +226,9 @@ def _turned_image(image: Image.Image, angle: float, side: int) -> Image.Image:
 
 
 def turned_ellipses(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray[np.float32]:
-    """Boxes about the origin, turned counter-clockwise on the screen by `angle` radians.
+    """Boxes rotated about the origin, counter-clockwise on the screen, by `angle` radians.
 
-    A face is closer to an ellipse than to a rectangle: the new box holds the turned ellipse, which
-    grows far less than the box of the turned corners.
+    The new box bounds the rotated ellipse in the old one: faces are closer to ellipses.
     """
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]) / 2

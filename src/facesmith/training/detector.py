@@ -11,7 +11,7 @@ import dataclasses
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
 from facesmith.detection.refiner import Refiner
-from facesmith.detection.sessions import available_cores
-from facesmith.errors import TrainingError, WeightsError
+from facesmith.errors import TrainingError
 from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import checksum, finite_or_none, write_json
@@ -32,82 +31,32 @@ from facesmith.metrics.operating_point import OperatingPoint, Target
 from facesmith.runs.folder import RunFolder
 from facesmith.training.calibration import (
     Fitted,
+    evaluate,
     fit_calibration,
     held_out_boxes,
     held_out_sources,
-    judge,
     with_mean_logits,
 )
+from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
-from facesmith.training.loop import LoopConfig, LoopResult, run_loop
+from facesmith.training.loop import LoopResult, run_loop
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes
-from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask, hold_out
+from facesmith.training.proposals import Photos, ProposalTask, split_photos
 from facesmith.training.refiner import (
-    LookedAt,
+    ProposalPatches,
     RefinerConfig,
     RefinerTask,
     collect_patches,
 )
 from facesmith.training.resources import hand_back_freed_memory
 
+__all__ = ["ALONE", "WITH_REFINER", "DetectorConfig", "photos_checksum", "train_detector"]
+
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"
 WITH_REFINER = "with refiner"
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
-
-
-@dataclass(frozen=True)
-class DetectorConfig:
-    """Everything that decides what a detector training produces, beside the photos."""
-
-    proposals: ProposalConfig = field(default_factory=ProposalConfig)
-    # `None`: no refiner is trained.
-    refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
-    # Take the proposals of the weights that the training goes on from as they are.
-    keep_proposals: bool = False
-    # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
-    quantise_loss: float = 0.005
-
-    @classmethod
-    def quick(cls) -> DetectorConfig:
-        """For a first look at what one's photos give: a third of the time, some points worse."""
-        proposals, refiner = ProposalConfig(), RefinerConfig()
-        # In few passes twice as many smaller steps lead further.
-        loop = dataclasses.replace(proposals.loop, epochs=20, learning_rate=2e-3)
-        return cls(
-            dataclasses.replace(proposals, loop=loop, batch_size=16),
-            dataclasses.replace(
-                refiner,
-                copies=1,
-                crops_per_photo=0,
-                loop=dataclasses.replace(refiner.loop, epochs=3),
-            ),
-        )
-
-    @classmethod
-    def continued(cls, start: str | Path) -> DetectorConfig:
-        """For going on from trained weights with other photos or labels: fewer, smaller steps.
-
-        Args:
-            start: As `train_detector` takes it. A refiner that is not there is trained whole.
-
-        Raises:
-            WeightsError: If there are no such weights.
-        """
-        proposals, refiner = ProposalConfig(), RefinerConfig()
-        if weights_of(start)[1] is not None:
-            loop = dataclasses.replace(refiner.loop, epochs=4, learning_rate=1e-3)
-            refiner = dataclasses.replace(refiner, loop=loop)
-        loop = dataclasses.replace(proposals.loop, epochs=24, learning_rate=1e-3)
-        return cls(dataclasses.replace(proposals, loop=loop, small_until=0.0), refiner)
-
-    def with_loops(self, change: Callable[[LoopConfig], LoopConfig]) -> DetectorConfig:
-        """The settings with those of all trainings' loops changed."""
-        proposals, refiner = self.proposals, self.refiner
-        proposals = dataclasses.replace(proposals, loop=change(proposals.loop))
-        if refiner is not None:
-            refiner = dataclasses.replace(refiner, loop=change(refiner.loop))
-        return dataclasses.replace(self, proposals=proposals, refiner=refiner)
 
 
 def train_detector(
@@ -169,7 +118,7 @@ def train_detector(
             "A refiner of its own for proposals that stay as they are needs those proposals "
             "and settings of a refiner. Pass `start` and leave `refiner` as it is."
         )
-    training, held_out = hold_out(photos, config.proposals)
+    training, held_out = split_photos(photos, config.proposals)
     placed = _place(mined, training, held_out, quiet)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
@@ -177,7 +126,7 @@ def train_detector(
     detector_path = run.path / PROPOSALS_FILE
     # The former are read once or twice, the latter again and again.
     learned = Photos(training, dataclasses.replace(config.proposals, cache_gib=0.0))
-    judged = Photos(held_out, config.proposals)
+    validation = Photos(held_out, config.proposals)
     summaries, precisions = {}, {}
     if kept_proposals is not None:
         shutil.copyfile(kept_proposals, detector_path)
@@ -191,9 +140,9 @@ def train_detector(
         )
         hand_back_freed_memory()
         most = config.quantise_loss
-        precisions["proposals"] = quantise_proposals(detector_path, learned, judged, most)
+        precisions["proposals"] = quantise_proposals(detector_path, learned, validation, most)
     if config.refiner is not None:
-        patches = stages.collect(config.refiner, learned, judged, placed)
+        patches = stages.collect(config.refiner, learned, validation, placed)
         sources = [p.source if len(p.boxes) else None for p in training]
         look = RefinerTask(*patches, config.refiner, sources, second_start)
         summaries["refiner"] = stages.train_refiner(look, config.refiner.loop)
@@ -201,7 +150,7 @@ def train_detector(
             precisions["refiner"] = quantise_refiner(run.path / REFINER_FILE, *patches)
 
     sources_held_out = held_out_sources(held_out)
-    kept, ways = _judge_ways(run.path, judged, sources_held_out, config.refiner, target)
+    kept, ways = _evaluate_ways(run.path, validation, sources_held_out, config.refiner, target)
     fitted, figures, point = ways[kept]
     stored = {
         "calibration": asdict(fitted.calibration),
@@ -220,7 +169,7 @@ def train_detector(
         "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
         "calibration_error": fitted.calibration_error,
         **({"operating_point": point.to_dict()} if point else {}),
-        "held_out": {way: judgement[1] for way, judgement in ways.items()},
+        "held_out": {way: result[1] for way, result in ways.items()},
     }
     metrics: dict[str, Any] = finite_or_none(outcome)
     write_json(run.metrics_path, metrics)
@@ -247,16 +196,16 @@ class _Stages:
         self,
         config: RefinerConfig,
         learned: Photos,
-        judged: Photos,
+        validation: Photos,
         mined: PlacedBoxes | None,
-    ) -> tuple[LookedAt, LookedAt]:
+    ) -> tuple[ProposalPatches, ProposalPatches]:
         """Patches of the proposals in the photos to learn from and in those held out."""
         detector = Detector(self.run.path / PROPOSALS_FILE, threads=1)
         bar = _with_bar("Patches of training photos", self.quiet)
         other_bar = _with_bar("Patches of held-out photos", self.quiet)
         return (
             collect_patches(detector, learned, config, bar, mined),
-            collect_patches(detector, judged, config, other_bar),
+            collect_patches(detector, validation, config, other_bar),
         )
 
     def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
@@ -278,14 +227,14 @@ class _Stages:
         return result
 
 
-def _judge_ways(
+def _evaluate_ways(
     folder: Path,
-    judged: Photos,
+    validation: Photos,
     sources: Sequence[str],
     config: RefinerConfig | None,
     target: Target | None,
 ) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
-    """Calibrate and judge the proposals alone and, where it was trained, with the refiner.
+    """Calibrate and evaluate the proposals alone and, where it was trained, with the refiner.
 
     Returns:
         The way that is kept, and of each the calibration, figures and threshold for a target.
@@ -294,41 +243,22 @@ def _judge_ways(
     detector = Detector(path, threads=1)
     ways: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
 
-    def judge_way(way: str, refiner: Refiner | None, looks: Calibration) -> None:
-        boxes = held_out_boxes(detector, refiner, judged, sources, looks)
-        fitted = fit_calibration(boxes, refiner is not None, looks)
+    def evaluate_way(way: str, refiner: Refiner | None, gate: Calibration) -> None:
+        boxes = held_out_boxes(detector, refiner, validation, sources, gate)
+        fitted = fit_calibration(boxes, refiner is not None, gate)
         update_description(path, {"calibration": asdict(fitted.calibration)})
-        ways[way] = (fitted, *judge(Detector(path, threads=1), judged, target))
+        ways[way] = (fitted, *evaluate(Detector(path, threads=1), validation, target))
 
-    looks = Calibration()
-    judge_way(ALONE, None, looks)
+    gate = Calibration()
+    evaluate_way(ALONE, None, gate)
     if config is None:
         return ALONE, ways
     refiner = Refiner(folder / REFINER_FILE)
-    looks = dataclasses.replace(looks, gate_lower=config.gate_lower, gate_upper=config.gate_upper)
-    looks = with_mean_logits(looks, detector, refiner, judged)
-    judge_way(WITH_REFINER, refiner, looks)
+    gate = dataclasses.replace(gate, gate_lower=config.gate_lower, gate_upper=config.gate_upper)
+    gate = with_mean_logits(gate, detector, refiner, validation)
+    evaluate_way(WITH_REFINER, refiner, gate)
     gain = float(np.mean([ways[WITH_REFINER][1][n] - ways[ALONE][1][n] for n in GAINING]))
-    return WITH_REFINER if gain >= config.least_gain else ALONE, ways
-
-
-def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
-    """The two weights files of a model, as far as there are any.
-
-    Raises:
-        WeightsError: If there is no first one where it should be.
-    """
-    if start is None:
-        return None, None
-    path = Path(start)
-    if path.is_dir():
-        path = path / PROPOSALS_FILE
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: no such weights file to go on from or to be taught by. Pass a run folder."
-        )
-    second = path.with_name(REFINER_FILE)
-    return path, second if second.is_file() else None
+    return WITH_REFINER if gain >= config.min_gain else ALONE, ways
 
 
 def _place(
@@ -342,12 +272,6 @@ def _place(
     placed = PlacedBoxes(mined, training)
     _say(placed.summary(held_out), quiet)
     return placed
-
-
-def with_threads(config: DetectorConfig) -> DetectorConfig:
-    """The settings with the number of threads filled in, which decides the last bits."""
-    cores = available_cores()
-    return config.with_loops(lambda loop: dataclasses.replace(loop, threads=loop.threads or cores))
 
 
 def photos_checksum(photos: Sequence[AnnotatedPhoto]) -> str:

@@ -1,4 +1,4 @@
-"""Whether a trained network ships in 8 bits: where that costs next to nothing when judged."""
+"""Quantises trained networks to 8 bits where that costs little accuracy."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from facesmith.detection.refiner import Refiner
 from facesmith.export.quantisation import quantise
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.detector import INPUT_MULTIPLE
-from facesmith.training.calibration import judge
+from facesmith.training.calibration import evaluate
 from facesmith.training.proposals import Photos
-from facesmith.training.refiner import LookedAt
+from facesmith.training.refiner import ProposalPatches
 
 N_TYPICAL = 64  # photos that tell the ranges of 8-bit activations
-MOST_AUC = 0.001  # that 8 bits may cost the refiner
+MAX_AUC_LOSS = 0.001  # that 8 bits may cost the refiner
 
 
-def quantise_proposals(path: Path, learned: Photos, judged: Photos, most: float) -> dict[str, Any]:
-    """Turn the proposals into 8 bits if that costs at most so much average precision.
+def quantise_proposals(
+    path: Path, learned: Photos, validation: Photos, max_loss: float
+) -> dict[str, Any]:
+    """Quantise the proposals to 8 bits if that costs at most so much average precision.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the figures of both on the held-out photos.
     """
-    figures = {"float32": judge(Detector(path, threads=1), judged)[0]}
+    figures = {"float32": evaluate(Detector(path, threads=1), validation)[0]}
     kept = "float32"
-    if most >= 0:
+    if max_loss >= 0:
         smaller = path.with_name("quantised.onnx")
         quantise(path, _typical_images(learned), smaller)
-        figures["8 bits"] = judge(Detector(smaller, threads=1), judged)[0]
+        figures["8 bits"] = evaluate(Detector(smaller, threads=1), validation)[0]
         losses = [figures["float32"][name] - figures["8 bits"][name] for name in ("ap", "ap_iou40")]
-        if max(losses) <= most:
+        if max(losses) <= max_loss:
             kept = "8 bits"
             smaller.replace(path)
         else:
@@ -46,8 +48,10 @@ def quantise_proposals(path: Path, learned: Photos, judged: Photos, most: float)
     }
 
 
-def quantise_refiner(path: Path, learned: LookedAt, held_out: LookedAt) -> dict[str, Any]:
-    """Turn the refiner into 8 bits if that costs at most `MOST_AUC` on held-out patches.
+def quantise_refiner(
+    path: Path, learned: ProposalPatches, held_out: ProposalPatches
+) -> dict[str, Any]:
+    """Quantise the refiner to 8 bits if that costs at most `MAX_AUC_LOSS` on held-out patches.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the area under the ROC curve of both.
@@ -55,14 +59,14 @@ def quantise_refiner(path: Path, learned: LookedAt, held_out: LookedAt) -> dict[
     smaller = path.with_name("quantised.onnx")
     some = learned.images[:: max(len(learned.images) // (N_TYPICAL * 16), 1)]
     quantise(path, (some[i : i + 16] for i in range(0, len(some), 16)), smaller)
-    judged = ~np.isnan(held_out.labels)
-    images, labels = held_out.images[judged], held_out.labels[judged].astype(int)
+    labelled = ~np.isnan(held_out.labels)
+    images, labels = held_out.images[labelled], held_out.labels[labelled].astype(int)
     areas = {}
     for name, file in (("float32", path), ("8 bits", smaller)):
         look = Refiner(file)
         logits = [look.judge(images[i : i + 256])[:, 0] for i in range(0, len(images), 256)]
         areas[name] = area_under_curve(labels, np.concatenate([*logits, np.zeros(0)]))
-    if areas["float32"] - areas["8 bits"] <= MOST_AUC:
+    if areas["float32"] - areas["8 bits"] <= MAX_AUC_LOSS:
         smaller.replace(path)
         return {"kept": "8 bits", **areas}
     smaller.unlink()

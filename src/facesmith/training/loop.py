@@ -1,4 +1,4 @@
-"""The one training loop, for classifier and detector alike, that can be killed and resumed exactly.
+"""The one training loop of classifiers and detectors. It can be killed and resumed exactly.
 
 Exact resume rests on three rules. A batch is a pure function of (seed, epoch, step): no generator
 carries state from batch to batch. A checkpoint holds everything else that the next step depends
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import signal
 import sys
 import threading
 import time
@@ -28,32 +27,13 @@ from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError, WeightsError, WriteError
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.resources import keep_freed_memory
+from facesmith.training.schedule import learning_rate
+from facesmith.training.signals import stop_signal
 
-
-@dataclass(frozen=True)
-class LoopConfig:
-    """How to train; what is trained is the task's business."""
-
-    epochs: int  # passes over the training rows
-    learning_rate: float  # the highest of the schedule
-    seed: int = 0  # of weights, order and augmentation
-    warmup_steps: int = 100  # the learning rate rises linearly over these first steps
-    final_fraction: float = 0.02  # of the learning rate, where the cosine ends
-    average_decay: float = 0.998  # of the moving average of the weights; 0 turns it off
-    gradient_clip: float = 10.0  # largest norm of the gradient; 0 turns it off
-    early_stop: int = 0  # epochs without a better validation figure before stopping; 0: never
-    validate_every: int = 1  # epochs between validations; the last epoch is always validated
-    checkpoint_seconds: float = 60.0  # at most this much work is done again after a kill
-    checkpoint_steps: int = 0  # steps after which to checkpoint, whatever the clock says; 0: never
-    time_limit: float = 0.0  # seconds after which to stop at the next step; 0: none
-    # Batches prepared ahead, each in its own thread; 0: none, between the steps; below 0: as many
-    # as there are cores, at least two.
-    prefetch: int = -1
-    threads: int = 0  # of PyTorch; 0: one per core that this process may use
-    precision: str = "auto"  # "auto", "bf16-mixed" or "32-true", as Lightning Fabric names them
-    accelerator: str = "auto"  # "auto", "cpu", "cuda" or "mps", as Lightning Fabric names them
+__all__ = ["LoopConfig", "LoopResult", "Task", "run_loop"]
 
 
 class Task(Protocol):
@@ -116,8 +96,7 @@ def run_loop(
     Args:
         task: Network, optimiser, batches, loss and validation.
         config: How long and how.
-        run: The run folder; `checkpoints/last.pt`, `checkpoints/best.pt`, `log.csv` and
-            `tensorboard/` are written there.
+        run: Where checkpoints, log and TensorBoard events go.
         rows_per_epoch: Rows of one epoch, for the speed that is reported.
         resume: Continue from `checkpoints/last.pt` when there is one.
         quiet: No progress bar.
@@ -126,8 +105,7 @@ def run_loop(
         The best weights (by `task.monitor`, of the moving average where there is one).
 
     Raises:
-        TrainingError: On a NaN loss, a full disk, Ctrl-C or SIGTERM. The message names the
-            checkpoint to go on from.
+        TrainingError: On a NaN loss, a full disk, Ctrl-C or SIGTERM.
     """
     torch.set_num_threads(config.threads or available_cores())
     keep_freed_memory()
@@ -137,7 +115,7 @@ def run_loop(
     progress = training.progress
     first_step = training.steps_done
     with (
-        _stop_signal() as stop,
+        stop_signal() as stop,
         prepared_ahead(task.batch, training.positions(), config.prefetch) as batches,
         run.open_log(progress.epoch) as log,
         _bar(training.steps_total, first_step, quiet) as bar,
@@ -150,36 +128,31 @@ def run_loop(
             log.write(progress.epoch, training.end_epoch(), seconds=progress.seconds)
             if not training.out_of_time:
                 training.begin_next_epoch()
+    epochs_done = (training.steps_done - first_step) / task.steps_per_epoch
     spent = max(time.monotonic() - training.called_at, 1e-9)
     stopped = "early stop" if progress.epoch < config.epochs else "all epochs"
     best_weights = training.best_weights or load_checkpoint(run.best_checkpoint)["weights"]
-    task.network.cpu()  # what follows, export and judging, needs no accelerator
+    task.network.cpu()  # what follows, export and evaluation, needs no accelerator
     return LoopResult(
         best_epoch=progress.best_epoch,
         best=progress.best,
         epochs=progress.epoch + (progress.step > 0),
         seconds=progress.seconds,
-        rows_per_second=(training.steps_done - first_step)
-        / task.steps_per_epoch
-        * rows_per_epoch
-        / spent,
+        rows_per_second=epochs_done * rows_per_epoch / spent,
         weights={name: tensor.cpu() for name, tensor in best_weights.items()},
         stopped="time limit" if training.out_of_time else stopped,
     )
 
 
 class _Training:
-    """Everything that changes while training, and what is done with it: one method per event."""
+    """The state of a training, with one method an event."""
 
     def __init__(self, task: Task, config: LoopConfig, run: RunFolder) -> None:
         self.task, self.config, self.run = task, config, run
         # Fabric announces the precision on standard error; the run folder's config says it too.
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        self.fabric = Fabric(
-            accelerator=config.accelerator,
-            devices=1,
-            precision=_precision(config),  # type: ignore[arg-type]
-        )
+        precision: Any = _precision(config)
+        self.fabric = Fabric(accelerator=config.accelerator, devices=1, precision=precision)
         task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimizer = self.fabric.setup(task.network, task.optimizer)
         self.average = copy.deepcopy(task.network).eval().requires_grad_(False)
@@ -248,10 +221,10 @@ class _Training:
         last_epoch = progress.epoch + 1 >= config.epochs or self.out_of_time
         if not last_epoch and (progress.epoch + 1) % config.validate_every:
             return row
-        judged = self.average if config.average_decay else self.task.network
-        judged.eval()
+        evaluated = self.average if config.average_decay else self.task.network
+        evaluated.eval()
         with torch.no_grad():
-            row |= {f"validation_{k}": v for k, v in self.task.validate(judged).items()}
+            row |= {f"validation_{k}": v for k, v in self.task.validate(evaluated).items()}
         value = row[f"validation_{self.task.monitor}"]
         # An average precision may be undefined; a loss that is not finite means lost weights.
         if not (math.isfinite(value) or self.task.higher_is_better):
@@ -260,9 +233,8 @@ class _Training:
             progress.stale += config.validate_every
             return row
         progress.best, progress.best_epoch, progress.stale = value, progress.epoch, 0
-        self.best_weights = copy.deepcopy(judged.state_dict())
-        # When time is up, last.pt stands within the epoch, and resuming does the rest of it:
-        # what that finds best may not be forestalled here.
+        self.best_weights = copy.deepcopy(evaluated.state_dict())
+        # When time is up, last.pt stands within the epoch, and resuming validates at its end.
         if not self.out_of_time:
             save_checkpoint(
                 self.run.best_checkpoint, {"weights": self.best_weights, "metrics": row}
@@ -326,21 +298,6 @@ class _Training:
         )
 
 
-def learning_rate(config: LoopConfig, step: int, total_steps: int) -> float:
-    """Linear warm-up, then a half cosine down to `final_fraction`.
-
-    Source:
-        Loshchilov & Hutter, "SGDR: Stochastic gradient descent with warm restarts", 2017,
-        without the restarts.
-    """
-    warmup = min(config.warmup_steps, total_steps // 4)
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(total_steps - warmup, 1)
-    low = config.final_fraction
-    return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
-
-
 def _precision(config: LoopConfig) -> str:
     if config.precision != "auto":
         return config.precision
@@ -371,27 +328,6 @@ def _way_on(run: RunFolder) -> str:
     if run.last_checkpoint.exists():
         return f"Go on from {run.last_checkpoint} with --resume."
     return "There is no checkpoint yet."
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """Set on Ctrl-C or SIGTERM, so that the loop stops between two steps, never within one."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def handle(_number: int, _frame: object) -> None:
-        if stop.is_set():  # asked twice: at once, then
-            raise KeyboardInterrupt
-        stop.set()
-
-    old = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class MinedConfig:
     """How often mined boxes are seen in the training of the proposals."""
 
     share: float = 0.15  # of the crops of an epoch that show a mined box; they replace others
-    most_each: int = 4  # crops of one box an epoch: few boxes make a smaller share, none by heart
+    max_each: int = 4  # crops of one box an epoch: few boxes make a smaller share, none by heart
     scale_jitter: float = 0.2  # standard deviation of the logarithm of the scale
 
 
@@ -142,7 +142,7 @@ class PlacedBoxes:
             shown once more than another before all have been shown.
         """
         chosen = np.full(n_crops, -1, np.int64)
-        n_mined = min(round(self._config.share * n_crops), self._config.most_each * len(self))
+        n_mined = min(round(self._config.share * n_crops), self._config.max_each * len(self))
         if n_mined == 0:
             return chosen
         rng = _generator(seed, epoch, 0)

@@ -1,4 +1,4 @@
-"""Batches that are prepared while the network works on the one before."""
+"""Prepares the next batches in threads while the network trains on the current one."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import Any
 
 from facesmith.detection.sessions import available_cores
 
-# Seconds after which a thread that holds the interpreter's lock hands it on, by default 0.005: so
-# long the next operation of the network would wait for a batch to be drawn, many times a step.
-_TURN = 0.0002
+# Python's switch interval during a training, seconds. With the default of 0.005 the network's
+# thread waits up to 5 ms for the lock (GIL) many times a step.
+_SWITCH_INTERVAL = 0.0002
 
 
 @contextmanager
 def prepared_ahead(
     prepare: Callable[[int, int], Any], positions: Iterable[tuple[int, int]], prefetch: int
 ) -> Iterator[Iterator[Any]]:
-    """Batches in order, some prepared ahead, each in a thread of its own.
+    """Yields the batches in order. Up to `prefetch` (see `LoopConfig`) are prepared ahead.
 
     Args:
-        prepare: Makes the batch of an epoch and a step.
+        prepare: Returns the batch of an epoch and a step. It is called from several threads.
         positions: Epoch and step of each batch.
-        prefetch: As `LoopConfig.prefetch` has it.
+        prefetch: Number of batches; 0 for none ahead, below 0 for one a core.
     """
     positions = iter(positions)
     if not prefetch:
         yield (prepare(*position) for position in positions)
         return
-    ahead_most = prefetch if prefetch > 0 else max(available_cores(), 2)
-    pool = ThreadPoolExecutor(max_workers=ahead_most)
+    max_ahead = prefetch if prefetch > 0 else max(available_cores(), 2)
+    pool = ThreadPoolExecutor(max_workers=max_ahead)
     waiting: deque[Future[Any]] = deque()
 
     def ahead() -> Iterator[Any]:
         while True:
-            while len(waiting) < ahead_most:
+            while len(waiting) < max_ahead:
                 position = next(positions, None)
                 if position is None:
                     break
@@ -46,10 +46,10 @@ def prepared_ahead(
                 return
             yield waiting.popleft().result()
 
-    usual_turn = sys.getswitchinterval()
-    sys.setswitchinterval(min(usual_turn, _TURN))
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, _SWITCH_INTERVAL))
     try:
         yield ahead()
     finally:
-        sys.setswitchinterval(usual_turn)
+        sys.setswitchinterval(usual)
         pool.shutdown(wait=False, cancel_futures=True)

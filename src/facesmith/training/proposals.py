@@ -32,15 +32,15 @@ from facesmith.networks.detector import (
     flatten_maps,
 )
 from facesmith.training.assignment import detection_loss
-from facesmith.training.crops import LEAST_SIDE, Crop, CropConfig, draw_crop
-from facesmith.training.loop import LoopConfig
+from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.optimisers import adamw
 from facesmith.training.teacher import Teacher, distillation_loss
 from facesmith.training.warm_start import start_from
 
 _SMALL = 0.75  # side of the crops of the first epochs, in sides of the later ones
-_LEAST_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
+_MIN_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ProposalConfig:
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
-    held_out_most: int = 300  # and at most so many
+    max_held_out: int = 300  # and at most so many
     cache_gib: float = 6.0  # decoded photos kept in memory; the rest is decoded anew each time
 
 
@@ -117,12 +117,12 @@ class ProposalTask:
         start: Path | None = None,
         teacher: Path | None = None,
     ) -> None:
-        if config.crops.side % INPUT_MULTIPLE or config.crops.side < LEAST_SIDE:
+        if config.crops.side % INPUT_MULTIPLE or config.crops.side < MIN_SIDE:
             raise TrainingError(
                 f"The side of crops must be a multiple of {INPUT_MULTIPLE} and at least "
-                f"{LEAST_SIDE} pixels; got {config.crops.side}. The default is {CropConfig.side}."
+                f"{MIN_SIDE} pixels; got {config.crops.side}. The default is {CropConfig.side}."
             )
-        training, held_out = hold_out(photos, config)
+        training, held_out = split_photos(photos, config)
         if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
             raise TrainingError(
                 f"A detector needs at least {config.batch_size} photos to learn from and one with "
@@ -270,7 +270,7 @@ def to_input(images: Tensor) -> Tensor:
 
 
 def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05) -> Faces:
-    """What the network alone finds in one whole image, for judging a training."""
+    """What the network alone finds in one whole image, for validation."""
     height, width = image.shape[:2]
     pad_right, pad_below = -width % INPUT_MULTIPLE, -height % INPUT_MULTIPLE
     device = next(network.parameters()).device
@@ -288,12 +288,12 @@ def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float =
     return Faces(boxes_kept[kept], scores_kept[kept])
 
 
-def hold_out(
+def split_photos(
     photos: Sequence[AnnotatedPhoto], config: ProposalConfig
 ) -> tuple[list[AnnotatedPhoto], list[AnnotatedPhoto]]:
-    """Photos to learn from, and photos to judge by; decided by each photo's name alone.
+    """Photos to learn from, and photos to validate on; decided by each photo's name alone.
 
-    Of few photos the share that the config asks for would be too few to judge by: then so many
+    Of few photos the share that the config asks for would be too few: then so many
     more are held out that some show faces.
     """
 
@@ -302,10 +302,10 @@ def hold_out(
         return int.from_bytes(digest[:8]) / 2**64
 
     by_draw = sorted(photos, key=draw)
-    n_held = min(round(config.held_out * len(photos)), config.held_out_most)
+    n_held = min(round(config.held_out * len(photos)), config.max_held_out)
     with_faces = np.cumsum([len(photo.boxes) > 0 for photo in by_draw])
     if len(photos) and with_faces[-1]:
-        least = min(_LEAST_HELD_OUT, max(with_faces[-1] // 4, 1))
-        n_held = max(n_held, int(np.searchsorted(with_faces, least)) + 1)
+        n_faces = min(_MIN_HELD_OUT, max(with_faces[-1] // 4, 1))
+        n_held = max(n_held, int(np.searchsorted(with_faces, n_faces)) + 1)
     held = {id(photo) for photo in by_draw[:n_held]}
     return [p for p in photos if id(p) not in held], [p for p in photos if id(p) in held]

@@ -23,7 +23,7 @@ from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.refiner import build_refiner
 from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.crops import Crop, CropConfig, draw_crop
-from facesmith.training.loop import LoopConfig
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import PlacedBoxes
 from facesmith.training.optimisers import adamw
 from facesmith.training.prefetch import prepared_ahead
@@ -46,10 +46,10 @@ class RefinerConfig:
     # Once trained: proposals with raw scores from the first on and below the other are looked at.
     gate_lower: float = 0.15
     gate_upper: float = 0.6
-    most_per_photo: int = 30  # proposals of one photo that become patches
+    max_per_photo: int = 30  # proposals of one photo that become patches
     copies: int = 2  # patches per proposal, each with a box moved and scaled a little
     # Crops of each photo that are looked through beside the photo itself, one patch per proposal:
-    # what is doubtful is turned, cut off, tiny or blurred more often than photos are.
+    # uncertain proposals are turned, cut off, tiny or blurred more often than photos are.
     crops_per_photo: int = 3
     crops: CropConfig = field(
         default_factory=lambda: replace(CropConfig().scaled(2), rotate=0.6, cut_through=0.25)
@@ -57,24 +57,24 @@ class RefinerConfig:
     move: float = 0.05  # standard deviation of that shift, in longer sides of the box
     scale: float = 0.10  # and of the logarithm of that scale
     positive_iou: float = 0.5  # a patch whose box overlaps a face at least this much is a face
-    negative_iou: float = 0.3  # and one with at most this overlap is none; between: not judged
+    negative_iou: float = 0.3  # and one with at most this overlap is none; between: not labelled
     correct_iou: float = 0.3  # boxes with at least this overlap learn how to change
     label_smoothing: float = 0.05  # some labels are wrong
     # It takes time of every photo: it stays where the mean of average precision at an IoU of 0.5
     # and 0.4 and of recall at 0.1 false boxes a photo rises by this on the held-out photos.
-    least_gain: float = 0.003
+    min_gain: float = 0.003
     augmentation: Augmentation = field(
         default_factory=lambda: Augmentation(flip=0.0, max_shift=0, cutout=0.15)
     )
 
 
 @dataclass(frozen=True)
-class LookedAt:
+class ProposalPatches:
     """Patches of proposals.
 
     Attributes:
         images: uint8 `(n, 64, 64, 3)` BGR.
-        labels: float32 `(n,)`, 1 face, 0 none, NaN not judged.
+        labels: float32 `(n,)`, 1 face, 0 none, NaN not labelled.
         deltas: float32 `(n, 4)`, how the box should change; NaN where there is nothing to learn.
         photos: int64 `(n,)`, the number of the photo that each comes from.
     """
@@ -91,7 +91,7 @@ def collect_patches(
     config: RefinerConfig,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     mined: PlacedBoxes | None = None,
-) -> LookedAt:
+) -> ProposalPatches:
     """Cut patches around the proposals in photos, and around faces that were not proposed.
 
     Args:
@@ -105,7 +105,7 @@ def collect_patches(
     none = np.zeros((0, 4), np.float32)
     single = replace(config, copies=1)
 
-    def patches_of(_: int, i: int) -> list[LookedAt]:
+    def patches_of(_: int, i: int) -> list[ProposalPatches]:
         image, faces, ignored = photos[i]
         false = none
         if mined is not None:
@@ -133,7 +133,7 @@ class _Rows:
         self._n = 0
         self._arrays = asdict(_no_patches())
 
-    def add(self, part: LookedAt) -> None:
+    def add(self, part: ProposalPatches) -> None:
         n = self._n + len(part.labels)
         for name, array in self._arrays.items():
             if n > len(array):  # a quarter of room, since the system may have to move it all
@@ -141,11 +141,11 @@ class _Rows:
             array[self._n : n] = getattr(part, name)
         self._n = n
 
-    def all(self) -> LookedAt:
+    def all(self) -> ProposalPatches:
         """All of them; nothing can be added afterwards."""
         for array in self._arrays.values():
             array.resize((self._n, *array.shape[1:]), refcheck=False)
-        return LookedAt(**self._arrays)
+        return ProposalPatches(**self._arrays)
 
 
 def _patches(
@@ -155,11 +155,11 @@ def _patches(
     number: int,
     rng: np.random.Generator,
     config: RefinerConfig,
-) -> LookedAt:
+) -> ProposalPatches:
     """Patches of a photo or a crop of it: of proposals, and of faces and `false` boxes besides."""
     image, faces, ignored = picture.image, picture.boxes, picture.ignored
     boxes, _ = detector.candidates(image, config.candidate_score)
-    boxes = boxes[: config.most_per_photo]
+    boxes = boxes[: config.max_per_photo]
     missed = box_iou(faces, boxes).max(axis=1, initial=0) < config.positive_iou
     boxes = np.concatenate([boxes, faces[missed & ~ignored]])
     new = box_iou(false, boxes).max(axis=1, initial=0) < config.positive_iou
@@ -169,11 +169,11 @@ def _patches(
     boxes = boxes[((inside[:, 2:] - inside[:, :2]) >= 4).all(axis=1)]
     keep, labels, deltas = _label(boxes, faces, ignored, config)
     numbers = np.full(int(keep.sum()), number)
-    return LookedAt(cut_patches(image, boxes[keep]), labels[keep], deltas[keep], numbers)
+    return ProposalPatches(cut_patches(image, boxes[keep]), labels[keep], deltas[keep], numbers)
 
 
-def _no_patches() -> LookedAt:
-    return LookedAt(
+def _no_patches() -> ProposalPatches:
+    return ProposalPatches(
         np.zeros((0, 64, 64, 3), np.uint8),
         np.zeros(0, np.float32),
         np.zeros((0, 4), np.float32),
@@ -226,8 +226,8 @@ class RefinerTask:
 
     def __init__(
         self,
-        training: LookedAt,
-        held_out: LookedAt,
+        training: ProposalPatches,
+        held_out: ProposalPatches,
         config: RefinerConfig,
         sources: Sequence[str | None],
         start: Path | None = None,
@@ -272,7 +272,7 @@ class RefinerTask:
         )
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy of the score where judged, and smooth L1 of the deltas where known."""
+        """Cross-entropy of the score where labelled, and smooth L1 of the deltas where known."""
         pixels, labels, deltas = batch
         outputs = network(_to_input(pixels)).float()
         return refiner_loss(outputs, labels, deltas, self._config.label_smoothing)
@@ -295,8 +295,8 @@ class RefinerTask:
         """Loss, area under the ROC curve and accuracy on patches of held-out photos."""
         held = self._held_out
         outputs, loss, figures = self.held_out_loss(network)
-        judged = ~np.isnan(held.labels)
-        logits, labels = outputs[:, 0].numpy()[judged], held.labels[judged]
+        labelled = ~np.isnan(held.labels)
+        logits, labels = outputs[:, 0].numpy()[labelled], held.labels[labelled]
         return {
             "loss": float(loss),
             "shift_loss": float(figures["shift_loss"]),
@@ -321,11 +321,11 @@ def refiner_loss(
         deltas: `(n, 4)` or NaN.
         smoothing: Targets are this far from 0 and 1, halved.
     """
-    judged = ~torch.isnan(labels)
-    targets = labels[judged] * (1 - smoothing) + smoothing / 2
+    labelled = ~torch.isnan(labels)
+    targets = labels[labelled] * (1 - smoothing) + smoothing / 2
     score_loss = functional.binary_cross_entropy_with_logits(
-        outputs[judged, 0], targets, reduction="sum"
-    ) / max(int(judged.sum()), 1)
+        outputs[labelled, 0], targets, reduction="sum"
+    ) / max(int(labelled.sum()), 1)
     known = ~torch.isnan(deltas[:, 0])
     # The deltas are near 0.1: scaled up so that the loss is linear in all but the smallest errors.
     shift_loss = functional.smooth_l1_loss(

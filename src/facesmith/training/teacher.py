@@ -1,7 +1,6 @@
-"""Distillation: what a larger detector says of a crop, cell by cell, is learned beside the labels.
+"""Distillation: a network learns from the labels and from a larger detector, its teacher.
 
-Labels say where faces are. A teacher says also how sure one can be, of every cell, and of faces
-that nobody annotated.
+The teacher scores every cell, and finds faces that nobody annotated.
 
 Source:
     Hinton et al., "Distilling the knowledge in a neural network", 2015.
@@ -22,8 +21,8 @@ from facesmith.errors import WeightsError
 from facesmith.networks.detector import BOX_UNIT, STRIDES, flatten_maps
 from facesmith.training.assignment import pairwise_iou
 
-_SURE = 0.3  # cells to which the teacher gives less teach no box
-_LEAST_SUM = 8.0  # of the teacher's scores in a batch: what a loss is divided by at least
+_MIN_SCORE = 0.3  # cells to which the teacher gives less teach no box
+_MIN_SUM = 8.0  # of the teacher's scores in a batch: the smallest divisor of a loss
 
 
 class Teacher:
@@ -75,16 +74,16 @@ def distillation_loss(
     Returns:
         A number of the size of `detection_loss`: the divergence (Kullback-Leibler) of the scores of
         all cells, over the sum of the teacher's, and twice the mean of 1 minus the overlap, over
-        the cells that the teacher is sure of, weighted by its scores.
+        the cells that the teacher scores above `_MIN_SCORE`, weighted by its scores.
     """
     target = torch.sigmoid(taught)
-    entropy, least = (
+    entropy, own_entropy = (
         functional.binary_cross_entropy_with_logits(said, target, reduction="none")
         for said in (logits, taught)
     )
-    score_loss = (entropy - least).sum() / target.sum().clamp(min=_LEAST_SUM)
-    sure = target > _SURE
-    overlap = pairwise_iou(boxes[sure][:, None], taught_boxes[sure])[:, 0]
-    weights = target[sure]
-    box_loss = ((1 - overlap) * weights).sum() / weights.sum().clamp(min=_LEAST_SUM)
+    score_loss = (entropy - own_entropy).sum() / target.sum().clamp(min=_MIN_SUM)
+    confident = target > _MIN_SCORE
+    overlap = pairwise_iou(boxes[confident][:, None], taught_boxes[confident])[:, 0]
+    weights = target[confident]
+    box_loss = ((1 - overlap) * weights).sum() / weights.sum().clamp(min=_MIN_SUM)
     return score_loss + 2.0 * box_loss

@@ -29,7 +29,7 @@ from facesmith.runs.folder import RunFolder
 from facesmith.training.augmentation import Augmentation
 from facesmith.training.detector import photos_checksum
 from facesmith.training.loop import LoopConfig, run_loop
-from facesmith.training.refiner import LookedAt, RefinerConfig, RefinerTask, moved
+from facesmith.training.refiner import ProposalPatches, RefinerConfig, RefinerTask, moved
 
 MIN_FACES = 200  # to learn from; fewer teach nothing that can be relied on
 _PASSES = 2  # the second starts from a box that is centred better
@@ -158,7 +158,9 @@ class StyleTask(RefinerTask):
 
     build_network = staticmethod(build_box_corrector)
 
-    def __init__(self, training: LookedAt, held_out: LookedAt, config: RefinerConfig) -> None:
+    def __init__(
+        self, training: ProposalPatches, held_out: ProposalPatches, config: RefinerConfig
+    ) -> None:
         super().__init__(training, held_out, config, [None] * (int(training.photos.max()) + 1))
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -179,7 +181,7 @@ def _cut(
     chosen: Sequence[bool],
     config: RefinerConfig,
     progress: Progress,
-) -> LookedAt:
+) -> ProposalPatches:
     images, deltas, numbers = [], [], []
     rows = [row for row in np.flatnonzero(chosen).tolist() if len(usable[row])]
     for row in progress(rows):
@@ -191,7 +193,7 @@ def _cut(
     if not rows:
         raise TrainingError("No photo with usable boxes is left to judge by; annotate more photos.")
     n = sum(map(len, numbers))
-    return LookedAt(
+    return ProposalPatches(
         np.concatenate(images),
         np.full(n, np.nan, np.float32),
         np.concatenate(deltas),

@@ -1,0 +1,29 @@
+"""Ctrl-C and SIGTERM during a training."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def stop_signal() -> Iterator[threading.Event]:
+    """Set on Ctrl-C or SIGTERM, so that the loop stops between two steps, never within one."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handle(_number: int, _frame: object) -> None:
+        if stop.is_set():  # asked twice: at once, then
+            raise KeyboardInterrupt
+        stop.set()
+
+    old = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
