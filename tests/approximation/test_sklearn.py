@@ -289,9 +289,7 @@ def test_passes_all_of_scikit_learns_checks(estimator, check):
 @pytest.mark.parametrize("module", ["facesmith", "facesmith.approximation"])
 def test_without_scikit_learn_the_error_names_what_to_install(module: str) -> None:
     code = f"import sys; sys.modules['sklearn'] = None; from {module} import FunctionApproximator"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     last_line = done.stderr.strip().splitlines()[-1]
     assert "MissingPackageError: This needs the package 'sklearn'" in last_line
