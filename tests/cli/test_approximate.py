@@ -18,7 +18,10 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from facesmith.approximation import load_function
 from facesmith.approximation.experiment import run_folder
 from facesmith.approximation.experiment.points import monkey_saddle_split
+from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.cli import main
+from facesmith.cli.approximate import approximate
+from facesmith.cli.approximate_config import config_of_options
 
 PNG_NAMES = ("learning-curves.png", "predictions.png")
 
@@ -289,11 +292,14 @@ def test_a_diverged_net_is_told_and_its_json_is_valid(tmp_path: Path) -> None:
             "25 combinations are too many to compare; at most 24",
         ),
         (
-            ["--monkey-saddle", "--compare", "depth=1,2", "--depth", "3"],
-            "--depth and --compare depth exclude each other",
+            ["--monkey-saddle", "--compare", "batch-size=1,2", "--batch-size", "3"],
+            "--batch-size and --compare batch-size exclude each other",
         ),
         (["--monkey-saddle", "--method", "default", "--epochs", "9"], "add --method tanh-adam"),
-        (["--monkey-saddle", "--method", "linear", "--depth", "2"], "--depth belongs to tanh-adam"),
+        (
+            ["--monkey-saddle", "--method", "linear", "--compare", "depth=1,2"],
+            "its depth cannot be compared",
+        ),
     ],
 )
 @pytest.mark.usefixtures("table")
@@ -452,7 +458,68 @@ def test_bad_lines_and_contradictions_are_noted(table: Path) -> None:
     assert left_out in Path("run/report.md").read_text()
 
 
+def test_settings_come_from_a_file_and_options_go_before_it(table: Path) -> None:
+    Path("a.json").write_text('{"adam": {"depth": 2, "units": 8, "epochs": 9}, "seed": 3}')
+    toml = ("seed = 3", "validation_fraction = 0.25", "[adam]", "depth = 2", "units = 8")
+    Path("b.toml").write_text("\n".join((*toml, "epochs = 9")))
+    options = ("--target", "z", "--inputs", "a,b", "--epochs", 2, "--seed", 0, "--quiet")
+    for file, fraction in (("a.json", 0.1), ("b.toml", 0.25)):
+        result = run(table, *options, "--config", file, "--json")
+        (row,) = json.loads(result.stdout)["rows"]
+        assert row["label"] == "tanh-adam"
+        expected = {"batch_size": 16, "learning_rate": 0.01, "depth": 2, "units": 8, "epochs": 2}
+        assert row["settings"] == expected
+        config = config_of(table, *options, "--config", file)
+        assert (config.seed, config.validation_fraction) == (0, fraction)
+
+
+def config_of(*arguments: object) -> ApproximationConfig:
+    """The settings that a command line asks for."""
+    words = [str(argument) for argument in arguments]
+    params = approximate.make_context("approximate", words).params
+    return config_of_options(params)
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_run_s_own_settings_repeat_the_run(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--epochs", 2, "--seed", 4)
+    assert run(*options, "--out", "one").exit_code == 0
+    assert run("--config", "one/config.json", "--out", "two").exit_code == 0
+    configs = [
+        json.loads(Path(f"{out}/config.json").read_text())["config"] for out in ("one", "two")
+    ]
+    assert configs[0] == configs[1]
+    models = [Path(out, "models/tanh-adam.npz").read_bytes() for out in ("one", "two")]
+    assert models[0] == models[1]
+    assert config_of("--monkey-saddle", "--config", "one/config.json").points is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.json", '{"colour": 1}', "there is no setting 'colour'; there are methods, seed"),
+        ("a.toml", "[adam]\nlayers = 1", "there is no setting 'layers'; there are batch_size"),
+        ("a.json", '{"validation_fraction": 2}', "`validation_fraction` must be between 0 and 1"),
+        ("a.json", '{"max_iter": 0}', "`max_iter` must be a positive integer; got max_iter=0"),
+        ("a.json", '{"adam": {"units": "many"}}', "`units` must be an integer"),
+        ("a.json", '{"adam": 3}', "`adam` must be a dict"),
+        ("a.json", '{"compare": {"depth": 3}}', "a setting has a wrong type"),
+        ("a.json", "[]", "expected an object"),
+        ("a.json", "{", "a.json holds no settings to use"),
+        ("a.toml", "{", "a.toml holds no settings to use"),
+    ],
+)
+@pytest.mark.usefixtures("table")
+def test_settings_that_cannot_be_used_are_named(name: str, text: str, message: str) -> None:
+    Path(name).write_text(text)
+    result = run("points.csv", "--target", "z", "--config", name)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
 def test_help_shows_an_example() -> None:
     result = run("--help")
     assert result.exit_code == 0
     assert "facesmith approximate --monkey-saddle --out runs/monkey-saddle" in result.stdout
+    wide = CliRunner().invoke(main, ["approximate", "--help"], terminal_width=96)
+    assert len(wide.stdout.splitlines()) <= 50

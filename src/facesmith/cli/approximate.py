@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig
 from facesmith.cli.approximate_config import (
-    METHODS,
     config_of_options,
     config_to_resume,
     training_options,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from facesmith.approximation.experiment.compare import ApproximationReport
 
 _PROGRESS_PARTS = 1000
-_FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command()
@@ -35,21 +34,21 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--inputs",
     metavar="A,B,...",
-    help="Columns to predict it from, parted by commas.  [default: all others]",
+    help="Columns to predict it from.  [default: all others]",
 )
 @click.option(
     "--skip-bad-lines",
     is_flag=True,
-    help="Leave out lines of POINTS that cannot be used, and say so, instead of ending.",
+    help="Leave out lines of POINTS that cannot be used.",
 )
 @click.option(
     "--method",
     "methods",
     multiple=True,
     type=click.Choice(METHODS),
-    help="May be repeated. linear, tanh-adam: the exercise's nets, trained by Adam; default: "
-    "tanh nets and a Gaussian process, as the evidence prefers.  [default: default; with "
-    "--monkey-saddle all three; where something is set for Adam, tanh-adam]",
+    help="Repeatable. linear, tanh-adam: the exercise's nets, trained by Adam; default: tanh nets "
+    "and a Gaussian process.  [default: default; with --monkey-saddle all; with settings of Adam "
+    "tanh-adam]",
 )
 @training_options
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for nets, log and plots.")
@@ -57,7 +56,7 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with the run in --out, up to --epochs or --max-iter in all.",
+    help="Go on with the run in --out to more --epochs or --max-iter.",
 )
 @click.option("--onnx", is_flag=True, help="Write each function as models/*.onnx in --out, too.")
 @click.option(
@@ -65,29 +64,18 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
     "codes",
     multiple=True,
     type=click.Choice(["python", "c"]),
-    help="Write each function as source code that needs nothing, in models/ of --out; without "
-    "--out to standard output, the table then to standard error.",
+    help="Write each function as source code in models/ of --out; without --out to standard "
+    "output.",
 )
 @click.option(
     "--test-fraction",
-    type=_FRACTION,
-    default=0.2,
-    show_default=True,
-    help="Part of the rows of POINTS kept aside to measure the errors on.",
-)
-@click.option(
-    "--validation-fraction",
-    type=_FRACTION,
-    default=0.1,
-    show_default=True,
-    help="Part of the other rows kept aside to watch for overfitting.",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Part of the rows of POINTS to measure errors on.  [default: 0.2]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Of weights, row order and split.",
+    help="Of weights, row order and split.  [default: 0]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no hints.")
@@ -132,7 +120,7 @@ def approximate(
         config = config_to_resume(saved, given)
     else:
         config = config_of_options(options)
-        if codes and out is None and (len(config["methods"]) > 1 or config["compare"]):
+        if codes and out is None and (len(config.methods) > 1 or config.compare):
             raise click.UsageError(
                 "Several functions do not fit into one output; pass --out, or one --method."
             )
@@ -191,39 +179,14 @@ def _check_usage(
 
 
 def _fit(
-    config: dict[str, Any], checkpoints: dict[str, AdamCheckpoint], *, quiet: bool
+    config: ApproximationConfig, checkpoints: dict[str, AdamCheckpoint], *, quiet: bool
 ) -> ApproximationReport:
     """Do what the settings of a run say."""
-    from facesmith.approximation.experiment.adam_settings import AdamSettings  # noqa: PLC0415
-    from facesmith.approximation.experiment.compare import (  # noqa: PLC0415
-        approximate_table,
-        run_monkey_saddle,
-    )
-    from facesmith.approximation.experiment.plans import plan_fits  # noqa: PLC0415
+    from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
 
-    adam = AdamSettings(**config["adam"])
-    labels = tuple(p.label for p in plan_fits(config["methods"], adam, config["compare"]))
+    labels = tuple(plan.label for plan in config.plans())
     with _Progress(labels, hidden=quiet) as progress:
-        how: dict[str, Any] = {
-            "methods": config["methods"],
-            "seed": config["seed"],
-            "adam": adam,
-            "compare": config["compare"],
-            "max_iter": config["max_iter"],
-            "checkpoints": checkpoints,
-            "on_progress": progress.update,
-        }
-        if "points" not in config:
-            return run_monkey_saddle(**how)
-        return approximate_table(
-            config["points"],
-            config["target"],
-            config["inputs"],
-            test_fraction=config["test_fraction"],
-            validation_fraction=config["validation_fraction"],
-            skip_bad_lines=config["skip_bad_lines"],
-            **how,
-        )
+        return run(config, checkpoints=checkpoints, on_progress=progress.update)
 
 
 class _Progress:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from facesmith.approximation.experiment.compare import ApproximationReport, run_monkey_saddle
+from facesmith.approximation.experiment.compare import ApproximationReport, run
 from facesmith.approximation.experiment.run_folder import write_run_folder
+from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.demo.classifiers import train_on_synthetic
 from facesmith.demo.folder import start_folder, write_figures
 from facesmith.demo.photos import search_photos
@@ -117,8 +118,8 @@ def _approximate(
     def share(method: str, done: float) -> None:
         progress((config.methods.index(method) + done) / len(config.methods))
 
-    report = run_monkey_saddle(config.methods, seed=config.seed, on_progress=share)
-    settings = {"methods": list(config.methods), "seed": config.seed}
+    settings = ApproximationConfig(config.methods, config.seed)
+    report = run(settings, on_progress=share)
     write_run_folder(report, path / APPROXIMATION_NAME, settings)
     return report
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith._version import __version__
-from facesmith.approximation.experiment.adam_settings import AdamSettings
+from facesmith.approximation.experiment.settings import AdamSettings
 from facesmith.approximation.experiment.verdict import History
 from facesmith.errors import WeightsError
 from facesmith.files import write_bytes

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
-from facesmith.approximation.experiment.adam_settings import AdamSettings
 from facesmith.approximation.experiment.points import Points, Split
+from facesmith.approximation.experiment.settings import AdamSettings
 from facesmith.approximation.experiment.verdict import History
 from facesmith.approximation.model.fitted import FittedFunction, Member
 from facesmith.errors import TrainingError

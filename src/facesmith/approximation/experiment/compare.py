@@ -13,10 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
-from facesmith.approximation.experiment.adam_settings import AdamSettings
-from facesmith.approximation.experiment.plans import METHODS as METHODS  # noqa: PLC0414 - others take it from here
-from facesmith.approximation.experiment.plans import Plan, plan_fits
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
+from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig, Plan
 from facesmith.approximation.experiment.summaries import summary_of_adam, summary_of_default
 from facesmith.approximation.experiment.tables import read_table
 from facesmith.approximation.experiment.verdict import (
@@ -26,6 +24,7 @@ from facesmith.approximation.experiment.verdict import (
     smooth_curve,
 )
 from facesmith.approximation.model.fitted import FittedFunction
+from facesmith.files import finite_or_none
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -93,10 +92,10 @@ class Approximation:
             "method": self.method,
             "label": self.label,
             "settings": None if self.plan.adam is None else self.plan.adam.to_dict(),
-            "l2_error": _finite(self.l2_error),
-            "mean_abs_error": _finite(self.mean_abs_error),
-            "rmse": _finite(self.rmse),
-            "validation_mean_abs_error": _finite(self.validation_error),
+            "l2_error": finite_or_none(self.l2_error),
+            "mean_abs_error": finite_or_none(self.mean_abs_error),
+            "rmse": finite_or_none(self.rmse),
+            "validation_mean_abs_error": finite_or_none(self.validation_error),
             "seconds": round(self.seconds, 3),
             "parameters": self.n_parameters,
             "steps": len(self.history.train),
@@ -106,8 +105,8 @@ class Approximation:
             "verdict_rise": self.verdict.rise,
             "verdict_text": self.verdict.text,
             "summary": self.summary,
-            "train_curve": [_finite(value) for value in self.history.train.tolist()],
-            "validation_curve": [_finite(value) for value in self.history.validation.tolist()],
+            "train_curve": finite_or_none(self.history.train.tolist()),
+            "validation_curve": finite_or_none(self.history.validation.tolist()),
         }
 
 
@@ -157,50 +156,64 @@ class ApproximationReport:
         return [approximation.row() for approximation in self.approximations]
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def run(
+    config: ApproximationConfig,
+    *,
+    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
+    on_progress: Progress | None = None,
+) -> ApproximationReport:
+    """Fit what the settings ask for.
+
+    Args:
+        config: The settings.
+        checkpoints: For labels of fits by Adam, where to go on from.
+        on_progress: Called with the label of the fit and the part of it that is done.
+
+    Raises:
+        TableError: If the file of points or a value in it cannot be used.
+        TrainingError: If a checkpoint belongs to something else.
+    """
+    notes: tuple[str, ...] = ()
+    if config.points is None:
+        title, split = MONKEY_SADDLE_TITLE, monkey_saddle_split()
+    else:
+        target = config.target or ""
+        table = read_table(
+            config.points, target, config.inputs, skip_bad_lines=config.skip_bad_lines
+        )
+        title, notes = Path(config.points).name, table.notes
+        split = split_points(
+            table.points,
+            table.input_names,
+            target,
+            test_fraction=config.test_fraction,
+            validation_fraction=config.validation_fraction,
+            seed=config.seed,
+        )
+    report = approximate(
+        title,
+        split,
+        config.plans(),
+        config.seed,
+        max_iter=config.max_iter,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
+    return replace(report, notes=notes)
 
 
 def run_monkey_saddle(
-    methods: Sequence[str] = METHODS,
-    *,
-    seed: int = 0,
-    adam: AdamSettings | None = None,
-    compare: Mapping[str, Sequence[float]] | None = None,
-    max_iter: int | None = None,
-    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
-    on_progress: Progress | None = None,
+    methods: Sequence[str] = METHODS, *, on_progress: Progress | None = None, **settings: Any
 ) -> ApproximationReport:
     """The exercise's first task, on exactly its points and split.
 
     Args:
         methods: Which of "linear", "tanh-adam" (the exercise's nets, its training) and "default"
             (`FunctionApproximator`).
-        seed: Of weights and row order; the points do not depend on it.
-        adam: How the exercise's nets are trained; its way if left out.
-        compare: Settings of that to compare, see `plan_fits`.
-        max_iter: Most iterations of the default method; its own default if left out.
-        checkpoints: For labels of fits by Adam, where to go on from.
         on_progress: Called with the label of the fit and the part of it that is done.
-
-    Returns:
-        The report.
-
-    Raises:
-        ValueError: If an argument is out of its bounds.
-        TrainingError: If a checkpoint belongs to something else.
+        **settings: Others of `ApproximationConfig`, such as `seed`.
     """
-    plans = plan_fits(methods, adam, compare)
-    split = monkey_saddle_split()
-    return approximate(
-        MONKEY_SADDLE_TITLE,
-        split,
-        plans,
-        seed,
-        max_iter=max_iter,
-        checkpoints=checkpoints,
-        on_progress=on_progress,
-    )
+    return run(ApproximationConfig(tuple(methods), **settings), on_progress=on_progress)
 
 
 def approximate_table(
@@ -209,15 +222,8 @@ def approximate_table(
     inputs: Sequence[str] = (),
     *,
     methods: Sequence[str] = ("default",),
-    test_fraction: float = 0.2,
-    validation_fraction: float = 0.1,
-    skip_bad_lines: bool = False,
-    seed: int = 0,
-    adam: AdamSettings | None = None,
-    compare: Mapping[str, Sequence[float]] | None = None,
-    max_iter: int | None = None,
-    checkpoints: Mapping[str, AdamCheckpoint] | None = None,
     on_progress: Progress | None = None,
+    **settings: Any,
 ) -> ApproximationReport:
     """Fit a user's own table of points.
 
@@ -226,44 +232,17 @@ def approximate_table(
         target: Column to predict.
         inputs: Columns to predict it from; all others if empty.
         methods: See `run_monkey_saddle`.
-        test_fraction: Part of all rows that only the final figures are measured on.
-        validation_fraction: Part of the other rows that the learning curves are measured on.
-        skip_bad_lines: Leave out lines that cannot be used instead of raising an error.
-        seed: Of the split, weights and row order.
-        adam: See `run_monkey_saddle`.
-        compare: See `run_monkey_saddle`.
-        max_iter: See `run_monkey_saddle`.
-        checkpoints: See `run_monkey_saddle`.
         on_progress: Called with the label of the fit and the part of it that is done.
-
-    Returns:
-        The report.
+        **settings: Others of `ApproximationConfig`, such as `seed`.
 
     Raises:
         TableError: If the file or a value in it cannot be used.
         ValueError: If another argument is out of its bounds.
-        TrainingError: If a checkpoint belongs to something else.
     """
-    plans = plan_fits(methods, adam, compare)
-    table = read_table(path, target, inputs, skip_bad_lines=skip_bad_lines)
-    split = split_points(
-        table.points,
-        table.input_names,
-        target,
-        test_fraction=test_fraction,
-        validation_fraction=validation_fraction,
-        seed=seed,
+    config = ApproximationConfig(
+        tuple(methods), points=str(path), target=target, inputs=tuple(inputs), **settings
     )
-    report = approximate(
-        Path(path).name,
-        split,
-        plans,
-        seed,
-        max_iter=max_iter,
-        checkpoints=checkpoints,
-        on_progress=on_progress,
-    )
-    return replace(report, notes=table.notes)
+    return run(config, on_progress=on_progress)
 
 
 def approximate(

@@ -153,7 +153,7 @@ def few_rows(report: ApproximationReport) -> str:
     rows = "row" if count == 1 else "rows"
     return (
         f"With {count} validation {rows} such a verdict is a hint at best; a larger "
-        "--validation-fraction, or more rows, would make it surer."
+        "validation_fraction (in --config), or more rows, would make it surer."
     )
 
 

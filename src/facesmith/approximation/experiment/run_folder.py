@@ -10,7 +10,6 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from facesmith._version import __version__
 from facesmith.approximation.experiment.adam_checkpoint import (
@@ -20,6 +19,7 @@ from facesmith.approximation.experiment.adam_checkpoint import (
 )
 from facesmith.approximation.experiment.compare import Approximation, ApproximationReport
 from facesmith.approximation.experiment.report_text import report_page
+from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.approximation.exports.source_code import (
     LANGUAGES,
     SUFFIXES,
@@ -62,7 +62,7 @@ def check_run_folder(path: str | Path, *, force: bool) -> None:
         )
 
 
-def read_run_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, AdamCheckpoint]]:
+def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, AdamCheckpoint]]:
     """Read what an earlier run left, to go on with it.
 
     Args:
@@ -78,11 +78,10 @@ def read_run_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, AdamChe
     """
     path = Path(path)
     try:
-        config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))["config"]
+        content = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        config = ApproximationConfig.from_dict(content["config"])
         rows = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["rows"]
         labels = [row["label"] for row in rows if row["settings"] is not None]
-        if not isinstance(config["adam"], dict):
-            raise TypeError("its settings are another command's")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{path} is no run folder of `facesmith approximate` to go on with ({error}). Pass "
@@ -97,7 +96,7 @@ def read_run_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, AdamChe
 def write_run_folder(
     report: ApproximationReport,
     path: str | Path,
-    config: dict[str, Any] | None = None,
+    config: ApproximationConfig | None = None,
     *,
     force: bool = False,
     exports: Sequence[str] = (),
@@ -136,7 +135,11 @@ def write_run_folder(
     check_run_folder(path, force=force)
     # Resolved: "." has no name that another one could be made from.
     folder = Path(path).resolve()
-    about = {"facesmith": __version__, "command": sys.argv, "config": config or {}}
+    about = {
+        "facesmith": __version__,
+        "command": sys.argv,
+        "config": config.to_dict() if config else {},
+    }
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     try:
         if unfinished.exists():
