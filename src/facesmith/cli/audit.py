@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.audit_judges import compare, find, find_in_folds, read_found
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
@@ -16,7 +17,6 @@ from facesmith.files import make_folder
 from facesmith.runs.settings import read_settings, with_changes
 
 if TYPE_CHECKING:
-    from facesmith.annotations import Annotations
     from facesmith.curation.label_audit.findings import Audit
     from facesmith.faces import Faces
 
@@ -139,7 +139,14 @@ def audit(
     decided = read_decisions(decisions) if decisions else []
     if not decisions:
         _keep_decisions(out / DECISIONS_FILE)
-    loaded = _load(annotations, images, annotation_format, category, quiet)
+    loaded = load_photos(
+        annotations,
+        images,
+        annotation_format=annotation_format,
+        category=category,
+        counted=not quiet,
+        elsewhere=", and missing in corrected.json",
+    )
     make_folder(out)
     detector_of: Callable[[int], Callable[..., Faces]] | None = None
     if folds is not None:
@@ -204,30 +211,6 @@ def _keep_decisions(path: Path) -> None:
                 f"{path} refuses {counted(n, 'finding')}, which this audit would overwrite. "
                 f"Pass --decisions {path} to keep to them, or another --out."
             )
-
-
-def _load(
-    annotations: Path,
-    images: Path,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    quiet: bool,
-) -> Annotations:
-    from facesmith.annotations import load_annotations  # noqa: PLC0415 - slow
-
-    loaded = load_annotations(
-        annotations, images, format=annotation_format, categories=category or None
-    )
-    for problem in loaded.problems:
-        click.echo(f"Left out: {problem}", err=True)
-    if not quiet:
-        left_out = ", and missing in corrected.json" if loaded.problems else ""
-        click.echo(
-            f"{len(loaded.photos)} photos with {loaded.n_faces} faces; {len(loaded.problems)} "
-            f"entries left out{left_out}.",
-            err=True,
-        )
-    return loaded
 
 
 def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: bool) -> None:

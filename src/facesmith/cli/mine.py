@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from facesmith.annotations import AnnotatedPhoto
     from facesmith.curation.hard_negatives import Mining
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -108,7 +108,7 @@ def mine(
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415 - see `cli`
 
     sheet_path = _check_paths(negatives, annotations, images, out, force)
-    photos = _read_photos(negatives, annotations, images)
+    photos = load_photos(annotations, images, negatives).photos
     with progress_bar(len(photos), quiet) as step:
         found = search(
             photos,
@@ -150,23 +150,6 @@ def _check_paths(
         if path.exists() and not force:
             raise click.ClickException(f"{path} exists. Pass --force to replace it.")
     return sheet_path
-
-
-def _read_photos(
-    negatives: tuple[Path, ...], annotations: Path | None, images: Path | None
-) -> list[AnnotatedPhoto]:
-    """All photos; what cannot be used is named on standard error."""
-    from facesmith.annotations import load_annotations, load_face_free  # noqa: PLC0415 - see `cli`
-
-    parts = []
-    if annotations is not None and images is not None:
-        parts.append(load_annotations(annotations, images))
-    if negatives:
-        parts.append(load_face_free(negatives))
-    for part in parts:
-        for problem in part.problems:
-            click.echo(f"Left out: {problem}", err=True)
-    return [photo for part in parts for photo in part.photos]
 
 
 def _counts(found: Mining) -> dict[str, Any]:

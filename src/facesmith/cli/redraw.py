@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
 from facesmith.cli.progress import progress_bar
@@ -68,7 +69,7 @@ def redraw(
     Example:
       facesmith redraw faces.json --images photos/ --source stock --like press --out redrawn/
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.annotations import load_annotations, write_coco  # noqa: PLC0415 - see `cli`
+    from facesmith.annotations import write_coco  # noqa: PLC0415 - see `cli`
     from facesmith.curation.box_style.boxes import apply_style, check_sources  # noqa: PLC0415
     from facesmith.curation.box_style.learning import learn_style  # noqa: PLC0415
     from facesmith.curation.box_style.sheet import style_sheet  # noqa: PLC0415
@@ -78,11 +79,9 @@ def redraw(
         raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
     if source == like:
         raise click.UsageError("--source and --like name the same photos.")
-    loaded = load_annotations(
-        annotations, images, format=annotation_format, categories=category or None
+    loaded = load_photos(
+        annotations, images, annotation_format=annotation_format, category=category
     )
-    for problem in loaded.problems:
-        click.echo(f"Left out: {problem}", err=True)
     check_sources(loaded.photos, source, like)
     progress = _progress(quiet)
     learned = learn_style(

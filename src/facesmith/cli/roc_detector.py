@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import progress_bar
-from facesmith.cli.train_detector import read_photos
 from facesmith.evaluation.detector_report import (
     JUDGED_HEIGHT,
     MATCH_IOU,
@@ -34,7 +34,7 @@ def roc_detector_command(
     quiet: bool,
 ) -> None:
     """Judge a detector on photos, choose and store its threshold, and print how good it is."""
-    photos = read_photos(annotations, images, negatives, quiet)
+    photos = load_photos(annotations, images, negatives, counted=not quiet).photos
     with progress_bar(len(photos), quiet) as step:
         reported = evaluate_detector(
             run, photos, target=target, threads=threads, seed=seed, progress=step

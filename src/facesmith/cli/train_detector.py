@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
+from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.targets import read_target
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
@@ -57,7 +57,7 @@ def train_detector_command(
     config = _config(settings, start=start, **given)
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
-    photos = read_photos(data, images, negatives, quiet)
+    photos = load_photos(data, images, negatives, counted=not quiet).photos
     metrics = train_detector(
         photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
         resume=resume, force=force, quiet=quiet,
@@ -66,27 +66,6 @@ def train_detector_command(
         click.echo(json.dumps(metrics))
     elif not quiet:
         _print(metrics, out)
-
-
-def read_photos(
-    data: Path, images: Path, negatives: tuple[Path, ...], quiet: bool
-) -> list[AnnotatedPhoto]:
-    """Annotated photos and face-free ones; what cannot be used is named on standard error."""
-    annotations = load_annotations(data, images)
-    photos, problems = list(annotations.photos), list(annotations.problems)
-    if negatives:
-        face_free = load_face_free(negatives)
-        photos += face_free.photos
-        problems += face_free.problems
-    for problem in problems:
-        click.echo(f"Left out: {problem}", err=True)
-    if not quiet:
-        click.echo(
-            f"{len(photos)} photos with {annotations.n_faces} faces; {len(problems)} entries left "
-            "out.",
-            err=True,
-        )
-    return photos
 
 
 def _read_mined(paths: tuple[Path, ...], settings: Any) -> MinedTraining | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.options import FORMAT_OPTIONS, Command, with_options
 from facesmith.cli.progress import progress_bar
 
@@ -103,7 +104,13 @@ def load_scored(
     from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - see `cli`
 
     _check_one(detections, model)
-    found = _load(annotations, images, annotation_format, category, quiet)
+    found = load_photos(
+        annotations,
+        images,
+        annotation_format=annotation_format,
+        category=category,
+        counted=not quiet,
+    )
     if detections is None:
         return found.photos, *_run(found.photos, model, min_score, threads, quiet)
     faces = read_detections(
@@ -137,7 +144,13 @@ def load_any_scores(
     )
 
     _check_one(detections, model)
-    found = _load(annotations, images, annotation_format, category, quiet)
+    found = load_photos(
+        annotations,
+        images,
+        annotation_format=annotation_format,
+        category=category,
+        counted=not quiet,
+    )
     if detections is None:
         return found.photos, *_run(found.photos, model, min_score, threads, quiet)
     scored = read_any_scores(
@@ -161,29 +174,6 @@ def _check_one(detections: Path | None, model: Path | None) -> None:
         raise click.UsageError(
             "Pass either --detections, what a detector has found, or --model, a detector to run."
         )
-
-
-def _load(
-    annotations: Path,
-    images: Path,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    quiet: bool,
-) -> Annotations:
-    from facesmith.annotations import load_annotations  # noqa: PLC0415 - see `cli`
-
-    found = load_annotations(
-        annotations, images, format=annotation_format, categories=category or None
-    )
-    for problem in found.problems:
-        click.echo(f"Left out: {problem}", err=True)
-    if not quiet:
-        click.echo(
-            f"{len(found.photos)} photos with {found.n_faces} faces; {len(found.problems)} "
-            "entries left out.",
-            err=True,
-        )
-    return found
 
 
 def _left_out_photos(found: Annotations) -> bool:

@@ -1,0 +1,59 @@
+"""Loading annotated and face-free photos, and saying what was left out: alike in all commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from facesmith.annotations import Annotations
+
+
+def load_photos(
+    annotations: Path | None,
+    images: Path | None,
+    negatives: Sequence[Path] = (),
+    *,
+    annotation_format: str | None = None,
+    category: Sequence[str] = (),
+    counted: bool = False,
+    elsewhere: str = "",
+) -> Annotations:
+    """Annotated photos, then face-free ones; what cannot be used is named on standard error.
+
+    Args:
+        annotations: The annotations; `None`: none.
+        images: Folder of their photos.
+        negatives: Folders of photos without any human face.
+        annotation_format: Format of the annotations; `None`: told from their content.
+        category: Categories that are faces; empty: the only one, or the one called face.
+        counted: Say how many photos, faces and entries left out there are, too.
+        elsewhere: Said after their number, where entries were left out.
+    """
+    from facesmith.annotations import Annotations, load_annotations, load_face_free  # noqa: PLC0415 - see `cli`
+
+    parts = []
+    if annotations is not None and images is not None:
+        parts.append(
+            load_annotations(
+                annotations, images, format=annotation_format, categories=category or None
+            )
+        )
+    if negatives:
+        parts.append(load_face_free(negatives))
+    loaded = Annotations(
+        tuple(photo for part in parts for photo in part.photos),
+        tuple(problem for part in parts for problem in part.problems),
+    )
+    for problem in loaded.problems:
+        click.echo(f"Left out: {problem}", err=True)
+    if counted:
+        click.echo(
+            f"{len(loaded.photos)} photos with {loaded.n_faces} faces; {len(loaded.problems)} "
+            f"entries left out{elsewhere if loaded.problems else ''}.",
+            err=True,
+        )
+    return loaded
