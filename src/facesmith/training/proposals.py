@@ -31,6 +31,7 @@ from facesmith.networks.detector import (
     decode_boxes,
     flatten_maps,
 )
+from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
 from facesmith.training.loop_config import LoopConfig
@@ -81,14 +82,12 @@ class Photos:
         self._photos = photos
         self._side = config.photo_side
         self._room = int(config.cache_gib * 2**30)
-        self._cache: dict[int, tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]] = {}
+        self._cache: dict[int, tuple[Pixels, Floats]] = {}
 
     def __len__(self) -> int:
         return len(self._photos)
 
-    def __getitem__(
-        self, index: int
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    def __getitem__(self, index: int) -> tuple[Pixels, Floats, Flags]:
         """Image BGR, boxes in its pixels, and which to ignore."""
         annotated = self._photos[index]
         if index in self._cache:
@@ -269,7 +268,7 @@ def to_input(images: Tensor) -> Tensor:
     return images.float().mul_(1 / 255).permute(0, 3, 1, 2)  # channels-last in memory
 
 
-def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05) -> Faces:
+def propose(network: nn.Module, image: Pixels, min_score: float = 0.05) -> Faces:
     """What the network alone finds in one whole image, for validation."""
     height, width = image.shape[:2]
     pad_right, pad_below = -width % INPUT_MULTIPLE, -height % INPUT_MULTIPLE
