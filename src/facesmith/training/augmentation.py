@@ -39,14 +39,8 @@ class WarpedAugmentation(Augmentation):
 def uniforms(seed: int, epoch: int, rows: npt.NDArray[np.integer], count: int) -> Floats:
     """Random numbers that belong to rows, whatever else was drawn before.
 
-    Args:
-        seed: Of the training.
-        epoch: 0 for the first.
-        rows: Row numbers `(n,)`.
-        count: How many numbers a row needs.
-
     Returns:
-        float32 `(n, count)`, uniform in [0, 1).
+        float32 `(n, count)` for `n` rows, uniform in [0, 1).
 
     Source:
         Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014: the
@@ -101,17 +95,9 @@ def augment_warped(
 ) -> tuple[Pixels, Floats, Floats, Floats]:
     """The patches of some rows, painted over, and the changes of colour and place still to do.
 
-    Args:
-        images: All patches, uint8 `(n, height, width, 3)`, BGR. Not modified.
-        rows: Which of them, `(m,)`.
-        settings: How far to go.
-        seed: Of the training.
-        epoch: 0 for the first.
-
     Returns:
-        Patches, matrices and offsets as `augment` does, and where each patch is to be seen from:
-        float32 `(m, 2, 3)`, from places in the new patch to places in the old one, both from -1 to
-        1 between the outer edges, x before y.
+        Patches, matrices and offsets as `augment` does, and affine maps float32 `(m, 2, 3)` from
+        places in the new patch to places in the old one, both from -1 to 1, x before y.
     """
     draws = uniforms(seed, epoch, rows, 18)
     painted = images[rows]

@@ -81,10 +81,10 @@ def held_out_boxes(
 
     Args:
         detector: Proposes.
-        refiner: Judges and corrects; `None` for the proposals alone.
+        refiner: Corrects scores and boxes; `None` for the proposals alone.
         photos: Held out from both trainings.
         sources: Where each photo comes from.
-        gate: Which proposals are looked at again; its factors do not matter here.
+        gate: Which proposals are refined; its factors do not matter here.
     """
     logits = [np.zeros((0, 2), np.float32)]
     labels = [np.zeros(0, bool)]
@@ -130,14 +130,7 @@ def _weights(photo: npt.NDArray[np.int64], sources: Sequence[str]) -> npt.NDArra
 def with_mean_logits(
     gate: Calibration, detector: Detector, refiner: Refiner, photos: Photos
 ) -> Calibration:
-    """The settings with what the refiner says on average of proposals it will not look at.
-
-    Args:
-        gate: Which proposals are looked at.
-        detector: Proposes.
-        refiner: Judges.
-        photos: Held out from both trainings.
-    """
+    """`gate` with the refiner's mean logits of the proposals below and above the gate."""
     raw, logits = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
     for i in range(len(photos)):
         image = photos[i][0]
@@ -161,8 +154,8 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) ->
 
     Args:
         boxes: What was found in held-out photos.
-        use_second: Whether the refiner has a say.
-        gate: Which proposals are looked at again, stored with the calibration.
+        use_second: Whether to use the refiner's logit.
+        gate: Which proposals are refined; stored with the calibration.
 
     Returns:
         The calibration. Where all boxes are faces, or none is, there is nothing to fit: logits are

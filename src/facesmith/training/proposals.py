@@ -71,7 +71,7 @@ class ProposalConfig:
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
-    max_held_out: int = 300  # and at most so many
+    max_held_out: int = 300  # their largest number
     cache_gib: float = 6.0  # decoded photos kept in memory; the rest is decoded anew each time
 
 
@@ -292,8 +292,7 @@ def split_photos(
 ) -> tuple[list[AnnotatedPhoto], list[AnnotatedPhoto]]:
     """Photos to learn from, and photos to validate on; decided by each photo's name alone.
 
-    Of few photos the share that the config asks for would be too few: then so many
-    more are held out that some show faces.
+    Of few photos a larger share is held out, so that some show faces.
     """
 
     def draw(photo: AnnotatedPhoto) -> float:

@@ -128,7 +128,7 @@ def collect_patches(
 
 
 class _Rows:
-    """Patches that become more; gigabytes of them, which may not be there twice at the end."""
+    """Arrays of patches that grow in place: gigabytes, of which memory holds no second copy."""
 
     def __init__(self) -> None:
         self._n = 0
