@@ -3,9 +3,8 @@
 What crosses between processes is small: a path to a worker, boxes back. The order of the results
 is that of the photos, and memory does not grow with their number.
 
-A worker may die: a decoder crashes, or the system ends it for want of memory. Which of the photos
-it held was to blame nobody can tell, so each of them is tried once more, alone in a process; one
-with which that process ends too gets an error, and all the others get their faces.
+Where a worker dies, for example in a decoder, each photo that it held is tried once more, alone in
+a process. A photo with which that process ends too gets an error.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from facesmith.detection.calibration import Calibration
-from facesmith.export.onnx_export import export_onnx, largest_difference
+from facesmith.export.onnx_export import export_onnx, largest_difference, random_images
 from facesmith.networks.detector import BOX_UNIT, INPUT_MULTIPLE, STRIDES
 
 # Heights that the network is trusted with at its input, pixels.
@@ -20,37 +20,23 @@ TALLEST_FACE = 240.0
 ENLARGED_TO = 640
 
 
-class _ProposalGraph(nn.Module):
-    """The proposal network as it ships: uint8 `(1, height, width, 3)` in, raw maps out."""
+class _ByteGraph(nn.Module):
+    """A network as it ships: uint8 `(n, height, width, 3)` in, its outputs out."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network(image.permute(0, 3, 1, 2).float() / 255))
-
-
-class _SecondLookGraph(nn.Module):
-    """The refiner as it ships: uint8 patches `(n, 64, 64, 3)` in, `(n, 5)` out."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, patches: Tensor) -> Tensor:
-        outputs: Tensor = self.network(patches.permute(0, 3, 1, 2).float() / 255)
-        return outputs
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        outputs = self.network(image.permute(0, 3, 1, 2).float() / 255)
+        return tuple(outputs) if isinstance(outputs, list) else outputs
 
 
 def export_proposals(
-    network: nn.Module,
-    path: Path,
-    calibration: Calibration,
-    threshold: float = 0.5,
+    network: nn.Module, path: Path, calibration: Calibration, threshold: float = 0.5
 ) -> float:
     """Write the proposal network as a weights file; returns its distance from PyTorch."""
-    graph = _ProposalGraph(network)
+    graph = _ByteGraph(network)
     names = [f"stride_{stride}" for stride in STRIDES]
     export_onnx(
         graph,
@@ -73,22 +59,14 @@ def export_proposals(
             "calibration": asdict(calibration),
         },
     )
-    generator = torch.Generator().manual_seed(0)
-    images = [
-        torch.randint(0, 256, (1, *shape, 3), dtype=torch.uint8, generator=generator)
-        for shape in ((32, 32), (64, 96), (224, 160))
-    ]
+    images = random_images((1, *size, 3) for size in ((32, 32), (64, 96), (224, 160)))
     return largest_difference(graph, path, images)
 
 
 def export_refiner(network: nn.Module, path: Path) -> float:
     """Write the refiner as a weights file; returns its distance from PyTorch."""
-    graph = _SecondLookGraph(network)
-    generator = torch.Generator().manual_seed(0)
-    batches = [
-        torch.randint(0, 256, (n, 64, 64, 3), dtype=torch.uint8, generator=generator)
-        for n in (1, 2, 9)
-    ]
+    graph = _ByteGraph(network)
+    batches = random_images((n, 64, 64, 3) for n in (1, 2, 9))
     export_onnx(
         graph,
         batches[1],

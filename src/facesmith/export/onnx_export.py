@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,8 @@ def export_onnx(
 
     Batch normalisation is folded into the convolutions. The same module gives the same bytes.
 
-    This uses PyTorch's TorchScript-based exporter. The newer one (`dynamo=True`) needs the package
-    onnxscript besides and takes ten times as long; for plain convolutional nets both write the
-    same graph. PyTorch is pinned to an exact version in the constraints file, so that the older
-    one does not go away unnoticed.
+    This uses PyTorch's TorchScript exporter. The newer one (`dynamo=True`) needs onnxscript and
+    takes ten times as long; for plain convolutional nets both write the same graph.
 
     Args:
         module: What to export, on the CPU; it is set to evaluation mode while that happens.
@@ -51,8 +49,7 @@ def export_onnx(
         input_names: Names of the graph's inputs.
         output_names: Names of the graph's outputs.
         dynamic_axes: Per input or output name: axis -> name, for every axis of free length.
-        metadata: Plain values about the weights, stored as JSON under the key `facesmith`; the
-            version of facesmith is added.
+        metadata: Stored as JSON under the key `facesmith`, with the version of facesmith.
 
     Raises:
         WriteError: If the file cannot be written.
@@ -109,6 +106,12 @@ def largest_difference(
     return difference
 
 
+def random_images(shapes: Iterable[tuple[int, ...]]) -> list[torch.Tensor]:
+    """Uint8 noise of these shapes, the same in each call."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(0, 256, s, dtype=torch.uint8, generator=generator) for s in shapes]
+
+
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; afterwards every part is in the mode that it was in."""
@@ -155,12 +158,10 @@ def export_classifier(
         path: The file to write.
         network: The name of the network.
         threshold: The score from which on a patch counts as a face.
-        mirrored: The scores are those of the mean logit of a patch and its mirror image: more
-            often right, in twice the time.
+        mirrored: Score the mean logit of a patch and its mirror image, in twice the time.
 
     Returns:
-        The largest difference between the scores of both runtimes, over random patches at the
-        batch sizes `BATCH_SIZES`.
+        The largest difference between the scores of both runtimes on random patches.
 
     Raises:
         WeightsError: If that difference exceeds `TOLERANCE`.
@@ -168,11 +169,7 @@ def export_classifier(
     """
     scores = _Scores(model, mirrored=mirrored)
     width, height = model.preprocessing.size_wh or (PATCH_SIZE, PATCH_SIZE)
-    generator = torch.Generator().manual_seed(0)
-    batches = [
-        torch.randint(0, 256, (n, height, width, 3), dtype=torch.uint8, generator=generator)
-        for n in BATCH_SIZES
-    ]
+    batches = random_images((n, height, width, 3) for n in BATCH_SIZES)
     export_onnx(
         scores,
         batches[1],

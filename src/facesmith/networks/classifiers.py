@@ -29,13 +29,7 @@ class PatchClassifier(nn.Module):
         self.preprocessing = preprocessing
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Logits `(n,)`.
-
-        Args:
-            patches: `(n, 64, 64, 3)` BGR in 0..255, uint8 or (augmented patches) floating point.
-                Seen as `(n, 3, 64, 64)` this is PyTorch's channels-last layout already: the
-                permutation copies nothing.
-        """
+        """Logits `(n,)` of patches `(n, 64, 64, 3)`, BGR in 0..255, uint8 or floating point."""
         pixels = patches.float() * self.preprocessing.scale + self.preprocessing.offset
         logits: torch.Tensor = self.network(pixels.permute(0, 3, 1, 2))
         return logits.flatten().float()
@@ -78,9 +72,8 @@ def build_classifier(name: str, *, seed: int = 0) -> PatchClassifier:
 def _pointwise() -> nn.Module:
     """The exercise's own net: it sees single pixels and where they are, never a shape.
 
-    33,377 parameters, 32,769 of them in the last layer. Initialised like Keras does (Glorot
-    uniform, biases 0), so that trainings can be compared. The first ReLU comes after the pooling
-    instead of before: both orders give the same numbers, and this one works on a quarter of them.
+    33,377 parameters, initialised as Keras does (Glorot uniform, biases 0) for comparison. The
+    first ReLU comes after the pooling: the same numbers in a quarter of the time.
     """
     network = nn.Sequential(
         nn.Conv2d(3, 16, kernel_size=1),  # (n, 16, 64, 64)
@@ -136,9 +129,8 @@ def _tiny_darknet() -> nn.Module:
 def _compact() -> nn.Module:
     """Our default: dense 3x3 convolutions, strided early, with the width where the image is small.
 
-    Dense rather than depthwise: on CPUs a depthwise net of equal accuracy trains more slowly. The
-    last feature map is flattened, not averaged, because *where* eyes and chin lie tells a whole
-    face from a part of one or one at the wrong scale.
+    On CPUs a depthwise net of equal accuracy trains more slowly. The last feature map is flattened,
+    not averaged: the places of eyes and chin tell a whole face from a part of one.
     """
     return nn.Sequential(
         *convolution(3, 16, stride=2),  # (n, 16, 32, 32)

@@ -5,9 +5,8 @@ Input: float `(n, 3, height, width)`, BGR, 0..1, sides a multiple of 32. Output:
 stride, rounded up; at each cell the logit of the score and the four numbers of a box
 (`decode_boxes` says how they become pixels).
 
-Dense 3x3 convolutions throughout, and few of them at the finest strides: with weights and
-activations of 8 bits, which is how the network ships, they run several times as fast as in float32,
-which depthwise ones do not.
+All convolutions are dense: in 8 bits, as the network ships, they run several times as fast as in
+float32. Depthwise ones do not.
 """
 
 from __future__ import annotations

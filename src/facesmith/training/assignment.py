@@ -94,14 +94,7 @@ def detection_loss(
 
     The score of a chosen cell is taught its box's overlap with the face, that of the others 0.
 
-    Args:
-        logits: `(n, p)`.
-        boxes: `(n, p, 4)`, pixels.
-        centres: `(p, 2)`, pixels.
-        strides: `(p,)`.
-        faces: `(t, 4)`, pixels.
-        photos: int64 `(t,)`.
-        ignored: bool `(t,)`; cells within these are not punished for a score.
+    Args as in `assign`, and `ignored`, bool `(t,)`: cells within these faces have no score loss.
 
     Returns:
         The loss, and its parts `score_loss`, `box_loss` and `iou` (mean over chosen cells).

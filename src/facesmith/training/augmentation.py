@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.training.arrays import Floats, Pixels
+
 # Luma of ITU-R BT.601 for blue, green, red.
 LUMA_BGR = np.array([0.114, 0.587, 0.299], dtype=np.float32)
 
@@ -34,19 +36,11 @@ class WarpedAugmentation(Augmentation):
     zoom: float = 0.12  # largest change of size, as a logarithm: 12 % larger or smaller
 
 
-def uniforms(
-    seed: int, epoch: int, rows: npt.NDArray[np.integer], count: int
-) -> npt.NDArray[np.float32]:
+def uniforms(seed: int, epoch: int, rows: npt.NDArray[np.integer], count: int) -> Floats:
     """Random numbers that belong to rows, whatever else was drawn before.
 
-    Args:
-        seed: Of the training.
-        epoch: 0 for the first.
-        rows: Row numbers `(n,)`.
-        count: How many numbers a row needs.
-
     Returns:
-        float32 `(n, count)`, uniform in [0, 1).
+        float32 `(n, count)` for `n` rows, uniform in [0, 1).
 
     Source:
         Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014: the
@@ -68,17 +62,11 @@ def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def augment(
-    images: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.integer],
-    settings: Augmentation,
-    *,
-    seed: int,
-    epoch: int,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    images: Pixels, rows: npt.NDArray[np.integer], settings: Augmentation, *, seed: int, epoch: int
+) -> tuple[Pixels, Floats, Floats]:
     """The patches of some rows, moved and painted over, and the colour change still to be applied.
 
-    The change of colour is one matrix and one offset a patch, which the training applies in
-    floating point, where it costs least: `pixels @ matrix + offset`.
+    The training applies the change of colour: `pixels @ matrix + offset`.
 
     Args:
         images: All patches, uint8 `(n, height, width, 3)`, BGR. Not modified.
@@ -98,31 +86,18 @@ def augment(
 
 
 def augment_warped(
-    images: npt.NDArray[np.uint8],
+    images: Pixels,
     rows: npt.NDArray[np.integer],
     settings: WarpedAugmentation,
     *,
     seed: int,
     epoch: int,
-) -> tuple[
-    npt.NDArray[np.uint8],
-    npt.NDArray[np.float32],
-    npt.NDArray[np.float32],
-    npt.NDArray[np.float32],
-]:
+) -> tuple[Pixels, Floats, Floats, Floats]:
     """The patches of some rows, painted over, and the changes of colour and place still to do.
 
-    Args:
-        images: All patches, uint8 `(n, height, width, 3)`, BGR. Not modified.
-        rows: Which of them, `(m,)`.
-        settings: How far to go.
-        seed: Of the training.
-        epoch: 0 for the first.
-
     Returns:
-        Patches, matrices and offsets as `augment` does, and where each patch is to be seen from:
-        float32 `(m, 2, 3)`, from places in the new patch to places in the old one, both from -1 to
-        1 between the outer edges, x before y.
+        Patches, matrices and offsets as `augment` does, and affine maps float32 `(m, 2, 3)` from
+        places in the new patch to places in the old one, both from -1 to 1, x before y.
     """
     draws = uniforms(seed, epoch, rows, 18)
     painted = images[rows]
@@ -131,9 +106,7 @@ def augment_warped(
     return painted, *_colour(draws[:, 9:16], settings), places
 
 
-def _places(
-    draws: npt.NDArray[np.float32], settings: WarpedAugmentation, side: int
-) -> npt.NDArray[np.float32]:
+def _places(draws: Floats, settings: WarpedAugmentation, side: int) -> Floats:
     """Mirror, shift, turn and size as one affine map a patch."""
     spread = draws * 2 - 1
     angle = np.deg2rad(spread[:, 3] * settings.rotation)
@@ -147,11 +120,8 @@ def _places(
 
 
 def _move(
-    images: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.integer],
-    draws: npt.NDArray[np.float32],
-    settings: Augmentation,
-) -> npt.NDArray[np.uint8]:
+    images: Pixels, rows: npt.NDArray[np.integer], draws: Floats, settings: Augmentation
+) -> Pixels:
     """Each patch mirrored or not, shifted by whole pixels; what moves in is mirrored too."""
     height, width = images.shape[1:3]
     max_shift = settings.max_shift
@@ -171,9 +141,7 @@ def _move(
     return moved
 
 
-def _cut_out(
-    patches: npt.NDArray[np.uint8], draws: npt.NDArray[np.float32], settings: Augmentation
-) -> None:
+def _cut_out(patches: Pixels, draws: Floats, settings: Augmentation) -> None:
     """Paint a rectangle over some patches, in place, in a colour of the patch itself."""
     height, width = patches.shape[1:3]
     for i in np.flatnonzero(draws[:, 0] < settings.cutout):
@@ -182,9 +150,7 @@ def _cut_out(
         patches[i, y : y + size[0], x : x + size[1]] = patches[i, int(draws[i, 5] * height), x]
 
 
-def _colour(
-    draws: npt.NDArray[np.float32], settings: Augmentation
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _colour(draws: Floats, settings: Augmentation) -> tuple[Floats, Floats]:
     """Brightness, contrast, colour and saturation as one matrix and one offset a patch."""
     spread = draws * 2 - 1
     contrast = 1 + spread[:, 0:1] * settings.contrast

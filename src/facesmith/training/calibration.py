@@ -16,16 +16,13 @@ from facesmith.boxes import clip_boxes, non_maximum_suppression
 from facesmith.detection.calibration import Calibration, logit, sigmoid
 from facesmith.detection.detector import NMS_IOU, Detector, refine
 from facesmith.detection.refiner import Refiner
-from facesmith.evaluation.detector_report import (
-    MATCH_IOU,
-    MIN_FACE_HEIGHT,
-    MIN_SCORE,
-)
+from facesmith.evaluation.detector_report import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_faces
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.reliability import reliability
 from facesmith.metrics.scored_rows import match_scores
+from facesmith.training.arrays import Flags, Floats
 from facesmith.training.proposals import Photos, accuracy, accuracy_curves
 
 # From the simplest to the freest; `Fitted` says what each is.
@@ -36,7 +33,7 @@ N_FOLDS = 5  # of the cross-validation that chooses one, by photo
 
 @dataclass(frozen=True, eq=False)
 class HeldOutBoxes:
-    """Everything that would be found in photos held out from both trainings.
+    """What is found in photos held out from both trainings.
 
     Attributes:
         logits: float32 `(n, 2)`, of the proposal and of the refiner, 0 without one.
@@ -46,8 +43,8 @@ class HeldOutBoxes:
             more confident on the sources that they know best.
     """
 
-    logits: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.bool_]
+    logits: Floats
+    labels: Flags
     photos: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float64]
 
@@ -78,17 +75,16 @@ def held_out_boxes(
     sources: Sequence[str],
     gate: Calibration,
 ) -> HeldOutBoxes:
-    """Both logits of everything that would be found, and whether it is a face.
+    """Both logits of everything that is found, and whether it is a face.
 
-    Each face is found once, by the box with the highest logit that overlaps it enough: a second box
-    on it is as wrong as one beside it. Boxes on ignored or low faces are left out.
+    A second box on a face counts as false. Boxes on ignored or low faces are left out.
 
     Args:
         detector: Proposes.
-        refiner: Judges and corrects; `None` for the proposals alone.
+        refiner: Corrects scores and boxes; `None` for the proposals alone.
         photos: Held out from both trainings.
         sources: Where each photo comes from.
-        gate: Which proposals are looked at again; its factors do not matter here.
+        gate: Which proposals are refined; its factors do not matter here.
     """
     logits = [np.zeros((0, 2), np.float32)]
     labels = [np.zeros(0, bool)]
@@ -134,14 +130,7 @@ def _weights(photo: npt.NDArray[np.int64], sources: Sequence[str]) -> npt.NDArra
 def with_mean_logits(
     gate: Calibration, detector: Detector, refiner: Refiner, photos: Photos
 ) -> Calibration:
-    """The settings with what the refiner says on average of proposals it will not look at.
-
-    Args:
-        gate: Which proposals are looked at.
-        detector: Proposes.
-        refiner: Judges.
-        photos: Held out from both trainings.
-    """
+    """`gate` with the refiner's mean logits of the proposals below and above the gate."""
     raw, logits = [np.zeros(0, np.float32)], [np.zeros(0, np.float32)]
     for i in range(len(photos)):
         image = photos[i][0]
@@ -165,8 +154,8 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) ->
 
     Args:
         boxes: What was found in held-out photos.
-        use_second: Whether the refiner has a say.
-        gate: Which proposals are looked at again, stored with the calibration.
+        use_second: Whether to use the refiner's logit.
+        gate: Which proposals are refined; stored with the calibration.
 
     Returns:
         The calibration. Where all boxes are faces, or none is, there is nothing to fit: logits are
@@ -201,11 +190,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) ->
 
 
 def _fit(
-    boxes: HeldOutBoxes,
-    rows: npt.NDArray[np.bool_],
-    method: str,
-    use_second: bool,
-    gate: Calibration,
+    boxes: HeldOutBoxes, rows: Flags, method: str, use_second: bool, gate: Calibration
 ) -> Calibration:
     """One method on some of the boxes; logits as they are where they show one label only."""
     labels, weights = boxes.labels[rows], boxes.weights[rows]
@@ -232,9 +217,7 @@ def _fit(
 
 
 def _knots(
-    logits: npt.NDArray[np.float64],
-    labels: npt.NDArray[np.bool_],
-    weights: npt.NDArray[np.float64],
+    logits: npt.NDArray[np.float64], labels: Flags, weights: npt.NDArray[np.float64]
 ) -> tuple[tuple[float, float], ...]:
     """A point for each step of the isotonic fit, at its mean logit; straight lines between."""
     steps = IsotonicRegression(y_min=0, y_max=1).fit(logits, labels, weights).predict(logits)
@@ -243,11 +226,7 @@ def _knots(
     return tuple(zip(at.tolist(), heights.tolist(), strict=True))
 
 
-def _log_loss(
-    scores: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.bool_],
-    weights: npt.NDArray[np.float64],
-) -> float:
+def _log_loss(scores: Floats, labels: Flags, weights: npt.NDArray[np.float64]) -> float:
     given = np.clip(np.where(labels, scores, 1 - scores).astype(np.float64), 1e-4, 1)
     return float(-(weights * np.log(given)).sum() / weights.sum())
 
@@ -260,13 +239,12 @@ def evaluate(
     Args:
         detector: With its calibration.
         photos: Held out from training.
-        target: What the threshold is to keep; `None`: from it on, a face is likelier than not.
+        target: What the threshold is to meet; `None`: a threshold of 0.5.
 
     Returns:
         Figures: `ap` and `ap_iou40`, average precision at an IoU of 0.5 and 0.4; `recall_at_0.1`,
-        recall at 0.1 false boxes a photo (IoU 0.4); `threshold`, the one for the target, or 0.5;
-        and `precision`, `recall` and `false_per_photo` from that score on. And how a threshold for
-        a target was chosen.
+        recall at 0.1 false boxes a photo; `threshold`; and `precision`, `recall` and
+        `false_per_photo` at the threshold. And how a threshold for a target was chosen.
 
     Raises:
         EvaluationError: If no threshold keeps the target.
@@ -282,9 +260,5 @@ def evaluate(
         boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
         point = choose_threshold(boxes, target)
         threshold = point.threshold
-    figures = {
-        **accuracy(strict, loose),
-        "threshold": threshold,
-        **loose.at_score(threshold),
-    }
+    figures = {**accuracy(strict, loose), "threshold": threshold, **loose.at_score(threshold)}
     return figures, point

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.augmentation import LUMA_BGR
 from facesmith.training.degradation import DegradationConfig, degrade
 
@@ -56,18 +57,18 @@ class Crop:
         ignored: bool `(n,)`.
     """
 
-    image: npt.NDArray[np.uint8]
-    boxes: npt.NDArray[np.float32]
-    ignored: npt.NDArray[np.bool_]
+    image: Pixels
+    boxes: Floats
+    ignored: Flags
 
 
 def draw_crop(
-    image: npt.NDArray[np.uint8],
-    boxes: npt.NDArray[np.float32],
-    ignored: npt.NDArray[np.bool_],
+    image: Pixels,
+    boxes: Floats,
+    ignored: Flags,
     rng: np.random.Generator,
     config: CropConfig,
-    view: tuple[float, npt.NDArray[np.float32]] | None = None,
+    view: tuple[float, Floats] | None = None,
 ) -> Crop:
     """Draw one crop.
 
@@ -114,18 +115,13 @@ def draw_crop(
 
 
 def _cut_through(
-    image: npt.NDArray[np.uint8],
-    boxes: npt.NDArray[np.float32],
-    ignored: npt.NDArray[np.bool_],
-    face: npt.NDArray[np.float32],
+    image: Pixels,
+    boxes: Floats,
+    ignored: Flags,
+    face: Floats,
     rng: np.random.Generator,
     config: CropConfig,
-) -> tuple[
-    npt.NDArray[np.uint8],
-    npt.NDArray[np.float32],
-    npt.NDArray[np.bool_],
-    npt.NDArray[np.float32],
-]:
+) -> tuple[Pixels, Floats, Flags, Floats]:
     """The larger part of a photo that is cut off through `face`, its faces, and `face` itself.
 
     It adds faces at the border, which are rare in training photos.
@@ -147,8 +143,8 @@ def _cut_through(
 
 
 def _clipped(
-    boxes: npt.NDArray[np.float32], start: npt.NDArray[np.int_], end: npt.NDArray[np.int_]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    boxes: Floats, start: npt.NDArray[np.int_], end: npt.NDArray[np.int_]
+) -> tuple[Floats, Floats]:
     """Boxes in the part of an image from `start` to `end`, clipped, and the share of each in it."""
     clipped = np.clip(boxes, np.tile(start, 2), np.tile(end, 2)).astype(np.float32)
     area = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6), axis=1)
@@ -157,11 +153,8 @@ def _clipped(
 
 
 def _scale_and_centre(
-    size_wh: tuple[int, int],
-    faces: npt.NDArray[np.float32],
-    rng: np.random.Generator,
-    config: CropConfig,
-) -> tuple[float, npt.NDArray[np.float32]]:
+    size_wh: tuple[int, int], faces: Floats, rng: np.random.Generator, config: CropConfig
+) -> tuple[float, Floats]:
     """Crop pixels per photo pixel, and the photo position of the crop's centre."""
     size = np.array(size_wh, np.float32)
     if len(faces) and rng.random() < config.face_anchored:
@@ -185,11 +178,7 @@ def _scale_and_centre(
 
 
 def _cut(
-    image: npt.NDArray[np.uint8],
-    centre: npt.NDArray[np.float32],
-    scale: float,
-    side: int,
-    rng: np.random.Generator,
+    image: Pixels, centre: Floats, scale: float, side: int, rng: np.random.Generator
 ) -> Image.Image:
     """The square of `side` pixels about `centre` at `scale`; one flat colour beyond the photo."""
     height, width = image.shape[:2]
@@ -225,7 +214,7 @@ def _turned_image(image: Image.Image, angle: float, side: int) -> Image.Image:
     return image.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
 
 
-def turned_ellipses(boxes: npt.NDArray[np.float32], angle: float) -> npt.NDArray[np.float32]:
+def turned_ellipses(boxes: Floats, angle: float) -> Floats:
     """Boxes rotated about the origin, counter-clockwise on the screen, by `angle` radians.
 
     The new box bounds the rotated ellipse in the old one: faces are closer to ellipses.

@@ -78,15 +78,12 @@ def train_detector(
         photos: Annotated photos and face-free ones (no boxes).
         out: The run folder; `proposals/` and `refiner/` in it are run folders of their own.
         config: Settings; the defaults are those of a training from random weights.
-        target: Store the threshold that keeps this on the photos held out; `None`: 0.5, from
-            which on a face is likelier than not. A finished run can be resumed with another target.
-        mined: False boxes of an earlier detector in these photos, to be seen more often; `None`:
-            the training is the same as ever, to the byte.
-        start: Go on from the weights of this run folder or `detector.onnx`, see
-            `DetectorConfig.continued`; a `refiner.onnx` beside it is gone on from, too. `None`:
-            from random ones.
-        teacher: Learn what the proposals of this run folder or `detector.onnx` say, too; a larger
-            network's as a rule, see `DetectorNetConfig.large`. `None`: the labels alone.
+        target: Store the threshold that meets this on the photos held out; `None`: 0.5. A finished
+            run can be resumed with another target.
+        mined: False boxes of an earlier detector in these photos, to be seen more often.
+        start: Run folder or `detector.onnx` whose weights, with those of a `refiner.onnx` beside
+            it, the training starts from; `None`: random ones.
+        teacher: Run folder or `detector.onnx` of a teacher, see `DetectorNetConfig.large`.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
         quiet: No progress bar.
@@ -95,11 +92,9 @@ def train_detector(
         What `metrics.json` holds; undefined figures are `None`.
 
     Raises:
-        TrainingError: If there are too few photos, mined boxes belong to other photos, there are
-            no proposals to keep or nothing is left to train, or the training ends early.
-        WeightsError: If the weights to go on from cannot be read or are another network's, or
-            those of the teacher cannot be read.
-        EvaluationError: If no threshold keeps the target.
+        TrainingError: If photos, mined boxes or settings do not fit, or the training ends early.
+        WeightsError: If weights of `start` or `teacher` cannot be used.
+        EvaluationError: If no threshold meets the target.
     """
     config = with_threads(config or DetectorConfig())
     described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}

@@ -29,7 +29,7 @@ class DetectorConfig:
 
     @classmethod
     def quick(cls) -> DetectorConfig:
-        """For a first look at what one's photos give: a third of the time, some points worse."""
+        """A third of the time for a first result; average precision is some points lower."""
         proposals, refiner = ProposalConfig(), RefinerConfig()
         # In few passes twice as many smaller steps lead further.
         loop = dataclasses.replace(proposals.loop, epochs=20, learning_rate=2e-3)

@@ -71,7 +71,7 @@ class _Progress:
 
 @dataclass(frozen=True)
 class LoopResult:
-    """What a finished training leaves, beside the files of its run folder."""
+    """What a finished training returns."""
 
     best_epoch: int
     best: float
@@ -242,7 +242,7 @@ class _Training:
         return row
 
     def begin_next_epoch(self) -> None:
-        """Go on to the next epoch, or notice that this was the last."""
+        """Go on to the next epoch unless this was the last."""
         progress, config = self.progress, self.config
         progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
         early_stop = 0 < config.early_stop <= progress.stale
@@ -339,13 +339,9 @@ def _bar(total: int, done: int, quiet: bool) -> Iterator[Any]:
         return f"epoch {progress.epoch + 1}  loss {mean:.4f}"
 
     with click.progressbar(
-        length=total,
-        label="Training",
-        file=sys.stderr,
-        item_show_func=show,
-        hidden=quiet,
+        length=total, label="Training", file=sys.stderr, item_show_func=show, hidden=quiet,
         update_min_steps=max(total // 2000, 1),
-    ) as bar:
+    ) as bar:  # fmt: skip
         if done:
             bar.update(done)
         yield bar

@@ -34,12 +34,7 @@ class MinedConfig:
 
 @dataclass(frozen=True)
 class MinedTraining:
-    """Mined boxes and how to use them.
-
-    Attributes:
-        boxes: As `facesmith.curation.hard_negatives.read_mined` gives them.
-        config: How often they are seen.
-    """
+    """Mined boxes, see `facesmith.curation.hard_negatives.read_mined`, and how to use them."""
 
     boxes: tuple[MinedBox, ...]
     config: MinedConfig = field(default_factory=MinedConfig)
@@ -59,16 +54,11 @@ class MinedTraining:
 class PlacedBoxes:
     """The mined boxes that lie in the photos to learn from.
 
-    Args:
-        mined: Boxes, and how often to see them.
-        photos: The photos to learn from.
-
     Attributes:
         rows: Which photo each box lies in, int64 `(n,)`.
 
     Raises:
-        TrainingError: If a photo has another size than when it was mined, or no box lies in any of
-            the photos.
+        TrainingError: If a photo's size has changed since, or no box lies in any of the photos.
     """
 
     def __init__(self, mined: MinedTraining, photos: Sequence[AnnotatedPhoto]) -> None:
@@ -129,17 +119,10 @@ class PlacedBoxes:
         return f"{text}; not used: {', '.join(unused)}." if unused else f"{text}."
 
     def draw(self, n_crops: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-        """Which crops of an epoch show a mined box.
+        """The number of the box that each crop of an epoch shows, int64 `(n_crops,)`; -1: none.
 
-        Args:
-            n_crops: Crops of an epoch.
-            seed: Of the training.
-            epoch: Its number.
-
-        Returns:
-            The number of the box that each crop shows, int64 `(n_crops,)`; -1 for none. A share of
-            `MinedConfig.share` shows one, or less where no box could be new that often. No box is
-            shown once more than another before all have been shown.
+        A share of `MinedConfig.share` shows one, or less where `max_each` limits it. All boxes are
+        shown equally often, or once more than others.
         """
         chosen = np.full(n_crops, -1, np.int64)
         n_mined = min(round(self._config.share * n_crops), self._config.max_each * len(self))
@@ -162,9 +145,7 @@ class PlacedBoxes:
             rng: Where all randomness comes from.
 
         Returns:
-            Crop pixels per pixel of the decoded photo, and the position in it of the crop's
-            centre, float32 `(2,)`: the box lies in the crop, anywhere, with as much of the photo
-            around it as there is room for.
+            Crop pixels per pixel of the decoded photo, and the crop's centre in it, float32 `(2,)`.
         """
         reduction = size_wh[0] / self._widths[number]
         jitter = np.exp(rng.normal(0, self._config.scale_jitter))

@@ -31,6 +31,7 @@ from facesmith.networks.detector import (
     decode_boxes,
     flatten_maps,
 )
+from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
 from facesmith.training.loop_config import LoopConfig
@@ -70,7 +71,7 @@ class ProposalConfig:
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
-    max_held_out: int = 300  # and at most so many
+    max_held_out: int = 300  # their largest number
     cache_gib: float = 6.0  # decoded photos kept in memory; the rest is decoded anew each time
 
 
@@ -81,14 +82,12 @@ class Photos:
         self._photos = photos
         self._side = config.photo_side
         self._room = int(config.cache_gib * 2**30)
-        self._cache: dict[int, tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]] = {}
+        self._cache: dict[int, tuple[Pixels, Floats]] = {}
 
     def __len__(self) -> int:
         return len(self._photos)
 
-    def __getitem__(
-        self, index: int
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    def __getitem__(self, index: int) -> tuple[Pixels, Floats, Flags]:
         """Image BGR, boxes in its pixels, and which to ignore."""
         annotated = self._photos[index]
         if index in self._cache:
@@ -269,7 +268,7 @@ def to_input(images: Tensor) -> Tensor:
     return images.float().mul_(1 / 255).permute(0, 3, 1, 2)  # channels-last in memory
 
 
-def propose(network: nn.Module, image: npt.NDArray[np.uint8], min_score: float = 0.05) -> Faces:
+def propose(network: nn.Module, image: Pixels, min_score: float = 0.05) -> Faces:
     """What the network alone finds in one whole image, for validation."""
     height, width = image.shape[:2]
     pad_right, pad_below = -width % INPUT_MULTIPLE, -height % INPUT_MULTIPLE
@@ -293,8 +292,7 @@ def split_photos(
 ) -> tuple[list[AnnotatedPhoto], list[AnnotatedPhoto]]:
     """Photos to learn from, and photos to validate on; decided by each photo's name alone.
 
-    Of few photos the share that the config asks for would be too few: then so many
-    more are held out that some show faces.
+    Of few photos a larger share is held out, so that some show faces.
     """
 
     def draw(photo: AnnotatedPhoto) -> float:

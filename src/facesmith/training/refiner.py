@@ -21,6 +21,7 @@ from facesmith.detection.refiner import encode_deltas
 from facesmith.errors import WeightsError
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.refiner import build_refiner
+from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.crops import Crop, CropConfig, draw_crop
 from facesmith.training.loop_config import LoopConfig
@@ -79,9 +80,9 @@ class ProposalPatches:
         photos: int64 `(n,)`, the number of the photo that each comes from.
     """
 
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.float32]
-    deltas: npt.NDArray[np.float32]
+    images: Pixels
+    labels: Floats
+    deltas: Floats
     photos: npt.NDArray[np.int64]
 
 
@@ -127,7 +128,7 @@ def collect_patches(
 
 
 class _Rows:
-    """Patches that become more; gigabytes of them, which may not be there twice at the end."""
+    """Arrays of patches that grow in place: gigabytes, of which memory holds no second copy."""
 
     def __init__(self) -> None:
         self._n = 0
@@ -151,7 +152,7 @@ class _Rows:
 def _patches(
     detector: Detector,
     picture: Crop,
-    false: npt.NDArray[np.float32],
+    false: Floats,
     number: int,
     rng: np.random.Generator,
     config: RefinerConfig,
@@ -181,9 +182,7 @@ def _no_patches() -> ProposalPatches:
     )
 
 
-def moved(
-    boxes: npt.NDArray[np.float32], rng: np.random.Generator, config: RefinerConfig
-) -> npt.NDArray[np.float32]:
+def moved(boxes: Floats, rng: np.random.Generator, config: RefinerConfig) -> Floats:
     """Boxes `(n, 4)` moved and scaled at random, as far as the settings say."""
     side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0, keepdims=True)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + rng.normal(0, config.move, (len(boxes), 2)) * side
@@ -192,11 +191,8 @@ def moved(
 
 
 def _label(
-    boxes: npt.NDArray[np.float32],
-    faces: npt.NDArray[np.float32],
-    ignored: npt.NDArray[np.bool_],
-    config: RefinerConfig,
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    boxes: Floats, faces: Floats, ignored: Flags, config: RefinerConfig
+) -> tuple[Flags, Floats, Floats]:
     """Which boxes to keep, their labels and deltas."""
     keep = np.ones(len(boxes), bool)
     labels = np.zeros(len(boxes), np.float32)
