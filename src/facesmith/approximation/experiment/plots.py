@@ -19,7 +19,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
-from facesmith.approximation.experiment.compare import Approximation, ApproximationReport
+from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.summaries import format_error
 from facesmith.approximation.experiment.verdict import smooth_curve
 
