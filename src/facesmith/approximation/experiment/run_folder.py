@@ -65,12 +65,8 @@ def check_run_folder(path: str | Path, *, force: bool) -> None:
 def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, AdamCheckpoint]]:
     """Read what an earlier run left, to go on with it.
 
-    Args:
-        path: The run folder.
-
     Returns:
-        Its settings, as `write_run_folder` got them, and the checkpoints of its trainings by Adam
-        by their labels.
+        Its settings, and the checkpoints of its trainings by Adam by their labels.
 
     Raises:
         TrainingError: If it is no run folder of `facesmith approximate`.
