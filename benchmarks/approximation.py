@@ -28,8 +28,9 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from about import ROOT, about
-from facesmith.approximation.experiment.compare import METHODS, run_monkey_saddle
+from facesmith.approximation.experiment.compare import run_monkey_saddle
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split
+from facesmith.approximation.experiment.settings import METHODS
 
 THREADS = 1  # of every method: these matrices are too small for two
 MLP_ITERATIONS = 4000

@@ -12,9 +12,10 @@ import torch
 
 from facesmith.approximation.experiment.adam_checkpoint import load_checkpoint, save_checkpoint
 from facesmith.approximation.experiment.adam_nets import adam_function, build_net, train_adam_net
-from facesmith.approximation.experiment.compare import ApproximationReport, approximate
+from facesmith.approximation.experiment.compare import approximate
 from facesmith.approximation.experiment.plots import plot_curve, plot_surface
 from facesmith.approximation.experiment.points import Points, Split, split_points
+from facesmith.approximation.experiment.report import ApproximationReport
 from facesmith.approximation.experiment.report_text import curve_lines, report_page, report_text
 from facesmith.approximation.experiment.settings import AdamSettings, combinations, plan_fits
 from facesmith.errors import TrainingError, WeightsError

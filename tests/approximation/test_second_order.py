@@ -195,7 +195,7 @@ def test_same_seed_same_net_to_the_byte():
     assert first.predict(inputs).tobytes() == second.predict(inputs).tobytes()
 
 
-def test_validation_rows_are_watched_and_change_nothing():
+def test_errors_on_validation_rows_are_logged_and_change_nothing():
     inputs, targets = wavy_points(70)
     validation = FunctionApproximator(5, n_starts=2, max_iter=50)
     validation.fit(inputs[:50], targets[:50], X_val=inputs[50:], y_val=targets[50:])

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     )
     from facesmith.approximation.exports.source_code import function_code as function_code
     from facesmith.approximation.model.fitted import FittedFunction as FittedFunction
+    from facesmith.approximation.model.regressor import ExtrapolationWarning as ExtrapolationWarning
     from facesmith.approximation.model.regressor import FunctionApproximator as FunctionApproximator
+    from facesmith.approximation.model.regressor import LargeTableWarning as LargeTableWarning
     from facesmith.approximation.model.saving import load_function as load_function
     from facesmith.approximation.model.saving import save_function as save_function
-    from facesmith.approximation.model.warnings import ExtrapolationWarning as ExtrapolationWarning
-    from facesmith.approximation.model.warnings import LargeTableWarning as LargeTableWarning
 
 _HOMES = {
-    "ExtrapolationWarning": "facesmith.approximation.model.warnings",
+    "ExtrapolationWarning": "facesmith.approximation.model.regressor",
     "FittedFunction": "facesmith.approximation.model.fitted",
     "FunctionApproximator": "facesmith.approximation.model.regressor",
-    "LargeTableWarning": "facesmith.approximation.model.warnings",
+    "LargeTableWarning": "facesmith.approximation.model.regressor",
     "approximate_table": "facesmith.approximation.experiment.compare",
     "export_function_onnx": "facesmith.approximation.exports.onnx_file",
     "function_code": "facesmith.approximation.exports.source_code",

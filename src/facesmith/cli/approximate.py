@@ -20,7 +20,7 @@ from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
-    from facesmith.approximation.experiment.compare import ApproximationReport
+    from facesmith.approximation.experiment.report import ApproximationReport
 
 _PROGRESS_PARTS = 1000
 

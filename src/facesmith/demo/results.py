@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facesmith.approximation.experiment.compare import ApproximationReport
+from facesmith.approximation.experiment.report import ApproximationReport
 from facesmith.approximation.experiment.settings import METHODS
 from facesmith.demo.classifiers import TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from facesmith.approximation.experiment.compare import ApproximationReport, run
+from facesmith.approximation.experiment.compare import run
+from facesmith.approximation.experiment.report import ApproximationReport
 from facesmith.approximation.experiment.run_folder import write_run_folder
 from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.demo.classifiers import train_on_synthetic

@@ -145,9 +145,6 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
     Args:
         checkpoint: The training.
         split: The points that it was trained on.
-
-    Returns:
-        The function, with the inputs' and the target's names.
     """
     n_layers = len(checkpoint.parameters) // 2
     weights: list[Any] = []

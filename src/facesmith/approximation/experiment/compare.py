@@ -1,11 +1,10 @@
-"""Fit several methods to the same points and judge them on the same test rows."""
+"""Fits several methods to the same points and measures them on the same test rows."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,15 @@ import numpy.typing as npt
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
+from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig, Plan
 from facesmith.approximation.experiment.summaries import summary_of_adam, summary_of_default
 from facesmith.approximation.experiment.tables import read_table
 from facesmith.approximation.experiment.verdict import (
     History,
-    Verdict,
     assess_overfitting,
-    smooth_curve,
 )
 from facesmith.approximation.model.fitted import FittedFunction
-from facesmith.files import finite_or_none
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -32,128 +29,6 @@ MONKEY_SADDLE_TITLE = "Monkey saddle"
 
 # Called with the label of a fit and the part of it that is done, in [0, 1].
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Approximation:
-    """One fit and how well it does.
-
-    Attributes:
-        plan: What was fitted.
-        function: The fitted function.
-        n_parameters: Number of trained numbers of the net, or nets.
-        predictions: On the test rows, float64 `(n_test,)`.
-        l2_error: `norm(prediction - target) / n_test`, the exercise's measure.
-        mean_abs_error: Mean of `|prediction - target|` over the test rows.
-        rmse: Root of the mean squared error over the test rows.
-        seconds: Time of the fit, without imports.
-        history: Errors of train and validation while it learned.
-        verdict: Whether it overfits.
-        summary: What was tried and what was chosen, in words.
-        checkpoint: From where the training can go on; None for the default method.
-    """
-
-    plan: Plan
-    function: FittedFunction
-    n_parameters: int
-    predictions: Float64Array
-    l2_error: float
-    mean_abs_error: float
-    rmse: float
-    seconds: float
-    history: History
-    verdict: Verdict
-    summary: str
-    checkpoint: AdamCheckpoint | None = None
-
-    @property
-    def method(self) -> str:
-        """The method's name."""
-        return self.plan.method
-
-    @property
-    def label(self) -> str:
-        """What the fit is called in tables."""
-        return self.plan.label
-
-    @property
-    def file_name(self) -> str:
-        """The label as a part of file names."""
-        return self.label.replace(" ", "_")
-
-    @property
-    def validation_error(self) -> float:
-        """Mean absolute error on the validation rows at the end, smoothed as for the verdict."""
-        return float(smooth_curve(self.history.validation)[1][-1])
-
-    def row(self) -> dict[str, Any]:
-        """What `--json` prints of this fit; errors of a diverged net are None, for null."""
-        return {
-            "method": self.method,
-            "label": self.label,
-            "settings": None if self.plan.adam is None else self.plan.adam.to_dict(),
-            "l2_error": finite_or_none(self.l2_error),
-            "mean_abs_error": finite_or_none(self.mean_abs_error),
-            "rmse": finite_or_none(self.rmse),
-            "validation_mean_abs_error": finite_or_none(self.validation_error),
-            "seconds": round(self.seconds, 3),
-            "parameters": self.n_parameters,
-            "steps": len(self.history.train),
-            "step_name": self.history.step_name,
-            "verdict": self.verdict.kind,
-            "verdict_step": self.verdict.best_step,
-            "verdict_rise": self.verdict.rise,
-            "verdict_text": self.verdict.text,
-            "summary": self.summary,
-            "train_curve": finite_or_none(self.history.train.tolist()),
-            "validation_curve": finite_or_none(self.history.validation.tolist()),
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class ApproximationReport:
-    """Several fits to the same points.
-
-    Attributes:
-        title: What was approximated.
-        split: The points.
-        approximations: One per fit, in the order they were asked for.
-        notes: What the user should know of the points, a sentence or two each.
-    """
-
-    title: str
-    split: Split
-    approximations: tuple[Approximation, ...]
-    notes: tuple[str, ...] = field(default=())
-
-    def __getitem__(self, label: str) -> Approximation:
-        """The approximation of this label: the method's name, and what was compared."""
-        for approximation in self.approximations:
-            if approximation.label == label:
-                return approximation
-        known = ", ".join(a.label for a in self.approximations)
-        raise KeyError(f"no method {label!r} in this report; it has {known}")
-
-    @property
-    def chosen(self) -> Approximation:
-        """The fit of the smallest error on the validation rows; the test rows have no say."""
-        return min(
-            self.approximations,
-            key=lambda a: a.validation_error if math.isfinite(a.validation_error) else math.inf,
-        )
-
-    @property
-    def compares(self) -> bool:
-        """Whether settings were compared."""
-        return any(approximation.plan.compared for approximation in self.approximations)
-
-    def only(self, fit: Approximation) -> ApproximationReport:
-        """The same report of one fit alone."""
-        return replace(self, approximations=(fit,))
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The table, one dictionary per fit."""
-        return [approximation.row() for approximation in self.approximations]
 
 
 def run(

@@ -19,7 +19,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
-from facesmith.approximation.experiment.compare import Approximation, ApproximationReport
+from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.summaries import format_error
 from facesmith.approximation.experiment.verdict import smooth_curve
 
@@ -43,11 +43,8 @@ def plot_surface(report: ApproximationReport, label: str) -> Figure:
     they part. Right: the same points seen along either input, as the exercise draws them.
 
     Args:
-        report: What was fitted; its points have two inputs.
+        report: What was fitted.
         label: Which fit to draw: the method's name, and what was compared.
-
-    Returns:
-        The figure.
 
     Raises:
         ValueError: If the points do not have two inputs.
@@ -78,11 +75,8 @@ def plot_curve(report: ApproximationReport, label: str) -> Figure:
     """The fitted function of one input as a line, over the rows it was fitted to and the test rows.
 
     Args:
-        report: What was fitted; its points have one input.
+        report: What was fitted.
         label: Which fit to draw: the method's name, and what was compared.
-
-    Returns:
-        The figure.
 
     Raises:
         ValueError: If the points do not have one input.
@@ -110,7 +104,8 @@ def plot_curve(report: ApproximationReport, label: str) -> Figure:
         linewidths=0.8,
         label="test",
     )
-    axes.plot(along, _heights(approximation, along[:, None]), color=_PREDICTION, label="prediction")
+    predicted = approximation.function.predict(along[:, None])[:, 0]
+    axes.plot(along, predicted, color=_PREDICTION, label="prediction")
     axes.set(xlabel=split.input_names[0], ylabel=split.target_name)
     axes.grid(alpha=0.25)
     _few_ticks(axes.xaxis, axes.yaxis)
@@ -237,11 +232,6 @@ def _legend_line(fit: Approximation, chosen: bool, *, whole: bool) -> str:
     return f"{label}: {error}" + (" (chosen)" if chosen else "")
 
 
-def _heights(approximation: Approximation, inputs: npt.NDArray[np.float64]) -> Any:
-    """What the function predicts there, `(n,)`."""
-    return approximation.function.predict(inputs)[:, 0]
-
-
 def _draw_surface(
     subfigure: Any,
     approximation: Approximation,
@@ -252,7 +242,7 @@ def _draw_surface(
     axes = subfigure.add_subplot(projection="3d")
     sides = [np.linspace(column.min(), column.max(), _GRID_POINTS) for column in inputs.T]
     first, second = np.meshgrid(*sides)
-    heights = _heights(approximation, np.column_stack([first.ravel(), second.ravel()]))
+    heights = approximation.function.predict(np.column_stack([first.ravel(), second.ravel()]))
     axes.plot_surface(
         first,
         second,

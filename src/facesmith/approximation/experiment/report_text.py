@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 
-from facesmith.approximation.experiment.compare import Approximation, ApproximationReport
+from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.summaries import format_error
 
 _LINE_WIDTH = 100  # characters

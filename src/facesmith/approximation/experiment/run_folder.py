@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from facesmith._version import __version__
@@ -17,7 +17,7 @@ from facesmith.approximation.experiment.adam_checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from facesmith.approximation.experiment.compare import Approximation, ApproximationReport
+from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.report_text import report_page
 from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.approximation.exports.source_code import (
@@ -65,12 +65,8 @@ def check_run_folder(path: str | Path, *, force: bool) -> None:
 def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, AdamCheckpoint]]:
     """Read what an earlier run left, to go on with it.
 
-    Args:
-        path: The run folder.
-
     Returns:
-        Its settings, as `write_run_folder` got them, and the checkpoints of its trainings by Adam
-        by their labels.
+        Its settings, and the checkpoints of its trainings by Adam by their labels.
 
     Raises:
         TrainingError: If it is no run folder of `facesmith approximate`.
@@ -197,19 +193,11 @@ def _log(report: ApproximationReport) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "step", "train_mean_abs_error", "validation_mean_abs_error"])
-    for approximation in report.approximations:
-        for step, train, validation in _steps(approximation):
-            writer.writerow([approximation.label, step, f"{train:.6g}", f"{validation:.6g}"])
+    for fit in report.approximations:
+        curves = zip(fit.history.train.tolist(), fit.history.validation.tolist(), strict=True)
+        for step, (train, validation) in enumerate(curves, 1):
+            writer.writerow([fit.label, step, f"{train:.6g}", f"{validation:.6g}"])
     return text.getvalue()
-
-
-def _steps(approximation: Approximation) -> Iterator[tuple[int, float, float]]:
-    """Step, counted from 1, with the errors of train and validation."""
-    history = approximation.history
-    for index, (train, validation) in enumerate(
-        zip(history.train.tolist(), history.validation.tolist(), strict=True)
-    ):
-        yield index + 1, train, validation
 
 
 def _write_plots(report: ApproximationReport, path: Path) -> list[str]:

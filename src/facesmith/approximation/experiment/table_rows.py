@@ -184,15 +184,7 @@ class TableRows:
 
 
 def read_rows(columns: Columns, lines: Iterator[tuple[int, list[str]]]) -> TableRows:
-    """Read the lines below the header.
-
-    Args:
-        columns: Which of their cells are used.
-        lines: Line of the file and cells; none of them empty.
-
-    Returns:
-        The rows. Lines that cannot be used are counted and described, not raised.
-    """
+    """Read the lines below the header; those that cannot be used are counted and described."""
     rows = TableRows(columns)
     while block := list(islice(lines, _BLOCK_ROWS)):
         rows.add(block)

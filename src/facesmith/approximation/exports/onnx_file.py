@@ -28,10 +28,6 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
     are in the metadata, as JSON under the key `facesmith`. ONNX Runtime agrees with
     `FittedFunction.predict` up to rounding. Standard deviations are not exported.
 
-    Args:
-        function: What to write.
-        path: The file; its folder exists.
-
     Raises:
         WriteError: If the file cannot be written.
     """

@@ -88,7 +88,7 @@ class KernelFit:
     def score_per_row(self) -> float:
         """What it is compared by: as `SecondOrderFit.score_per_row`."""
         if self.by_validation:
-            return -0.5 * float(np.log(max(self._watched_squared, 1e-20)))
+            return -0.5 * float(np.log(max(self._validation_squared, 1e-20)))
         return float(self.final_log_evidence / self.row_weights.sum())
 
     def fit(
@@ -199,10 +199,10 @@ class KernelFit:
         self.n_effective_parameters = evidence.n_effective
         self._log(evidence, parameters)
         self.n_iterations += 1
-        self._watched_squared = 1.0
+        self._validation_squared = 1.0
         if self.validation is not None:
             errors = self.validation[1] - self.member(0, 1.0)(self.validation[0])
-            self._watched_squared = float(np.mean(errors * errors))
+            self._validation_squared = float(np.mean(errors * errors))
 
     @staticmethod
     def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:

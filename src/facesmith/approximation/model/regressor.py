@@ -21,8 +21,9 @@ from facesmith.approximation.model.large_tables import (
     refine,
     sample_rows,
 )
-from facesmith.approximation.model.parameter_checks import check_parameters, check_size
-from facesmith.approximation.model.row_preparation import (
+from facesmith.approximation.model.preparation import (
+    check_parameters,
+    check_size,
     mean_and_scale,
     merge_equal_rows,
     split_off_validation,
@@ -30,9 +31,16 @@ from facesmith.approximation.model.row_preparation import (
 from facesmith.approximation.model.search import Search
 from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows, Tried
 from facesmith.approximation.model.second_order import SecondOrderFit
-from facesmith.approximation.model.warnings import ExtrapolationWarning, LargeTableWarning
 
 Float64Array = npt.NDArray[np.float64]
+
+
+class ExtrapolationWarning(UserWarning):
+    """Inputs lie outside the range of the training inputs, where nothing vouches for a net."""
+
+
+class LargeTableWarning(UserWarning):
+    """A table is so large that its nets were chosen on a part of its rows."""
 
 
 class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -34,10 +34,6 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
     names of `KernelMember`. Numbers and names stand in the JSON text `about`. The same function
     gives the same bytes. A file that is there is replaced in one step.
 
-    Args:
-        function: What to write.
-        path: The file, usually `.npz`; its folder exists.
-
     Raises:
         WriteError: If the file cannot be written.
     """
@@ -73,12 +69,6 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
 
 def load_function(path: str | Path) -> FittedFunction:
     """Read a function that `save_function` wrote.
-
-    Args:
-        path: The file, for instance `models/default.npz` of a run folder.
-
-    Returns:
-        The function, for `predict` and `predict_with_std`.
 
     Raises:
         WeightsError: If the file is missing, damaged or something else.

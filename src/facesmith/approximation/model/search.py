@@ -264,7 +264,7 @@ class Search:
         return n_rounds * _SEMIFINAL_ITERATIONS * self._iteration_work(network.n_parameters)
 
     def _iteration_work(self, n_parameters: int) -> float:
-        """Multiplications of one iteration, with what the calls cost that they come in."""
+        """Multiplications of one iteration, calls included."""
         n = len(self.rows.targets)
         return 4e5 + n * n_parameters * (n_parameters + 30.0) + float(n_parameters) ** 3
 
