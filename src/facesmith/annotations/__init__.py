@@ -13,9 +13,9 @@ from pathlib import Path
 from facesmith.annotations.coco import read_coco, write_coco
 from facesmith.annotations.entries import PhotoEntry, ProblemLog, check_entries
 from facesmith.annotations.formats import FORMATS, detect_format
-from facesmith.annotations.lists import read_fddb, read_wider
 from facesmith.annotations.photos import AnnotatedPhoto, Annotations, Problem
 from facesmith.annotations.voc import read_voc
+from facesmith.annotations.wider_and_fddb import read_fddb, read_wider
 from facesmith.annotations.yolo import read_yolo
 from facesmith.errors import AnnotationError
 from facesmith.images import find_images
@@ -75,7 +75,7 @@ def load_annotations(
             entries = read_yolo(path, images_dir, log, categories)
         case "wider":
             entries = read_wider(path, log)
-        case _:
+        case "fddb":
             entries = read_fddb(path, log)
     if not entries and log.problems:
         raise AnnotationError(

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from facesmith.boxes import clip_boxes, non_maximum_suppression
+from facesmith.boxes import clip_boxes
 from facesmith.detection.calibration import Calibration, logit, sigmoid, ungated_scores
 from facesmith.detection.decoding import decode
 from facesmith.detection.pyramid import COARSER, Pyramid, ScalePlan
@@ -25,15 +25,13 @@ from facesmith.detection.refiner import Refiner
 from facesmith.detection.resizing import scaled
 from facesmith.detection.rotations import UPRIGHT, detect_rotated
 from facesmith.detection.sessions import open_session
+from facesmith.detection.suppression import suppress_overlapping
 from facesmith.errors import WeightsError
 from facesmith.faces import Faces
 from facesmith.files import checksum
 
 PROPOSALS_FILE = "detector.onnx"
 REFINER_FILE = "refiner.onnx"
-NMS_IOU = (
-    0.4  # two real faces seldom overlap more than this, two boxes of one face nearly always do
-)
 # The coarsest look is skipped unless the look before it proposes a box of at least this part of
 # `tallest_face` with at least this raw score: every large face leaves such a box. Checked on 1,368
 # crops around held-out faces (0.2 to 1.3 of the height): no result at a threshold of 0.5 changed.
@@ -151,7 +149,7 @@ class Detector:
         if self._refiner is None:  # then no box has changed, and few scores their order
             kept = np.argsort(-scores, kind="stable")
         else:
-            kept = non_maximum_suppression(boxes, scores, NMS_IOU)
+            kept = suppress_overlapping(boxes, scores)
         return Faces(boxes[kept], scores[kept])
 
     def candidates(
@@ -194,7 +192,7 @@ class Detector:
         boxes = clip_boxes(boxes, width, height)
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (logits >= wanted)
         boxes, raw = boxes[inside], sigmoid(logits[inside])
-        kept = non_maximum_suppression(boxes, raw, NMS_IOU)
+        kept = suppress_overlapping(boxes, raw)
         return boxes[kept], raw[kept]
 
     def _min_raw_score(self, min_score: float) -> float:

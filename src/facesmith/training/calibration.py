@@ -12,10 +12,11 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.boxes import clip_boxes, non_maximum_suppression
+from facesmith.boxes import clip_boxes
 from facesmith.detection.calibration import Calibration, logit, sigmoid
-from facesmith.detection.detector import NMS_IOU, Detector, refine
+from facesmith.detection.detector import Detector, refine
 from facesmith.detection.refiner import Refiner
+from facesmith.detection.suppression import suppress_overlapping
 from facesmith.evaluation.detector_report import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_faces
@@ -99,7 +100,7 @@ def held_out_boxes(
         ranking = sigmoid(first if refiner is None else second)
         boxes = clip_boxes(boxes, image.shape[1], image.shape[0])
         inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-        kept = inside[non_maximum_suppression(boxes[inside], ranking[inside], NMS_IOU)]
+        kept = inside[suppress_overlapping(boxes[inside], ranking[inside])]
         ignored = ignored | (faces[:, 3] - faces[:, 1] < MIN_FACE_HEIGHT)
         counts, hit = match_faces(faces, ignored, Faces(boxes[kept], ranking[kept]), MATCH_IOU)
         logits.append(np.stack([first, second], axis=1)[kept][counts])

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.boxes import clip_boxes, non_maximum_suppression
-from facesmith.detection.detector import NMS_IOU
+from facesmith.boxes import clip_boxes
+from facesmith.detection.suppression import suppress_overlapping
 from facesmith.errors import TrainingError
 from facesmith.evaluation.detector_report import MATCH_IOU, MIN_FACE_HEIGHT
 from facesmith.faces import Faces
@@ -283,7 +283,7 @@ def propose(network: nn.Module, image: Pixels, min_score: float = 0.05) -> Faces
     good = scores >= min_score
     scores_kept = scores[good].numpy()
     boxes_kept = clip_boxes(boxes[good].numpy(), width, height)
-    kept = non_maximum_suppression(boxes_kept, scores_kept, NMS_IOU)
+    kept = suppress_overlapping(boxes_kept, scores_kept)
     return Faces(boxes_kept[kept], scores_kept[kept])
 
 
