@@ -10,7 +10,7 @@ import click
 
 from facesmith.cli.numbers import counted
 from facesmith.cli.progress import progress_bar
-from facesmith.training.resources import available_cores
+from facesmith.detection.sessions import available_cores
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations

@@ -11,8 +11,8 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import progress_bar
 from facesmith.evaluation.detector_report import (
-    JUDGED_HEIGHT,
     MATCH_IOU,
+    MIN_FACE_HEIGHT,
     DetectorReport,
     evaluate_detector,
     write_detector_report,
@@ -52,7 +52,7 @@ def _print(reported: DetectorReport) -> None:
     low, high = reported.expected_error_interval
     click.echo(
         f"{reported.detector}: {curve.n_faces:,} faces in {reported.n_photos:,} photos, IoU "
-        f"{MATCH_IOU:g}, faces below {JUDGED_HEIGHT:g} px ignored"
+        f"{MATCH_IOU:g}, faces below {MIN_FACE_HEIGHT:g} px ignored"
     )
     click.echo(f"AP           {_figure(curve.average_precision)}")
     click.echo(

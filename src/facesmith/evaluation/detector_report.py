@@ -26,7 +26,6 @@ from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_c
 
 MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
 MIN_FACE_HEIGHT = 16.0  # pixels; lower faces are ignored
-JUDGED_HEIGHT = MIN_FACE_HEIGHT  # the name that `facesmith.cli` still uses
 MIN_SCORE = 0.001  # detectors are judged from this score on
 
 

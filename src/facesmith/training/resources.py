@@ -1,14 +1,10 @@
-"""What a training may use of the machine: cores and memory."""
+"""How a training keeps and hands back memory."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 from typing import Any
-
-from facesmith.detection.sessions import available_cores
-
-__all__ = ["available_cores", "hand_back_freed_memory", "keep_freed_memory"]
 
 
 def keep_freed_memory() -> None:
