@@ -295,7 +295,7 @@ def test_nothing_is_overwritten_without_force(patches, tmp_path):
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     refused = train(patches, run, *more)
     assert refused.exit_code == 1
-    assert f"Error: The run folder {run} is not empty. Pass --resume" in refused.stderr
+    assert f"Error: The folder {run} is not empty. Pass --resume" in refused.stderr
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
     assert train(patches, run, *more, "--seed", 1, "--force").exit_code == 0
     assert (run / "classifier.onnx").read_bytes() != before[run / "classifier.onnx"]
@@ -402,11 +402,11 @@ def test_a_full_run_folder_is_refused_before_photos_are_read(tmp_path):
     (run / "notes.txt").write_text("mine")
     refused = train(tmp_path / "faces.json", run, "--images", tmp_path)
     assert refused.exit_code == 1
-    assert f"Error: The run folder {run} is not empty." in refused.stderr
+    assert f"Error: The folder {run} is not empty." in refused.stderr
     (run / "notes.txt").unlink()
     checkpoints = run / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "theirs.pt").write_bytes(b"of another tool")
     refused = train(tmp_path / "faces.json", run, "--images", tmp_path, "--force")
-    assert "--force deletes run folders only" in refused.stderr
+    assert "does not carry its mark" in refused.stderr
     assert (checkpoints / "theirs.pt").read_bytes() == b"of another tool"

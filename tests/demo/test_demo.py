@@ -22,9 +22,11 @@ from facesmith.demo.folder import start_folder
 from facesmith.demo.results import Demo, DemoConfig
 from facesmith.demo.run import run_demo
 from facesmith.detection.detector import load_detector
-from facesmith.errors import FacesmithError
+from facesmith.errors import FacesmithError, WriteError
 from facesmith.faces import Faces
+from facesmith.files import write_bytes
 from facesmith.patches import load_patches
+from facesmith.runs.folder import RunFolder
 from spot_detector import SPOT_SCORE, spots
 
 QUICK = DemoConfig(rows=120, seed=5, methods=("default",), epochs={"pointwise": 2, "compact": 1})
@@ -180,7 +182,7 @@ def test_the_command_prints_where_the_report_is(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_world")
 def test_the_command_leaves_a_foreign_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
-    for options, message in (([], "Pass --force"), (["--force"], "Delete it yourself")):
+    for options, message in (([], "Pass --force"), (["--force"], "does not carry its mark")):
         result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), *options])
         assert result.exit_code == 1
         assert message in result.stderr
@@ -201,15 +203,16 @@ def test_missing_weights_end_the_demo_before_anything_is_written(
 
 def test_start_folder(tmp_path: Path) -> None:
     folder = start_folder(tmp_path / "deep" / "out", force=False)
-    (folder / "left.txt").write_text("from an earlier demo")
+    write_bytes(folder / "left.txt", b"from an earlier demo")
     start_folder(folder, force=True)
-    assert {entry.name for entry in folder.iterdir()} == {"demo.json"}
-    (folder / "demo.json").write_text('{"facesmith": "1", "task": "classifier"}')
-    with pytest.raises(FacesmithError, match="earlier demo only"):
-        start_folder(folder, force=True)
+    assert {entry.name for entry in folder.iterdir()} == {".facesmith", "demo.json"}
+    other = tmp_path / "run"
+    RunFolder(other).start({}, resume=False, force=False)
+    with pytest.raises(WriteError, match="holds an earlier training, and --force replaces only"):
+        start_folder(other, force=True)
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(FacesmithError, match="is a file"):
+    with pytest.raises(WriteError, match="is a file"):
         start_folder(file, force=True)
 
 

@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 
 import facesmith.files  # noqa: E402
 from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E402
+from facesmith.files.marks import open_mark  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
 from facesmith.training.loop import LoopConfig, LoopResult, run_loop  # noqa: E402
@@ -165,6 +166,7 @@ def test_a_half_written_file_beside_is_no_obstacle(tmp_path, undisturbed):
     """What a real kill leaves: the unfinished new file beside the old one."""
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
+    open_mark(folder, "training")  # written first
     (folder / ".config.json.0123abcd.tmp").write_text('{"conf')
     (folder / "checkpoints" / ".last.pt.89efabcd.tmp").write_bytes(b"PK")
     train(folder, resume=True)
@@ -229,7 +231,7 @@ def test_a_full_disk_ends_in_words_and_resumes_exactly(tmp_path, monkeypatch, un
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             true_fsync(handle)
 
-        monkeypatch.setattr(facesmith.files.os, "fsync", refuse)
+        monkeypatch.setattr(facesmith.files.atomic.os, "fsync", refuse)
         with pytest.raises(WriteError, match=r"Cannot write .*: the disk is full"):
             train(folder)
         monkeypatch.undo()
@@ -288,8 +290,9 @@ def test_resume_names_what_differs(tmp_path):
 def test_nothing_is_overwritten_without_force_and_only_runs_with_it(tmp_path):
     run = RunFolder(tmp_path / "run")
     run.start({"seed": 1}, resume=False, force=False)
-    (run.path / "log.csv").write_text("epoch\n")
-    with pytest.raises(TrainingError, match=r"is not empty\. Pass --resume"):
+    with run.open_log(0) as log:
+        log.write(0, {"loss": 1.0}, seconds=1.0)
+    with pytest.raises(WriteError, match=r"is not empty\. Pass --resume"):
         run.start({"seed": 1}, resume=False, force=False)
     run.start({"seed": 2}, resume=False, force=True)
     assert not (run.path / "log.csv").exists()
@@ -299,9 +302,9 @@ def test_nothing_is_overwritten_without_force_and_only_runs_with_it(tmp_path):
     home.mkdir()
     (home / "letter.txt").write_text("dear")
     for resume in (True, False):
-        with pytest.raises(TrainingError, match="--force deletes run folders only"):
+        with pytest.raises(WriteError, match="does not carry its mark"):
             RunFolder(home).start({}, resume=resume, force=True)
-    with pytest.raises(TrainingError, match="is a file"):
+    with pytest.raises(WriteError, match="is a file"):
         RunFolder(home / "letter.txt").start({}, resume=False, force=True)
     assert (home / "letter.txt").read_text() == "dear"
 

@@ -18,6 +18,7 @@ from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import read_content, shortened
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.errors import AnnotationError
+from facesmith.files import write_bytes
 
 
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
@@ -102,7 +103,7 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
         "annotations": annotations,
         "categories": [{"id": 1, "name": "face"}],
     }
-    Path(path).write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_bytes(path, (json.dumps(content) + "\n").encode())
 
 
 def _load_json(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from facesmith.cli.approximate_config import (
     config_to_resume,
     training_options,
 )
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _PROGRESS_PARTS = 1000
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument(
     "points", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -127,20 +129,22 @@ def approximate(
     # Imported here, so that --help and wrong usage are answered at once.
     from facesmith.approximation.experiment.report_text import report_text  # noqa: PLC0415
     from facesmith.approximation.experiment.run_folder import (  # noqa: PLC0415
-        check_run_folder,
+        run_folder,
         write_run_folder,
     )
     from facesmith.files import finite_or_none  # noqa: PLC0415
 
-    if out is not None:
-        check_run_folder(out, force=force or resume)
-    with warnings_in_words():
+    with ExitStack() as held:
+        if out is not None:
+            folder = run_folder(out)
+            folder.check(force=force or resume, resume="--resume to go on with it, ")
+            held.enter_context(folder.lock())
+        held.enter_context(warnings_in_words())
         report = _fit(config, checkpoints, quiet=quiet)
-    for note in report.notes:
-        click.echo(f"Note: {note}", err=True)
-    if out is not None:
-        exports = (*(("onnx",) if onnx else ()), *codes)
-        with warnings_in_words():
+        for note in report.notes:
+            click.echo(f"Note: {note}", err=True)
+        if out is not None:
+            exports = (*(("onnx",) if onnx else ()), *codes)
             write_run_folder(report, out, config, force=force or resume, exports=exports)
     if as_json:
         content = {

@@ -13,7 +13,7 @@ from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.audit_judges import compare, find, find_in_folds, read_found
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
-from facesmith.files import make_folder
+from facesmith.cli.outputs import ReportFolder, open_report
 from facesmith.runs.settings import read_settings, with_changes
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for the results and the contact sheets.",
 )
 @click.option(
@@ -147,7 +147,7 @@ def audit(
         counted=not quiet,
         elsewhere=", and missing in corrected.json",
     )
-    make_folder(out)
+    open_report(out)
     detector_of: Callable[[int], Callable[..., Faces]] | None = None
     if folds is not None:
         found, detector_of = find_in_folds(

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.outputs import WritingCommand
+
 if TYPE_CHECKING:
     from facesmith.demo.results import Demo
 
 _PARTS = 1000  # of a progress bar
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

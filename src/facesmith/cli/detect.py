@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.detect_outputs import STDIN, Pictures, Table
+from facesmith.cli.detect_outputs import CSV_BEGINS, STDIN, Pictures, Table
 from facesmith.cli.numbers import counted
+from facesmith.cli.outputs import OutputFile, WritingCommand
 from facesmith.errors import ImageError
+from facesmith.files.marks import read_mark
 
 if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
@@ -44,13 +46,13 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
             )
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a photo.")
 @click.option(
     "--csv",
     "csv_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(CSV_BEGINS),
     help="Write a table with one row a face to this file.",
 )
 @click.option("--draw", "draw_dir", type=_FOLDER, help="Write photos with boxes to this folder.")
@@ -97,6 +99,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     type=click.Path(exists=True, path_type=Path),
     help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
 )
+@click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
 @click.pass_context
 def detect(
@@ -112,6 +115,7 @@ def detect(
     rotations: tuple[int, ...],
     workers: int | None,
     model: Path | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Find the faces in photos.
@@ -130,7 +134,7 @@ def detect(
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
-    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin)
+    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
     config = DetectionConfig(min_score, min_face, finish, rotations)
     n_workers = min(workers or default_workers(len(sources)), len(sources))
@@ -165,6 +169,12 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
     from facesmith.detection.photos import PhotoSource  # noqa: PLC0415 - see `detect`
     from facesmith.images import find_images  # noqa: PLC0415
 
+    written = {
+        os.path.realpath(folder / name)
+        for folder in output_dirs
+        if (mark := read_mark(folder)) is not None
+        for name in mark.names
+    }
     sources: dict[str, PhotoSource] = {}
     for given in inputs:
         if given == STDIN:
@@ -178,14 +188,9 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
             continue
         for path in paths:
             # What an earlier run has written below the folder of the photos is no photo.
-            written = any(_is_inside(path, folder) for folder in output_dirs)
-            if not written or str(path) == str(Path(given)):
+            if os.path.realpath(path) not in written or str(path) == str(Path(given)):
                 sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
-
-
-def _is_inside(path: Path, folder: Path) -> bool:
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100
 
 
 def _as_dict(found: PhotoFaces) -> dict[str, Any]:

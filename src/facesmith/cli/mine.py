@@ -10,6 +10,7 @@ import click
 
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.outputs import OutputFile, WritingCommand
 from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 40  # boxes that the contact sheet shows at most
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--negatives",
     multiple=True,
@@ -41,7 +42,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     required=True,
     help="JSON file to write; a contact sheet of the same name ending in .png goes beside it.",
 )
@@ -146,9 +147,8 @@ def _check_paths(
     sheet_path = out.with_suffix(".png")
     if sheet_path == out:
         raise click.UsageError(f"--out is the JSON file, {out} would be its contact sheet.")
-    for path in (out, sheet_path):
-        if path.exists() and not force:
-            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+    if sheet_path.exists() and not force:
+        raise click.ClickException(f"{sheet_path} exists. Pass --force to replace it.")
     return sheet_path
 
 

@@ -21,6 +21,7 @@ from facesmith.annotations import (
 )
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
+from facesmith.cli.outputs import OutputFile, WritingCommand
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
 
@@ -40,7 +41,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
         ) from None
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("annotations", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--images", required=True, type=_FOLDER, help="Folder that the photos' names start from."
@@ -48,7 +49,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="The patches file to write, .npz; its contact sheet goes beside it, .png.",
 )
 @click.option(
@@ -162,9 +163,8 @@ def _check_outputs(out: Path, sheet: Path, force: bool) -> None:
         raise click.BadParameter(f"must end in .npz; got {out.name}.", param_hint="'--out'")
     if not out.parent.is_dir():
         raise click.BadParameter(f"there is no folder {out.parent}.", param_hint="'--out'")
-    for path in (out, sheet):
-        if path.exists() and not force:
-            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+    if sheet.exists() and not force:
+        raise click.ClickException(f"{sheet} exists. Pass --force to replace it.")
 
 
 @contextmanager

@@ -11,13 +11,14 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
+from facesmith.cli.outputs import ReportFolder, WritingCommand, open_report
 from facesmith.cli.progress import progress_bar
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 80  # boxes that the contact sheet shows at most
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("annotations", type=click.Path(exists=True, path_type=Path))
 @click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
 @click.option("--source", required=True, help="Source of the photos whose boxes are redrawn.")
@@ -27,7 +28,7 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for redrawn.json, the contact sheet redrawn.png and the training's run folder.",
 )
 @click.option(
@@ -83,6 +84,7 @@ def redraw(
         annotations, images, annotation_format=annotation_format, category=category
     )
     check_sources(loaded.photos, source, like)
+    open_report(out)
     progress = _progress(quiet)
     learned = learn_style(
         [photo for photo in loaded.photos if photo.source == like],

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.outputs import ReportFolder
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
+from facesmith.files import OutputFolder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.roc_report import RocReport
@@ -69,7 +71,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for roc.png and roc.json.  [default: the run folder]",
 )
 @click.option(
@@ -121,6 +123,7 @@ def roc(
     if thresholds and exercise_thresholds:
         raise click.UsageError("Pass either --thresholds or --exercise-thresholds.")
     target_folder = out or (run.parent if run.is_file() else run)
+    OutputFolder(target_folder, "report").add("roc.json", "roc.png")
     if annotations is not None or images is not None or negatives or _holds_detector(run):
         if annotations is None or images is None:
             raise click.UsageError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
@@ -19,7 +20,7 @@ _SPELT = {
 }
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--images",

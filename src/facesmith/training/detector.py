@@ -8,7 +8,6 @@ wrong. Last, the scores are calibrated on photos that neither has learned from.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from facesmith.detection.refiner import Refiner
 from facesmith.errors import TrainingError
 from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
-from facesmith.files import checksum, finite_or_none, write_json
+from facesmith.files import checksum, finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import OperatingPoint, Target
 from facesmith.runs.folder import RunFolder
 from facesmith.training.calibration import (
@@ -124,7 +123,7 @@ def train_detector(
     validation = Photos(held_out, config.proposals)
     summaries, precisions = {}, {}
     if kept_proposals is not None:
-        shutil.copyfile(kept_proposals, detector_path)
+        write_bytes(detector_path, kept_proposals.read_bytes())
         changes = {"calibration": asdict(Calibration()), "operating_point": None}
         update_description(detector_path, changes)
     else:

@@ -10,7 +10,7 @@ import click
 
 from facesmith.cli.benchmark.photos import load_any_scores, photo_options
 from facesmith.cli.numbers import IOU, FiniteRange
-from facesmith.files import make_folder
+from facesmith.cli.outputs import ReportFolder, open_report
 
 if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores
@@ -53,7 +53,7 @@ LEAST_SCORE = 0.001
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for coco.json, with the curves, and precision_recall.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -153,7 +153,7 @@ def _write(report: PhotoScores, out: Path) -> None:
     )
     from facesmith.files import write_json  # noqa: PLC0415
 
-    make_folder(out)
+    open_report(out)
     curves = {
         str(iou): {
             "score": curve.scores.tolist(),

@@ -11,8 +11,8 @@ import click
 
 from facesmith.cli.benchmark.photos import annotation_options
 from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.outputs import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
-from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
@@ -93,7 +93,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for compare.json, precision_recall.png and accuracy_time.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -149,7 +149,7 @@ def compare(
         threads=threads,
     )
     if out is not None:
-        make_folder(out)
+        open_report(out)
     with progress_bar(n_steps(len(photos), len(without), config), quiet) as step:
         measured = run_compare(baselines, photos, without, config, progress=step)
     compared = comparison(

@@ -14,8 +14,8 @@ from facesmith.cli.benchmark.photos import (
     photo_options,
 )
 from facesmith.cli.numbers import IOU, FiniteRange, counted
+from facesmith.cli.outputs import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
-from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.failure_bins import Breakdown
@@ -52,7 +52,7 @@ _LABEL_WIDTH = 24
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for failures.json, breakdown.png, misses.png and false_boxes.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print failures.json instead of tables.")
@@ -120,7 +120,7 @@ def failures(
         )
     written = []
     if out is not None:
-        make_folder(out)
+        open_report(out)
         written = write_failures(failed, out)
     if as_json:
         click.echo(json.dumps(failed.to_dict()))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.outputs import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
-from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.fddb import FddbDetections, FddbResult, Fold
@@ -41,7 +41,7 @@ _PICTURE_NAME = "roc.png"
 @click.option("--images", "images_dir", type=_FOLDER, help="Folder that the names start from.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     required=True,
     help="Folder for DiscROC.txt and ContROC.txt.",
 )
@@ -169,7 +169,7 @@ def _detect(
     names = [name for fold in folds for name in fold.names]
     with progress_bar(len(names), quiet, "Images") as step:
         found = detect_fddb(detector, folds, images_dir, progress=step)
-    make_folder(out)
+    open_report(out)
     write_fddb_detections(found, names, out / _DETECTIONS_NAME)
     return found
 

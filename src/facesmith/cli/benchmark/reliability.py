@@ -9,7 +9,8 @@ import click
 
 from facesmith.cli.benchmark.photos import load_scored, photo_options
 from facesmith.cli.numbers import IOU, FiniteRange
-from facesmith.files import finite_or_none, make_folder, write_json
+from facesmith.cli.outputs import ReportFolder, open_report
+from facesmith.files import finite_or_none, write_json
 
 
 @click.command()
@@ -41,7 +42,7 @@ from facesmith.files import finite_or_none, make_folder, write_json
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for reliability.json and reliability.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -118,7 +119,7 @@ def reliability(
     if out is not None:
         from facesmith.evaluation.plots import write_diagram  # noqa: PLC0415 - heavy
 
-        make_folder(out)
+        open_report(out)
         write_json(out / "reliability.json", result)
         write_diagram(compared, out / "reliability.png")
     if as_json:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.coco import LEAST_SCORE
+from facesmith.cli.outputs import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
@@ -70,7 +71,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=ReportFolder(),
     help="Folder for wider.json, with the curves, and precision_recall.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -114,6 +115,8 @@ def wider(
         if not predictions.is_dir():
             raise click.UsageError(f"--predictions: the folder {predictions} does not exist.")
     truth = read_ground_truth(ground_truth)
+    if out is not None:
+        open_report(out)
     image_scale = None
     if images is not None:
         predictions = _folder_to_write(predictions, out)
@@ -218,7 +221,6 @@ def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
     )
     from facesmith.files import write_json  # noqa: PLC0415
 
-    make_folder(out)
     curves = {}
     for name, setting in scores.settings.items():
         drawn = np.isfinite(setting.precision) & np.isfinite(setting.recall)
