@@ -10,11 +10,8 @@ import click
 from click.core import ParameterSource
 
 from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig
-from facesmith.cli.approximate_config import (
-    config_of_options,
-    config_to_resume,
-    training_options,
-)
+from facesmith.cli.approximate_config import config_of_options, config_to_resume, training_options
+from facesmith.cli.paths import FILE
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.warned import warnings_in_words
 
@@ -26,20 +23,14 @@ _PARTS = 1000  # that the progress of a fit is told in
 
 
 @click.command()
-@click.argument(
-    "points", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("points", required=False, type=FILE)
 @click.option("--monkey-saddle", is_flag=True, help="Fit the exercise's 600 points instead.")
 @click.option("--target", metavar="COLUMN", help="Column of POINTS to predict.")
 @click.option(
-    "--inputs",
-    metavar="A,B,...",
-    help="Columns to predict it from.  [default: all others]",
+    "--inputs", metavar="A,B,...", help="Columns to predict it from.  [default: all others]"
 )
 @click.option(
-    "--skip-bad-lines",
-    is_flag=True,
-    help="Leave out lines of POINTS that cannot be used.",
+    "--skip-bad-lines", is_flag=True, help="Leave out lines of POINTS that cannot be used."
 )
 @click.option(
     "--method",
@@ -54,9 +45,7 @@ _PARTS = 1000  # that the progress of a fit is told in
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for nets, log and plots.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 @click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with the run in --out to more --epochs or --max-iter.",
+    "--resume", is_flag=True, help="Go on with the run in --out to more --epochs or --max-iter."
 )
 @click.option("--onnx", is_flag=True, help="Write each function as models/*.onnx in --out, too.")
 @click.option(

@@ -13,6 +13,7 @@ import click
 
 from facesmith.approximation.experiment.settings import COMPARABLE, METHODS, ApproximationConfig
 from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.paths import FILE
 from facesmith.errors import TrainingError
 from facesmith.files import checksum
 
@@ -66,9 +67,7 @@ def training_options(command: _Command) -> _Command:
             help="Passes over the training rows, by Adam.  [default: 500]",
         ),
         click.option(
-            "--batch-size",
-            type=click.IntRange(1),
-            help="Rows per step of Adam.  [default: 16]",
+            "--batch-size", type=click.IntRange(1), help="Rows per step of Adam.  [default: 16]"
         ),
         click.option(
             "--learning-rate", type=_LEARNING_RATE, help="Of Adam; constant.  [default: 0.01]"
@@ -88,7 +87,7 @@ def training_options(command: _Command) -> _Command:
         ),
         click.option(
             "--config",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=FILE,
             help="Settings in JSON or TOML, or a run's config.json; options here go before it.",
         ),
     )

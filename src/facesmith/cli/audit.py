@@ -13,6 +13,7 @@ from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.audit_judges import compare, find, find_in_folds, read_found
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
+from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.files import make_folder
 from facesmith.runs.settings import read_settings, with_changes
 
@@ -20,19 +21,14 @@ if TYPE_CHECKING:
     from facesmith.curation.label_audit.findings import Audit
     from facesmith.faces import Faces
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 a page
 
 
 @click.command()
-@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
-@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.argument("annotations", type=EXISTING)
+@click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option(
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the results and the contact sheets.",
+    "--out", required=True, type=NEW_FOLDER, help="Folder for the results and the contact sheets."
 )
 @click.option(
     "--folds",
@@ -52,25 +48,25 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 @click.option(
     "--negatives",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face, for the trainings of --folds; may be repeated.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Of the division into --folds.  [default: 0]")
 @click.option(
     "--model",
     metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Let this detector.onnx or run folder judge.  [default: the weights that come along]",
 )
 @click.option(
     "--detections",
-    type=_FILE,
+    type=FILE,
     help="What any detector found in these photos, down to low scores: COCO results, or the lines "
     "of `facesmith detect --json --min-score 0.01`.",
 )
 @click.option(
     "--decisions",
-    type=_FILE,
+    type=FILE,
     help="The decisions.csv of an earlier audit, with `refuse` on the lines of findings that are "
     "wrong.",
 )
@@ -82,7 +78,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 @click.option(
     "--config",
     "config_path",
-    type=_FILE,
+    type=FILE,
     help="JSON or TOML file of settings: min_suspicion of suspicious boxes (0.9), min_score and "
     "min_height, in pixels, of missed faces (0.8, 0).",
 )
@@ -169,12 +165,7 @@ def audit(
             err=True,
         )
     written = write_audit(
-        findings,
-        out,
-        refused=refused,
-        others=others,
-        add_missed=add_missed,
-        n_shown=N_SHOWN,
+        findings, out, refused=refused, others=others, add_missed=add_missed, n_shown=N_SHOWN
     )
     if as_json:
         click.echo(json.dumps(audit_dict(findings, refused, n_shown=N_SHOWN)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.paths import NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
 
 if TYPE_CHECKING:
@@ -15,10 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for the report and all that it tells of.",
+    "--out", type=NEW_FOLDER, required=True, help="Folder for the report and all that it tells of."
 )
 @click.option("--force", is_flag=True, help="Replace an earlier demo in --out.")
 @click.option(

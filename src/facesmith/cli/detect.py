@@ -14,13 +14,12 @@ import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table
 from facesmith.cli.numbers import counted
+from facesmith.cli.paths import EXISTING, NEW_FILE, NEW_FOLDER
 from facesmith.cli.progress import progress_bar
 from facesmith.errors import ImageError
 
 if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
-
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -49,13 +48,10 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a photo.")
 @click.option(
-    "--csv",
-    "csv_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a table with one row a face to this file.",
+    "--csv", "csv_path", type=NEW_FILE, help="Write a table with one row a face to this file."
 )
-@click.option("--draw", "draw_dir", type=_FOLDER, help="Write photos with boxes to this folder.")
-@click.option("--crops", "crops_dir", type=_FOLDER, help="Write each face to this folder.")
+@click.option("--draw", "draw_dir", type=NEW_FOLDER, help="Write photos with boxes to this folder.")
+@click.option("--crops", "crops_dir", type=NEW_FOLDER, help="Write each face to this folder.")
 @click.option(
     "--crop-margin",
     type=click.FloatRange(0),
@@ -95,7 +91,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @click.option(
     "--model",
     metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
 )
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")

@@ -10,12 +10,12 @@ import click
 
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE
 from facesmith.cli.progress import ShownProgress
 
 if TYPE_CHECKING:
     from facesmith.curation.hard_negatives import Mining
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 40  # boxes that the contact sheet shows at most
 
 
@@ -23,25 +23,25 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
 @click.option(
     "--negatives",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
     "--annotations",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Annotated photos, in any format that `facesmith train` reads: their background is "
     "searched.",
 )
-@click.option("--images", type=_FOLDER, help="Folder of the annotated photos.")
+@click.option("--images", type=FOLDER, help="Folder of the annotated photos.")
 @click.option(
     "--model",
     metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     required=True,
     help="JSON file to write; a contact sheet of the same name ending in .png goes beside it.",
 )

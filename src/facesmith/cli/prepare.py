@@ -10,20 +10,15 @@ from typing import Any
 import click
 import numpy as np
 
-from facesmith.annotations import (
-    Annotations,
-    Problem,
-    load_annotations,
-    load_face_free,
-)
+from facesmith.annotations import Annotations, Problem, load_annotations, load_face_free
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE
 from facesmith.cli.progress import progress_bar
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
 
 _DEFAULTS = PrepareConfig()
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShares:
@@ -39,14 +34,14 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 
 
 @click.command()
-@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
+@click.argument("annotations", type=EXISTING)
 @click.option(
-    "--images", required=True, type=_FOLDER, help="Folder that the photos' names start from."
+    "--images", required=True, type=FOLDER, help="Folder that the photos' names start from."
 )
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="The patches file to write, .npz; its contact sheet goes beside it, .png.",
 )
 @click.option(
@@ -59,7 +54,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 @click.option(
     "--negatives",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
@@ -126,11 +121,7 @@ def prepare(
             click.echo(str(problem), err=True)
 
     loaded = load_annotations(
-        annotations,
-        images,
-        format=annotation_format,
-        strict=strict,
-        categories=category or None,
+        annotations, images, format=annotation_format, strict=strict, categories=category or None
     )
     face_free = load_face_free(negatives, strict=strict)
     for problem in loaded.problems + face_free.problems:

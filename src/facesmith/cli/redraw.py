@@ -10,15 +10,15 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 80  # boxes that the contact sheet shows at most
 
 
 @click.command()
-@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
-@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.argument("annotations", type=EXISTING)
+@click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option("--source", required=True, help="Source of the photos whose boxes are redrawn.")
 @click.option(
     "--like", required=True, help="Source of the photos from which the way of drawing is learned."
@@ -26,7 +26,7 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     help="Folder for redrawn.json, the contact sheet redrawn.png and the training's run folder.",
 )
 @click.option(

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
@@ -14,34 +15,27 @@ from facesmith.runs.settings import read_settings
 
 _OF_DETECTORS = (*("images", "negatives", "mined", "quick", "start", "teacher", "single_look"),)
 
-_SPELT = {
-    "start": "from",
-    "single_look": "no-refiner",
-}
+_SPELT = {"start": "from", "single_look": "no-refiner"}
 
 
 @click.command()
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the annotated photos; only for a detector.",
-)
+@click.argument("data", type=EXISTING)
+@click.option("--images", type=FOLDER, help="Folder of the annotated photos; only for a detector.")
 @click.option(
     "--negatives",
     multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
     "--mined",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="False boxes of `facesmith mine`, to be seen more often; may be repeated.",
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     required=True,
     help="Run folder to write: config, log, checkpoints, weights, metrics.",
 )
@@ -51,9 +45,7 @@ _SPELT = {
     help="Classifier network.  [default: compact]",
 )
 @click.option(
-    "--quick",
-    is_flag=True,
-    help="Train a detector in a third of the time, some points worse.",
+    "--quick", is_flag=True, help="Train a detector in a third of the time, some points worse."
 )
 @click.option(
     "--from",
@@ -65,7 +57,7 @@ _SPELT = {
 )
 @click.option(
     "--teacher",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     metavar="MODEL",
     help="A large detector whose answers are learned beside the labels: a run folder or its "
     "detector.onnx.",
@@ -99,9 +91,7 @@ _SPELT = {
 @target_options
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings in JSON or TOML, or a run's config.json; options win.",
+    "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
