@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig
 from facesmith.cli.approximate_config import config_of_options, config_to_resume, training_options
-from facesmith.cli.paths import FILE
+from facesmith.cli.paths import FILE, refuse_resume_and_force
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.warned import warnings_in_words
 
@@ -161,8 +161,7 @@ def _check_usage(
     """What the options for the output ask of each other."""
     if out is None and (resume or onnx):
         raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
-    if resume and force:
-        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
+    refuse_resume_and_force(resume=resume, force=force)
     if out is None and (len(codes) > 1 or (codes and as_json)):
         raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table
+from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import counted
-from facesmith.cli.paths import EXISTING, NEW_FILE, NEW_FOLDER
+from facesmith.cli.paths import NEW_FILE, NEW_FOLDER
 from facesmith.cli.progress import progress_bar
 from facesmith.errors import ImageError
 
@@ -81,19 +82,8 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 those "
     "at any angle. Each look takes as long as the first.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
-    "for many]",
-)
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=EXISTING,
-    help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
-)
+@workers_option
+@model_option
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
 @click.pass_context
 def detect(

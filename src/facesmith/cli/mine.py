@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import FiniteRange, counted
-from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
 from facesmith.cli.progress import ShownProgress
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
     "searched.",
 )
 @click.option("--images", type=FOLDER, help="Folder of the annotated photos.")
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=EXISTING,
-    help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
-)
+@model_option
 @click.option(
     "--out",
     type=NEW_FILE,
@@ -67,13 +63,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
     show_default=True,
     help="Background is what overlaps no annotated box by more than this.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
-    "for many]",
-)
+@workers_option
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.option("--quiet", is_flag=True, help="No counts and no progress bar; errors remain.")
@@ -146,9 +136,7 @@ def _check_paths(
     sheet_path = out.with_suffix(".png")
     if sheet_path == out:
         raise click.UsageError(f"--out is the JSON file, {out} would be its contact sheet.")
-    for path in (out, sheet_path):
-        if path.exists() and not force:
-            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+    refuse_existing((out, sheet_path), force=force)
     return sheet_path
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from facesmith.annotations import Annotations, Problem, load_annotations, load_face_free
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
-from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
 from facesmith.cli.progress import progress_bar
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
@@ -151,9 +151,7 @@ def _check_outputs(out: Path, sheet: Path, force: bool) -> None:
         raise click.BadParameter(f"must end in .npz; got {out.name}.", param_hint="'--out'")
     if not out.parent.is_dir():
         raise click.BadParameter(f"there is no folder {out.parent}.", param_hint="'--out'")
-    for path in (out, sheet):
-        if path.exists() and not force:
-            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+    refuse_existing((out, sheet), force=force)
 
 
 def _summary(

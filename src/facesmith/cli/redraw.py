@@ -10,7 +10,7 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
-from facesmith.cli.paths import EXISTING, FOLDER, NEW_FOLDER
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FOLDER, refuse_resume_and_force
 from facesmith.cli.progress import ShownProgress
 
 N_SHOWN = 80  # boxes that the contact sheet shows at most
@@ -74,8 +74,7 @@ def redraw(
     from facesmith.curation.box_style.sheet import style_sheet  # noqa: PLC0415
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415
 
-    if resume and force:
-        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
+    refuse_resume_and_force(resume=resume, force=force)
     if source == like:
         raise click.UsageError("--source and --like name the same photos.")
     loaded = load_photos(

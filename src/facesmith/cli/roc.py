@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,11 +148,9 @@ def roc(
         return
     target = read_target(targets, detector=False)
     with warnings_in_words():
-        point = (
-            choose_classifier_threshold(run, target, patches, threads=threads, seed=seed)
-            if target
-            else None
-        )
+        point = None
+        if target is not None:
+            point = choose_classifier_threshold(run, target, patches, threads=threads, seed=seed)
         reported = evaluate_run(
             run,
             patches,
@@ -163,8 +162,6 @@ def roc(
         )
     picture, _ = write_report(reported, target_folder)
     if as_json:
-        import json  # noqa: PLC0415
-
         click.echo(json.dumps(reported.to_dict()))
     elif not quiet:
         _print(reported)

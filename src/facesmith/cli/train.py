@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
-_OF_DETECTORS = (*("images", "negatives", "mined", "quick", "start", "teacher", "single_look"),)
-
-_SPELT = {"start": "from", "single_look": "no-refiner"}
+# What only the training of a detector takes: name -> option.
+_OF_DETECTORS = {name: name for name in ("images", "negatives", "mined", "quick", "teacher")}
+_OF_DETECTORS |= {"start": "from", "single_look": "no-refiner"}
 
 
 @click.command()
@@ -52,8 +53,8 @@ _SPELT = {"start": "from", "single_look": "no-refiner"}
     "start",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Go on from a detector's weights: a run folder, its detector.onnx, or `shipped` for "
-    "those that come along.",
+    help="Go on, by default for 24 epochs, from a run folder, its detector.onnx, or `shipped`, the "
+    "detector that comes along.",
 )
 @click.option(
     "--teacher",
@@ -70,7 +71,9 @@ _SPELT = {"start": "from", "single_look": "no-refiner"}
     "finds a little less.",
 )
 @click.option(
-    "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
+    "--epochs",
+    type=click.IntRange(1),
+    help="Passes over the data.  [default: by network]",
 )
 @click.option(
     "--batch-size",
@@ -116,9 +119,8 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
         train_detector_command(data, out, resume=resume, force=force, **options)
         return
-    for name in _OF_DETECTORS:
+    for name, option in _OF_DETECTORS.items():
         if options.pop(name):
-            option = _SPELT.get(name, name.replace("_", "-"))
             raise click.UsageError(
                 f"--{option} goes with annotated photos; {data} is a patches file."
             )
@@ -137,8 +139,6 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             progress=progress,
         )
     if as_json:
-        import json  # noqa: PLC0415
-
         click.echo(json.dumps(metrics))
     elif not quiet:
         _print_classifier(metrics, out)
