@@ -88,7 +88,7 @@ def _check_judge(audit: Audit) -> None:
 
     if audit.n_found < _LEAST_FOUND * audit.n_boxes:
         raise EvaluationError(
-            f"FoldDetections by {audit.judged_by}: only {audit.n_found:,} of "
+            f"Judged by {audit.judged_by}: only {audit.n_found:,} of "
             f"{counted(audit.n_boxes, 'box', 'boxes')} are found with a score of 0.5, too few to "
             "tell wrong ones from the others. Either the detector has learned too little (pass "
             "more --epochs and another --out, or no --folds), or the boxes do not lie on the "
