@@ -14,9 +14,12 @@ from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
-# What only the training of a detector takes: name -> option.
-_OF_DETECTORS = {name: name for name in ("images", "negatives", "mined", "quick", "teacher")}
-_OF_DETECTORS |= {"start": "from", "single_look": "no-refiner"}
+_OF_DETECTORS = (*("images", "negatives", "mined", "quick", "start", "teacher", "single_look"),)
+
+_SPELT = {
+    "start": "from",
+    "single_look": "no-refiner",
+}
 
 
 @click.command()
@@ -119,8 +122,9 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
         train_detector_command(data, out, resume=resume, force=force, **options)
         return
-    for name, option in _OF_DETECTORS.items():
+    for name in _OF_DETECTORS:
         if options.pop(name):
+            option = _SPELT.get(name, name.replace("_", "-"))
             raise click.UsageError(
                 f"--{option} goes with annotated photos; {data} is a patches file."
             )
