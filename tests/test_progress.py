@@ -20,6 +20,17 @@ def test_an_item_is_done_when_the_next_is_asked_for() -> None:
     assert told.reports[1:] == [("Photos", 1, 2), ("Photos", 2, 2)]
 
 
+def test_a_counter_tells_each_step() -> None:
+    told = Told()
+    step = told.counter("Photos", 2)
+    assert told.reports == [("Photos", 0, 2)]
+    for _ in range(2):
+        step()
+    assert told.reports[1:] == [("Photos", 1, 2), ("Photos", 2, 2)]
+    step()  # one too many is no error
+    assert len(told.reports) == 3
+
+
 def test_by_default_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     NO_PROGRESS.say("Training next.")
     assert list(NO_PROGRESS.each("ab", "Letters")) == ["a", "b"]

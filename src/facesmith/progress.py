@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -43,6 +43,16 @@ class Progress:
         for done, item in enumerate(items, start=1):
             yield item
             self.report(label, done, len(items))
+
+    def counter(self, label: str, total: int) -> Callable[[], None]:
+        """What to call after each of so many steps."""
+        steps = self.each(range(total), label)
+        next(steps, None)
+
+        def step() -> None:
+            next(steps, None)
+
+        return step
 
 
 NO_PROGRESS = Progress()

@@ -67,15 +67,6 @@ class ShownProgress(Progress):
 @contextmanager
 def progress_bar(length: int, quiet: bool, label: str = "Photos") -> Iterator[Callable[[], object]]:
     """What to call once a photo; the bar is full when the context ends without an error."""
-    done = 0
     with ShownProgress(quiet=quiet) as progress:
-
-        def step() -> None:
-            nonlocal done
-            done += 1
-            progress.report(label, done, length)
-
-        progress.report(label, 0, length)
-        yield step
-        if done < length:
-            progress.report(label, length, length)
+        yield progress.counter(label, length)
+        progress.report(label, length, length)
