@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from facesmith.errors import ImageError
-from facesmith.files import write_error
+from facesmith.files import make_folder, write_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,10 +39,7 @@ class Pictures:
         self._stems = dict(zip(map(_key, sources), stems, strict=True))
         for folder in (draw_dir, crops_dir):
             if folder is not None:
-                try:
-                    folder.mkdir(parents=True, exist_ok=True)
-                except OSError as error:
-                    raise write_error(error.filename, error) from error
+                make_folder(folder)
 
     def __call__(self, found: PhotoFaces) -> None:
         """Write the drawing and the crops of one photo."""
@@ -91,14 +88,7 @@ class Table:
         """Add the faces of one photo, as `--json` has them."""
         if self._rows is not None:
             self._rows.writerows(
-                (
-                    photo["file"],
-                    photo["width"],
-                    photo["height"],
-                    number,
-                    *face["box"],
-                    face["score"],
-                )
+                (*(photo[name] for name in _CSV_HEADER[:3]), number, *face["box"], face["score"])
                 for number, face in enumerate(photo["faces"], start=1)
             )
 

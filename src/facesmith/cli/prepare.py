@@ -186,10 +186,7 @@ def _summary(
             "boxes": sum(problem.skipped == "box" for problem in problems),
         },
         "splits": rows,
-        "problems": [
-            {"where": problem.where, "message": problem.message, "skipped": problem.skipped}
-            for problem in problems
-        ],
+        "problems": [asdict(problem) for problem in problems],
     }
 
 
