@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 STDIN = "-"
 _CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
 
-CSV_BEGINS = ",".join(_CSV_HEADER).encode()  # how a table of ours is known
-
 
 class Pictures:
     """Writes drawings and crops; where there are several processes, in the one with the image."""
@@ -92,16 +90,19 @@ class Table:
         """Add the faces of one photo, as `--json` has them."""
         if self._rows is not None:
             self._rows.writerows(
-                (
-                    photo["file"],
-                    photo["width"],
-                    photo["height"],
-                    number,
-                    *face["box"],
-                    face["score"],
-                )
+                (*(photo[name] for name in _CSV_HEADER[:3]), number, *face["box"], face["score"])
                 for number, face in enumerate(photo["faces"], start=1)
             )
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file was written by `Table`, or holds nothing."""
+    begins = ",".join(_CSV_HEADER).encode()
+    try:
+        with path.open("rb") as file:
+            return file.read(len(begins)) in (begins, b"")
+    except OSError:
+        return False
 
 
 def unique_stems(names: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What commands may write, and where: no output is an input, no file of others is replaced."""
+"""No output of a command is one of its inputs."""
 
 from __future__ import annotations
 
@@ -9,50 +9,13 @@ from typing import Any
 
 import click
 
-from facesmith.files import OutputFolder
+from facesmith.cli.paths import NewPath
 
-
-class OutputFile(click.Path):
-    """A file that a command writes.
-
-    One that exists is replaced with `--force` only, or where it begins as the command's own do.
-
-    Args:
-        begins: The first bytes of a file that may be replaced without asking.
-    """
-
-    def __init__(self, begins: bytes | None = None) -> None:
-        super().__init__(dir_okay=False, path_type=Path)
-        self.begins = begins
-
-    def is_own(self, path: Path) -> bool:
-        """Whether a file was written by the command, or holds nothing."""
-        if self.begins is None:
-            return False
-        try:
-            with path.open("rb") as file:
-                head = file.read(len(self.begins))
-        except OSError:
-            return False
-        return head in (self.begins, b"")
-
-
-class ReportFolder(click.Path):
-    """A folder that a command writes its report to; one with files needs facesmith's mark."""
-
-    def __init__(self) -> None:
-        super().__init__(file_okay=False, path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The path; refused at once where the report could not be written later."""
-        path: Path = super().convert(value, param, ctx)  # type: ignore[assignment]
-        OutputFolder(path, "report").check_report()
-        return path
-
-
-def open_report(folder: Path) -> None:
-    """Make the folder of a report, or write over an earlier one in it."""
-    OutputFolder(folder, "report").report()
+# Suffixes of photos and annotations, which a command may read from a folder that it is given.
+_READ_FROM_FOLDERS = {
+    *(".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+    *(".csv", ".json", ".txt", ".xml"),
+}
 
 
 class WritingCommand(click.Command):
@@ -83,37 +46,28 @@ def _check_outputs(command: click.Command, values: dict[str, Any]) -> None:
             raise click.UsageError(f"{seen[place]} and {name} name the same file, {out}.")
         seen[place] = name
         for other, path in inputs:
-            if isinstance(param.type, OutputFile):
-                _check_file(param.type, name, out, _name(other), path)
+            if not out.is_dir():
+                _check_file(name, out, _name(other), path)
             elif force and Path(os.path.realpath(path)).is_relative_to(place):
                 raise click.UsageError(
                     f"{_name(other)} reads {path}, and {name} {out} with --force would delete it. "
                     f"Choose another {name}."
                 )
-        kind = param.type
-        if isinstance(kind, OutputFile) and out.exists() and not force and not kind.is_own(out):
-            raise click.ClickException(
-                f"{out} exists. Pass --force to replace it, or choose another {name}."
-            )
 
 
-def _check_file(kind: OutputFile, name: str, out: Path, other: str, path: Path) -> None:
-    """Refuse a file that is read, or that lies, as somebody else's, in a folder that is read."""
+def _check_file(name: str, out: Path, other: str, path: Path) -> None:
+    """Refuse a file that is read, or that looks like one of those read from a folder."""
     if not out.exists():
         return
     inside = path.is_dir() and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(path))
-    if out.samefile(path) or (inside and not kind.is_own(out)):
+    if out.samefile(path) or (inside and out.suffix.lower() in _READ_FROM_FOLDERS):
         raise click.UsageError(
             f"{name} {out} is read by {other}: an output is never an input. Choose another {name}."
         )
 
 
 def _is_output(param: click.Parameter) -> bool:
-    kind = param.type
-    return isinstance(kind, OutputFile | ReportFolder) or param.name in _OUTPUT_FOLDERS
-
-
-_OUTPUT_FOLDERS = ("out", "draw_dir", "crops_dir")
+    return isinstance(param.type, NewPath)
 
 
 def _existing(param: click.Parameter, value: Any) -> Iterator[Path]:

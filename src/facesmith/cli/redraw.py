@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -11,16 +10,22 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
-from facesmith.cli.outputs import ReportFolder, WritingCommand, open_report
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import (
+    EXISTING,
+    FOLDER,
+    REPORT_FOLDER,
+    open_report,
+    refuse_resume_and_force,
+)
+from facesmith.cli.progress import ShownProgress
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 80  # boxes that the contact sheet shows at most
 
 
 @click.command(cls=WritingCommand)
-@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
-@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.argument("annotations", type=EXISTING)
+@click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option("--source", required=True, help="Source of the photos whose boxes are redrawn.")
 @click.option(
     "--like", required=True, help="Source of the photos from which the way of drawing is learned."
@@ -28,7 +33,7 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
 @click.option(
     "--out",
     required=True,
-    type=ReportFolder(),
+    type=REPORT_FOLDER,
     help="Folder for redrawn.json, the contact sheet redrawn.png and the training's run folder.",
 )
 @click.option(
@@ -76,8 +81,7 @@ def redraw(
     from facesmith.curation.box_style.sheet import style_sheet  # noqa: PLC0415
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415
 
-    if resume and force:
-        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
+    refuse_resume_and_force(resume=resume, force=force)
     if source == like:
         raise click.UsageError("--source and --like name the same photos.")
     loaded = load_photos(
@@ -85,16 +89,15 @@ def redraw(
     )
     check_sources(loaded.photos, source, like)
     open_report(out)
-    progress = _progress(quiet)
-    learned = learn_style(
-        [photo for photo in loaded.photos if photo.source == like],
-        out / "run",
-        resume=resume,
-        force=force,
-        quiet=quiet,
-        progress=progress,
-    )
-    redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
+    with ShownProgress(quiet=quiet) as progress:
+        learned = learn_style(
+            [photo for photo in loaded.photos if photo.source == like],
+            out / "run",
+            resume=resume,
+            force=force,
+            progress=progress,
+        )
+        redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
     write_coco(written[0], redrawn.photos)
     write_sheet(written[1], style_sheet(loaded.photos, redrawn, like, N_SHOWN))
@@ -127,14 +130,3 @@ def redraw(
             f"lean        {100 * abs(redrawn.lean):.0f} % of their width to the {side}, mended"
         )
         click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
-
-
-def _progress(quiet: bool) -> Callable[[Iterable[int]], Iterator[int]]:
-    def wrap(numbers: Iterable[int]) -> Iterator[int]:
-        numbers = list(numbers)
-        with progress_bar(len(numbers), quiet) as step:
-            for number in numbers:
-                yield number
-                step()
-
-    return wrap

@@ -6,10 +6,11 @@ import csv
 import io
 import json
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from facesmith._version import __version__
 from facesmith.errors import TrainingError
@@ -21,6 +22,7 @@ from facesmith.runs.event_file import EventFile
 INDIFFERENT = frozenset(
     {"checkpoint_seconds", "checkpoint_steps", "data_path", "prefetch", "time_limit"}
 )
+_Training = TypeVar("_Training", bound=Callable[..., Any])
 _RESUME = "--resume to go on with it, "
 
 
@@ -85,10 +87,6 @@ class RunFolder:
         """Whether to resume what was killed before its settings were written."""
         return resume and read_mark(self.path) is not None and not self.output.others()
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Keep other processes from this folder, see `OutputFolder.lock`."""
-        return self.output.lock()
-
     def read_config(self) -> dict[str, Any]:
         """The settings that the run was started with.
 
@@ -121,6 +119,17 @@ class RunFolder:
                 f"Cannot resume {self.path}: {'; '.join(different)}. Use the settings and the data "
                 "that the run was started with, or another --out."
             )
+
+
+def one_process_at_a_time(train: _Training) -> _Training:
+    """A training `train(data, out, ...)` that is refused while another process fills `out`."""
+
+    @wraps(train)
+    def locked(data: Any, out: str | Path, *args: Any, **kwargs: Any) -> Any:
+        with RunFolder(out).output.lock():
+            return train(data, out, *args, **kwargs)
+
+    return cast(_Training, locked)
 
 
 def _decisive(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 
 from facesmith.cli.benchmark.photos import load_any_scores, photo_options
 from facesmith.cli.numbers import IOU, FiniteRange
-from facesmith.cli.outputs import ReportFolder, open_report
+from facesmith.cli.paths import ReportFolder, open_report
 
 if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores

@@ -11,7 +11,7 @@ import click
 
 from facesmith.cli.benchmark.photos import annotation_options
 from facesmith.cli.numbers import IOU, FiniteRange
-from facesmith.cli.outputs import ReportFolder, open_report
+from facesmith.cli.paths import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from facesmith.cli.benchmark.photos import (
     photo_options,
 )
 from facesmith.cli.numbers import IOU, FiniteRange, counted
-from facesmith.cli.outputs import ReportFolder, open_report
+from facesmith.cli.paths import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:

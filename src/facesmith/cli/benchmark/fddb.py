@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.outputs import ReportFolder, open_report
+from facesmith.cli.paths import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 
 from facesmith.cli.benchmark.photos import load_scored, photo_options
 from facesmith.cli.numbers import IOU, FiniteRange
-from facesmith.cli.outputs import ReportFolder, open_report
+from facesmith.cli.paths import ReportFolder, open_report
 from facesmith.files import finite_or_none, write_json
 
 

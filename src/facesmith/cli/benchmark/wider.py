@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.coco import LEAST_SCORE
-from facesmith.cli.outputs import ReportFolder, open_report
+from facesmith.cli.paths import ReportFolder, open_report
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
