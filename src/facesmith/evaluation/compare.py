@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation import MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.footprint import Footprint
 from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
@@ -31,9 +32,9 @@ class CompareConfig:
     """How detectors are compared."""
 
     iou_thresholds: tuple[float, ...] = (0.5, 0.4)  # a match needs at least this; figures for each
-    min_height: float = 16.0  # annotated faces lower than this, pixels, are ignored
+    min_height: float = MIN_FACE_HEIGHT  # annotated faces lower than this, pixels, are ignored
     common_recall: float = 0.9  # where false boxes on face-free photos are compared, in (0, 1]
-    min_score: float = 0.001  # what the curves begin with, in [0, 1]
+    min_score: float = MIN_SCORE  # what the curves begin with, in [0, 1]
     sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)  # photos are stretched to, for timing
     rounds: int = 5  # rounds of the timing; one more comes before and does not count
     n_timed: int = 12  # photos of each round, spread evenly over the annotated ones

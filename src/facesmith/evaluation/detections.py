@@ -65,6 +65,10 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def __getitem__(self, index: npt.NDArray[np.generic]) -> Detections:
+        """Those of some boxes, by a boolean mask or integers."""
+        return Detections(self.boxes[index], self.scores[index])
+
 
 def find_faces(
     detector: Callable[..., Faces],

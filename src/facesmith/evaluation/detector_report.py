@@ -12,6 +12,7 @@ import numpy as np
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.detector import PROPOSALS_FILE, load_detector
 from facesmith.errors import WeightsError
+from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.evaluation.detections import find_faces
 from facesmith.evaluation.plots import draw_diagram
 from facesmith.export.metadata import store_threshold
@@ -23,10 +24,6 @@ from facesmith.metrics.operating_point import OperatingPoint, Target, choose_thr
 from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
-
-MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
-MIN_FACE_HEIGHT = 16.0  # pixels; lower faces are ignored
-MIN_SCORE = 0.001  # detectors are judged from this score on
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from facesmith.detection.calibration import Calibration, logit, sigmoid
 from facesmith.detection.detector import Detector, refine
 from facesmith.detection.refiner import Refiner
 from facesmith.detection.suppression import suppress_overlapping
-from facesmith.evaluation.detector_report import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
+from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_faces
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold

@@ -8,35 +8,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import load_any_scores, photo_options
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.benchmark.photos import (
+    Given,
+    ious_option,
+    load_scored,
+    min_height_option,
+    output_options,
+    photo_options,
+)
+from facesmith.cli.numbers import counted
+from facesmith.evaluation import MIN_SCORE
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores
 
-# What the curve of our own detector begins with: far below any threshold that one would use.
-LEAST_SCORE = 0.001
-
 
 @click.command()
 @photo_options
-@click.option(
-    "--iou",
-    "ious",
-    type=IOU,
-    multiple=True,
-    default=(0.5, 0.4),
-    help="A match needs at least this overlap. Repeat it for several.  [default: 0.5 and 0.4]",
-)
-@click.option(
-    "--min-height",
-    type=FiniteRange(0),
-    metavar="PX",
-    default=0,
-    show_default=True,
-    help="Ignore faces lower than this: neither found nor missed.",
-)
+@ious_option
+@min_height_option
 @click.option(
     "--rule",
     type=click.Choice(["voc", "coco"]),
@@ -48,24 +39,12 @@ LEAST_SCORE = 0.001
 @click.option(
     "--min-score",
     type=float,
-    help=f"Leave out boxes with a lower score.  [default: {LEAST_SCORE} where the detector is run, "
+    help=f"Leave out boxes with a lower score.  [default: {MIN_SCORE} where the detector is run, "
     "none of --detections]",
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for coco.json, with the curves, and precision_recall.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+@output_options("coco.json, with the curves, and precision_recall.png")
 def coco(
-    annotations: Path,
-    images: Path,
-    detections: Path | None,
-    model: Path | None,
-    threads: int,
-    annotation_format: str | None,
-    category: tuple[str, ...],
+    given: Given,
     ious: tuple[float, ...],
     min_height: float,
     rule: str,
@@ -82,26 +61,17 @@ def coco(
 
     \b
     Example:
-      facesmith benchmark coco --annotations val.json --images val/ --min-height 16
+      facesmith benchmark coco --annotations val.json --images val/
     """  # noqa: D301 - click wants the control character itself
     from facesmith.evaluation.coco import score_photos  # noqa: PLC0415 - `--help` is quick
+    from facesmith.evaluation.detections import read_any_scores  # noqa: PLC0415
 
-    if detections is None:
+    if given.detections is None:
         if min_score is None:
-            min_score = LEAST_SCORE
+            min_score = MIN_SCORE
         elif not 0 <= min_score <= 1:
             raise click.UsageError(f"--min-score {min_score:g}: our scores are from 0 to 1.")
-    photos, found, scored = load_any_scores(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        detections=detections,
-        model=model,
-        min_score=min_score,
-        threads=threads,
-        quiet=quiet,
-    )
+    photos, found, scored = load_scored(given, min_score, read_any_scores)
     report = score_photos(
         photos,
         found,
@@ -123,8 +93,8 @@ def coco(
 def _print(report: PhotoScores) -> None:
     click.echo(f"scored     {report.scored}")
     click.echo(
-        f"photos     {report.n_photos:,} with {report.n_faces:,} faces; {report.n_ignored:,} "
-        "ignored"
+        f"photos     {report.n_photos:,} with {counted(report.n_faces, 'face')}; "
+        f"{report.n_ignored:,} ignored"
     )
     click.echo(f"rule       {_rule(report)}")
     click.echo("IoU        AP      recall  recall at 0.1 / 1 false boxes a photo")
@@ -148,9 +118,7 @@ def _figure(value: float) -> str:
 
 
 def _write(report: PhotoScores, out: Path) -> None:
-    from facesmith.evaluation.plots import (  # noqa: PLC0415 - heavy
-        draw_precision_recall,
-    )
+    from facesmith.evaluation.plots import draw_precision_recall  # noqa: PLC0415 - heavy
     from facesmith.files import write_json  # noqa: PLC0415
 
     make_folder(out)

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import annotation_options
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.benchmark.photos import (
+    FOLDER,
+    annotation_options,
+    ious_option,
+    min_height_option,
+    output_options,
+    threads_option,
+)
 from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
@@ -19,7 +25,6 @@ if TYPE_CHECKING:
     from facesmith.evaluation.compare_report import Comparison
     from facesmith.evaluation.timing import Timing
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 # Detectors that compute with more than this many times the threads asked for are named.
 _TOO_MANY_THREADS = 1.3
 
@@ -45,7 +50,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 @click.option(
     "--face-free",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
@@ -57,23 +62,8 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
     "yunet:ONNX, opencv-yunet:ONNX, opencv-haar, mtcnn, mediapipe, mediapipe:TFLITE, dlib, or all: "
     "facesmith and those that are installed and need no file.  [default: all]",
 )
-@click.option(
-    "--iou",
-    "ious",
-    type=IOU,
-    multiple=True,
-    default=(0.5, 0.4),
-    show_default="0.5 and 0.4",
-    help="A match needs at least this overlap. Repeat it for several; pictures show the first.",
-)
-@click.option(
-    "--min-height",
-    type=FiniteRange(0),
-    metavar="PX",
-    default=16,
-    show_default=True,
-    help="Ignore faces lower than this: neither found nor missed.",
-)
+@ious_option
+@min_height_option
 @click.option(
     "--size",
     "sizes",
@@ -84,20 +74,8 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
     metavar="WxH",
     help="Stretch photos to this size for the timing. Repeat it for several.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="CPU threads of each detector.",
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for compare.json, precision_recall.png and accuracy_time.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="No tables and no progress bar; errors remain.")
+@threads_option
+@output_options("compare.json, precision_recall.png and accuracy_time.png")
 def compare(
     annotations: Path,
     images: Path,
@@ -116,7 +94,7 @@ def compare(
     """Face detectors side by side on the same photos.
 
     For each photo all detectors take turns, in one process. A detector that is named and absent is
-    an error before anything runs, and says what to install.
+    an error before anything runs, and says what to install. Pictures show the first --iou and --size.
 
     \b
     Example:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.photos import (
+    Given,
+    iou_option,
     load_scored,
+    output_options,
     photo_options,
 )
-from facesmith.cli.numbers import IOU, FiniteRange, counted
+from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
@@ -36,13 +39,7 @@ _LABEL_WIDTH = 24
     help="Boxes count from this score on.  [default: the detector's threshold; with --detections "
     "all of them]",
 )
-@click.option(
-    "--iou",
-    type=IOU,
-    default=0.4,
-    show_default=True,
-    help="A face is found by a box that overlaps it at least so much.",
-)
+@iou_option
 @click.option(
     "--min-height",
     type=FiniteRange(0),
@@ -50,21 +47,9 @@ _LABEL_WIDTH = 24
     metavar="PX",
     help="Ignore lower faces.  [default: 0, none]",
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for failures.json, breakdown.png, misses.png and false_boxes.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print failures.json instead of tables.")
-@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+@output_options("failures.json, breakdown.png, misses.png and false_boxes.png")
 def failures(
-    annotations: Path,
-    images: Path,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    detections: Path | None,
-    model: Path | None,
-    threads: int,
+    given: Given,
     min_score: float | None,
     iou: float,
     min_height: float,
@@ -85,29 +70,22 @@ def failures(
     Example:
       facesmith benchmark failures --annotations val.json --images val/ --out failures/
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.evaluation.failures import find_failures, write_failures  # noqa: PLC0415 - slow
+    from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - slow
+    from facesmith.evaluation.failures import find_failures, write_failures  # noqa: PLC0415
 
     lowest = None
-    if detections is None:
+    if given.detections is None:
         from facesmith.detection.detector import load_detector  # noqa: PLC0415 - slow
 
-        threshold = load_detector(model, threads).min_score if min_score is None else min_score
+        threshold = (
+            load_detector(given.model, given.threads).min_score if min_score is None else min_score
+        )
         lowest = min(threshold, _LOWEST_SCORE)
     else:
         threshold = min_score or 0.0
-    photos, found, name = load_scored(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        detections=detections,
-        model=model,
-        min_score=lowest,
-        threads=threads,
-        quiet=quiet,
-    )
-    if detections is not None and min_score is None and not quiet:
-        _note_threshold(found, detections)
+    photos, found, name = load_scored(given, lowest, read_detections)
+    if given.detections is not None and min_score is None and not quiet:
+        _note_threshold(found, given.detections)
     with progress_bar(len(photos), quiet) as step:
         failed = find_failures(
             photos,
@@ -130,7 +108,7 @@ def failures(
             click.echo(f"\nwritten    {', '.join(map(str, written))}")
 
 
-def _note_threshold(found: list[Faces], detections: Path) -> None:
+def _note_threshold(found: Sequence[Faces], detections: Path) -> None:
     lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
     click.echo(
         f"All boxes of {detections.name} count, down to a score of {lowest:.2f}; --min-score "

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.benchmark.photos import (
+    FOLDER,
+    model_option,
+    output_options,
+    threads_option,
+)
 from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
@@ -14,7 +20,6 @@ if TYPE_CHECKING:
     from facesmith.evaluation.fddb import FddbDetections, FddbResult, Fold
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _DETECTIONS_NAME = "detections.txt"
 _CURVE_NAMES = ("DiscROC.txt", "ContROC.txt")
 _PICTURE_NAME = "roc.png"
@@ -24,7 +29,7 @@ _PICTURE_NAME = "roc.png"
 @click.option(
     "--folds",
     "folds_dir",
-    type=_FOLDER,
+    type=FOLDER,
     required=True,
     help="Folder of the annotations: FDDB-fold-01-ellipseList.txt, FDDB-fold-01.txt and so on.",
 )
@@ -38,13 +43,7 @@ _PICTURE_NAME = "roc.png"
 @click.option(
     "--image-sizes", type=_FILE, help="CSV file image,width,height, where there are no images."
 )
-@click.option("--images", "images_dir", type=_FOLDER, help="Folder that the names start from.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for DiscROC.txt and ContROC.txt.",
-)
+@click.option("--images", "images_dir", type=FOLDER, help="Folder that the names start from.")
 @click.option(
     "--fold",
     "fold_numbers",
@@ -67,23 +66,10 @@ _PICTURE_NAME = "roc.png"
     help="Fit an ellipse to each box, 1.2 times as high and 1.1 times as wide: raises the "
     "continuous score. Say so with the figure.",
 )
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
-    help="Without --detections: a detector.onnx or the run folder of a training.  [default: the "
-    "weights that come along]",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Without --detections: CPU threads of the detector.",
-)
+@model_option("Without --detections: a")
+@threads_option
 @click.option("--plot", is_flag=True, help="Draw both curves into roc.png, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="Write the files only.")
+@output_options("DiscROC.txt and ContROC.txt", required=True)
 def fddb(
     folds_dir: Path,
     detections: tuple[Path, ...],

@@ -7,28 +7,22 @@ from pathlib import Path
 
 import click
 
-from facesmith.cli.benchmark.photos import load_scored, photo_options
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.benchmark.photos import (
+    Given,
+    iou_option,
+    load_scored,
+    min_height_option,
+    output_options,
+    photo_options,
+)
+from facesmith.cli.numbers import FiniteRange
 from facesmith.files import finite_or_none, make_folder, write_json
 
 
 @click.command()
 @photo_options
-@click.option(
-    "--iou",
-    type=IOU,
-    default=0.4,
-    show_default=True,
-    help="A box is right when it overlaps a face at least this much.",
-)
-@click.option(
-    "--min-height",
-    type=FiniteRange(0),
-    metavar="PX",
-    default=16,
-    show_default=True,
-    help="Ignore faces lower than this, and the boxes on them.",
-)
+@iou_option
+@min_height_option
 @click.option(
     "--min-score",
     type=FiniteRange(0, 1),
@@ -39,21 +33,9 @@ from facesmith.files import finite_or_none, make_folder, write_json
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for reliability.json and reliability.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+@output_options("reliability.json and reliability.png")
 def reliability(
-    annotations: Path,
-    images: Path,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    detections: Path | None,
-    model: Path | None,
-    threads: int,
+    given: Given,
     iou: float,
     min_height: float,
     min_score: float,
@@ -71,24 +53,13 @@ def reliability(
     Example:
       facesmith benchmark reliability --annotations val.json --images val/ --out reliability/
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.metrics.average_precision import (  # noqa: PLC0415 - `--help` is quick
-        AnnotatedFaces,
-    )
+    from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - `--help` is quick
+    from facesmith.metrics.average_precision import AnnotatedFaces  # noqa: PLC0415
     from facesmith.metrics.reliability import expected_error_interval  # noqa: PLC0415
     from facesmith.metrics.reliability import reliability as compare  # noqa: PLC0415
     from facesmith.metrics.scored_rows import match_scores  # noqa: PLC0415
 
-    photos, found, scored = load_scored(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        detections=detections,
-        model=model,
-        min_score=min_score,
-        threads=threads,
-        quiet=quiet,
-    )
+    photos, found, scored = load_scored(given, min_score, read_detections)
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=iou, min_height=min_height)
     compared = compare(boxes.scores, boxes.right)
