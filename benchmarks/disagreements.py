@@ -89,8 +89,8 @@ def _disagreements(
         by_all = np.ones(len(photo.boxes), bool)
         for label, baseline in baselines.items():
             faces = baseline(image, min_score=MIN_SCORE)
-            counts, hit = match_faces(photo.boxes, low, faces, OVERLAP)
-            wrong = np.flatnonzero(counts & ~hit)
+            counts, face = match_faces(photo.boxes, low, faces, OVERLAP)
+            wrong = np.flatnonzero(counts & (face < 0))
             false[label] += [(float(faces.scores[k]), (i, faces.boxes[k])) for k in wrong]
             sure = faces.boxes[faces.scores >= baseline.min_score]
             by_all &= box_iou(photo.boxes, sure).max(axis=1, initial=0) >= OVERLAP

@@ -182,9 +182,8 @@ def mean_precision(curve: PrecisionRecall) -> float:
     """
     if curve.n_faces == 0:
         return float("nan")
-    envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
     reached = np.searchsorted(curve.recall, _RECALLS, side="left")
-    return float(np.append(envelope, 0.0)[reached].mean())
+    return float(np.append(curve.envelope, 0.0)[reached].mean())
 
 
 def _match(

@@ -138,8 +138,10 @@ def _look_at(
     conditions = measure_faces(image, photo.boxes)
     ignored = photo.ignored | (conditions.height < min_height)
     faces = all_boxes[all_boxes.scores >= min_score]
-    counts, hit = match_faces(photo.boxes, ignored, faces, iou_threshold)
-    scores = _scores_of_faces(photo.boxes, ignored, faces, hit)
+    counts, face = match_faces(photo.boxes, ignored, faces, iou_threshold)
+    hit = face >= 0
+    scores = np.full(len(photo.boxes), np.nan)
+    scores[face[hit]] = faces.scores[hit]
     false = faces[counts & ~hit]
     low = all_boxes[all_boxes.scores < min_score]
     kept = np.flatnonzero(~ignored)
@@ -160,27 +162,6 @@ def _look_at(
             for i, box in enumerate(false)
         ],
     )
-
-
-def _scores_of_faces(
-    boxes: npt.NDArray[np.float32],
-    ignored: npt.NDArray[np.bool_],
-    faces: Faces,
-    hit: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.float64]:
-    """The score of the box that `match_faces` gave each face, NaN for none.
-
-    Each box that matched took, in order of score, the free face that it overlaps most.
-    """
-    scores = np.full(len(boxes), np.nan)
-    free = ~ignored
-    overlap = box_iou(faces.boxes, boxes)
-    for i in np.argsort(-faces.scores, kind="stable"):
-        if hit[i]:
-            face = int(np.where(free, overlap[i], -1).argmax())
-            free[face] = False
-            scores[face] = faces.scores[i]
-    return scores
 
 
 def _miss(

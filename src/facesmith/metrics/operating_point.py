@@ -23,6 +23,7 @@ _WORDS = {
     "precision": "a precision of at least",
     "false_per_photo": "false boxes a photo of at most",
 }
+_SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxes a photo"}
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,6 @@ class OperatingPoint:
             f"{_SHORT[self.target.promise]} {self.reached:.4f} ({reached[0]:.4f} to "
             f"{reached[1]:.4f}), {self.tpr:.4f} of the faces found ({tpr[0]:.4f} to {tpr[1]:.4f})"
         )
-
-
-_SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxes a photo"}
 
 
 def choose_threshold(
@@ -122,20 +120,13 @@ def choose_threshold(
         lowest = _lowest(some_rates, target)
         thresholds = np.where(lowest >= 0, cuts[lowest], np.nan)
         resampled.append((thresholds, some_rates[:, chosen], some_tprs[:, chosen]))
+    threshold, reached, tpr = (float(values[chosen]) for values in (cuts, rates[0], tprs[0]))
     of_threshold, of_rate, of_tpr = (
         percentile_interval(np.concatenate(values), level)
         for values in zip(*resampled, strict=True)
     )
     return OperatingPoint(
-        target,
-        float(cuts[chosen]),
-        float(rates[0, chosen]),
-        float(tprs[0, chosen]),
-        of_threshold,
-        of_rate,
-        of_tpr,
-        n_faces,
-        rows.n_photos,
+        target, threshold, reached, tpr, of_threshold, of_rate, of_tpr, n_faces, rows.n_photos
     )
 
 

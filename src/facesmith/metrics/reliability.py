@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.metrics.bootstrap import FloatArray, Interval
+from facesmith.metrics.bootstrap import FloatArray, Interval, percentile_interval, resampled_counts
 from facesmith.metrics.scored_rows import ScoredRows
 
 N_BINS = 10
@@ -92,17 +92,13 @@ def expected_error_interval(
     """
     if not len(boxes.scores):
         return (float("nan"), float("nan"))
-    rng = np.random.default_rng(seed)
     bins = np.minimum((boxes.scores * N_BINS).astype(np.int64), N_BINS - 1)
     # The gap of a bin is the sum of (score - right) over its boxes: one sum a photo is enough.
     gaps = np.zeros((boxes.n_photos, N_BINS))
-    counts = np.zeros(boxes.n_photos)
     np.add.at(gaps, (boxes.photos, bins), boxes.scores - boxes.right)
-    np.add.at(counts, boxes.photos, 1)
-    errors = np.full(n_resamples, np.nan)
-    for i in range(n_resamples):
-        drawn = np.bincount(rng.integers(0, boxes.n_photos, boxes.n_photos), minlength=len(counts))
-        if drawn @ counts:
-            errors[i] = np.abs(drawn @ gaps).sum() / (drawn @ counts)
-    low, high = np.nanpercentile(errors, [50 * (1 - level), 50 * (1 + level)])
-    return float(low), float(high)
+    counts = np.bincount(boxes.photos, minlength=boxes.n_photos)
+    errors = []
+    for drawn in resampled_counts(boxes.n_photos, n_resamples, n_rows=N_BINS, seed=seed):
+        with np.errstate(invalid="ignore"):  # resamples without a box
+            errors.append(np.abs(drawn @ gaps).sum(axis=1) / (drawn @ counts))
+    return percentile_interval(np.concatenate(errors), level)

@@ -82,9 +82,6 @@ def roc_curve(
         thresholds: Where to evaluate the curve, any order; by default at every distinct score,
             with infinity before, so that the curve runs from (0, 0) to (1, 1).
 
-    Returns:
-        The curve. Where a label is missing, its rate is NaN throughout.
-
     Raises:
         ValueError: If shapes disagree, a label is neither 0 nor 1, a score is NaN or infinite, or
             a threshold is NaN.
@@ -119,20 +116,8 @@ def roc_curve(
 def area_under_curve(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """How often a face scores above a non-face, over all pairs; a tie counts half.
 
-    The same as `roc_curve(labels, scores).auc`, without the curve.
-
-    Args:
-        labels: 1 for a face, 0 for anything else, `(n,)`.
-        scores: Finite numbers, `(n,)`.
-
-    Returns:
-        The area, in [0, 1]; NaN without a warning if a label is missing.
-
-    Raises:
-        ValueError: As `roc_curve`.
-
-    Source:
-        The Mann-Whitney U statistic, divided by the number of pairs.
+    The area of `roc_curve` by the Mann-Whitney U statistic, in [0, 1]; NaN without a warning if a
+    label is missing. Arguments and errors as for `roc_curve`.
 
     Example:
         >>> area_under_curve([0, 1, 1], [0.5, 0.5, 0.9])
@@ -142,9 +127,8 @@ def area_under_curve(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     faces, others = scores[labels], np.sort(scores[~labels])
     if not len(faces) or not len(others):
         return float("nan")
-    below = np.searchsorted(others, faces, side="left")
-    not_above = np.searchsorted(others, faces, side="right")
-    return float((below.sum() + not_above.sum()) / (2 * len(faces) * len(others)))
+    n_won = sum(int(np.searchsorted(others, faces, side=side).sum()) for side in ("left", "right"))
+    return n_won / (2 * len(faces) * len(others))
 
 
 def accuracy(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5) -> float:
@@ -175,8 +159,8 @@ def bootstrap_intervals(
     rows of one photo resemble each other. Resamples that lack a label do not count.
 
     Args:
-        labels: 1 for a face, 0 for anything else, `(n,)`.
-        scores: Finite numbers, `(n,)`.
+        labels: As for `roc_curve`.
+        scores: Likewise.
         best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
         threshold: Where `accuracy` is taken.
         groups: Any integers `(n,)`; rows of equal number are drawn together. `None`: each alone.
@@ -206,21 +190,16 @@ def bootstrap_intervals(
             )
         members = np.unique(groups, return_inverse=True)[1]
     if not len(labels):
-        undefined = (float("nan"), float("nan"))
-        return RocIntervals(undefined, undefined, undefined, undefined, undefined)
+        return RocIntervals(*[(float("nan"), float("nan"))] * 5)
     order = np.argsort(scores, kind="stable")
     labels, scores, members = labels[order], scores[order], members[order]
     n_groups = int(members.max()) + 1
-    figures = np.concatenate(
-        [
-            _weighted_figures(
-                labels, scores, counts[:, members].astype(np.float64), threshold, best_threshold
-            )
-            for counts in resampled_counts(n_groups, n_resamples, n_rows=len(labels), seed=seed)
-        ],
-        axis=1,
-    )
-    return RocIntervals(*(percentile_interval(row, level) for row in figures))
+    figures = []
+    for counts in resampled_counts(n_groups, n_resamples, n_rows=len(labels), seed=seed):
+        weights = counts[:, members].astype(np.float64)
+        figures.append(_weighted_figures(labels, scores, weights, threshold, best_threshold))
+    rows = np.concatenate(figures, axis=1)
+    return RocIntervals(*(percentile_interval(row, level) for row in rows))
 
 
 def _weighted_figures(

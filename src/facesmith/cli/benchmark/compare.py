@@ -94,7 +94,8 @@ def compare(
     """Face detectors side by side on the same photos.
 
     For each photo all detectors take turns, in one process. A detector that is named and absent is
-    an error before anything runs, and says what to install. Pictures show the first --iou and --size.
+    an error before anything runs, and says what to install. Pictures show the first --iou and
+    --size.
 
     \b
     Example:

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.benchmark.photos import (
-    FOLDER,
-    model_option,
-    output_options,
-    threads_option,
-)
+from facesmith.cli.benchmark.photos import FOLDER, model_option, output_options, threads_option
 from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import (
-    FOLDER,
-    model_option,
-    output_options,
-    threads_option,
-)
+from facesmith.cli.benchmark.photos import FOLDER, model_option, output_options, threads_option
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
