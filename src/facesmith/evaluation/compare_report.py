@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from facesmith.evaluation.compare import (
     size_name,
     timed_photos,
 )
-from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_comparison_curves
 from facesmith.evaluation.footprint import measure_footprint
 from facesmith.evaluation.machine import describe_machine
+from facesmith.evaluation.plots import draw_accuracy_time, draw_precision_recall
 from facesmith.files import checksum, finite_or_none, write_json
 
 RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
@@ -148,20 +149,19 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
     iou = compared.config.iou_thresholds[0]
     sizes = compared.config.sizes_wh
     size = size_name(sizes[0]) if sizes else AS_THEY_ARE
-    curves = {label: each.curves[iou] for label, each in compared.measured.items()}
     title = f"{compared.title}; match: IoU of at least {iou:g}"
-    draw_comparison_curves(
-        curves,
-        curves_path,
-        title=title,
-        own_thresholds={
-            label: each.baseline.min_score for label, each in compared.measured.items()
-        },
-    )
+    curves, own = {}, {}
+    for label, each in compared.measured.items():
+        curve, at = each.curves[iou], each.at_own_threshold(iou)
+        ap = curve.average_precision
+        words = f"{label}: AP {'-' if isnan(ap) else f'{ap:.3f}'}"
+        curves[words], own[words] = (curve.recall, curve.precision), (at.recall, at.precision)
+    note = f"{title}\nMarks: each detector at its own threshold"
+    draw_precision_recall(curves, curves_path, note, own)
     threads = compared.config.threads
     draw_accuracy_time(
         {
-            label: (each.timings[size].median_ms, curves[label].average_precision)
+            label: (each.timings[size].median_ms, each.curves[iou].average_precision)
             for label, each in compared.measured.items()
         },
         time_path,

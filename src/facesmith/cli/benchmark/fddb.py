@@ -161,11 +161,11 @@ def _write(result: FddbResult, out: Path, each_fold: bool, plot: bool) -> None:
         for number, curves in result.by_fold.items():
             curves.write(out, f"fold-{number:02d}-")
     if plot:
-        from facesmith.evaluation.fddb.picture import draw_curves  # noqa: PLC0415 - Matplotlib
+        from facesmith.evaluation.plots import draw_fddb  # noqa: PLC0415 - Matplotlib
 
         folds = ", ".join(map(str, result.by_fold))
         title = "FDDB" if len(result.by_fold) == 10 else f"FDDB, fold {folds}"
-        draw_curves(result.curves, out / _PICTURE_NAME, title)
+        draw_fddb(result.curves, out / _PICTURE_NAME, title)
 
 
 def _as_dict(result: FddbResult, folds: list[Fold], each_fold: bool) -> dict[str, Any]:
