@@ -96,8 +96,7 @@ class PhotoScores:
                 for iou, curve in self.curves.items()
             },
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
+        return dict(finite_or_none(values))
 
 
 def score_photos(

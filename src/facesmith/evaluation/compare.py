@@ -93,6 +93,7 @@ class _Run:
     found: list[Faces] = field(default_factory=list)
     face_free: list[Faces] = field(default_factory=list)
     watch: Stopwatch = field(default_factory=Stopwatch)
+    timings: dict[str, Timing] = field(default_factory=dict)  # by size, at the own threshold
 
 
 def compare(
@@ -140,18 +141,13 @@ def compare(
         for label, baseline in baselines.items():
             runs[label].face_free.append(baseline(image, min_score=config.min_score))
         step()
-    timings = _timings(baselines, photos, config, step)
+    for size_wh in config.sizes_wh:
+        images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
+        timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
+        for label, timing in timed.items():
+            runs[label].timings[size_name(size_wh)] = timing
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
-    return {
-        label: _figures(
-            baselines[label],
-            run,
-            truths,
-            {**timings[label], AS_THEY_ARE: run.watch.timing()},
-            config,
-        )
-        for label, run in runs.items()
-    }
+    return {label: _figures(baselines[label], run, truths, config) for label, run in runs.items()}
 
 
 def n_steps(n_photos: int, n_face_free: int, config: CompareConfig) -> int:
@@ -192,32 +188,11 @@ def face_free_figures(found: Sequence[Faces], threshold: float) -> FaceFreeFigur
 
 def read_resized(path: Path, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """A photo stretched to a size, uint8 `(height, width, 3)`, BGR."""
-    resized: npt.NDArray[np.uint8] = np.asarray(Image.fromarray(read_image(path)).resize(size_wh))
-    return resized
-
-
-def _timings(
-    baselines: Mapping[str, Baseline],
-    photos: Sequence[AnnotatedPhoto],
-    config: CompareConfig,
-    step: Callable[[], object],
-) -> dict[str, dict[str, Timing]]:
-    """Label -> size -> times, each detector at its own threshold."""
-    timings: dict[str, dict[str, Timing]] = {label: {} for label in baselines}
-    for size_wh in config.sizes_wh:
-        images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
-        timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
-        for label, timing in timed.items():
-            timings[label][size_name(size_wh)] = timing
-    return timings
+    return np.asarray(Image.fromarray(read_image(path)).resize(size_wh))
 
 
 def _figures(
-    baseline: Baseline,
-    run: _Run,
-    truths: Sequence[AnnotatedFaces],
-    timings: dict[str, Timing],
-    config: CompareConfig,
+    baseline: Baseline, run: _Run, truths: Sequence[AnnotatedFaces], config: CompareConfig
 ) -> Measured:
     curves = {
         iou: precision_recall(truths, run.found, iou_threshold=iou, min_height=config.min_height)
@@ -228,4 +203,5 @@ def _figures(
         own = face_free_figures(run.face_free, baseline.min_score)
         reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
         common = face_free_figures(run.face_free, reached)
+    timings = {**run.timings, AS_THEY_ARE: run.watch.timing()}
     return Measured(baseline, curves, tuple(run.face_free), own, common, timings)

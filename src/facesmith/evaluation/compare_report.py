@@ -75,8 +75,7 @@ class Comparison:
             ],
             "left_out": self.left_out,
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
+        return dict(finite_or_none(values))
 
 
 def with_footprints(
@@ -87,19 +86,14 @@ def with_footprints(
 ) -> dict[str, Measured]:
     """The same, with memory and sizes, for which each detector runs in a process of its own."""
     paths = [photo.path for photo in timed_photos(photos, config.n_timed)]
-    return {
-        name.label: replace(
-            measured[name.label],
-            footprint=measure_footprint(
-                name,
-                measured[name.label].baseline,
-                paths,
-                size_wh=config.sizes_wh[0] if config.sizes_wh else None,
-                threads=config.threads,
-            ),
+    size_wh = config.sizes_wh[0] if config.sizes_wh else None
+    footprints = {
+        name.label: measure_footprint(
+            name, measured[name.label].baseline, paths, size_wh=size_wh, threads=config.threads
         )
         for name in names
     }
+    return {label: replace(measured[label], footprint=each) for label, each in footprints.items()}
 
 
 def comparison(
@@ -142,9 +136,8 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
         WriteError: If a file cannot be written.
     """
     folder = Path(folder)
-    json_path, curves_path, time_path = (
-        folder / name for name in ("compare.json", "precision_recall.png", "accuracy_time.png")
-    )
+    names = ("compare.json", "precision_recall.png", "accuracy_time.png")
+    json_path, curves_path, time_path = (folder / name for name in names)
     write_json(json_path, compared.to_dict())
     iou = compared.config.iou_thresholds[0]
     sizes = compared.config.sizes_wh

@@ -66,8 +66,7 @@ class DetectorReport:
                 "false_per_photo": self.curve.false_per_photo.tolist(),
             },
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
+        return dict(finite_or_none(values))
 
 
 def report_on(

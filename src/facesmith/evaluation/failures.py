@@ -180,30 +180,19 @@ def _miss(
         ("below the threshold", low, iou_threshold),
         ("badly placed", false, MIN_OVERLAP),
     ]
-    for why, boxes, least in candidates:
+    for why, boxes, min_overlap in candidates:
         overlap = box_iou(boxes.boxes, box[None])[:, 0]
-        if overlap.max(initial=0) >= least:
+        if overlap.max(initial=0) >= min_overlap:
             reason, best = why, int(overlap.argmax())
             score, iou = float(boxes.scores[best]), float(overlap[best])
             break
-    return Miss(
-        photo=photo,
-        box=box,
-        height=float(conditions.height[face]),
-        sharpness=float(conditions.sharpness[face]),
-        reason=reason,
-        score=score,
-        iou=iou,
-        found=faces,
-    )
+    height, sharpness = float(conditions.height[face]), float(conditions.sharpness[face])
+    return Miss(photo, box, height, sharpness, reason, score, iou, faces)
 
 
 def _false_box(photo: AnnotatedPhoto, box: Faces, iou: float, iou_threshold: float) -> FalseBox:
-    kind: FalseKind = "no face"
-    if iou >= iou_threshold:
-        kind = "second box"
-    elif iou >= MIN_OVERLAP:
-        kind = "badly placed"
+    kind: FalseKind = "badly placed" if iou >= MIN_OVERLAP else "no face"
+    kind = "second box" if iou >= iou_threshold else kind
     return FalseBox(photo, box.boxes[0], float(box.scores[0]), kind, float(iou))
 
 

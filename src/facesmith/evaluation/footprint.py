@@ -50,15 +50,11 @@ def measure_footprint(
 ) -> Footprint:
     """Measure one detector; `baseline` is the same as `name`, opened here already.
 
-    Args:
-        name: Which detector a process of its own opens.
-        baseline: Its packages and weights are measured.
-        photos: What that process looks at.
-        size_wh: Width and height to bring the photos to; `None`: as they are.
-        threads: CPU threads.
+    A process of its own opens it and looks at the photos, brought to the width and height
+    `size_wh`, or as they are.
 
     Raises:
-        BaselineError: If the process fails; the message ends with its last words.
+        BaselineError: If that process fails; the message ends with its last words.
     """
     distributions = needed_distributions(baseline.modules)
     files = baseline.weights_paths

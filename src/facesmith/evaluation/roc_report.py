@@ -71,8 +71,7 @@ class RocReport:
                 "fpr": self.curve.fpr.tolist(),
             },
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
+        return dict(finite_or_none(values))
 
     def _chosen(self) -> dict[str, Any]:
         if self.operating_point is None or self.at_threshold is None:

@@ -42,8 +42,8 @@ class Kind:
 KINDS = {
     "facesmith": Kind("facesmith, shipped or trained", "optional", Ours),
     "facesmith-proposals": Kind("facesmith without its refiner", "optional", ProposalsAlone),
-    "yunet": Kind("YuNet in ONNX Runtime", "needed", lambda p, n: YuNet(_given(p), n)),
-    "opencv-yunet": Kind("YuNet in OpenCV", "needed", lambda p, n: OpenCVYuNet(_given(p), n)),
+    "yunet": Kind("YuNet in ONNX Runtime", "needed", lambda p, n: YuNet(p or "", n)),
+    "opencv-yunet": Kind("YuNet in OpenCV", "needed", lambda p, n: OpenCVYuNet(p or "", n)),
     "opencv-haar": Kind("Haar cascade in OpenCV", "none", lambda _, n: OpenCVHaar(n)),
     "mtcnn": Kind("MTCNN in PyTorch", "none", lambda _, n: MTCNN(n)),
     "mediapipe": Kind("MediaPipe, short range", "optional", MediaPipeFaces),
@@ -126,8 +126,3 @@ def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
     return KINDS[name.kind].open(name.path, threads)
-
-
-def _given(path: Path | None) -> Path:
-    assert path is not None  # `parse_name` has seen to it
-    return path

@@ -65,7 +65,7 @@ class OpenCVYuNet:
             return Faces.empty()
         # x, y, width, height, five landmarks, score.
         boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
-        return faces_in(boxes, rows[:, 14], image, min_score)
+        return faces_in(boxes, rows[:, 14], image, min_score)[0]
 
 
 class OpenCVHaar:
@@ -108,7 +108,7 @@ class OpenCVHaar:
             return Faces.empty()
         corners = np.array(boxes, np.float32)
         corners[:, 2:] += corners[:, :2]
-        return faces_in(corners, scores_of_sums(np.ravel(sums)), image, min_score)
+        return faces_in(corners, scores_of_sums(np.ravel(sums)), image, min_score)[0]
 
 
 def scores_of_sums(sums: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from facesmith.boxes import non_maximum_suppression
-from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in_order
+from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in
 from facesmith.faces import Faces
 
 _STRIDES = (8, 16, 32)
@@ -114,9 +114,7 @@ class YuNet:
             if points:
                 offsets = outputs[len(_OUTPUTS) + i][0][cells].reshape(-1, 5, 2)
                 marks.append((corner[:, None] + offsets) * stride)
-        found, order = faces_in_order(
-            np.concatenate(boxes), np.concatenate(scores), image, min_score
-        )
+        found, order = faces_in(np.concatenate(boxes), np.concatenate(scores), image, min_score)
         kept = non_maximum_suppression(found.boxes, found.scores, _NMS_IOU)
         all_marks = np.concatenate([np.zeros((0, 5, 2)), *marks]).astype(np.float32)
         return found[kept], all_marks[order[kept]] if points else all_marks
