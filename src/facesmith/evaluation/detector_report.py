@@ -78,22 +78,17 @@ def report_on(
     target: Target | None = None,
     seed: int = 0,
 ) -> DetectorReport:
-    """The report on photos that the detector has been run over from `MIN_SCORE` on.
-
-    Arguments as for `evaluate_detector`; `threshold` is the one that is stored with the weights.
-    """
+    """The report on photos that the detector has been run over from `MIN_SCORE` on."""
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
     point = choose_threshold(boxes, target, seed=seed) if target else None
-    return DetectorReport(
-        detector,
-        len(photos),
-        precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT),
+    curve = precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
+    compared, interval = (
         reliability(boxes.scores, boxes.right),
         expected_error_interval(boxes, seed=seed),
-        point.threshold if point else threshold,
-        point,
     )
+    threshold = point.threshold if point else threshold
+    return DetectorReport(detector, len(photos), curve, compared, interval, threshold, point)
 
 
 def evaluate_detector(
@@ -122,13 +117,9 @@ def evaluate_detector(
     weights = detector_weights(run)
     detector = load_detector(weights, threads)
     found = find_faces(detector, photos, min_score=MIN_SCORE, progress=progress)
+    name, threshold = Path(run).as_posix(), detector.min_score
     reported = report_on(
-        photos,
-        found,
-        detector=Path(run).as_posix(),
-        threshold=detector.min_score,
-        target=target,
-        seed=seed,
+        photos, found, detector=name, threshold=threshold, target=target, seed=seed
     )
     if reported.operating_point is not None:
         store_threshold(weights, reported.operating_point)

@@ -59,7 +59,11 @@ class RocReport:
             "accuracy_threshold": THRESHOLD,
             "accuracy_at_best": self.accuracy_at_best,
             "best": asdict(self.curve.best),
-            **self._chosen(),
+            **(
+                {"operating_point": point.to_dict(), "at_threshold": asdict(at)}
+                if (point := self.operating_point) and (at := self.at_threshold)
+                else {}
+            ),
             "intervals": {
                 "level": 0.95,
                 "resampled": "rows" if self.n_photos is None else "photos",
@@ -72,14 +76,6 @@ class RocReport:
             },
         }
         return dict(finite_or_none(values))
-
-    def _chosen(self) -> dict[str, Any]:
-        if self.operating_point is None or self.at_threshold is None:
-            return {}
-        return {
-            "operating_point": self.operating_point.to_dict(),
-            "at_threshold": asdict(self.at_threshold),
-        }
 
 
 def evaluate_run(
@@ -95,12 +91,12 @@ def evaluate_run(
     """Score rows that the run was not trained on, and draw the conclusions.
 
     Args:
-        run: The run folder of a classifier training, or its weights file.
-        patches_path: The rows, see `rate_rows`.
-        split: Likewise.
+        run: As for `rate_rows`, likewise `patches_path`, `split` and `threads`.
+        patches_path: See `run`.
+        split: See `run`.
         thresholds: Where to evaluate the curve; by default everywhere.
         operating_point: A threshold whose rates on these rows are to be reported, too.
-        threads: CPU threads for scoring.
+        threads: See `run`.
         seed: Of the resampling.
 
     Raises:
@@ -125,15 +121,15 @@ def evaluate_run(
 def _rates_at(
     labels: npt.NDArray[np.integer], scores: npt.NDArray[np.float32], threshold: float
 ) -> RatesAtThreshold:
-    accepted = scores >= threshold
-    faces = labels == 1
+    accepted, faces = scores >= threshold, labels == 1
+    found = (accepted & faces).sum()
     with np.errstate(invalid="ignore"):
-        return RatesAtThreshold(
-            threshold,
-            tpr=float((accepted & faces).sum() / np.float64(faces.sum())),
-            fpr=float((accepted & ~faces).sum() / np.float64((~faces).sum())),
-            precision=float((accepted & faces).sum() / np.float64(accepted.sum())),
+        rates = (
+            found / faces.sum(),
+            (accepted & ~faces).sum() / (~faces).sum(),
+            found / accepted.sum(),
         )
+    return RatesAtThreshold(threshold, *map(float, rates))
 
 
 def report(

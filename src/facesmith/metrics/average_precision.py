@@ -33,6 +33,8 @@ class ScoredBoxes(Protocol):
 
     def __len__(self) -> int: ...
 
+    def __getitem__(self, index: npt.NDArray[np.intp], /) -> ScoredBoxes: ...
+
 
 AnyScored = TypeVar("AnyScored", bound=ScoredBoxes)
 
