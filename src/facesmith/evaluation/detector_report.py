@@ -61,9 +61,7 @@ class DetectorReport:
             **({"operating_point": point.to_dict()} if point else {}),
             "curve": {
                 "threshold": self.curve.scores.astype(float).tolist(),
-                "recall": self.curve.recall.tolist(),
-                "precision": self.curve.precision.tolist(),
-                "false_per_photo": self.curve.false_per_photo.tolist(),
+                **self.curve.points(),
             },
         }
         return dict(finite_or_none(values))

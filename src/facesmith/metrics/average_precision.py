@@ -62,6 +62,11 @@ class PrecisionRecall:
     n_faces: int  # faces that count
     n_photos: int  # photos
 
+    def points(self) -> dict[str, list[float]]:
+        """Precision, recall and false boxes a photo of each point, for JSON."""
+        names = ("precision", "recall", "false_per_photo")
+        return {name: getattr(self, name).tolist() for name in names}
+
     @property
     def envelope(self) -> npt.NDArray[np.float64]:
         """At each point the highest precision from there on, float64 `(n,)`."""

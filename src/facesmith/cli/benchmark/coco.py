@@ -16,7 +16,7 @@ from facesmith.cli.benchmark.photos import (
     output_options,
     photo_options,
 )
-from facesmith.cli.numbers import counted
+from facesmith.cli.numbers import counted, figure
 from facesmith.evaluation import MIN_SCORE
 from facesmith.files import make_folder
 
@@ -99,22 +99,16 @@ def _print(report: PhotoScores) -> None:
     click.echo(f"rule       {_rule(report)}")
     click.echo("IoU        AP      recall  recall at 0.1 / 1 false boxes a photo")
     for iou, curve in report.curves.items():
-        low, high = (_figure(curve.recall_at(allowed)) for allowed in (0.1, 1.0))
-        click.echo(
-            f"{iou:<9g}  {_figure(report.average_precision[iou])}  {_figure(report.recall(iou))}  "
-            f"{low} / {high}"
-        )
+        ap, recall = figure(report.average_precision[iou]), figure(report.recall(iou))
+        low, high = (f"{figure(curve.recall_at(allowed)):<6}" for allowed in (0.1, 1.0))
+        click.echo(f"{iou:<9g}  {ap:<6}  {recall:<6}  {low} / {high}")
 
 
 def _rule(report: PhotoScores) -> str:
     height = f", faces lower than {report.min_height:g} px ignored" if report.min_height else ""
-    most = f", best {report.max_detections} boxes a photo" if report.max_detections else ""
+    best = f", best {report.max_detections} boxes a photo" if report.max_detections else ""
     words = {"voc": "VOC 2010, every point of the curve", "coco": "COCO, 101 recalls"}
-    return words[report.rule] + most + height
-
-
-def _figure(value: float) -> str:
-    return "-     " if value != value else f"{value:.4f}"  # noqa: PLR0124 - NaN, without NumPy
+    return words[report.rule] + best + height
 
 
 def _write(report: PhotoScores, out: Path) -> None:
@@ -125,21 +119,18 @@ def _write(report: PhotoScores, out: Path) -> None:
     curves = {
         str(iou): {
             "score": curve.scores.tolist(),
-            "precision": curve.precision.tolist(),
-            "recall": curve.recall.tolist() if curve.n_faces else [],
-            "false_per_photo": curve.false_per_photo.tolist(),
+            **curve.points(),
+            **({} if curve.n_faces else {"recall": []}),
         }
         for iou, curve in report.curves.items()
     }
     write_json(out / "coco.json", {**report.to_dict(), "curves": curves})
+    labels = {
+        f"IoU {iou:g}: AP {figure(report.average_precision[iou])}": (curve.recall, curve.precision)
+        for iou, curve in report.curves.items()
+    }
     draw_precision_recall(
-        {
-            f"IoU {iou:g}: AP {_figure(report.average_precision[iou]).strip()}": (
-                curve.recall,
-                curve.precision,
-            )
-            for iou, curve in report.curves.items()
-        },
+        labels,
         out / "precision_recall.png",
         f"{report.scored}\n{report.n_faces:,} faces in {report.n_photos:,} photos; {_rule(report)}",
     )

@@ -17,6 +17,7 @@ from facesmith.cli.benchmark.photos import (
     output_options,
     threads_option,
 )
+from facesmith.cli.numbers import figure
 from facesmith.cli.progress import progress_bar
 from facesmith.files import make_folder
 
@@ -190,10 +191,7 @@ def _warn(compared: Comparison) -> None:
 def _print(compared: Comparison) -> None:
     free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
     click.echo(f"{compared.title}{free}; false: boxes a photo\n")
-    for line in _columns(_accuracy_rows(compared)):
-        click.echo(line)
-    click.echo()
-    for line in _columns(_cost_rows(compared)):
+    for line in [*_columns(_accuracy_rows(compared)), "", *_columns(_cost_rows(compared))]:
         click.echo(line)
 
 
@@ -214,13 +212,13 @@ def _accuracy_rows(compared: Comparison) -> list[list[str]]:
     for label, each in compared.measured.items():
         first = each.curves[ious[0]]
         own = each.at_own_threshold(ious[0])
-        row = [label, *(_three(each.curves[iou].average_precision) for iou in ious)]
-        row += [_three(first.recall_at(0.1)), _three(first.recall_at(1.0))]
-        row += [f"{own.threshold:.2f}", f"{_three(own.precision)}, {_three(own.recall)}"]
+        row = [label, *(figure(each.curves[iou].average_precision, 3) for iou in ious)]
+        row += [figure(first.recall_at(0.1), 3), figure(first.recall_at(1.0), 3)]
+        row += [f"{own.threshold:.2f}", f"{figure(own.precision, 3)}, {figure(own.recall, 3)}"]
         if each.face_free_own is not None and each.face_free_common is not None:
             row += [
-                _three(each.face_free_own.false_per_photo),
-                _three(each.face_free_common.false_per_photo),
+                figure(each.face_free_own.false_per_photo, 3),
+                figure(each.face_free_common.false_per_photo, 3),
             ]
         rows.append(row)
     return rows
@@ -230,16 +228,14 @@ def _cost_rows(compared: Comparison) -> list[list[str]]:
     threads = compared.config.threads
     first = next(iter(compared.measured.values()))
     unit = f"ms, {threads} thread{'s' * (threads != 1)}: median / p95"
-    rows = [["", *("" for _ in first.timings), "peak", "", ""]]
-    rows[0][1] = unit
-    rows.append(["detector", *first.timings, "memory", "install", "weights"])
+    rows = [
+        ["", unit, *("" for _ in list(first.timings)[1:]), "peak", "", ""],
+        ["detector", *first.timings, "memory", "install", "weights"],
+    ]
     for label, each in compared.measured.items():
-        row = [label, *map(_times, each.timings.values())]
         sizes = each.footprint
-        row += ["-", "-", "-"] if sizes is None else [
-            _megabytes(sizes.peak_memory), _megabytes(sizes.install), _megabytes(sizes.weights),
-        ]  # fmt: skip
-        rows.append(row)
+        bytes_of = (sizes.peak_memory, sizes.install, sizes.weights) if sizes else (None,) * 3
+        rows.append([label, *map(_times, each.timings.values()), *map(_megabytes, bytes_of)])
     return rows
 
 
@@ -253,10 +249,6 @@ def _columns(rows: list[list[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _three(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"  # noqa: PLR0124 - NaN, without NumPy
 
 
 def _times(timing: Timing) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,15 +128,9 @@ def fddb(
     result = evaluate(folds, found, image_sizes=image_sizes, images_dir=images_dir)
     _write(result, out, each_fold, plot)
     if as_json:
-        import json  # noqa: PLC0415
-
         click.echo(json.dumps(_as_dict(result, folds, each_fold)))
     elif not quiet:
-        written = [
-            *_CURVE_NAMES,
-            *([] if detections else [_DETECTIONS_NAME]),
-            *([_PICTURE_NAME] if plot else []),
-        ]
+        written = [*_CURVE_NAMES, *[_DETECTIONS_NAME] * (not detections), *[_PICTURE_NAME] * plot]
         _print(result, out, written, each_fold)
 
 
@@ -171,11 +166,8 @@ def _write(result: FddbResult, out: Path, each_fold: bool, plot: bool) -> None:
 def _as_dict(result: FddbResult, folds: list[Fold], each_fold: bool) -> dict[str, Any]:
     from facesmith.evaluation.fddb import FOLD_FALSE_POSITIVES  # noqa: PLC0415 - see `fddb`
 
-    values = {
-        "folds": [fold.number for fold in folds],
-        "shape": result.shape,
-        **result.curves.to_dict(),
-    }
+    numbers = [fold.number for fold in folds]
+    values = {"folds": numbers, "shape": result.shape, **result.curves.to_dict()}
     if each_fold:
         values["by_fold"] = [
             {"fold": number, **curves.to_dict(FOLD_FALSE_POSITIVES)}
@@ -185,10 +177,7 @@ def _as_dict(result: FddbResult, folds: list[Fold], each_fold: bool) -> dict[str
 
 
 def _print(result: FddbResult, out: Path, written: list[str], each_fold: bool) -> None:
-    from facesmith.evaluation.fddb import (  # noqa: PLC0415 - see `fddb`
-        FALSE_POSITIVES,
-        FOLD_FALSE_POSITIVES,
-    )
+    from facesmith.evaluation.fddb import FALSE_POSITIVES, FOLD_FALSE_POSITIVES  # noqa: PLC0415
 
     curves = result.curves
     click.echo(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -54,16 +55,15 @@ def reliability(
       facesmith benchmark reliability --annotations val.json --images val/ --out reliability/
     """  # noqa: D301 - click wants the control character itself
     from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - `--help` is quick
+    from facesmith.metrics import reliability as metric  # noqa: PLC0415
     from facesmith.metrics.average_precision import AnnotatedFaces  # noqa: PLC0415
-    from facesmith.metrics.reliability import expected_error_interval  # noqa: PLC0415
-    from facesmith.metrics.reliability import reliability as compare  # noqa: PLC0415
     from facesmith.metrics.scored_rows import match_scores  # noqa: PLC0415
 
     photos, found, scored = load_scored(given, min_score, read_detections)
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=iou, min_height=min_height)
-    compared = compare(boxes.scores, boxes.right)
-    low, high = expected_error_interval(boxes, seed=seed)
+    compared = metric.reliability(boxes.scores, boxes.right)
+    n_bins = len(compared.counts)
     result = finite_or_none(
         {
             "scored": scored,
@@ -73,16 +73,16 @@ def reliability(
             "n_photos": boxes.n_photos,
             "n_boxes": len(boxes.scores),
             "expected_calibration_error": compared.expected_error,
-            "interval": [low, high],
+            "interval": list(metric.expected_error_interval(boxes, seed=seed)),
             "largest_error": compared.largest_error,
             "bins": [
                 {
-                    "from": i / len(compared.counts),
+                    "from": i / n_bins,
                     "boxes": int(compared.counts[i]),
                     "mean_score": float(compared.mean_scores[i]),
                     "share_right": float(compared.shares_right[i]),
                 }
-                for i in range(len(compared.counts))
+                for i in range(n_bins)
             ],
         }
     )
@@ -100,23 +100,17 @@ def reliability(
             click.echo(f"written  {out / 'reliability.json'}, {out / 'reliability.png'}")
 
 
-def _print(result: dict[str, object]) -> None:
+def _print(result: dict[str, Any]) -> None:
     click.echo(f"{result['scored']}: {result['n_boxes']:,} boxes in {result['n_photos']:,} photos")
     click.echo("score          boxes  mean score  share right")
-    bins = result["bins"]
-    assert isinstance(bins, list)
-    for each in bins:
+    for each in result["bins"]:
         if each["boxes"]:
             click.echo(
                 f"{each['from']:.1f} to {each['from'] + 0.1:.1f}  {each['boxes']:8,}  "
                 f"{each['mean_score']:10.3f}  {each['share_right']:11.3f}"
             )
-    error, interval = result["expected_calibration_error"], result["interval"]
-    assert isinstance(interval, list)
+    error, (low, high) = result["expected_calibration_error"], result["interval"]
     if error is None:
         click.echo("No boxes: the expected calibration error is undefined.")
     else:
-        click.echo(
-            f"expected calibration error {error:.4f}  (95 %: {interval[0]:.4f} to "
-            f"{interval[1]:.4f})"
-        )
+        click.echo(f"expected calibration error {error:.4f}  (95 %: {low:.4f} to {high:.4f})")

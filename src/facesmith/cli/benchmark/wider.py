@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.photos import FOLDER, model_option, output_options, threads_option
+from facesmith.cli.numbers import figure
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
@@ -177,11 +178,7 @@ def _print(scores: WiderScores, predictions: Path, scale: tuple[float, float] | 
     click.echo(f"protocol     {scores.protocol}, IoU 0.5")
     click.echo("setting      AP      faces")
     for name, setting in scores.settings.items():
-        click.echo(f"{name:<11}  {_figure(setting.average_precision):<6}  {setting.n_faces:,}")
-
-
-def _figure(value: float) -> str:
-    return "-" if value != value else f"{value:.4f}"  # noqa: PLR0124 - NaN, without NumPy
+        click.echo(f"{name:<11}  {figure(setting.average_precision):<6}  {setting.n_faces:,}")
 
 
 def _scale(scale: tuple[float, float] | None) -> str:
@@ -206,14 +203,15 @@ def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
             "recall": setting.recall[drawn].tolist(),
         }
     write_json(out / "wider.json", {**values, "curves": curves})
+    labels = {
+        f"{name}: AP {figure(setting.average_precision)}, {setting.n_faces:,} faces": (
+            setting.recall,
+            setting.precision,
+        )
+        for name, setting in scores.settings.items()
+    }
     draw_precision_recall(
-        {
-            f"{name}: AP {_figure(setting.average_precision)}, {setting.n_faces:,} faces": (
-                setting.recall,
-                setting.precision,
-            )
-            for name, setting in scores.settings.items()
-        },
+        labels,
         out / "precision_recall.png",
         f"WIDER FACE, {scores.n_images:,} images\n{scores.protocol} protocol, IoU 0.5",
     )
