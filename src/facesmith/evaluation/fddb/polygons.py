@@ -184,9 +184,8 @@ def _outline(
     x1, y1, x2, y2, owner = x1[kept], y1[kept], x2[kept], y2[kept], owner[kept]
     flat = np.abs(x2 - x1) > np.abs(y2 - y1)
     for chosen, along1, across1, along2, across2 in (
-        (flat, x1, y1, x2, y2),
-        (~flat, y1, x1, y2, x2),
-    ):
+        (flat, x1, y1, x2, y2), (~flat, y1, x1, y2, x2),
+    ):  # fmt: skip
         # Along the longer of the two directions, from the smaller end to the larger.
         a1, c1, a2, c2 = along1[chosen], across1[chosen], along2[chosen], across2[chosen]
         turned = a1 > a2
@@ -258,9 +257,6 @@ def _in_order(parts: list[tuple[IntArray, Spans]], n: int) -> Spans:
         owner, step = each(spans.n_rows)
         at = offsets[chosen[owner]] + step
         left[at], right[at] = spans.left, spans.right
-    detached = {
-        int(chosen[shape]): runs
-        for chosen, spans in parts
-        for shape, runs in spans.detached.items()
-    }
+    all_runs = ((chosen[i], runs) for chosen, spans in parts for i, runs in spans.detached.items())
+    detached = {int(shape): runs for shape, runs in all_runs}
     return Spans(first_row, offsets, left, right, detached)
