@@ -154,16 +154,12 @@ def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
     lowest = 0.5 / max(reported.n_photos, 1)
     left.plot(np.maximum(curve.false_per_photo, lowest), curve.recall, color=BLUE, linewidth=2)
     at = reported.at_threshold()
-    left.plot(
-        max(at["false_per_photo"], lowest),
-        at["recall"],
-        marker="o",
-        color=VERMILION,
-        markersize=8,
-        linestyle="none",
-        label=f"threshold {reported.threshold:.2f}: recall {at['recall']:.3f}, "
-        f"{at['false_per_photo']:.3f} false boxes a photo",
+    label = (
+        f"threshold {reported.threshold:.2f}: recall {at['recall']:.3f}, "
+        f"{at['false_per_photo']:.3f} false boxes a photo"
     )
+    where = max(at["false_per_photo"], lowest), at["recall"]
+    left.plot(*where, "o", color=VERMILION, markersize=8, label=label)
     left.set_xscale("log")
     left.set_xlabel("False boxes a photo")
     left.set_ylabel(f"Recall (IoU {MATCH_IOU:g}, faces of {MIN_FACE_HEIGHT:g} px and more)")

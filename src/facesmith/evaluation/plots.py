@@ -173,12 +173,9 @@ def draw_fddb(curves: FddbCurves, path: str | Path, title: str) -> None:
     axes.set_ylim(0, 1.01)
     axes.set_xlabel("False positives in all images together")
     axes.set_ylabel("True positive rate")
-    axes.set_title(
-        f"{title}\n{curves.n_faces:,} faces in {curves.n_images:,} images, "
-        f"{curves.n_detections:,} detections",
-        loc="left",
-        fontsize=11,
-    )
+    counts = f"{curves.n_faces:,} faces in {curves.n_images:,} images"
+    title = f"{title}\n{counts}, {curves.n_detections:,} detections"
+    axes.set_title(title, loc="left", fontsize=11)
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     tidy(axes)
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -202,33 +199,19 @@ def draw_diagram(axes: Any, compared: Reliability) -> None:
     low = np.clip(shares - (centre - error), 0, None)
     high = np.clip(centre + error - shares, 0, None)
     axes.errorbar(
-        compared.mean_scores[filled],
-        shares,
-        yerr=np.stack([low, high]),
-        fmt="o",
-        color=BLUE,
-        markersize=5,
-        linewidth=1.2,
-        capsize=2,
-        zorder=3,
-    )
+        compared.mean_scores[filled], shares, yerr=np.stack([low, high]), fmt="o", color=BLUE,
+        markersize=5, linewidth=1.2, capsize=2, zorder=3,
+    )  # fmt: skip
     for middle, count in zip(middles[filled], counts, strict=True):
         axes.annotate(
-            f"{count:,}",
-            (middle, 0),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=7.5,
-            color="0.25",
-            zorder=4,
-        )
+            f"{count:,}", (middle, 0), (0, 3), textcoords="offset points", ha="center",
+            fontsize=7.5, color="0.25", zorder=4,
+        )  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.set_xlabel("Score (numbers: boxes in the bin)")
     axes.set_ylabel("Share of boxes that are faces")
-    axes.set_title(
-        f"Expected calibration error {compared.expected_error:.3f}", loc="left", fontsize=11
-    )
+    title = f"Expected calibration error {compared.expected_error:.3f}"
+    axes.set_title(title, loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
 
 

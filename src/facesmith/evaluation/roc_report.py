@@ -103,15 +103,7 @@ def evaluate_run(
         FacesmithError: As `rate_rows`.
     """
     rated = rate_rows(run, patches_path, split=split, threads=threads)
-    reported = report(
-        rated.labels,
-        rated.scores,
-        photos=rated.photos,
-        network=rated.network,
-        rows=rated.rows,
-        thresholds=thresholds,
-        seed=seed,
-    )
+    reported = report(**vars(rated), thresholds=thresholds, seed=seed)
     if operating_point is None:
         return reported
     rates = _rates_at(rated.labels, rated.scores, operating_point.threshold)
@@ -146,6 +138,10 @@ def report(
     curve = roc_curve(labels, scores, thresholds)
     best = curve.best.threshold
     n_faces = int(np.sum(labels))
+    at_best = float("nan") if np.isnan(best) else accuracy(labels, scores, best)
+    intervals = bootstrap_intervals(
+        labels, scores, threshold=THRESHOLD, best_threshold=best, groups=photos, seed=seed
+    )
     return RocReport(
         network=network,
         rows=rows,
@@ -154,10 +150,8 @@ def report(
         n_photos=None if photos is None else len(np.unique(photos)),
         curve=curve,
         accuracy=accuracy(labels, scores, THRESHOLD),
-        accuracy_at_best=float("nan") if np.isnan(best) else accuracy(labels, scores, best),
-        intervals=bootstrap_intervals(
-            labels, scores, threshold=THRESHOLD, best_threshold=best, groups=photos, seed=seed
-        ),
+        accuracy_at_best=at_best,
+        intervals=intervals,
     )
 
 
@@ -185,14 +179,8 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
     for reported, colour in zip(reports, cycle(COLOURS)):
         curve, best = reported.curve, reported.curve.best
         low, high = reported.intervals.auc
-        axes.plot(
-            curve.fpr,
-            curve.tpr,
-            color=colour,
-            linewidth=2,
-            label=f"{reported.network}: AUC {curve.auc:.4f}  (95 %: {low:.4f} to {high:.4f})",
-            zorder=3,
-        )
+        label = f"{reported.network}: AUC {curve.auc:.4f}  (95 %: {low:.4f} to {high:.4f})"
+        axes.plot(curve.fpr, curve.tpr, color=colour, linewidth=2, label=label, zorder=3)
         label = f"threshold {best.threshold:.2f}: TPR {best.tpr:.3f}, FPR {best.fpr:.3f}"
         axes.plot(best.fpr, best.tpr, **marker(colour, edge_width=1.5), label=label)
         inset.plot(np.maximum(curve.fpr, lowest), curve.tpr, color=colour, linewidth=1.6)

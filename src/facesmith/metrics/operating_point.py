@@ -70,14 +70,9 @@ class OperatingPoint:
 def choose_threshold(
     rows: ScoredRows, target: Target, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> OperatingPoint:
-    """The lowest threshold that keeps the target.
+    """The lowest threshold that keeps the target on these rows; report on others.
 
-    Args:
-        rows: What to choose on; not what is reported on.
-        target: What to keep.
-        n_resamples: How many resamples of the photos.
-        level: Probability that the intervals cover.
-        seed: Of the resamples.
+    Intervals cover with the probability `level`, by `n_resamples` of the photos from `seed`.
 
     Raises:
         EvaluationError: If there is nothing to choose on, or no threshold keeps the target.

@@ -29,10 +29,9 @@ class Reliability:
         """Mean distance of score and share over the bins, weighted by boxes; NaN for no boxes.
 
         Source:
-            The expected calibration error of Naeini et al., "Obtaining well calibrated
-            probabilities using Bayesian binning", 2015, equation 4; for detectors, on matched
-            boxes, Kueppers et al., "Multivariate confidence calibration for object detection",
-            2020.
+            Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015,
+            equation 4; of boxes, Kueppers et al., "Multivariate confidence calibration for object
+            detection", 2020.
         """
         if not self.counts.sum():
             return float("nan")
@@ -48,12 +47,9 @@ class Reliability:
 
 
 def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BINS) -> Reliability:
-    """Compare scores with the share of right boxes (or rows of patches).
+    """Compare scores in [0, 1] with the share of right boxes (or rows of patches), `(n,)` each.
 
-    Args:
-        scores: Numbers in [0, 1], `(n,)`; `n` may be 0.
-        right: Whether each is right, `(n,)`.
-        n_bins: Bins of equal width; a score on an edge belongs to the bin above, 1 to the last.
+    Of the `n_bins` of equal width a score on an edge belongs to the bin above, 1 to the last.
 
     Raises:
         ValueError: If the shapes differ, or a score is not in [0, 1].
@@ -69,17 +65,16 @@ def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BIN
             "`scores` and `right` must be two lists of equal length; "
             f"got shapes {values.shape} and {labels.shape}."
         )
-    if not ((values >= 0) & (values <= 1)).all():
-        bad = values[~((values >= 0) & (values <= 1))][0]
-        raise ValueError(f"`scores` must lie in [0, 1]; got {bad}. Only probabilities calibrate.")
+    bad = values[~((values >= 0) & (values <= 1))]
+    if len(bad):
+        raise ValueError(
+            f"`scores` must lie in [0, 1]; got {bad[0]}. Only probabilities calibrate."
+        )
     bins = np.minimum((values * n_bins).astype(np.int64), n_bins - 1)
     counts = np.bincount(bins, minlength=n_bins)
     with np.errstate(invalid="ignore"):
-        return Reliability(
-            counts,
-            np.bincount(bins, values, n_bins) / counts,
-            np.bincount(bins, labels, n_bins) / counts,
-        )
+        means, shares = (np.bincount(bins, each, n_bins) / counts for each in (values, labels))
+    return Reliability(counts, means, shares)
 
 
 def expected_error_interval(

@@ -179,16 +179,13 @@ def bootstrap_intervals(
         Welsh, "Bootstrapping clustered data", 2007, for drawing whole clusters.
     """
     labels, scores = _checked(labels, scores)
-    if groups is None:
-        members = np.arange(len(labels))
-    else:
-        groups = np.asarray(groups)
-        if groups.shape != labels.shape:
-            raise ValueError(
-                f"`groups` must have one entry per row; got shape {groups.shape} for "
-                f"{len(labels)} rows."
-            )
-        members = np.unique(groups, return_inverse=True)[1]
+    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    if groups.shape != labels.shape:
+        raise ValueError(
+            f"`groups` must have one entry per row; got shape {groups.shape} for "
+            f"{len(labels)} rows."
+        )
+    members = np.unique(groups, return_inverse=True)[1]
     if not len(labels):
         return RocIntervals(*[(float("nan"), float("nan"))] * 5)
     order = np.argsort(scores, kind="stable")
@@ -209,10 +206,7 @@ def _weighted_figures(
     threshold: float,
     best_threshold: float,
 ) -> FloatArray:
-    """AUC, accuracy, accuracy at the best threshold, TPR, FPR `(5, r)` of `r` weightings.
-
-    Rows come by rising score; `weights` is `(r, n)`.
-    """
+    """The figures of `RocIntervals`, `(5, r)`, of `r` weightings `(r, n)` of rows by score."""
     starts = np.flatnonzero(np.concatenate([[True], np.diff(scores) > 0]))  # of equal scores
     faces = np.add.reduceat(weights * labels, starts, axis=1)
     others = np.add.reduceat(weights * ~labels, starts, axis=1)
@@ -221,8 +215,8 @@ def _weighted_figures(
     pairs = (faces * (below + others / 2)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = pairs / (n_faces * n_others)
-        hits = weights @ (labels & (scores >= best_threshold))
-        false_alarms = weights @ (~labels & (scores >= best_threshold))
+        accepted = scores >= best_threshold
+        hits, false_alarms = weights @ (labels & accepted), weights @ (~labels & accepted)
         tpr, fpr = hits / n_faces, false_alarms / n_others
     total = n_faces + n_others
     right = weights @ ((scores >= threshold) == labels)
@@ -241,18 +235,17 @@ def _share_from(sorted_scores: FloatArray, cuts: FloatArray) -> FloatArray:
 def _checked(
     labels: npt.ArrayLike, scores: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.bool_], FloatArray]:
-    label_array = np.asarray(labels)
-    score_array = np.asarray(scores, dtype=np.float64)
+    label_array, score_array = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if label_array.ndim != 1 or label_array.shape != score_array.shape:
         raise ValueError(
             "`labels` and `scores` must be two lists of equal length; "
             f"got shapes {label_array.shape} and {score_array.shape}."
         )
-    if not np.isin(label_array, (0, 1)).all():
-        bad = label_array[~np.isin(label_array, (0, 1))][0]
-        raise ValueError(f"`labels` must be 0 or 1; got {bad}. 1 is a face, 0 anything else.")
-    if not np.isfinite(score_array).all():
-        bad = np.flatnonzero(~np.isfinite(score_array))
+    wrong = label_array[~np.isin(label_array, (0, 1))]
+    if len(wrong):
+        raise ValueError(f"`labels` must be 0 or 1; got {wrong[0]}. 1 is a face, 0 anything else.")
+    bad = np.flatnonzero(~np.isfinite(score_array))
+    if len(bad):
         raise ValueError(
             f"`scores` must be finite; got {score_array[bad[0]]} in row {bad[0]}, and {len(bad)} "
             "such rows in all. Leave these rows out, or find out why they have no score."

@@ -78,10 +78,7 @@ def evaluate_wider(
 ) -> WiderScores:
     """Average precision in the three settings, by one of the protocols above.
 
-    Args:
-        images: The ground truth.
-        predictions: For each image float64 `(n, 5)`: x, y, width, height, score; not modified.
-        protocol: `common` or `strict`.
+    `predictions` are for each image float64 `(n, 5)`: x, y, width, height, score; not modified.
     """
     if len(images) != len(predictions):
         raise ValueError(
@@ -156,12 +153,8 @@ def _strict(images: Sequence[WiderImage], predictions: Sequence[Array]) -> dict[
 
 def _range(predictions: Sequence[Array]) -> tuple[float, float]:
     """Lowest and highest score, of those and 1, and of those and 0."""
-    lowest, highest = 1.0, 0.0
-    for rows in predictions:
-        if len(rows):
-            lowest = min(lowest, float(rows[:, 4].min()))
-            highest = max(highest, float(rows[:, 4].max()))
-    return lowest, highest
+    scores = np.concatenate([np.zeros(0), *(rows[:, 4] for rows in predictions)])
+    return float(scores.min(initial=1)), float(scores.max(initial=0))
 
 
 def _corners(boxes: Array) -> Array:
