@@ -72,7 +72,7 @@ class Measured:
 
     baseline: Baseline  # the detector
     curves: dict[float, PrecisionRecall]  # curve for each overlap
-    face_free: tuple[Faces, ...]  # what was found on each face-free photo, from the least score on
+    face_free: tuple[Faces, ...]  # what was found on each face-free photo, from the lowest score on
     # False boxes on face-free photos at the detector's own threshold; `None` without such photos.
     face_free_own: FaceFreeFigures | None
     face_free_common: FaceFreeFigures | None  # the same at the threshold of the common recall

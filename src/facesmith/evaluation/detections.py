@@ -187,10 +187,8 @@ class _PhotoFinder:
         self._names = {photo.name: index for index, photo in enumerate(photos)}
 
     def find(self, file: str) -> int | None:
-        same = self._paths.get(Path(file).resolve())
-        if same is not None:
-            return same
         parts = PurePosixPath(file.replace("\\", "/")).parts
         # The longest name is the surest: a/1.jpg before 1.jpg.
         names = ("/".join(parts[start:]) for start in range(len(parts)))
-        return next((self._names[name] for name in names if name in self._names), None)
+        same = next((self._names[name] for name in names if name in self._names), None)
+        return self._paths.get(Path(file).resolve(), same)

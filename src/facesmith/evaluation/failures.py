@@ -68,7 +68,11 @@ def find_failures(
         if progress is not None:
             progress()
     conditions = FaceConditions.joined([each.conditions for each in looked_at])
+    attributes = [words for each in looked_at for words in each.attributes]
     scores = _joined([each.scores for each in looked_at])
+    heights = _joined([each.boxes.boxes[:, 3] - each.boxes.boxes[:, 1] for each in looked_at])
+    box_scores = _joined([each.boxes.scores for each in looked_at])
+    right = _joined([each.right for each in looked_at]).astype(bool)
     misses = [miss for each in looked_at for miss in each.misses]
     false_boxes = [box for each in looked_at for box in each.false_boxes]
     return Failures(
@@ -77,18 +81,9 @@ def find_failures(
         iou_threshold=iou_threshold,
         n_photos=len(photos),
         n_faces=len(conditions),
-        n_boxes=sum(len(each.right) for each in looked_at),
-        faces=face_breakdowns(
-            conditions,
-            [said for each in looked_at for said in each.attributes],
-            ~np.isnan(scores),
-            scores,
-        ),
-        boxes=box_breakdowns(
-            _joined([each.boxes.boxes[:, 3] - each.boxes.boxes[:, 1] for each in looked_at]),
-            _joined([each.boxes.scores for each in looked_at]),
-            _joined([each.right for each in looked_at]).astype(bool),
-        ),
+        n_boxes=len(right),
+        faces=face_breakdowns(conditions, attributes, ~np.isnan(scores), scores),
+        boxes=box_breakdowns(heights, box_scores, right),
         misses=tuple(_worst_first(misses, conditions)),
         false_boxes=tuple(sorted(false_boxes, key=lambda box: -box.score)),
     )
@@ -154,8 +149,7 @@ def _look_at(
         right=hit[counts],
         misses=[
             _miss(photo, int(i), conditions, faces, false, low, iou_threshold)
-            for i in kept
-            if np.isnan(scores[i])
+            for i in kept[np.isnan(scores[kept])]
         ],
         false_boxes=[
             _false_box(photo, box, overlap[i].max(initial=0), iou_threshold)

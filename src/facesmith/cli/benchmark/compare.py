@@ -30,20 +30,15 @@ if TYPE_CHECKING:
 _TOO_MANY_THREADS = 1.3
 
 
-class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """Width and height, as 640x480."""
-
-    name = "size"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(value))
+def _sizes(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Widths and heights, written as 640x480, each once."""
+    matches = [re.fullmatch(r"(\d{1,5})x(\d{1,5})", text) for text in texts]
+    for text, match in zip(texts, matches, strict=True):
         if match is None or "0" in match.groups():
-            self.fail(f"{value!r}: expected width and height in pixels, e.g. 640x480", param, ctx)
-        return int(match[1]), int(match[2])
+            raise click.BadParameter(f"{text!r}: expected width and height in pixels, e.g. 640x480")
+    return tuple(dict.fromkeys((int(match[1]), int(match[2])) for match in matches if match))
 
 
 @click.command()
@@ -68,7 +63,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 @click.option(
     "--size",
     "sizes",
-    type=_Size(),
+    callback=_sizes,
     multiple=True,
     default=("640x480",),
     show_default="640x480",
@@ -125,7 +120,7 @@ def compare(
     config = CompareConfig(
         iou_thresholds=tuple(dict.fromkeys(ious)),
         min_height=min_height,
-        sizes_wh=tuple(dict.fromkeys(sizes)),
+        sizes_wh=sizes,
         threads=threads,
     )
     if out is not None:

@@ -120,21 +120,17 @@ def _note_threshold(found: Sequence[Faces], detections: Path) -> None:
 def _print(failed: Failures) -> None:
     from facesmith.evaluation.failure_bins import wilson_interval  # noqa: PLC0415 - slow
 
-    n_false = len(failed.false_boxes)
+    n_false, n_right = len(failed.false_boxes), failed.n_boxes - len(failed.false_boxes)
+    faces, boxes = counted(failed.n_faces, "face"), counted(failed.n_boxes, "box", "boxes")
+    recall = _rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))
+    precision = _rate(failed.precision, wilson_interval(n_right, failed.n_boxes))
     click.echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
     click.echo(
-        f"photos     {failed.n_photos:,} with {counted(failed.n_faces, 'face')}; "
-        f"a match has an IoU of at least {failed.iou_threshold:g}"
+        f"photos     {failed.n_photos:,} with {faces}; a match has an IoU of at least "
+        f"{failed.iou_threshold:g}"
     )
-    click.echo(
-        f"recall     {_rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))}  "
-        f"{failed.n_found:,} of {counted(failed.n_faces, 'face')} found"
-    )
-    right = failed.n_boxes - n_false
-    click.echo(
-        f"precision  {_rate(failed.precision, wilson_interval(right, failed.n_boxes))}  "
-        f"{n_false:,} of {counted(failed.n_boxes, 'box', 'boxes')} false"
-    )
+    click.echo(f"recall     {recall}  {failed.n_found:,} of {faces} found")
+    click.echo(f"precision  {precision}  {n_false:,} of {boxes} false")
     reasons = [miss.reason for miss in failed.misses]
     click.echo(
         f"misses     {_counts(reasons, ('not seen', 'badly placed', 'below the threshold'))}"

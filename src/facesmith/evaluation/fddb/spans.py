@@ -78,13 +78,6 @@ class Spans:
         spans = [(first + row, int(self.left[row]), int(self.right[row])) for row in rows]
         return [span for span in spans if span[1] <= span[2]] + self.detached.get(index, [])
 
-    def mask(self, index: int, width: int, height: int) -> npt.NDArray[np.bool_]:
-        """One shape as bool `(height, width)`."""
-        mask = np.zeros((height, width), bool)
-        for row, left, right in self.runs(index):
-            mask[row, left : right + 1] = True
-        return mask
-
 
 def rectangle_spans(boxes: FloatArray, sizes_wh: IntArray) -> Spans:
     """The pixels of rectangles: corners rounded, both of them included, cut off by the photo.
