@@ -16,7 +16,6 @@ from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.evaluation.detections import find_faces
 from facesmith.evaluation.plots import draw_diagram
 from facesmith.export.metadata import store_threshold
-from facesmith.faces import Faces
 from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 from facesmith.metrics.bootstrap import Interval
@@ -67,28 +66,6 @@ class DetectorReport:
         return dict(finite_or_none(values))
 
 
-def report_on(
-    photos: Sequence[AnnotatedPhoto],
-    found: Sequence[Faces],
-    *,
-    detector: str,
-    threshold: float,
-    target: Target | None = None,
-    seed: int = 0,
-) -> DetectorReport:
-    """The report on photos that the detector has been run over from `MIN_SCORE` on."""
-    truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
-    boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
-    point = choose_threshold(boxes, target, seed=seed) if target else None
-    curve = precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
-    compared, interval = (
-        reliability(boxes.scores, boxes.right),
-        expected_error_interval(boxes, seed=seed),
-    )
-    threshold = point.threshold if point else threshold
-    return DetectorReport(detector, len(photos), curve, compared, interval, threshold, point)
-
-
 def evaluate_detector(
     run: str | Path,
     photos: Sequence[AnnotatedPhoto],
@@ -115,13 +92,20 @@ def evaluate_detector(
     weights = detector_weights(run)
     detector = load_detector(weights, threads)
     found = find_faces(detector, photos, min_score=MIN_SCORE, progress=progress)
-    name, threshold = Path(run).as_posix(), detector.min_score
-    reported = report_on(
-        photos, found, detector=name, threshold=threshold, target=target, seed=seed
+    truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
+    boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
+    point = choose_threshold(boxes, target, seed=seed) if target else None
+    if point is not None:
+        store_threshold(weights, point)
+    return DetectorReport(
+        detector=Path(run).as_posix(),
+        n_photos=len(photos),
+        curve=precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT),
+        compared=reliability(boxes.scores, boxes.right),
+        expected_error_interval=expected_error_interval(boxes, seed=seed),
+        threshold=point.threshold if point else detector.min_score,
+        operating_point=point,
     )
-    if reported.operating_point is not None:
-        store_threshold(weights, reported.operating_point)
-    return reported
 
 
 def detector_weights(run: str | Path) -> Path:
@@ -141,12 +125,12 @@ def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png_path, json_path = folder / "roc.png", folder / "roc.json"
-    draw_detector_report(reported, png_path)
+    _draw(reported, png_path)
     write_json(json_path, reported.to_dict())
     return png_path, json_path
 
 
-def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
+def _draw(reported: DetectorReport, path: Path) -> None:
     """Draw recall over false boxes a photo, and beside it the scores against the share right."""
     curve = reported.curve
     figure = new_figure(11.5, 5.2)

@@ -22,7 +22,6 @@ from PIL import Image
 from facesmith.evaluation.baselines import Baseline, BaselineError, DetectorName, open_baseline
 from facesmith.images import read_image
 
-_OWN = "facesmith"
 _TIMEOUT_S = 600
 # Threads of the libraries below NumPy and PyTorch, which are fixed when these are imported.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -148,7 +147,7 @@ def installed_bytes(name: str) -> int:
 
     facesmith itself is the folder of the package: a development installation counts alike.
     """
-    if name == _OWN:
+    if name == "facesmith":
         package = Path(__file__).parents[1]
         paths = [path for path in package.rglob("*") if path.is_file()]
     else:

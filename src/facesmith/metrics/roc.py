@@ -159,14 +159,14 @@ def bootstrap_intervals(
     rows of one photo resemble each other. Resamples that lack a label do not count.
 
     Args:
-        labels: As for `roc_curve`.
-        scores: Likewise.
+        labels: As for `roc_curve`, likewise `scores`.
+        scores: See `labels`.
         best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
         threshold: Where `accuracy` is taken.
         groups: Any integers `(n,)`; rows of equal number are drawn together. `None`: each alone.
-        n_resamples: How many resamples.
+        n_resamples: How many resamples, drawn from `seed`.
         level: Probability that an interval covers.
-        seed: Of the draws.
+        seed: See `n_resamples`.
 
     Returns:
         The intervals; `(nan, nan)` where a figure is undefined.

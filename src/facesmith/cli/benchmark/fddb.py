@@ -114,12 +114,8 @@ def fddb(
     every_fold = read_folds(folds_dir)
     folds = choose_folds(every_fold, fold_numbers)
     if detections:
-        found = read_fddb_detections(
-            detections,
-            every_fold,
-            shape=None if shape == "auto" else shape,  # type: ignore[arg-type]  # one of the two
-            wanted=folds,
-        )
+        given: Any = None if shape == "auto" else shape
+        found = read_fddb_detections(detections, every_fold, shape=given, wanted=folds)
     else:
         assert images_dir is not None
         found = _detect(folds, images_dir, model, threads, out, quiet)
