@@ -136,17 +136,13 @@ def score_photos(
         else [each[np.argsort(-each.scores, kind="stable")[:max_detections]] for each in found]
     )
     compare = coco_precision_recall if rule == "coco" else precision_recall
-    curves = {
-        float(iou): compare(truths, kept, iou_threshold=float(iou), min_height=min_height)
-        for iou in iou_thresholds
-    }
-    figures = {
-        iou: mean_precision(curve) if rule == "coco" else curve.average_precision
-        for iou, curve in curves.items()
-    }
+    curves, figures = {}, {}
+    for iou in map(float, iou_thresholds):
+        curve = compare(truths, kept, iou_threshold=iou, min_height=min_height)
+        curves[iou] = curve
+        figures[iou] = mean_precision(curve) if rule == "coco" else curve.average_precision
     n_boxes = sum(len(truth.boxes) for truth in truths)
-    n_faces = next(iter(curves.values())).n_faces
-    n_ignored, n_detections = n_boxes - n_faces, sum(map(len, found))
+    n_ignored, n_detections = n_boxes - curve.n_faces, sum(map(len, found))
     return PhotoScores(
         scored, rule, min_height, max_detections, n_ignored, n_detections, figures, curves
     )

@@ -107,12 +107,8 @@ def comparison(
 ) -> Comparison:
     """Put what was measured together with what a reader must know of it."""
     first = next(iter(measured.values())).curves[config.iou_thresholds[0]]
-    versions = {
-        distribution
-        for each in measured.values()
-        if each.footprint is not None
-        for distribution in each.footprint.distributions
-    }
+    footprints = [each.footprint for each in measured.values() if each.footprint is not None]
+    versions = {name for each in footprints for name in each.distributions}
     return Comparison(
         config=config,
         names=tuple(names),

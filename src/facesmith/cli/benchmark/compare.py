@@ -24,7 +24,6 @@ from facesmith.files import make_folder
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
     from facesmith.evaluation.compare_report import Comparison
-    from facesmith.evaluation.timing import Timing
 
 # Detectors that compute with more than this many times the threads asked for are named.
 _TOO_MANY_THREADS = 1.3
@@ -210,11 +209,8 @@ def _accuracy_rows(compared: Comparison) -> list[list[str]]:
         row = [label, *(figure(each.curves[iou].average_precision, 3) for iou in ious)]
         row += [figure(first.recall_at(0.1), 3), figure(first.recall_at(1.0), 3)]
         row += [f"{own.threshold:.2f}", f"{figure(own.precision, 3)}, {figure(own.recall, 3)}"]
-        if each.face_free_own is not None and each.face_free_common is not None:
-            row += [
-                figure(each.face_free_own.false_per_photo, 3),
-                figure(each.face_free_common.false_per_photo, 3),
-            ]
+        face_free = (each.face_free_own, each.face_free_common)
+        row += [figure(at.false_per_photo, 3) for at in face_free if at is not None]
         rows.append(row)
     return rows
 
@@ -228,9 +224,10 @@ def _cost_rows(compared: Comparison) -> list[list[str]]:
         ["detector", *first.timings, "memory", "install", "weights"],
     ]
     for label, each in compared.measured.items():
+        times = [f"{t.median_ms:.1f} / {t.p95_ms:.1f}" for t in each.timings.values()]
         sizes = each.footprint
         bytes_of = (sizes.peak_memory, sizes.install, sizes.weights) if sizes else (None,) * 3
-        rows.append([label, *map(_times, each.timings.values()), *map(_megabytes, bytes_of)])
+        rows.append([label, *times, *map(_megabytes, bytes_of)])
     return rows
 
 
@@ -244,10 +241,6 @@ def _columns(rows: list[list[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _times(timing: Timing) -> str:
-    return f"{timing.median_ms:.1f} / {timing.p95_ms:.1f}"
 
 
 def _megabytes(n_bytes: int | None) -> str:

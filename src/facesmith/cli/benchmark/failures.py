@@ -23,7 +23,6 @@ from facesmith.files import make_folder
 if TYPE_CHECKING:
     from facesmith.evaluation.failure_bins import Breakdown
     from facesmith.evaluation.failure_report import Failures
-    from facesmith.faces import Faces
 
 # Boxes are looked for down to this score, so that a miss can be told from one that a lower
 # threshold would find.
@@ -85,7 +84,12 @@ def failures(
         threshold = min_score or 0.0
     photos, found, name = load_scored(given, lowest, read_detections)
     if given.detections is not None and min_score is None and not quiet:
-        _note_threshold(found, given.detections)
+        lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
+        click.echo(
+            f"All boxes of {given.detections.name} count, down to a score of {lowest:.2f}; "
+            "--min-score judges the detector at a threshold.",
+            err=True,
+        )
     with progress_bar(len(photos), quiet) as step:
         failed = find_failures(
             photos,
@@ -106,15 +110,6 @@ def failures(
         _print(failed)
         if written:
             click.echo(f"\nwritten    {', '.join(map(str, written))}")
-
-
-def _note_threshold(found: Sequence[Faces], detections: Path) -> None:
-    lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
-    click.echo(
-        f"All boxes of {detections.name} count, down to a score of {lowest:.2f}; --min-score "
-        "judges the detector at a threshold.",
-        err=True,
-    )
 
 
 def _print(failed: Failures) -> None:

@@ -83,31 +83,24 @@ def output_options(files: str, *, required: bool = False) -> Callable[[Command],
     return lambda command: with_options(command, options)
 
 
-_ANNOTATION_OPTIONS = (
-    click.option(
-        "--annotations",
-        required=True,
-        type=click.Path(exists=True, path_type=Path),
-        help="The annotated photos: COCO JSON, VOC XML, YOLO, WIDER FACE or FDDB lists.",
-    ),
-    click.option("--images", required=True, type=FOLDER, help="Folder of the photos."),
+_annotations_option = click.option(
+    "--annotations",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="The annotated photos: COCO JSON, VOC XML, YOLO, WIDER FACE or FDDB lists.",
 )
-
-_DETECTION_OPTIONS = (
-    click.option(
-        "--detections",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="What any detector found in these photos: COCO results, or the lines of "
-        "`facesmith detect --json`.  [default: run --model]",
-    ),
-    model_option(),
-    threads_option,
+_images_option = click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
+_detections_option = click.option(
+    "--detections",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What any detector found in these photos: COCO results, or the lines of "
+    "`facesmith detect --json`.  [default: run --model]",
 )
 
 
 def annotation_options(command: Command) -> Command:
     """The options `--annotations --images --format --category` of a command."""
-    return with_options(with_options(command, FORMAT_OPTIONS), _ANNOTATION_OPTIONS)
+    return with_options(command, (_annotations_option, _images_option, *FORMAT_OPTIONS))
 
 
 @dataclass(frozen=True)
@@ -140,7 +133,8 @@ def photo_options(command: Callable[..., None]) -> Callable[..., None]:
             )
         command(given, quiet=given.quiet, **values)
 
-    return annotation_options(with_options(gathered, _DETECTION_OPTIONS))
+    options = (_detections_option, model_option(), threads_option)
+    return annotation_options(with_options(gathered, options))
 
 
 def load_scored(

@@ -119,8 +119,7 @@ def scores_of_sums(sums: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         array([0.25 , 0.5  , 0.875])
     """
     # Not the sigmoid, which float32 rounds to 1 from sums of 17 on.
-    scores: npt.NDArray[np.float64] = (1 + sums / (1 + np.abs(sums))) / 2
-    return scores
+    return np.asarray((1 + sums / (1 + np.abs(sums))) / 2)
 
 
 def _import_cv2(threads: int, install: str) -> Any:

@@ -37,7 +37,6 @@ from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 
 Protocol = Literal["common", "strict"]
-PROTOCOLS: tuple[Protocol, ...] = ("common", "strict")
 Array = npt.NDArray[np.float64]
 _IOU = 0.5
 _N_THRESHOLDS = 1000
@@ -85,7 +84,7 @@ def evaluate_wider(
             f"`predictions` must have one entry per image; got {len(predictions)} for "
             f"{len(images)} images."
         )
-    if protocol not in PROTOCOLS:
+    if protocol not in ("common", "strict"):
         raise ValueError(f"`protocol` must be common or strict; got protocol={protocol!r}.")
     score = _common if protocol == "common" else _strict
     n_detections = sum(map(len, predictions))
@@ -169,8 +168,7 @@ def _overlaps_of_wider_boxes(a: Array, b: Array) -> Array:
     sides = np.maximum(high - np.maximum(a[:, None, :2], b[None, :, :2]) + 1, 0)
     shared = sides[..., 0] * sides[..., 1]
     areas = [(c[:, 2] - c[:, 0] + 1) * (c[:, 3] - c[:, 1] + 1) for c in (a, b)]
-    iou: Array = shared / (areas[0][:, None] + areas[1][None] - shared)
-    return iou
+    return np.asarray(shared / (areas[0][:, None] + areas[1][None] - shared))
 
 
 def _area(precision: Array, recall: Array) -> float:
