@@ -115,8 +115,7 @@ def score_photos(
         iou_thresholds: A match needs at least this overlap; one figure for each, in (0, 1].
         min_height: Faces lower than this, in pixels, are ignored.
         rule: `voc` or `coco`, see above.
-        max_detections: How many detections of a photo count, best first; `None`: all by the rule
-            of VOC, 100 by that of COCO.
+        max_detections: How many of a photo count, best first; `None`: all, by `coco` 100.
 
     Raises:
         ValueError: If the lengths differ or an argument is out of range.

@@ -42,8 +42,7 @@ class CompareConfig:
 
     @property
     def common_recall_iou(self) -> float:
-        """The overlap at which the common recall is taken."""
-        # The loosest: a detector whose boxes were drawn by another hand should reach it too.
+        """The overlap at which the common recall is taken: the loosest, which all should reach."""
         return min(self.iou_thresholds)
 
 

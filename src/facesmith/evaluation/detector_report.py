@@ -75,15 +75,11 @@ def evaluate_detector(
     seed: int = 0,
     progress: Callable[[], object] | None = None,
 ) -> DetectorReport:
-    """Run a detector over photos, and draw the conclusions.
+    """Run a detector over photos that it was not trained on, and draw the conclusions.
 
-    Args:
-        run: The run folder of a detector training, or its `detector.onnx`.
-        photos: Annotated photos and face-free ones that it was not trained on.
-        target: Choose the threshold on these photos, and store it with the weights.
-        threads: CPU threads of the detector.
-        seed: Of the bootstrap.
-        progress: Called once for every photo.
+    `run` is the run folder of a detector training, or its `detector.onnx`; `seed` is that of the
+    bootstrap; `progress` is called once for every photo. With a target the threshold is chosen on
+    these photos, and stored with the weights.
 
     Raises:
         EvaluationError: If no threshold keeps the target.

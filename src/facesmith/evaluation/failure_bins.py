@@ -75,8 +75,7 @@ class Breakdown:
 def wilson_interval(n_good: int, n: int) -> tuple[float, float]:
     """95 % interval of a share: lower and upper limit, (0, 1) of none.
 
-    It stays within [0, 1] and is not empty where all or none are good. Faces of one photo are not
-    quite independent: it is a little too narrow.
+    Faces of one photo are not quite independent: it is a little too narrow.
 
     Source:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.

@@ -26,8 +26,7 @@ class Miss:
     box: npt.NDArray[np.float32]  # float32 `(4,)`, pixels
     height: float  # its height, pixels
     sharpness: float  # as in `FaceConditions`; NaN for a small face
-    # `"below the threshold"` if a box with too low a score lies on it, else `"badly placed"` if a
-    # false box overlaps it too little, else `"not seen"`.
+    # A box with too low a score lies on it; or a false box overlaps it too little; or neither.
     reason: MissReason
     score: float  # the score of the box that the reason names; NaN if there is none
     iou: float  # the overlap of that box with the face, in [0, 1]

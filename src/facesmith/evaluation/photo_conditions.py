@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Sharpness is measured with every face brought to this size, pixels. It is the largest at which
-# few faces of real photos would have to be enlarged; enlarged ones have no detail, and the measure
-# would tell their height once more. Lower faces are not judged.
+# Pixels that every face is brought to for its sharpness. Few faces of real photos would have to be
+# enlarged to it; enlarged ones have no detail. Lower faces are not judged.
 SHARPNESS_SIDE = 24
 BORDER_PX = 2.0  # annotators seldom hit the photo's edge closer than this
 NEIGHBOUR_REACH = 2.0  # face heights between the centres; in a crowd others are closer than this

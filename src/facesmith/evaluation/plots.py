@@ -82,13 +82,10 @@ def draw_precision_recall(
 def draw_accuracy_time(
     points: Mapping[str, tuple[float, float]], path: str | Path, *, title: str, size: str
 ) -> None:
-    """Draw average precision against milliseconds, each detector's label beside its point.
+    """Draw average precision against milliseconds a photo, each label beside its point.
 
-    Args:
-        points: Label -> milliseconds a photo and average precision; not drawn where NaN.
-        path: The PNG file to make or to replace.
-        title: What was compared, on what.
-        size: What the times are of, such as `photo of 640x480 pixels`.
+    `points` that are NaN are not drawn; `size` says what the times are of, such as `photo of
+    640x480 pixels`.
     """
     from matplotlib import ticker  # noqa: PLC0415 - heavy
 

@@ -90,14 +90,9 @@ def evaluate_run(
 ) -> RocReport:
     """Score rows that the run was not trained on, and draw the conclusions.
 
-    Args:
-        run: As for `rate_rows`, likewise `patches_path`, `split` and `threads`.
-        patches_path: See `run`.
-        split: See `run`.
-        thresholds: Where to evaluate the curve; by default everywhere.
-        operating_point: A threshold whose rates on these rows are to be reported, too.
-        threads: See `run`.
-        seed: Of the resampling.
+    `run`, `patches_path`, `split` and `threads` are those of `rate_rows`, `seed` is that of the
+    resampling. The curve is evaluated at `thresholds`, by default everywhere; the rates that an
+    `operating_point` has on these rows are reported, too.
 
     Raises:
         FacesmithError: As `rate_rows`.

@@ -111,13 +111,10 @@ def precision_recall(
     iou_threshold: float = 0.5,
     min_height: float = 0.0,
 ) -> PrecisionRecall:
-    """Match what was found with what is there, photo by photo.
+    """Match what was found with what is there, photo by photo, in the same order.
 
-    Args:
-        truths: The annotated faces of each photo.
-        found: The detections of each photo, same order.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
+    A match needs at least the overlap `iou_threshold`, in (0, 1]. Faces lower than `min_height`,
+    pixels, are ignored.
     """
     scores, hits, _, n_faces = match_photos(
         truths, found, lambda truth, faces: match_photo(truth, faces, iou_threshold, min_height)

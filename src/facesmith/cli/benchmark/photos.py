@@ -142,13 +142,9 @@ def load_scored(
 ) -> tuple[tuple[AnnotatedPhoto, ...], Sequence[Scored | Faces], str]:
     """Annotated photos, the faces found in each, and a name for what was scored.
 
-    What the annotations cannot use is named on standard error.
-
-    Args:
-        given: The command's options.
-        min_score: Leave out faces with a lower score. `None`: none of the detections given, and
-            those of the detector below its own threshold.
-        read: Reads the detections: `read_detections` or `read_any_scores`.
+    What the annotations cannot use is named on standard error. Faces with a score below `min_score`
+    are left out; `None`: none of the detections given, and those of the detector below its own
+    threshold. `read` is `read_detections` or `read_any_scores`.
 
     Raises:
         FacesmithError: If a file cannot be used.

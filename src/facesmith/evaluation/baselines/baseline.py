@@ -30,14 +30,11 @@ class Baseline(Protocol):
     modules: tuple[str, ...]  # packages that it imports: their distributions are its installation
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image.
+        """Find the faces in one image, best score first.
 
-        Args:
-            image: uint8 `(height, width, 3)`, BGR, upright. Not modified.
-            min_score: Leave out faces with a lower score, in [0, 1]; `None`: the own threshold.
-
-        Returns:
-            The faces, best score first. Scores rank the faces; only facesmith's are probabilities.
+        The image is uint8 `(height, width, 3)`, BGR, upright, and not modified. Faces with a score
+        below `min_score`, in [0, 1], are left out; `None` is the detector's own threshold. Scores
+        rank the faces; only facesmith's are probabilities.
         """
         ...
 

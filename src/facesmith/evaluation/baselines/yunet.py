@@ -90,8 +90,7 @@ class YuNet:
         self, image: npt.NDArray[np.uint8], min_score: float | None, *, points: bool
     ) -> tuple[Faces, npt.NDArray[np.float32]]:
         """The faces, and their points where these are asked for, `(0, 5, 2)` otherwise."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         height, width = image.shape[:2]
         padded_shape = (-(-height // _COARSEST) * _COARSEST, -(-width // _COARSEST) * _COARSEST, 3)
         padded = np.zeros(padded_shape, np.float32)
