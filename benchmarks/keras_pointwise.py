@@ -124,7 +124,7 @@ def facesmith_side(arguments: argparse.Namespace) -> dict[str, Any]:
     from facesmith.training.classifier import ClassifierConfig, ClassifierTask, count_parameters
     from facesmith.training.loop import run_loop
 
-    n_validation = arguments.batch_size  # the least: Keras is not asked to validate at all
+    n_validation = arguments.batch_size  # the minimum: Keras is not asked to validate at all
     images, labels = _patches(arguments.rows + n_validation)
     n = len(labels)
     patches = Patches(

@@ -1,6 +1,6 @@
 """What the commands shown in README and docs/benchmark-*.md print.
 
-python benchmarks/page_outputs.py --photos PHOTOS --yunet PEERS/yunet_n.onnx --fddb FDDB
+python benchmarks/page_outputs.py --photos PHOTOS --yunet WEIGHTS/yunet_n.onnx --fddb FDDB
 
 PHOTOS holds the folders `val_other_domain` and `negatives` and the annotations
 `val_other_domain.coco.json`; FDDB holds the folds, `image_sizes.csv` and

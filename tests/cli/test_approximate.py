@@ -240,7 +240,7 @@ def test_force_spares_what_is_no_run_folder(table: Path) -> None:
     Path("home/letter.txt").write_text("dear")
     for out, code, message in (
         ("home", 1, "does not carry its mark"),
-        (table, 2, "with --force would delete it"),
+        (table, 2, "is a file"),
     ):
         result = run(table, "--target", "z", "--inputs", "a", "--out", out, "--force")
         assert result.exit_code == code

@@ -88,7 +88,6 @@ def redraw(
         annotations, images, annotation_format=annotation_format, category=category
     )
     check_sources(loaded.photos, source, like)
-    open_report(out)
     with ShownProgress(quiet=quiet) as progress:
         learned = learn_style(
             [photo for photo in loaded.photos if photo.source == like],
@@ -97,6 +96,7 @@ def redraw(
             force=force,
             progress=progress,
         )
+        open_report(out)
         redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
     write_coco(written[0], redrawn.photos)

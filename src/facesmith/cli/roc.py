@@ -118,7 +118,10 @@ def roc(
     if thresholds and exercise_thresholds:
         raise click.UsageError("Pass either --thresholds or --exercise-thresholds.")
     target_folder = out or (run.parent if run.is_file() else run)
-    OutputFolder(target_folder, "report").add("roc.json", "roc.png")
+    folder = OutputFolder(target_folder, "report")
+    folder.add("roc.json", "roc.png")
+    if out is None:  # the weights are told the new threshold
+        folder.adopt("detector.onnx", "classifier.onnx", run.name)
     if annotations is not None or images is not None or negatives or _holds_detector(run):
         if annotations is None or images is None:
             raise click.UsageError(

@@ -103,6 +103,13 @@ class OutputFolder:
         for name in names:
             claim(self.path / name)
 
+    def adopt(self, *names: str) -> None:
+        """List files of the opened folder that an earlier command wrote and this one changes."""
+        mark = open_mark(self.path, self.task)
+        for name in names:
+            if (self.path / name).is_file():
+                mark.add(name)
+
     def check_report(self) -> None:
         """Refuse a folder that `report` would refuse; changes nothing.
 
@@ -110,7 +117,7 @@ class OutputFolder:
             WriteError: If it is a file, or holds files and no mark.
         """
         self._check_is_folder()
-        if self._entries() and read_mark(self.path) is None:
+        if self.path.exists() and read_mark(self.path) is None and self.others():
             raise WriteError(
                 f"{self.path} holds files and does not carry facesmith's mark, the file "
                 f"{MARK_NAME}. Pass as --out an empty folder, or one that does not exist yet."
