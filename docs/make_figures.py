@@ -388,6 +388,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "detect-output": lambda: shown("detect"),
     "prepare-output": lambda: shown("prepare"),
     "train-output": lambda: shown("train"),
+    "audit-output": lambda: shown("audit"),
+    "mine-output": lambda: shown("mine"),
     "roc-output": lambda: shown("roc"),
     "approximate-head": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
