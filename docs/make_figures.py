@@ -391,6 +391,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "audit-output": lambda: shown("audit"),
     "mine-output": lambda: shown("mine"),
     "roc-output": lambda: shown("roc"),
+    "approximate-output": lambda: shown("approximate"),
+    "approximate-table-output": lambda: shown("approximate-table"),
+    "approximate-compare-output": lambda: shown("approximate-compare"),
+    "approximate-resume-output": lambda: shown("approximate-resume"),
     "approximate-head": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
 }
