@@ -41,6 +41,8 @@ COMMANDS = {
     "fddb-ellipses": "benchmark fddb --folds FDDB-folds --detections found.txt"
     " --image-sizes sizes.csv --fit-ellipse --out fddb-ellipses",
     "detect": "detect astronaut.png",
+    "detect-folder": "detect holiday/ astronaut.png",
+    "detect-json": "detect astronaut.png broken.jpg --json",
     "prepare": "prepare people.json --images photos/ --negatives pets/ --count 2000"
     " --out patches.npz",
     "train": "train patches.npz --network compact --out runs/compact",
@@ -60,6 +62,8 @@ AFTER = {"train": "prepare", "roc": "train", "approximate-resume": "approximate-
 
 # Commands that say on standard error what they left out or look at.
 SAY_MORE = ("prepare", "audit", "mine", "redraw")
+# Commands that report a photo that cannot be read and exit with 1.
+FAIL = ("detect-json",)
 
 
 def chosen(only: list[str] | None) -> list[str]:
@@ -82,7 +86,7 @@ def run(name: str, folder: Path) -> str:
     command = COMMANDS[name]
     words = [sys.executable, "-m", "facesmith", *shlex.split(command)]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode != int(name in FAIL):
         raise SystemExit(f"{command}\n{done.stdout}{done.stderr}")
     return (done.stderr if name in SAY_MORE else "") + done.stdout
 
@@ -171,10 +175,16 @@ def main() -> None:
         (folder / "found.txt").symlink_to(fddb / "pyface_detections.txt")
         (folder / "sizes.csv").symlink_to(fddb / "image_sizes.csv")
         Image.fromarray(data.astronaut()).save(folder / "astronaut.png")
-        outputs = json.loads(RESULT.read_text("utf-8"))["outputs"] if arguments.only else {}
-        for key in chosen(arguments.only):
-            output = run(key, folder)
-            outputs[key] = {"command": f"facesmith {COMMANDS[key]}", "output": output}
+        (folder / "holiday" / "more").mkdir(parents=True)
+        Image.fromarray(data.rocket()).save(folder / "holiday" / "launch.png")
+        Image.fromarray(data.cat()).save(folder / "holiday" / "more" / "cat.png")
+        (folder / "broken.jpg").touch()
+        new = {
+            key: {"command": f"facesmith {COMMANDS[key]}", "output": run(key, folder)}
+            for key in chosen(arguments.only)
+        }
+    outputs = json.loads(RESULT.read_text("utf-8"))["outputs"] if arguments.only else {}
+    outputs = {key: (outputs | new)[key] for key in COMMANDS if key in outputs | new}
     result = {"about": about(("numpy", "onnxruntime", "pillow"), 1), "outputs": outputs}
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {RESULT}")

@@ -323,13 +323,14 @@ def without_times(output: str) -> str:
     end = 0  # where the column `seconds` ends in the table at hand
     for line in output.splitlines():
         cell = re.search(r" +[\d,]*\.\d$", line[:end])
+        if cell and len(line) >= end:
+            lines.append(f"{line[: cell.start()]}{'...':>{len(cell[0])}}{line[end:]}")
+        else:
+            lines.append(line)
         if "  seconds" in line:
             end = line.index("  seconds") + len("  seconds")
         elif not line:
             end = 0
-        elif cell:
-            line = f"{line[: cell.start()]}{'...':>{len(cell[0])}}{line[end:]}"
-        lines.append(line)
     return "\n".join(lines)
 
 
@@ -386,6 +387,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "benchmark-fddb-ellipses": fddb_ellipses_table,
     "benchmark-wider-output": lambda: shown("wider"),
     "detect-output": lambda: shown("detect"),
+    "detect-folder-output": lambda: shown("detect-folder"),
+    "detect-json-output": lambda: shown("detect-json"),
     "prepare-output": lambda: shown("prepare"),
     "train-output": lambda: shown("train"),
     "audit-output": lambda: shown("audit"),
