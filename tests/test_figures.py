@@ -78,7 +78,7 @@ linear   13,259.9      ...  underfit
 default    0.0638      ...  settled
 after 3.5
 
-ms            ...  91 MB"""
+ms          ...  91 MB"""
     )
 
 
