@@ -61,7 +61,7 @@ COMMANDS = {
 AFTER = {"train": "prepare", "roc": "train", "approximate-resume": "approximate-compare"}
 
 # Commands that say on standard error what they left out or look at.
-SAY_MORE = ("prepare", "audit", "mine", "redraw")
+SAY_MORE = ("prepare", "audit", "mine")
 # Commands that report a photo that cannot be read and exit with 1.
 FAIL = ("detect-json",)
 

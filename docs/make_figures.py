@@ -393,6 +393,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "train-output": lambda: shown("train"),
     "audit-output": lambda: shown("audit"),
     "mine-output": lambda: shown("mine"),
+    "redraw-output": lambda: shown("redraw"),
     "roc-output": lambda: shown("roc"),
     "approximate-output": lambda: shown("approximate"),
     "approximate-table-output": lambda: shown("approximate-table"),
