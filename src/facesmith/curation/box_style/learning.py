@@ -146,7 +146,7 @@ def learn_style(
     network = build_box_corrector(patches.loop.seed)
     network.load_state_dict(result.weights)
     style = BoxStyle(network)
-    given, drawn = _judge(style, photos, usable, held_out, patches)
+    given, drawn = _overlaps(style, photos, usable, held_out, patches)
     n_judged = len(given)
     return LearnedStyle(
         style, n_faces - n_judged, n_judged, float(np.mean(given)), float(np.mean(drawn))
@@ -201,7 +201,7 @@ def _cut(
     )
 
 
-def _judge(
+def _overlaps(
     style: BoxStyle,
     photos: Sequence[AnnotatedPhoto],
     usable: Sequence[npt.NDArray[np.float32]],

@@ -5,10 +5,10 @@ score far below what labels of its kind get. A detector misses faces, small ones
 common low scores are among boxes of the same height tells how much a low one means. The label-error
 score of a box is
 
-    (1 - support) * rarity
+    (1 - support) * factor
 
-where the support is the highest score of a detection on the box, and `rarity` says how much so low
-a support means at this height.
+where the support is the highest score of a detection on the box, and the factor says how much so
+low a support means at this height.
 
 Source:
     Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels",
@@ -95,7 +95,7 @@ def audit_photos(
     return Audit(judged_by, config, tuple(photos), n_found, tuple(findings), offsets)
 
 
-def rarity(
+def label_error_factor(
     values: npt.NDArray[np.floating], heights: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
     """How much a low value means for a box of its height, 1 where it is likely wrong.
@@ -167,9 +167,9 @@ def _suspicious(
     n_found = int((all_support >= _FOUND_SCORE).sum())
     looked = np.array([augmented.get(place, 0.0) for place in places])
     # How common so low a support is, is told from photos as they are: there all boxes were judged.
-    score = np.minimum(1 - looked, 1 - all_support) * rarity(all_support, all_heights)
+    score = np.minimum(1 - looked, 1 - all_support) * label_error_factor(all_support, all_heights)
     all_support = np.maximum(looked, all_support)
-    misplaced = rarity(all_iou, all_heights)
+    misplaced = label_error_factor(all_iou, all_heights)
     reasons: dict[int, tuple[float, Reason]] = {
         i: (float(score[i]), "no face")
         for i in np.flatnonzero(score >= config.min_suspicion).tolist()
