@@ -140,8 +140,7 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
     def changed(loop: LoopConfig) -> LoopConfig:
         return replace(loop, seed=seed, threads=threads or loop.threads)
 
-    config = replace(DetectorConfig(), refiner=DetectorConfig.quick().refiner)
-    config = config.with_loops(changed)
+    config = replace(DetectorConfig(), refiner=DetectorConfig.quick().refiner).with_loops(changed)
     loop = replace(config.proposals.loop, epochs=epochs)
     return replace(config, proposals=replace(config.proposals, loop=loop))
 
@@ -196,9 +195,8 @@ def detect_in_folds(
             _say(f"Fold {fold + 1} of {n_folds}: {len(judged):,} photos to judge.", quiet)
             learned = [photos[row] for row in np.flatnonzero(folds != fold).tolist()]
             train_detector([*learned, *face_free], run, config, resume=True, quiet=quiet)
-            write_found(
-                results, judged, find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
-            )
+            seen = find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
+            write_found(results, judged, seen)
         # What was written is what counts, so that a second run gives the same to the last digit.
         for row, faces in zip(rows, read_detections(results, results, judged), strict=True):
             found[row] = faces
