@@ -654,7 +654,7 @@ def test_few_photos_are_learned_from_more_often() -> None:
 def test_folds_are_trained_in_a_short_way() -> None:
     pytest.importorskip("torch")
     from facesmith.curation.label_audit.folds import short_config  # noqa: PLC0415
-    from facesmith.training.detector import DetectorConfig  # noqa: PLC0415
+    from facesmith.training.detector_config import DetectorConfig  # noqa: PLC0415
 
     short, quick = short_config(4, seed=3, threads=1), DetectorConfig.quick()
     assert (short.proposals.loop.epochs, short.proposals.loop.seed) == (4, 3)

@@ -19,7 +19,8 @@ import facesmith.files  # noqa: E402
 from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
-from facesmith.training.loop import LoopConfig, LoopResult, run_loop  # noqa: E402
+from facesmith.training.loop import LoopResult, run_loop  # noqa: E402
+from facesmith.training.loop_config import LoopConfig  # noqa: E402
 from facesmith.training.schedule import learning_rate  # noqa: E402
 
 CONFIG = LoopConfig(

@@ -18,7 +18,8 @@ from facesmith.detection.classifier import Classifier, load_classifier
 from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
 from facesmith.metrics.roc import accuracy, area_under_curve
 from facesmith.patches import Patches
-from facesmith.training.classifier import WEIGHTS_NAME, ClassifierConfig, train_classifier
+from facesmith.training.classifier import WEIGHTS_NAME, train_classifier
+from facesmith.training.classifier_config import ClassifierConfig
 
 MISTAKES_SHOWN = 6
 _GUESSING_LOSS = math.log(2)  # cross-entropy of a net that says 0.5 to everything

@@ -28,7 +28,8 @@ from facesmith.patches.seeding import name_number
 from facesmith.runs.folder import RunFolder
 from facesmith.training.augmentation import Augmentation
 from facesmith.training.detector import photos_checksum
-from facesmith.training.loop import LoopConfig, run_loop
+from facesmith.training.loop import run_loop
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.refiner import ProposalPatches, RefinerConfig, RefinerTask, moved
 
 MIN_FACES = 200  # to learn from; fewer teach nothing that can be relied on

@@ -34,8 +34,8 @@ from facesmith.patches.duplicates import fingerprint, group_duplicates
 from facesmith.patches.seeding import name_number
 
 if TYPE_CHECKING:
-    from facesmith.training.detector import DetectorConfig
-    from facesmith.training.loop import LoopConfig
+    from facesmith.training.detector_config import DetectorConfig
+    from facesmith.training.loop_config import LoopConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
 
     The refiner is that of `--quick`; `epochs` are those of the proposals.
     """
-    from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
+    from facesmith.training.detector_config import DetectorConfig  # noqa: PLC0415 - needs PyTorch
 
     def changed(loop: LoopConfig) -> LoopConfig:
         return replace(loop, seed=seed, threads=threads or loop.threads)
