@@ -121,7 +121,8 @@ def facesmith_side(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from facesmith.patches import Patches
     from facesmith.runs.folder import RunFolder
-    from facesmith.training.classifier import ClassifierConfig, ClassifierTask, count_parameters
+    from facesmith.training.classifier import ClassifierTask, count_parameters
+    from facesmith.training.classifier_config import ClassifierConfig
     from facesmith.training.loop import run_loop
 
     n_validation = arguments.batch_size  # the minimum: Keras is not asked to validate at all

@@ -26,12 +26,8 @@ from facesmith.images import read_image  # noqa: E402
 from facesmith.metrics.operating_point import Target  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
-from facesmith.training.detector import (  # noqa: E402
-    ALONE,
-    WITH_REFINER,
-    DetectorConfig,
-    train_detector,
-)
+from facesmith.training.detector import ALONE, WITH_REFINER, train_detector  # noqa: E402
+from facesmith.training.detector_config import DetectorConfig  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.proposals import (  # noqa: E402
     ProposalConfig,

@@ -20,7 +20,8 @@ from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E4
 from facesmith.files.marks import open_mark  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
-from facesmith.training.loop import LoopConfig, LoopResult, run_loop  # noqa: E402
+from facesmith.training.loop import LoopResult, run_loop  # noqa: E402
+from facesmith.training.loop_config import LoopConfig  # noqa: E402
 from facesmith.training.schedule import learning_rate  # noqa: E402
 from told_progress import Told  # noqa: E402
 

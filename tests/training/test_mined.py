@@ -21,7 +21,8 @@ from facesmith.curation.hard_negatives import mined_checksum, write_mined  # noq
 from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
-from facesmith.training.detector import DetectorConfig, train_detector  # noqa: E402
+from facesmith.training.detector import train_detector  # noqa: E402
+from facesmith.training.detector_config import DetectorConfig  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
 from facesmith.training.proposals import ProposalConfig, ProposalTask, draw_rows, split_photos  # noqa: E402

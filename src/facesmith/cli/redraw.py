@@ -38,6 +38,7 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
 )
 @click.option(
     "--way",
+    "strength",
     type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
@@ -54,7 +55,7 @@ def redraw(
     source: str,
     like: str,
     out: Path,
-    way: float,
+    strength: float,
     resume: bool,
     force: bool,
     annotation_format: str | None,
@@ -97,25 +98,25 @@ def redraw(
             progress=progress,
         )
         open_report(out)
-        redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
+        restyled = apply_style(loaded.photos, source, learned.style, strength, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
-    write_coco(written[0], redrawn.photos)
-    write_sheet(written[1], style_sheet(loaded.photos, redrawn, like, N_SHOWN))
-    overlaps = redrawn.overlaps
+    write_coco(written[0], restyled.photos)
+    write_sheet(written[1], style_sheet(loaded.photos, restyled, like, N_SHOWN))
+    overlaps = restyled.overlaps
     figures = {
         "learned_from": learned.n_faces,
         "judged_on": learned.n_judged,
         "overlap_of_moved_squares": round(learned.given, 4),
         "overlap_of_drawn_boxes": round(learned.drawn, 4),
         "boxes": len(overlaps),
-        "stayed": redrawn.stayed,
-        "lean": round(redrawn.lean, 4),
+        "stayed": restyled.stayed,
+        "lean": round(restyled.lean, 4),
         "overlap_with_old_boxes": round(float(overlaps.mean()), 4) if len(overlaps) else None,
     }
     if as_json:
         click.echo(json.dumps(figures))
     elif not quiet:
-        drawn = len(overlaps) - redrawn.stayed
+        drawn = len(overlaps) - restyled.stayed
         click.echo(f"learned     {learned.n_faces:,} boxes of {like}")
         click.echo(
             f"judged      {learned.n_judged:,} others: squares moved at random overlap them by "
@@ -125,8 +126,8 @@ def redraw(
             f"drawn       {drawn:,} of {len(overlaps):,} boxes of {source}; the others are at a "
             "border, of another shape than most, or would have lost their face"
         )
-        side = "left" if redrawn.lean > 0 else "right"
+        side = "left" if restyled.lean > 0 else "right"
         click.echo(
-            f"lean        {100 * abs(redrawn.lean):.0f} % of their width to the {side}, mended"
+            f"lean        {100 * abs(restyled.lean):.0f} % of their width to the {side}, mended"
         )
         click.echo(f"written     {', '.join(path.as_posix() for path in written)}")

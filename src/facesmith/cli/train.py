@@ -151,7 +151,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
 def _classifier_config(network: str | None, config: Path | None, **options: Any) -> Any:
     """The network's defaults, changed by the file, changed by the options that were given."""
-    from facesmith.training.classifier import ClassifierConfig  # noqa: PLC0415
+    from facesmith.training.classifier_config import ClassifierConfig  # noqa: PLC0415
 
     changes = read_settings(config, "classifier") if config else {}
     settings = ClassifierConfig.for_network(network or changes.get("network", "compact"))

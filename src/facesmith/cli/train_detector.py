@@ -17,8 +17,9 @@ from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
 from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import SettingsError, read_settings, with_changes
-from facesmith.training.detector import DetectorConfig, train_detector
-from facesmith.training.loop import LoopConfig
+from facesmith.training.detector import train_detector
+from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
 
 _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")

@@ -29,14 +29,6 @@ from facesmith.training.classifier_config import ClassifierConfig
 from facesmith.training.loop import run_loop
 from facesmith.training.optimisers import adamw
 
-__all__ = [
-    "WEIGHTS_NAME",
-    "ClassifierConfig",
-    "ClassifierTask",
-    "count_parameters",
-    "train_classifier",
-]
-
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
 
 

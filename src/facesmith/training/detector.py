@@ -49,8 +49,6 @@ from facesmith.training.refiner import (
 )
 from facesmith.training.resources import hand_back_freed_memory
 
-__all__ = ["ALONE", "WITH_REFINER", "DetectorConfig", "photos_checksum", "train_detector"]
-
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"
 WITH_REFINER = "with refiner"

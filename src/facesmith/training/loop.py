@@ -31,8 +31,6 @@ from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
 from facesmith.training.signals import stop_signal
 
-__all__ = ["LoopConfig", "LoopResult", "Task", "run_loop"]
-
 
 class Task(Protocol):
     """What the loop trains."""

@@ -29,7 +29,8 @@ from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.augmentation import Augmentation
 from facesmith.training.detector import photos_checksum
-from facesmith.training.loop import LoopConfig, run_loop
+from facesmith.training.loop import run_loop
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.refiner import ProposalPatches, RefinerConfig, RefinerTask, moved
 
 MIN_FACES = 200  # to learn from; fewer teach nothing that can be relied on
@@ -149,7 +150,7 @@ def learn_style(
     network = build_box_corrector(patches.loop.seed)
     network.load_state_dict(result.weights)
     style = BoxStyle(network)
-    given, drawn = _judge(style, photos, usable, held_out, patches)
+    given, drawn = _overlaps(style, photos, usable, held_out, patches)
     n_judged = len(given)
     return LearnedStyle(
         style, n_faces - n_judged, n_judged, float(np.mean(given)), float(np.mean(drawn))
@@ -204,7 +205,7 @@ def _cut(
     )
 
 
-def _judge(
+def _overlaps(
     style: BoxStyle,
     photos: Sequence[AnnotatedPhoto],
     usable: Sequence[npt.NDArray[np.float32]],

@@ -34,8 +34,8 @@ from facesmith.patches.seeding import name_number
 from facesmith.progress import NO_PROGRESS, Progress
 
 if TYPE_CHECKING:
-    from facesmith.training.detector import DetectorConfig
-    from facesmith.training.loop import LoopConfig
+    from facesmith.training.detector_config import DetectorConfig
+    from facesmith.training.loop_config import LoopConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +133,12 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
 
     The refiner is that of `--quick`; `epochs` are those of the proposals.
     """
-    from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
+    from facesmith.training.detector_config import DetectorConfig  # noqa: PLC0415 - needs PyTorch
 
     def changed(loop: LoopConfig) -> LoopConfig:
         return replace(loop, seed=seed, threads=threads or loop.threads)
 
-    config = replace(DetectorConfig(), refiner=DetectorConfig.quick().refiner)
-    config = config.with_loops(changed)
+    config = replace(DetectorConfig(), refiner=DetectorConfig.quick().refiner).with_loops(changed)
     loop = replace(config.proposals.loop, epochs=epochs)
     return replace(config, proposals=replace(config.proposals, loop=loop))
 
@@ -192,9 +191,8 @@ def detect_in_folds(
             progress.say(f"Fold {fold + 1} of {n_folds}: {len(judged):,} photos to judge.")
             learned = [photos[row] for row in np.flatnonzero(folds != fold).tolist()]
             train_detector([*learned, *face_free], run, config, resume=True, progress=progress)
-            write_found(
-                results, judged, find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
-            )
+            seen = find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
+            write_found(results, judged, seen)
         # What was written is what counts, so that a second run gives the same to the last digit.
         for row, faces in zip(rows, read_detections(results, results, judged), strict=True):
             found[row] = faces
