@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.model.kernel_member import KernelMember
+from facesmith.approximation.model.tanh_network import Layers, activations, jacobian
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -98,32 +99,20 @@ class Member:
         """Number of trained numbers."""
         return sum(array.size for array in (*self.weights, *self.biases))
 
+    @property
+    def layers(self) -> Layers:
+        """Weights and bias of each layer."""
+        return list(zip(self.weights, self.biases, strict=True))
+
     def __call__(self, scaled_inputs: Float64Array) -> Float64Array:
         """Scaled outputs, float64 `(n,)`, for scaled inputs `(n, n_inputs)`."""
-        return self._activations(scaled_inputs)[-1][:, 0]
+        return activations(self.layers, scaled_inputs)[-1][:, 0]
 
     def output_and_variance(self, scaled_inputs: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Scaled outputs and the variance that the parameters' uncertainty gives them, `(n,)`."""
-        activations = self._activations(scaled_inputs)
-        # Backwards: the derivative of the output by what enters each unit.
-        delta = np.ones((len(scaled_inputs), 1))
-        parts: list[Float64Array] = []
-        for number in range(len(self.weights) - 1, -1, -1):
-            below = activations[number]
-            products = below[:, :, None] * delta[:, None, :]  # (n, n_in, n_out)
-            parts += [delta, products.reshape(len(below), -1)]
-            if number:
-                delta = (delta @ self.weights[number].T) * (1.0 - below * below)
-        jacobian = np.concatenate(parts[::-1], axis=1)  # (n, n_parameters)
-        return activations[-1][:, 0], np.square(jacobian @ self.covariance_root).sum(axis=1)
-
-    def _activations(self, scaled_inputs: Float64Array) -> list[Float64Array]:
-        """What enters each layer, and the output."""
-        activations = [scaled_inputs]
-        for weights, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            activations.append(np.tanh(activations[-1] @ weights + bias))
-        activations.append(activations[-1] @ self.weights[-1] + self.biases[-1])
-        return activations
+        found = activations(self.layers, scaled_inputs)
+        derivatives = jacobian(self.layers, found)
+        return found[-1][:, 0], np.square(derivatives @ self.covariance_root).sum(axis=1)
 
 
 @dataclass(frozen=True, eq=False)
