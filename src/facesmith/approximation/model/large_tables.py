@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows
+from facesmith.approximation.model.preparation import TrainingRows
+from facesmith.approximation.model.search_parts import Chosen, SearchSettings
 from facesmith.approximation.model.second_order import SecondOrderFit
 
 LARGE_TABLE_ROWS = 50_000
@@ -61,12 +62,9 @@ def refine(chosen: Sequence[Chosen], rows: TrainingRows, settings: SearchSetting
         n_iter = int(np.clip(affordable, _MIN_ITERATIONS, _MAX_ITERATIONS))
         fit = SecondOrderFit(
             found.network,
-            rows.inputs,
-            rows.targets,
+            rows,
             found.parameters,
-            row_weights=rows.weights,
             fixed=found.fixed,
-            validation=rows.validation,
             patience=found.patience,
         )
         fit.ratios = found.ratios.copy()
