@@ -61,6 +61,11 @@ class Split:
     input_names: tuple[str, ...]
     target_name: str
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The target's name alone, or nothing where it has none."""
+        return (self.target_name,) if self.target_name else ()
+
 
 def split_points(
     points: Points,

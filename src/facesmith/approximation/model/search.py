@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
@@ -88,15 +89,10 @@ class Search:
         self._budget = self._work()
         settings = self.settings
         self._fit_process()
-        first = (
-            [settings.sizes]
-            if settings.sizes is not None
-            else [
-                hidden
-                for hidden in _FIRST_SIZES
-                if self._network(hidden).n_parameters <= _MAX_PARAMETERS
-            ]
-        )
+        first = _FIRST_SIZES if settings.sizes is None else (settings.sizes,)
+        if settings.sizes is None:
+            small = (self._network(hidden).n_parameters <= _MAX_PARAMETERS for hidden in first)
+            first = tuple(compress(first, small))
         for number in range(settings.n_starts if first else 0):
             ratio, steepness = _VARIATIONS[number // len(first) % len(_VARIATIONS)]
             self._add(first[number % len(first)], ratio, steepness)
