@@ -27,14 +27,9 @@ _ADAM_EPSILON = 1e-7
 def build_net(method: str, n_inputs: int, settings: AdamSettings) -> nn.Sequential:
     """The exercise's net by the name of the method, initialised as Keras does.
 
-    Args:
-        method: "linear" (one hidden layer, no activation) or "tanh-adam" (a hidden layer without
-            activation before the tanh layers and one after; one tanh layer in the exercise).
-        n_inputs: Number of inputs.
-        settings: Units and depth.
-
-    Returns:
-        The net, `(n, n_inputs)` -> `(n, 1)`; weights Glorot-uniform, biases 0.
+    "linear" has one hidden layer without activation; "tanh-adam" has a hidden layer without
+    activation before the tanh layers and one after, and one tanh layer in the exercise. Weights are
+    Glorot-uniform, biases 0. The net takes `(n, n_inputs)` to `(n, 1)`.
     """
     units = settings.units
     layers: list[nn.Module] = [nn.Linear(n_inputs, units)]

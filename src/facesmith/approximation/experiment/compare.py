@@ -33,7 +33,7 @@ def run(
     """Fit what the settings ask for.
 
     Args:
-        config: The settings.
+        config: What to fit, and to which points.
         checkpoints: For labels of fits by Adam, where to go on from.
         on_progress: Called with the label of the fit and the part of it that is done.
 

@@ -90,13 +90,8 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     - **still-learning**: the validation error fell by more than 5 % over the last tenth.
     - **settled**: none of these.
 
-    Args:
-        history: The curves.
-        constant_error: Mean absolute error of the best constant on the training rows (about
-            their median), the yardstick of underfitting; target units.
-
-    Returns:
-        The verdict.
+    The yardstick of underfitting is `constant_error`, the mean absolute error of the best constant
+    on the training rows (about their median), in units of the target.
 
     Example:
         >>> steps = np.arange(1, 201)

@@ -23,6 +23,7 @@ its own in place of the first term.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -162,12 +163,8 @@ class FittedFunction:
     output_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, width in (
-            ("input_scale", self.n_inputs),
-            ("input_min", self.n_inputs),
-            ("input_max", self.n_inputs),
-            ("output_scale", self.n_outputs),
-        ):
+        widths = dict.fromkeys(("input_scale", "input_min", "input_max"), self.n_inputs)
+        for name, width in {**widths, "output_scale": self.n_outputs}.items():
             if getattr(self, name).shape != (width,):
                 raise ValueError(
                     f"`{name}` must have shape ({width},); got {getattr(self, name).shape}."
@@ -206,23 +203,17 @@ class FittedFunction:
         """
         inputs = self._checked(inputs)
         outputs = np.zeros((len(inputs), self.n_outputs))
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            scaled = (inputs[rows] - self.input_offset) / self.input_scale
+        for rows, scaled in self._blocks(inputs):
             for member in self.members:
                 outputs[rows, member.output] += member.weight * member(scaled)
         return self.output_offset + self.output_scale * outputs
 
     def predict_with_std(self, inputs: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
-        """Predictions and the standard deviation of new targets about them.
+        """Predictions for inputs `(n, n_inputs)`, and the standard deviation of new targets.
 
-        Args:
-            inputs: `(n, n_inputs)`, in their own units.
-
-        Returns:
-            Predictions and standard deviations, float64 `(n, n_outputs)` each, in units of the
-            targets. The deviation is that of a new measurement: what the parameters' uncertainty,
-            the disagreement of the members and the estimated noise make together.
+        Both are float64 `(n, n_outputs)`, in units of the targets. The deviation is that of a new
+        measurement: what the parameters' uncertainty, the disagreement of the members and the
+        estimated noise make together.
 
         Raises:
             ValueError: If the inputs have another shape.
@@ -230,9 +221,7 @@ class FittedFunction:
         inputs = self._checked(inputs)
         means = np.zeros((len(inputs), self.n_outputs))
         variances = np.zeros_like(means)
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            scaled = (inputs[rows] - self.input_offset) / self.input_scale
+        for rows, scaled in self._blocks(inputs):
             found = [(member, *member.output_and_variance(scaled)) for member in self.members]
             for member, values, _ in found:
                 means[rows, member.output] += member.weight * values
@@ -241,23 +230,23 @@ class FittedFunction:
                 variances[rows, member.output] += member.weight * (
                     variance + member.noise_variance + spread
                 )
-        return (
-            self.output_offset + self.output_scale * means,
-            self.output_scale * np.sqrt(variances),
-        )
+        deviations = self.output_scale * np.sqrt(variances)
+        return self.output_offset + self.output_scale * means, deviations
 
     def outside(self, inputs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Which values lie beyond the training inputs by more than 5 % of their range.
+        """Which inputs lie beyond the training inputs by more than 5 % of their range.
 
-        Args:
-            inputs: `(n, n_inputs)`, in their own units.
-
-        Returns:
-            bool `(n, n_inputs)`. Of a constant training input, any other value is outside.
+        bool `(n, n_inputs)`. Of a constant training input, any other value is outside.
         """
         inputs = self._checked(inputs)
         margin = RANGE_MARGIN * (self.input_max - self.input_min)
         return (inputs < self.input_min - margin) | (inputs > self.input_max + margin)
+
+    def _blocks(self, inputs: Float64Array) -> Iterator[tuple[slice, Float64Array]]:
+        """Blocks of rows, and their scaled inputs."""
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            yield rows, (inputs[rows] - self.input_offset) / self.input_scale
 
     def _checked(self, inputs: npt.ArrayLike) -> Float64Array:
         inputs = np.asarray(inputs, dtype=np.float64)

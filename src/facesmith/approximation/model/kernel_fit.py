@@ -120,7 +120,7 @@ class KernelFit:
 
     def member(self, output: int, weight: float) -> KernelMember:
         """The process as a part of a fitted function."""
-        inverse_lengths, kernel_variance, plane_variance, noise = self._unpacked(self._parameters)
+        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(self._parameters)
         return KernelMember(
             shape=self.shape,
             inverse_lengths=inverse_lengths,
@@ -167,14 +167,13 @@ class KernelFit:
         return float(found.fun), np.asarray(found.x), bool(found.status != 1)
 
     def _log(self, evidence: _Evidence, parameters: Float64Array) -> None:
-        _, kernel_variance, plane_variance, noise = self._unpacked(parameters)
+        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(parameters)
         residuals = noise / evidence.weights * evidence.alpha
         weights = evidence.weights / evidence.weights.sum()
         self.train_errors.append(float(np.abs(residuals) @ weights))
         if self.rows.validation is None:
             return
         inputs, targets = self.rows.validation
-        inverse_lengths = np.exp(parameters[: inputs.shape[1]])
         scaled = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
         covariance = kernel_variance * basis_values(scaled, evidence.shape)
         covariance += plane_variance * (inputs @ evidence.inputs.T + 1.0)
@@ -188,7 +187,7 @@ class KernelFit:
         value, _ = evidence(parameters)
         self._parameters = parameters
         self._alpha = evidence.alpha
-        self.noise_variance = self._unpacked(parameters)[3]
+        self.noise_variance = _unpacked(parameters)[3]
         # A row of weight w is w rows of their own, whose scatter about their mean is unknown: it is
         # taken to be that of the noise.
         total = float(self.rows.weights.sum())
@@ -201,16 +200,12 @@ class KernelFit:
             errors = self.rows.validation[1] - self.member(0, 1.0)(self.rows.validation[0])
             self._validation_squared = float(np.mean(errors * errors))
 
-    @staticmethod
-    def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:
-        """Inverse lengths, and variances of process, plane and noise."""
-        kernel, plane, _ = np.exp(2.0 * parameters[-3:])
-        return np.exp(parameters[:-3]), float(kernel), float(plane), float(_noise(parameters))
 
-
-def _noise(parameters: Float64Array) -> float:
+def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:
+    """Inverse lengths, and variances of process, plane and noise."""
     kernel, plane, noise = np.exp(2.0 * parameters[-3:])
-    return float(noise + _FLOOR * (kernel + plane))
+    noise += _FLOOR * (kernel + plane)
+    return np.exp(parameters[:-3]), float(kernel), float(plane), float(noise)
 
 
 @dataclass(eq=False)
@@ -240,7 +235,7 @@ class _Evidence:
         squared = squared_distances(scaled, scaled)
         values = basis_values(squared, self.shape)
         covariance = kernel * values + plane * self._products
-        row_noise = _noise(parameters) / self.weights
+        row_noise = _unpacked(parameters)[3] / self.weights
         covariance.flat[:: n + 1] += row_noise
         factor, failed = dpotrf(covariance, lower=1)
         if failed:

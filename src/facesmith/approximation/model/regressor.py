@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -218,18 +219,12 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
                 scaled_validation,
             )
             rng = np.random.default_rng(int(random.randint(2**31 - 1)))
-            progress = _part(on_progress, output, n_outputs)
+            progress = on_progress and partial(_report_part, on_progress, output, n_outputs)
             search = Search(sample_rows(rows, rng), settings, rng, progress)
             found = search.run()
-            if search.rows is not rows:
-                refined = refine(found, rows, settings)
-                found = [
-                    (fit, weight) for (fit, _), (_, weight) in zip(found, refined, strict=False)
-                ]
-            else:
-                refined = found
-            chosen.append(refined)
-            tried += search.tried(output, found)
+            chosen.append(found if search.rows is rows else refine(found, rows, settings))
+            parts = zip(found, chosen[-1], strict=False)
+            tried += search.tried(output, [(fit, weight) for (fit, _), (_, weight) in parts])
 
         self.function_ = FittedFunction(
             members=tuple(
@@ -315,10 +310,8 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         )
 
 
-def _part(
-    on_progress: Callable[[float], None] | None, number: int, n_parts: int
-) -> Callable[[float], None] | None:
-    """Progress of one of several equal parts."""
-    if on_progress is None:
-        return None
-    return lambda done: on_progress((number + done) / n_parts)
+def _report_part(
+    on_progress: Callable[[float], None], number: int, n_parts: int, done: float
+) -> None:
+    """Tell the progress of one of several equal parts."""
+    on_progress((number + done) / n_parts)
