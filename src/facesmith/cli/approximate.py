@@ -32,14 +32,10 @@ _PROGRESS_PARTS = 1000
 @click.option("--monkey-saddle", is_flag=True, help="Fit the exercise's 600 points instead.")
 @click.option("--target", metavar="COLUMN", help="Column of POINTS to predict.")
 @click.option(
-    "--inputs",
-    metavar="A,B,...",
-    help="Columns to predict it from.  [default: all others]",
+    "--inputs", metavar="A,B,...", help="Columns to predict it from.  [default: all others]"
 )
 @click.option(
-    "--skip-bad-lines",
-    is_flag=True,
-    help="Leave out lines of POINTS that cannot be used.",
+    "--skip-bad-lines", is_flag=True, help="Leave out lines of POINTS that cannot be used."
 )
 @click.option(
     "--method",
@@ -54,9 +50,7 @@ _PROGRESS_PARTS = 1000
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder for nets, log and plots.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 @click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with the run in --out to more --epochs or --max-iter.",
+    "--resume", is_flag=True, help="Go on with the run in --out to more --epochs or --max-iter."
 )
 @click.option("--onnx", is_flag=True, help="Write each function as models/*.onnx in --out, too.")
 @click.option(

@@ -103,9 +103,8 @@ def plot_curve(report: ApproximationReport, label: str) -> Figure:
 def plot_predictions(report: ApproximationReport) -> Figure:
     """Predicted against true targets and the errors, a column of two panels per method."""
     count = len(report.approximations)
-    figure = _figure(
-        max(4.6 * count, 5.4), 7.4, f"{report.title}: {len(report.split.test)} test rows"
-    )
+    title = f"{report.title}: {len(report.split.test)} test rows"
+    figure = _figure(max(4.6 * count, 5.4), 7.4, title)
     grid = figure.subplots(2, count, squeeze=False)
     truth = report.split.test.targets
     name = report.split.target_name
@@ -167,9 +166,8 @@ def plot_comparison(report: ApproximationReport) -> Figure:
     # What all labels begin with stands in the title instead.
     method = f", {fits[0].method}" if len(methods) == 1 else ""
     labels = [_legend_line(fit, fit is report.chosen, whole=len(methods) > 1) for fit in fits]
-    columns = max(
-        1, min(math.ceil(len(fits) / 3), _LEGEND_CHARACTERS // (max(map(len, labels)) + 8))
-    )
+    fitting = _LEGEND_CHARACTERS // (max(map(len, labels)) + 8)
+    columns = max(1, min(math.ceil(len(fits) / 3), fitting))
     rows = math.ceil(len(fits) / columns)
     title = f"{report.title}{method}: validation error (lines), training error (dashes)"
     figure = _figure(9.5, 5.0 + 0.19 * rows, title)

@@ -215,9 +215,8 @@ class ApproximationConfig:
         _check_names(adam, AdamSettings)
         try:
             values["compare"] = {name: tuple(several) for name, several in compare.items()}
-            values |= {
-                name: tuple(values[name]) for name in ("methods", "inputs") if name in values
-            }
+            for name in {"methods", "inputs"} & values.keys():
+                values[name] = tuple(values[name])
             return cls(**{**values, "adam": AdamSettings(**adam)})
         except TypeError as error:
             raise ValueError(f"a setting has a wrong type ({error})") from error

@@ -94,10 +94,8 @@ class KernelFit:
     ) -> None:
         """Find lengths, variances and noise, and solve for the heights of the basis functions.
 
-        Args:
-            rng: Chooses the rows that starts are compared on.
-            max_iter: Most iterations after the starts.
-            on_evaluation: Called after each evaluation with its work in multiplications.
+        The rows that starts are compared on are drawn from `rng`; `max_iter` counts what follows.
+        `on_evaluation` is called after each evaluation with its work in multiplications.
         """
         self._on_evaluation = on_evaluation
         n = len(self.rows.targets)

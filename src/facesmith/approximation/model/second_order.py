@@ -126,13 +126,10 @@ class SecondOrderFit:
     def advance(
         self, max_iter: int, tol: float, on_iteration: Callable[[], None] | None = None
     ) -> None:
-        """Iterate until `max_iter` iterations are done in all, or until converged.
+        """Iterate until `max_iter` iterations are done, earlier calls included, or until converged.
 
-        Args:
-            max_iter: Iterations in all, earlier calls included.
-            tol: Converged when `CONVERGENCE_WINDOW` iterations raised the log evidence by less
-                than this, in nats per row.
-            on_iteration: Called after each iteration.
+        That is when `CONVERGENCE_WINDOW` iterations raised the log evidence by less than `tol`, in
+        nats per row.
         """
         while not self.converged and self.n_iterations < max_iter:
             if not self._step():
@@ -293,8 +290,7 @@ class SecondOrderFit:
     def _update_evidence(self, *, at_bottom: bool = False) -> None:
         """Re-estimate all precisions, and log the evidence at the current parameters.
 
-        Args:
-            at_bottom: Whether no step lowers the objective, so that no early step can mislead.
+        Where no step lowers the objective, `at_bottom`, no early step can mislead.
         """
         n_rows = self._n_rows
         largest = float(self._gram.diagonal().max())
