@@ -18,6 +18,7 @@ from facesmith.approximation.experiment.points import Points, Split
 from facesmith.approximation.experiment.settings import AdamSettings
 from facesmith.approximation.experiment.verdict import History
 from facesmith.approximation.model.fitted import FittedFunction, Member
+from facesmith.approximation.model.preparation import mean_and_scale
 from facesmith.errors import TrainingError
 
 # What Keras adds to the denominator of Adam; PyTorch's own default is 1e-8.
@@ -78,7 +79,7 @@ def train_adam_net(
     """
     settings = settings or AdamSettings()
     data_sha256 = _checksum(split)
-    mean, scale = _mean_and_scale(split)
+    mean, scale = mean_and_scale(split.train.inputs)
     inputs, targets = _tensors(split.train, mean, scale)
     validation_inputs, validation_targets = _tensors(split.validation, mean, scale)
     if checkpoint is not None:
@@ -150,7 +151,7 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
         else:
             biases[-1] = biases[-1] @ matrix + bias
             weights[-1] = weights[-1] @ matrix
-    mean, scale = _mean_and_scale(split)
+    mean, scale = mean_and_scale(split.train.inputs)
     certain = np.zeros((sum(array.size for array in (*weights, *biases)), 0))
     weights = [np.ascontiguousarray(each) for each in weights]
     member = Member(tuple(weights), tuple(biases), 0, 1.0, certain, noise_variance=0.0)
@@ -168,12 +169,6 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
         input_names=split.input_names,
         output_names=split.output_names,
     )
-
-
-def _mean_and_scale(split: Split) -> tuple[Any, Any]:
-    """Mean and standard deviation of each training input; 1 for a constant one."""
-    mean, scale = split.train.inputs.mean(axis=0), split.train.inputs.std(axis=0)
-    return mean, np.where(scale <= 1e-14 * np.abs(mean), 1.0, scale)
 
 
 def _tensors(points: Points, mean: Any, scale: Any) -> tuple[torch.Tensor, torch.Tensor]:

@@ -99,7 +99,7 @@ def merge_equal_rows(
 
 
 def mean_and_scale(
-    values: Float64Array, weights: Float64Array
+    values: Float64Array, weights: Float64Array | None = None
 ) -> tuple[Float64Array, Float64Array]:
     """Mean and standard deviation of each column; 1 in place of the deviation of a constant."""
     mean = np.average(values, axis=0, weights=weights)
