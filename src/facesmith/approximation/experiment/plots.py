@@ -27,6 +27,7 @@ from facesmith.approximation.experiment.verdict import smooth_curve
 _TRUTH = "#1b1b1b"
 _PREDICTION = "#d55e00"
 _CIRCLES: Any = {"s": 22, "facecolors": "none", "edgecolors": _TRUTH, "linewidths": 0.8}
+_CROSSES: Any = {"s": 20, "marker": "x", "color": _PREDICTION, "linewidths": 0.9}
 _TRAIN = "#0072b2"
 _VALIDATION = "#d55e00"
 # Okabe and Ito's colours, the yellow left out: too pale for a line.
@@ -60,7 +61,9 @@ def plot_surface(report: ApproximationReport, label: str) -> Figure:
     _draw_surface(left, approximation, test.inputs, test.targets, names)
     for place, side in enumerate((middle, right)):
         axes = side.subplots()
-        _scatter_pair(axes, test.inputs[:, place], test.targets, approximation.predictions)
+        along = test.inputs[:, place]
+        axes.scatter(along, test.targets, label="truth", **_CIRCLES)
+        axes.scatter(along, approximation.predictions, label="prediction", **_CROSSES)
         axes.set(xlabel=names[place], ylabel=names[2], title=f"seen along {names[1 - place]}")
         axes.grid(alpha=0.25)
         _few_ticks(axes.xaxis, axes.yaxis)
@@ -234,18 +237,6 @@ def _draw_surface(
     axes.zaxis.labelpad = 12
     axes.view_init(elev=24, azim=-58)
     axes.set_box_aspect(None, zoom=0.92)  # room for the labels beside the next panel's
-
-
-def _scatter_pair(
-    axes: Axes,
-    along: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.float64],
-    predictions: npt.NDArray[np.float64],
-) -> None:
-    axes.scatter(along, truth, label="truth", **_CIRCLES)
-    axes.scatter(
-        along, predictions, s=20, marker="x", color=_PREDICTION, linewidths=0.9, label="prediction"
-    )
 
 
 def _headline(approximation: Approximation) -> str:
