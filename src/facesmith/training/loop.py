@@ -31,6 +31,9 @@ from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
 from facesmith.training.signals import stop_signal
 
+_MIN_CHECKPOINT_SECONDS = 1.0
+_CHECKPOINT_SHARE = 0.02  # of the time that writing checkpoints may take, unless set otherwise
+
 
 class Task(Protocol):
     """What the loop trains."""
@@ -161,6 +164,7 @@ class _Training:
         self.best_weights: dict[str, Tensor] | None = None
         self.out_of_time = False
         self.called_at = self.saved_at = time.monotonic()
+        self.save_seconds = 0.0
         self.seconds_before = 0.0
 
     @property
@@ -209,7 +213,7 @@ class _Training:
         now = time.monotonic()
         self.out_of_time = 0 < self.config.time_limit <= now - self.called_at
         every = self.config.checkpoint_steps
-        due = now - self.saved_at >= self.config.checkpoint_seconds
+        due = now - self.saved_at >= self.checkpoint_seconds
         due = due or bool(every and self.steps_done % every == 0)
         if due or self.out_of_time or stop.is_set():
             self.save()
@@ -252,8 +256,17 @@ class _Training:
         progress.done = progress.epoch >= config.epochs or early_stop
         # A short epoch is quickly done again: the checkpoint at its end follows the clock too.
         since = time.monotonic() - self.saved_at
-        if progress.done or since >= min(config.checkpoint_seconds, 5.0):
+        if progress.done or since >= self.checkpoint_seconds:
             self.save()
+
+    @property
+    def checkpoint_seconds(self) -> float:
+        """Seconds between checkpoints: as set, or sooner where writing them costs little.
+
+        A short training would otherwise end before its first one.
+        """
+        cheap = max(_MIN_CHECKPOINT_SECONDS, self.save_seconds / _CHECKPOINT_SHARE)
+        return min(self.config.checkpoint_seconds, cheap)
 
     def save(self) -> None:
         """Write `last.pt`: everything that the next step depends on."""
@@ -267,11 +280,13 @@ class _Training:
             "optimizer": self.task.optimizer.state_dict(),
             "progress": dict(vars(self.progress)),
         }
+        began = time.monotonic()
         try:
             save_checkpoint(self.run.last_checkpoint, state)
         except WriteError as error:
             raise WriteError(f"{error} {_way_on(self.run)}") from error
         self.saved_at = time.monotonic()
+        self.save_seconds = self.saved_at - began
 
     def restore(self) -> None:
         """Take up what `last.pt` holds."""
