@@ -38,7 +38,7 @@ from facesmith.training.proposals import (  # noqa: E402
     ProposalTask,
     split_photos,
 )
-from facesmith.training.refiner import RefinerConfig  # noqa: E402
+from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
 
 N_PHOTOS, N_FACE_FREE = 44, 8
 

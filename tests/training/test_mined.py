@@ -22,10 +22,12 @@ from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
 from facesmith.training.detector import DetectorConfig, train_detector  # noqa: E402
+from facesmith.training.drawing import draw_rows  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
-from facesmith.training.proposals import ProposalConfig, ProposalTask, draw_rows, split_photos  # noqa: E402
-from facesmith.training.refiner import RefinerConfig, collect_patches  # noqa: E402
+from facesmith.training.proposals import ProposalConfig, ProposalTask, split_photos  # noqa: E402
+from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
+from facesmith.training.refiner_patches import collect_patches  # noqa: E402
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 from mined_photos import mined_box, photo  # noqa: E402
 
@@ -307,6 +309,18 @@ def test_the_refiner_sees_mined_boxes(proposed, labels):
     rows = collect_patches(detector, OnePhoto(), STILL, mined=mined)
     assert rows.labels.tolist() == labels
     assert np.isnan(rows.deltas).all()
+
+
+def test_mined_boxes_can_give_more_patches():
+    mined = PlacedBoxes(
+        MinedTraining((mined_box(size_wh=(200, 200)),)), [replace_size(unread("a.png"), 200, 200)]
+    )
+    more = replace(STILL, mined_copies=3)
+    few, many = (
+        len(collect_patches(Proposer(), OnePhoto(), config, mined=mined).labels)
+        for config in (STILL, more)
+    )
+    assert many == few + 3
 
 
 def replace_size(one: AnnotatedPhoto, width: int, height: int) -> AnnotatedPhoto:

@@ -43,12 +43,9 @@ from facesmith.training.loop import LoopResult, run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.proposals import Photos, ProposalTask, split_photos
-from facesmith.training.refiner import (
-    ProposalPatches,
-    RefinerConfig,
-    RefinerTask,
-    collect_patches,
-)
+from facesmith.training.refiner import RefinerTask
+from facesmith.training.refiner_config import RefinerConfig
+from facesmith.training.refiner_patches import ProposalPatches, collect_patches
 from facesmith.training.resources import hand_back_freed_memory
 
 __all__ = ["ALONE", "WITH_REFINER", "DetectorConfig", "photos_checksum", "train_detector"]

@@ -12,7 +12,7 @@ from facesmith.detection.sessions import available_cores
 from facesmith.errors import WeightsError
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.proposals import ProposalConfig
-from facesmith.training.refiner import RefinerConfig
+from facesmith.training.refiner_config import RefinerConfig
 
 
 @dataclass(frozen=True)
