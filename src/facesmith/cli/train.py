@@ -11,7 +11,9 @@ from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
-_OF_DETECTORS = (*("images", "negatives", "mined", "quick", "start", "teacher", "single_look"),)
+_OF_DETECTORS = (
+    *("images", "negatives", "mined", "quick", "start", "teacher", "single_look", "recipe"),
+)
 
 _SPELT = {
     "start": "from",
@@ -101,6 +103,12 @@ _SPELT = {
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Settings in JSON or TOML, or a run's config.json; options win.",
+)
+@click.option(
+    "--recipe",
+    metavar="NAME",
+    help="Settings of a detector that come along: `shipped` makes the weights that come along, "
+    "from random ones; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")

@@ -36,6 +36,9 @@ from facesmith.training.signals import stop_signal
 __all__ = ["LoopConfig", "LoopResult", "Task", "run_loop"]
 
 
+TIME_LIMIT = "time limit"  # a reason to stop, see `LoopResult`
+
+
 class Task(Protocol):
     """What the loop trains."""
 
@@ -89,6 +92,7 @@ def run_loop(
     *,
     rows_per_epoch: int,
     resume: bool = False,
+    until_epoch: int | None = None,
     quiet: bool = False,
 ) -> LoopResult:
     """Train to the end, or until something stops it.
@@ -99,6 +103,8 @@ def run_loop(
         run: Where checkpoints, log and TensorBoard events go.
         rows_per_epoch: Rows of one epoch, for the speed that is reported.
         resume: Continue from `checkpoints/last.pt` when there is one.
+        until_epoch: Pause before this epoch, 0 for the first: the result has the weights of then,
+            not the best, and the best is looked for anew by the call that resumes.
         quiet: No progress bar.
 
     Returns:
@@ -114,13 +120,14 @@ def run_loop(
         training.restore()
     progress = training.progress
     first_step = training.steps_done
+    last = config.epochs if until_epoch is None else min(until_epoch, config.epochs)
     with (
         stop_signal() as stop,
-        prepared_ahead(task.batch, training.positions(), config.prefetch) as batches,
+        prepared_ahead(task.batch, training.positions(last), config.prefetch) as batches,
         run.open_log(progress.epoch) as log,
         _bar(training.steps_total, first_step, quiet) as bar,
     ):
-        while not progress.done and not training.out_of_time:
+        while progress.epoch < last and not progress.done and not training.out_of_time:
             while progress.step < task.steps_per_epoch and not training.out_of_time:
                 training.step(next(batches))
                 bar.update(1, progress)
@@ -128,9 +135,11 @@ def run_loop(
             log.write(progress.epoch, training.end_epoch(), seconds=progress.seconds)
             if not training.out_of_time:
                 training.begin_next_epoch()
+    if progress.epoch == last < config.epochs and not progress.done:
+        training.pause()
     epochs_done = (training.steps_done - first_step) / task.steps_per_epoch
     spent = max(time.monotonic() - training.called_at, 1e-9)
-    stopped = "early stop" if progress.epoch < config.epochs else "all epochs"
+    stopped = "early stop" if progress.epoch < last else "all epochs"
     best_weights = training.best_weights or load_checkpoint(run.best_checkpoint)["weights"]
     task.network.cpu()  # what follows, export and evaluation, needs no accelerator
     return LoopResult(
@@ -140,7 +149,7 @@ def run_loop(
         seconds=progress.seconds,
         rows_per_second=epochs_done * rows_per_epoch / spent,
         weights={name: tensor.cpu() for name, tensor in best_weights.items()},
-        stopped="time limit" if training.out_of_time else stopped,
+        stopped=TIME_LIMIT if training.out_of_time else stopped,
     )
 
 
@@ -169,9 +178,9 @@ class _Training:
     def steps_done(self) -> int:
         return self.progress.epoch * self.task.steps_per_epoch + self.progress.step
 
-    def positions(self) -> Iterator[tuple[int, int]]:
-        """Epoch and step of every batch from where the training stands now to the end."""
-        numbers = range(self.steps_done, self.steps_total)
+    def positions(self, last: int) -> Iterator[tuple[int, int]]:
+        """Epoch and step of every batch from where the training stands now to epoch `last`."""
+        numbers = range(self.steps_done, last * self.task.steps_per_epoch)
         return (divmod(number, self.task.steps_per_epoch) for number in numbers)
 
     def step(self, batch: Any) -> None:
@@ -251,6 +260,13 @@ class _Training:
         since = time.monotonic() - self.saved_at
         if progress.done or since >= min(config.checkpoint_seconds, 5.0):
             self.save()
+
+    def pause(self) -> None:
+        """Forget the best weights so far and save; the present ones are the result."""
+        progress = self.progress
+        progress.best, progress.best_epoch, progress.stale = math.nan, -1, 0
+        self.best_weights = copy.deepcopy(self.average.state_dict())
+        self.save()
 
     def save(self) -> None:
         """Write `last.pt`: everything that the next step depends on."""

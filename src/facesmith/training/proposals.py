@@ -164,7 +164,7 @@ class ProposalTask:
                 f"faces held out; got {len(training)} and {len(held_out)}. Add annotated photos."
             )
         self._config = config
-        self._training = Photos(training, config)
+        self._learned_from, self._training = training, Photos(training, config)
         self._held_out = Photos(held_out, config)
         torch.manual_seed(config.loop.seed)
         self.network: nn.Module = DetectorNet(config.network)
@@ -176,10 +176,16 @@ class ProposalTask:
         self._order = lru_cache(maxsize=2)(
             partial(draw_rows, sources, config.source_power, config.loop.seed, weights=weights)
         )
-        self._mined = None if mined is None else PlacedBoxes(mined, training)
+        self._mined: PlacedBoxes | None = None
+        if mined is not None:
+            self.show(mined)
         self._teacher = None if teacher is None else Teacher(teacher)
         if start is not None:
             start_from(self.network, start, to_input(self.batch(0, 0)[0]))
+
+    def show(self, mined: MinedTraining) -> None:
+        """Show these mined boxes from now on, and no others."""
+        self._mined = PlacedBoxes(mined, self._learned_from)
 
     def batch(self, epoch: int, step: int) -> Any:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore.
