@@ -142,7 +142,7 @@ def facesmith_side(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder) / "run")
         run.start({}, resume=False, force=False)
-        run_loop(task, config.loop, run, rows_per_epoch=task.rows_per_epoch, quiet=True)
+        run_loop(task, config.loop, run, rows_per_epoch=task.rows_per_epoch)
         seconds = _column(run.log_path, "seconds")
     return {
         "parameters": count_parameters(task.network),

@@ -140,7 +140,7 @@ def test_drawing_is_learned_from_a_source(tmp_path: Path) -> None:
         config.patches, copies=6, loop=dataclasses.replace(config.patches.loop, epochs=8)
     )
     config = dataclasses.replace(config, patches=short)
-    learned = learn_style(photos, tmp_path / "run", config, quiet=True)
+    learned = learn_style(photos, tmp_path / "run", config)
     assert learned.n_faces + learned.n_judged == 48 * 6
     assert learned.n_judged > 0
     assert learned.drawn > max(learned.given + 0.15, 0.8)

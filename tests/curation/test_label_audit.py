@@ -610,7 +610,7 @@ def test_each_photo_is_judged_by_a_detector_that_has_not_seen_it(
     photos = draw_photos(tmp_path, 12)
     write_image(tmp_path / "5.png", spots(160, 120, (40, 32)))
     free = photo([], name="free.png")
-    judged = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free], quiet=True)
+    judged = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free])
     folds = divide(photos, 3)
     for fold, names in enumerate(trainings.names):
         assert names[-1] == "free.png"
@@ -618,7 +618,7 @@ def test_each_photo_is_judged_by_a_detector_that_has_not_seen_it(
         assert set(names[:-1]) == {one.name for one in photos} - not_seen
     assert judged.found[5].boxes[0].tolist() == [28, 20, 60, 52]
     # A second time nothing is trained, and the answer is the same.
-    again = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free], quiet=True)
+    again = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free])
     assert len(trainings.names) == 3
     assert again.found == judged.found
     assert [run.name for run in again.runs] == [f"fold-{fold + 1}" for fold in folds]
@@ -634,14 +634,14 @@ def test_folds_go_on_where_they_were_and_only_with_the_same_photos(
     photos = draw_photos(tmp_path, 8)
     trainings.fails_at = 2
     with pytest.raises(TrainingError, match="killed"):
-        detect_in_folds(photos, tmp_path / "folds", n_folds=2, quiet=True)
-    detect_in_folds(photos, tmp_path / "folds", n_folds=2, quiet=True)
+        detect_in_folds(photos, tmp_path / "folds", n_folds=2)
+    detect_in_folds(photos, tmp_path / "folds", n_folds=2)
     assert trainings.names[1] == trainings.names[2]
     assert len(trainings.names) == 3
     with pytest.raises(TrainingError, match="folds of another audit: photos differ"):
-        detect_in_folds(photos[1:], tmp_path / "folds", n_folds=2, quiet=True)
+        detect_in_folds(photos[1:], tmp_path / "folds", n_folds=2)
     with pytest.raises(TrainingError, match="epochs differ"):
-        detect_in_folds(photos, tmp_path / "folds", n_folds=2, config=short_config(5), quiet=True)
+        detect_in_folds(photos, tmp_path / "folds", n_folds=2, config=short_config(5))
 
 
 def test_few_photos_are_learned_from_more_often() -> None:

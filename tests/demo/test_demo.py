@@ -26,6 +26,7 @@ from facesmith.errors import FacesmithError
 from facesmith.faces import Faces
 from facesmith.patches import load_patches
 from spot_detector import SPOT_SCORE, spots
+from told_progress import Told
 
 QUICK = DemoConfig(rows=120, seed=5, methods=("default",), epochs={"pointwise": 2, "compact": 1})
 
@@ -61,7 +62,7 @@ def small_world(spot_weights: Path, photo_folder: Path) -> Iterator[None]:
 def demo(spot_weights: Path, photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     with _known(spot_weights, photo_folder):
         # A name that HTML must not take for a tag.
-        return run_demo(tmp_path_factory.mktemp("demo") / "a <b> & c", QUICK, quiet=True)
+        return run_demo(tmp_path_factory.mktemp("demo") / "a <b> & c", QUICK)
 
 
 class _Page(HTMLParser):
@@ -160,7 +161,7 @@ def test_the_summary_names_what_is_drawn(demo: Demo) -> None:
 @pytest.mark.usefixtures("small_world")
 def test_a_second_demo_needs_force(demo: Demo) -> None:
     with pytest.raises(FacesmithError, match="not empty"):
-        run_demo(demo.out, QUICK, quiet=True)
+        run_demo(demo.out, QUICK)
     assert (demo.out / "report.html").exists()
 
 
@@ -221,10 +222,10 @@ def test_photos_are_those_that_are_there(
         photos.search_photos(load_detector(spot_weights))
     assert photos.real_patches() is None
     Image.fromarray(spots(64, 64, (24, 24), (48, 48))).save(tmp_path / "coffee.png")
-    done: list[float] = []
-    (photo,) = photos.search_photos(load_detector(spot_weights), done.append)
+    told = Told()
+    (photo,) = photos.search_photos(load_detector(spot_weights), told)
     assert (photo.title, photo.expected, len(photo.faces)) == ("a cup of coffee", 0, 2)
-    assert done == [1.0]
+    assert told.reports[-1] == ("", 1, 1)
     assert words.photos_summary([photo]) == (
         "0 of 1 photos came out as they should. Wrong: a cup of coffee: no faces there, 2 found."
     )

@@ -21,6 +21,7 @@ from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
 from facesmith.training.loop import LoopConfig, LoopResult, run_loop  # noqa: E402
 from facesmith.training.schedule import learning_rate  # noqa: E402
+from told_progress import Told  # noqa: E402
 
 CONFIG = LoopConfig(
     epochs=3, learning_rate=0.05, seed=4, checkpoint_steps=3, threads=1, precision="32-true"
@@ -80,7 +81,7 @@ def train(folder: Path, *, resume=False, config=CONFIG, poison=None) -> LoopResu
     run, task = RunFolder(folder), TinyTask()
     task.poison = poison or {}
     run.start({"seed": config.seed}, resume=resume, force=False)
-    return run_loop(task, config, run, rows_per_epoch=64, resume=resume, quiet=True)
+    return run_loop(task, config, run, rows_per_epoch=64, resume=resume)
 
 
 def outcome(folder: Path) -> tuple[str, dict]:
@@ -198,7 +199,7 @@ def test_threads_take_turns_as_before_once_a_training_has_ended(tmp_path):
     task.poison[1, 2] = "nan input"
     run.start({}, resume=False, force=False)
     with pytest.raises(TrainingError):
-        run_loop(task, CONFIG, run, rows_per_epoch=64, quiet=True)
+        run_loop(task, CONFIG, run, rows_per_epoch=64)
     assert max(turns) < usual == sys.getswitchinterval()
 
 
@@ -248,14 +249,14 @@ def test_early_stop_waits_so_many_epochs_and_resumes_to_itself(tmp_path):
     config = replace(CONFIG, epochs=6, early_stop=3)
     run = RunFolder(tmp_path / "run")
     run.start({}, resume=False, force=False)
-    result = run_loop(Worsening(), config, run, rows_per_epoch=64, quiet=True)
+    result = run_loop(Worsening(), config, run, rows_per_epoch=64)
     assert (result.stopped, result.epochs, result.best_epoch, result.best) == (
         "early stop",
         5,
         1,
         2,
     )
-    again = run_loop(Worsening(), config, run, rows_per_epoch=64, resume=True, quiet=True)
+    again = run_loop(Worsening(), config, run, rows_per_epoch=64, resume=True)
     assert (again.stopped, again.epochs, again.best_epoch) == ("early stop", 5, 1)
 
 
@@ -331,3 +332,22 @@ def test_learning_rate_rises_then_falls_as_a_half_cosine():
     assert rates[12] == pytest.approx(1.1)  # half-way: the mean of 2.0 and 0.2
     assert rates[20] == pytest.approx(0.2)
     assert all(b <= a for a, b in itertools.pairwise(rates[4:]))
+
+
+def test_a_resumed_training_tells_its_progress_from_where_it_stopped(tmp_path):
+    run, steps, told = RunFolder(tmp_path / "run"), TinyTask.steps_per_epoch, Told()
+    run.start({}, resume=False, force=False)
+    task = TinyTask()
+    task.poison = {(1, 1): "nan input"}
+    with pytest.raises(TrainingError, match="became nan"):
+        run_loop(task, CONFIG, run, rows_per_epoch=64, progress=told)
+    assert told.reports == [("Training", done, 3 * steps) for done in range(steps + 2)]
+    assert told.notes[0] == ""
+    assert told.notes[1].startswith("epoch 1  loss 0.")
+    assert told.notes[-1].startswith("epoch 2  loss 0.")
+    stopped = load_checkpoint(run.last_checkpoint)["progress"]
+    again = Told()
+    run_loop(TinyTask(), CONFIG, run, rows_per_epoch=64, resume=True, progress=again)
+    first = stopped["epoch"] * steps + stopped["step"]
+    assert first > 0
+    assert again.reports == [("Training", done, 3 * steps) for done in range(first, 3 * steps + 1)]

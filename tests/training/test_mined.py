@@ -17,14 +17,16 @@ torch = pytest.importorskip("torch")
 
 from facesmith.annotations import AnnotatedPhoto  # noqa: E402
 from facesmith.cli import main  # noqa: E402
-from facesmith.curation.hard_negatives import mined_checksum, write_mined  # noqa: E402
+from facesmith.curation.hard_negatives import mined_checksum, read_mined, write_mined  # noqa: E402
 from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
+from facesmith.training import detector as detector_training  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
 from facesmith.training.detector import DetectorConfig, train_detector  # noqa: E402
 from facesmith.training.drawing import draw_rows  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
+from facesmith.training.own_mining import OwnMiningConfig  # noqa: E402
 from facesmith.training.proposals import ProposalConfig, ProposalTask, split_photos  # noqa: E402
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
 from facesmith.training.refiner_patches import collect_patches  # noqa: E402
@@ -335,7 +337,7 @@ def weights(run: Path) -> dict[str, bytes]:
 def whole(photos, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a training with mined boxes that nothing has disturbed."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    train_detector(photos, run, settings(), mined=mined_of(photos), quiet=True)
+    train_detector(photos, run, settings(), mined=mined_of(photos))
     return run
 
 
@@ -354,7 +356,7 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
 
     monkeypatch.setattr(_Training, "step", mortal)
     with pytest.raises(TrainingError, match="killed"):
-        train_detector(photos, run, settings(), mined=mined, quiet=True)
+        train_detector(photos, run, settings(), mined=mined)
     n_left = 10**6
     fewer = replace(mined, boxes=mined.boxes[1:])
     other = replace(mined, config=replace(mined.config, share=0.3))
@@ -364,8 +366,8 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
         (other, r"mined\.share was 0\.25, is now 0\.3"),
     ):
         with pytest.raises(TrainingError, match=message):
-            train_detector(photos, run, settings(), mined=wrong, resume=True, quiet=True)
-    train_detector(photos, run, settings(), mined=mined, resume=True, quiet=True)
+            train_detector(photos, run, settings(), mined=wrong, resume=True)
+    train_detector(photos, run, settings(), mined=mined, resume=True)
     assert weights(run) == weights(whole)
     config = json.loads((run / "config.json").read_text())["config"]
     assert config["mined"]["checksum"] == mined_checksum(mined.boxes)
@@ -373,11 +375,113 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
 
 def test_mined_boxes_change_a_training_and_its_config_only_when_given(photos, whole, tmp_path):
     plain = tmp_path / "plain"
-    train_detector(photos, plain, settings(), quiet=True)
+    train_detector(photos, plain, settings())
     written = [json.loads((run / "config.json").read_text())["config"] for run in (plain, whole)]
     assert written[1].pop("mined")["share"] == 0.25
     assert written[0] == written[1]
     assert weights(plain)["detector.onnx"] != weights(whole)["detector.onnx"]
+
+
+def mining_itself() -> DetectorConfig:
+    """Four passes, the search after the second; nearly everything is found."""
+    boxes = MinedConfig(share=0.25, max_each=2)
+    return replace(settings(4), own_mining=OwnMiningConfig(0.5, 0.005, boxes))
+
+
+@pytest.fixture(scope="module")
+def mined_itself(photos, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a training that mines in between."""
+    run = tmp_path_factory.mktemp("itself") / "run"
+    train_detector(photos, run, mining_itself())
+    return run
+
+
+def test_a_training_mines_the_face_free_photos_that_it_learns_from(photos, mined_itself, tmp_path):
+    boxes = read_mined(mined_itself / "mined.json")
+    training, _ = split_photos(photos, settings().proposals)
+    assert {box.file for box in boxes} <= {one.name for one in training if not len(one.boxes)}
+    assert boxes
+    assert not (mined_itself / "proposals" / "detector.onnx").exists()
+    with (mined_itself / "proposals" / "log.csv").open() as log:
+        assert [line.split(",")[0] for line in log][1:] == ["1", "2", "3", "4"]
+    plain = tmp_path / "plain"
+    train_detector(photos, plain, settings(4))
+    assert weights(plain)["detector.onnx"] != weights(mined_itself)["detector.onnx"]
+
+
+def test_killed_before_at_and_after_the_search_it_ends_the_same(
+    photos, mined_itself, tmp_path, monkeypatch
+):
+    """The kills come in the first half, in the search, after it, and in the refiner's training."""
+    run = tmp_path / "run"
+    step, n_left = _Training.step, 0
+
+    def mortal(self: _Training, batch: object) -> None:
+        nonlocal n_left
+        if n_left == 0:
+            raise TrainingError("killed")
+        n_left -= 1
+        step(self, batch)
+
+    monkeypatch.setattr(_Training, "step", mortal)
+    steps = ProposalTask(photos, settings().proposals).steps_per_epoch
+
+    def killed() -> None:
+        with pytest.raises(TrainingError, match="killed"):
+            train_detector(photos, run, mining_itself(), resume=True)
+
+    n_left = steps + 1
+    killed()
+    with monkeypatch.context() as patch:
+
+        def dying(*_: object) -> None:
+            raise TrainingError("killed")
+
+        patch.setattr("facesmith.training.detector.mine_face_free", dying)
+        n_left = 10**6
+        killed()
+    n_left = steps - 1
+    killed()
+    assert (run / "mined.json").is_file()
+    n_left = 2 * steps
+    killed()
+    n_left = 10**6
+    train_detector(photos, run, mining_itself(), resume=True)
+    assert weights(run) == weights(mined_itself)
+    assert read_mined(run / "mined.json") == read_mined(mined_itself / "mined.json")
+
+
+def test_the_refiner_learns_from_what_was_mined_in_between(photos, tmp_path, monkeypatch):
+    given = []
+    collect = detector_training.collect_patches
+
+    def watched(*arguments, **options):
+        given.append(arguments[3])
+        return collect(*arguments, **options)
+
+    monkeypatch.setattr(detector_training, "collect_patches", watched)
+    mined = mined_of(photos)
+    train_detector(photos, tmp_path / "run", mining_itself(), mined=mined)
+    n_own = len(read_mined(tmp_path / "run" / "mined.json"))
+    placed, none = given
+    assert none is None
+    assert n_own <= len(placed) <= n_own + len(mined.boxes)
+
+
+def test_a_time_limit_before_the_search_leaves_it_for_later(photos, mined_itself, tmp_path):
+    run, own = tmp_path / "run", mining_itself()
+    short = own.with_loops(lambda loop: replace(loop, time_limit=1e-6))
+    metrics = train_detector(photos, run, short)
+    assert metrics["proposals"]["stopped"] == "time limit"
+    assert not (run / "mined.json").exists()
+    train_detector(photos, run, own, resume=True)
+    assert weights(run) == weights(mined_itself)
+
+
+def test_kept_proposals_cannot_be_mined_in_between(photos, whole, tmp_path):
+    both = replace(mining_itself(), keep_proposals=True)
+    with pytest.raises(TrainingError, match="`own_mining` is for a training of proposals"):
+        train_detector(photos, tmp_path / "run", both, start=whole)
 
 
 def test_train_takes_mined_boxes_with_annotated_photos_only(tmp_path, monkeypatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,14 @@ from facesmith.cli.approximate_config import (
     config_to_resume,
     training_options,
 )
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
     from facesmith.approximation.experiment.report import ApproximationReport
 
-_PROGRESS_PARTS = 1000
+_PARTS = 1000  # that the progress of a fit is told in
 
 
 @click.command()
@@ -184,32 +184,11 @@ def _fit(
     """Do what the settings of a run say."""
     from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
 
-    labels = tuple(plan.label for plan in config.plans())
-    with _Progress(labels, hidden=quiet) as progress:
-        return run(config, checkpoints=checkpoints, on_progress=progress.update)
+    parts = {plan.label: 0 for plan in config.plans()}
+    with ShownProgress(quiet=quiet) as progress:
 
+        def update(label: str, done: float) -> None:
+            parts[label] = int(_PARTS * done)
+            progress.report("Fitting", sum(parts.values()), _PARTS * len(parts))
 
-class _Progress:
-    """One bar over all fits, on standard error where that is a terminal."""
-
-    def __init__(self, labels: tuple[str, ...], *, hidden: bool) -> None:
-        self._done: dict[str, int] = dict.fromkeys(labels, 0)
-        self._bar: Any = click.progressbar(
-            length=_PROGRESS_PARTS * len(labels),
-            label="Fitting",
-            file=sys.stderr,
-            hidden=hidden or not sys.stderr.isatty(),
-        )
-
-    def __enter__(self) -> _Progress:
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.__exit__(*error)
-
-    def update(self, label: str, done: float) -> None:
-        """Move the bar to where this fit is, `done` in [0, 1]."""
-        parts = int(_PROGRESS_PARTS * done)
-        self._bar.update(parts - self._done[label])
-        self._done[label] = parts
+        return run(config, checkpoints=checkpoints, on_progress=update)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.numbers import counted
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress, progress_bar
 from facesmith.detection.sessions import available_cores
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_found(
 def find(
     photos: tuple[AnnotatedPhoto, ...], model: Path | None, threads: int, quiet: bool
 ) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
-    """What one detector finds in each photo, and that detector for a closer look."""
+    """What one detector finds in each photo, and that detector for test-time augmentation."""
     from facesmith.curation.label_audit.label_errors import LOWEST_SCORE  # noqa: PLC0415 - slow
     from facesmith.detection.detector import load_detector  # noqa: PLC0415
     from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
@@ -66,7 +66,7 @@ def compare(
     config: AuditConfig,
     quiet: bool,
 ) -> Audit:
-    """Annotations against what was found, with a closer look where there is a detector."""
+    """Annotations against what was found, with test-time augmentation where there is a detector."""
     from facesmith.curation.label_audit.label_errors import audit_photos  # noqa: PLC0415 - slow
     from facesmith.curation.label_audit.test_time_augmentation import augmented_support  # noqa: PLC0415
 
@@ -75,12 +75,10 @@ def compare(
     n = sum(finding.reason == "no face" for finding in first.findings)
     if detector_of is None or not n:
         return first
-    if not quiet:
-        click.echo(
-            f"A closer look at {counted(n, 'suspicious box', 'suspicious boxes')}.", err=True
-        )
-    with progress_bar(n, quiet) as step:
-        augmented = augmented_support(first, detector_of, step)
+    with ShownProgress(quiet=quiet) as progress:
+        suspicious = counted(n, "suspicious box", "suspicious boxes")
+        progress.say(f"Test-time augmentation of {suspicious}.")
+        augmented = augmented_support(first, detector_of, progress)
     return audit_photos(photos, found, judged_by=judged_by, config=config, augmented=augmented)
 
 
@@ -120,21 +118,18 @@ def find_in_folds(
     face_free = load_face_free(negatives).photos if negatives else ()
     cores = threads or available_cores()
     epochs = epochs or enough_epochs(len(photos) * (folds - 1) // folds + len(face_free))
-    if not quiet:
-        about = minutes(len(photos), len(face_free), folds, epochs, cores)
-        click.echo(
+    about = minutes(len(photos), len(face_free), folds, epochs, cores)
+    with ShownProgress(quiet=quiet) as progress:
+        progress.say(
             f"Training {folds} detectors, about {counted(max(round(about), 1), 'minute')} on "
-            f"{counted(cores, 'CPU core')}. Stop at any time: the same command goes on from there.",
-            err=True,
+            f"{counted(cores, 'CPU core')}. Stop at any time: the same command goes on from there."
         )
-    with progress_bar(len(photos), quiet) as step:
         judged = detect_in_folds(
             photos,
             out / "folds",
             n_folds=folds,
             config=short_config(epochs, seed=seed, threads=threads),
             face_free=face_free,
-            quiet=quiet,
-            progress=step,
+            progress=progress,
         )
     return judged.found, judged.detectors()

@@ -14,6 +14,7 @@ import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table
 from facesmith.cli.numbers import counted
+from facesmith.cli.progress import progress_bar
 from facesmith.errors import ImageError
 
 if TYPE_CHECKING:
@@ -221,11 +222,10 @@ def _with_progress(
     results: Iterator[PhotoFaces], n_photos: int, quiet: bool
 ) -> Iterator[PhotoFaces]:
     """A bar where nobody sees the lines themselves go by."""
-    if quiet or n_photos < 2 or sys.stdout.isatty() or not sys.stderr.isatty():
-        yield from results
-        return
-    with click.progressbar(results, length=n_photos, label="Photos", file=sys.stderr) as bar:
-        yield from bar
+    with progress_bar(n_photos, quiet or n_photos < 2 or sys.stdout.isatty()) as step:
+        for found in results:
+            yield found
+            step()
 
 
 def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:

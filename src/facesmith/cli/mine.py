@@ -10,7 +10,7 @@ import click
 
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange, counted
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 
 if TYPE_CHECKING:
     from facesmith.curation.hard_negatives import Mining
@@ -109,13 +109,13 @@ def mine(
 
     sheet_path = _check_paths(negatives, annotations, images, out, force)
     photos = load_photos(annotations, images, negatives).photos
-    with progress_bar(len(photos), quiet) as step:
+    with ShownProgress(quiet=quiet) as progress:
         found = search(
             photos,
             model,
             MiningConfig(min_score, max_background_score, max_overlap),
             workers=workers or default_workers(len(photos)),
-            progress=step,
+            progress=progress,
         )
     for problem in found.problems:
         click.echo(f"Left out: {problem}", err=True)

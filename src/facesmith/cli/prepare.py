@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from facesmith.annotations import (
 )
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
+from facesmith.cli.progress import progress_bar
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
 
@@ -138,7 +136,7 @@ def prepare(
     for problem in loaded.problems + face_free.problems:
         report(problem)
     found: list[Problem] = []
-    with _progress(2 * (len(loaded) + len(face_free)), quiet) as step:
+    with progress_bar(2 * (len(loaded) + len(face_free)), quiet, "Cutting") as step:
         patches = prepare_patches(
             loaded, face_free, config, strict=strict, report=found.append, progress=step
         )
@@ -165,17 +163,6 @@ def _check_outputs(out: Path, sheet: Path, force: bool) -> None:
     for path in (out, sheet):
         if path.exists() and not force:
             raise click.ClickException(f"{path} exists. Pass --force to replace it.")
-
-
-@contextmanager
-def _progress(n_steps: int, quiet: bool) -> Iterator[Callable[[], object]]:
-    """A step to call; it moves a bar on standard error that shows the time left."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=n_steps, label="Cutting", file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
-        bar.update(n_steps)  # photos that nothing was cut from were not counted
 
 
 def _summary(

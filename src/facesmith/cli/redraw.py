@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 80  # boxes that the contact sheet shows at most
@@ -83,16 +82,15 @@ def redraw(
         annotations, images, annotation_format=annotation_format, category=category
     )
     check_sources(loaded.photos, source, like)
-    progress = _progress(quiet)
-    learned = learn_style(
-        [photo for photo in loaded.photos if photo.source == like],
-        out / "run",
-        resume=resume,
-        force=force,
-        quiet=quiet,
-        progress=progress,
-    )
-    redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
+    with ShownProgress(quiet=quiet) as progress:
+        learned = learn_style(
+            [photo for photo in loaded.photos if photo.source == like],
+            out / "run",
+            resume=resume,
+            force=force,
+            progress=progress,
+        )
+        redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
     write_coco(written[0], redrawn.photos)
     write_sheet(written[1], style_sheet(loaded.photos, redrawn, like, N_SHOWN))
@@ -125,14 +123,3 @@ def redraw(
             f"lean        {100 * abs(redrawn.lean):.0f} % of their width to the {side}, mended"
         )
         click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
-
-
-def _progress(quiet: bool) -> Callable[[Iterable[int]], Iterator[int]]:
-    def wrap(numbers: Iterable[int]) -> Iterator[int]:
-        numbers = list(numbers)
-        with progress_bar(len(numbers), quiet) as step:
-            for number in numbers:
-                yield number
-                step()
-
-    return wrap

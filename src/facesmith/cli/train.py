@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
@@ -143,7 +144,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     target = read_target(options, detector=False)
-    with warnings_in_words():
+    with warnings_in_words(), ShownProgress(quiet=quiet) as progress:
         metrics = train_classifier(
             data,
             out,
@@ -151,7 +152,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             target=target,
             resume=resume,
             force=force,
-            quiet=quiet,
+            progress=progress,
         )
     if as_json:
         import json  # noqa: PLC0415

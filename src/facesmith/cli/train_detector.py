@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
@@ -58,10 +59,11 @@ def train_detector_command(
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     photos = load_photos(data, images, negatives, counted=not quiet).photos
-    metrics = train_detector(
-        photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
-        resume=resume, force=force, quiet=quiet,
-    )  # fmt: skip
+    with ShownProgress(quiet=quiet) as progress:
+        metrics = train_detector(
+            photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
+            resume=resume, force=force, progress=progress,
+        )  # fmt: skip
     if as_json:
         click.echo(json.dumps(metrics))
     elif not quiet:

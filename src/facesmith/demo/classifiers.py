@@ -18,6 +18,7 @@ from facesmith.detection.classifier import Classifier, load_classifier
 from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
 from facesmith.metrics.roc import accuracy, area_under_curve
 from facesmith.patches import Patches
+from facesmith.progress import Progress
 from facesmith.training.classifier import WEIGHTS_NAME, ClassifierConfig, train_classifier
 
 MISTAKES_SHOWN = 6
@@ -50,11 +51,11 @@ class TrainedClassifier:
 
 
 def train_on_synthetic(
-    network: str, epochs: int, patches_path: Path, patches: Patches, out: Path, *, quiet: bool
+    network: str, epochs: int, patches_path: Path, patches: Patches, out: Path, progress: Progress
 ) -> TrainedClassifier:
     """Train one network on a patches file and look at its test patches."""
     config = ClassifierConfig.for_network(network).updated({"loop": {"epochs": epochs}})
-    metrics = train_classifier(patches_path, out, config, quiet=quiet)
+    metrics = train_classifier(patches_path, out, config, progress=progress)
     classifier = load_classifier(out / WEIGHTS_NAME)
     rows = patches.rows_of("test")
     images, labels = patches.images[rows], patches.labels[rows, 0]

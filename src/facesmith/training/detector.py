@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-import click
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.mined import MinedBox, read_mined, write_mined
@@ -27,6 +24,7 @@ from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import checksum, finite_or_none, write_json
 from facesmith.metrics.operating_point import Target
+from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
@@ -58,7 +56,7 @@ def train_detector(
     teacher: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> dict[str, Any]:
     """Train a detector.
 
@@ -74,7 +72,7 @@ def train_detector(
         teacher: Run folder or `detector.onnx` of a teacher, see `DetectorNetConfig.large`.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
-        quiet: No progress bar.
+        progress: Told which part of the training begins and how far it is.
 
     Returns:
         What `metrics.json` holds; undefined figures are `None`.
@@ -101,10 +99,10 @@ def train_detector(
     kept_proposals = first_start if config.keep_proposals else None
     _check(config, kept_proposals)
     training, held_out = split_photos(photos, config.proposals)
-    placed = _place(mined, training, held_out, quiet)
+    placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
-    stages = _Stages(run, described, resume, quiet)
+    stages = _Stages(run, described, resume, progress)
     detector_path = run.path / PROPOSALS_FILE
     # The former are read once or twice, the latter again and again.
     learned = Photos(training, dataclasses.replace(config.proposals, cache_gib=0.0))
@@ -167,7 +165,7 @@ class _Stages:
     run: RunFolder
     described: dict[str, Any]
     resume: bool
-    quiet: bool
+    progress: Progress
 
     def train_proposals(
         self,
@@ -181,7 +179,7 @@ class _Stages:
 
         The file of boxes mined in between says that the training is past that: there is one search.
         """
-        _say(f"Proposals: {task.steps_per_epoch} steps an epoch.", self.quiet)
+        self.progress.say(f"Proposals: {task.steps_per_epoch} steps an epoch.")
         part, path, resume = self._part("proposals"), self.run.path / MINED_FILE, self.resume
         until = None
         if mining is not None and not path.is_file():
@@ -207,11 +205,11 @@ class _Stages:
         """False boxes of the present weights."""
         path = self.run.path / "proposals" / PROPOSALS_FILE
         export_proposals(task.network, path, Calibration())
-        bar = _with_bar("Mining face-free photos", self.quiet)
-        found = mine_face_free(Detector(path, threads=1), training, min_score, bar)
+        detector = Detector(path, threads=1)
+        found = mine_face_free(detector, training, min_score, self.progress)
         path.unlink()
         n_photos = len({box.file for box in found})
-        _say(f"Mined boxes: {len(found)} in {n_photos} photos.", self.quiet)
+        self.progress.say(f"Mined boxes: {len(found)} in {n_photos} photos.")
         return found
 
     def collect(
@@ -223,16 +221,21 @@ class _Stages:
     ) -> tuple[ProposalPatches, ProposalPatches]:
         """Patches of the proposals in the photos to learn from and in those held out."""
         detector = Detector(self.run.path / PROPOSALS_FILE, threads=1)
-        bar = _with_bar("Patches of training photos", self.quiet)
-        other_bar = _with_bar("Patches of held-out photos", self.quiet)
+
+        def patches(photos: Photos, which: str, boxes: PlacedBoxes | None) -> ProposalPatches:
+            label = f"Patches of {which} photos"
+            return collect_patches(
+                detector, photos, config, boxes, progress=self.progress, label=label
+            )
+
         return (
-            collect_patches(detector, learned, config, bar, mined),
-            collect_patches(detector, validation, config, other_bar),
+            patches(learned, "training", mined),
+            patches(validation, "held-out", None),
         )
 
     def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
         """Train and write the refiner; what `metrics.json` says of it."""
-        _say(f"Refiner: {task.rows_per_epoch} patches an epoch.", self.quiet)
+        self.progress.say(f"Refiner: {task.rows_per_epoch} patches an epoch.")
         result = self._train(task, config, self._part("refiner"), resume=self.resume)
         export_refiner(task.network, self.run.path / REFINER_FILE)
         return _summary(result)
@@ -255,7 +258,7 @@ class _Stages:
         """Train in a folder; the network gets the best weights, or at a pause the present ones."""
         result = run_loop(
             task, config, part, rows_per_epoch=task.rows_per_epoch, resume=resume,
-            until_epoch=until_epoch, quiet=self.quiet,
+            until_epoch=until_epoch, progress=self.progress,
         )  # fmt: skip
         task.network.load_state_dict(result.weights)
         return result
@@ -265,12 +268,12 @@ def _place(
     mined: MinedTraining | None,
     training: Sequence[AnnotatedPhoto],
     held_out: Sequence[AnnotatedPhoto],
-    quiet: bool,
+    progress: Progress,
 ) -> PlacedBoxes | None:
     if mined is None:
         return None
     placed = PlacedBoxes(mined, training)
-    _say(placed.summary(held_out), quiet)
+    progress.say(placed.summary(held_out))
     return placed
 
 
@@ -298,18 +301,3 @@ def _summary(result: LoopResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 1),
         "stopped": result.stopped,
     }
-
-
-def _say(text: str, quiet: bool) -> None:
-    if not quiet:
-        click.echo(text, err=True)
-
-
-def _with_bar(label: str, quiet: bool) -> Callable[[Iterable[int]], Iterator[int]]:
-    """Wraps an iteration, to show how far it is."""
-
-    def wrap(numbers: Iterable[int]) -> Iterator[int]:
-        with click.progressbar(numbers, label=label, file=sys.stderr, hidden=quiet) as bar:
-            yield from bar
-
-    return wrap

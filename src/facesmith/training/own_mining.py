@@ -6,7 +6,7 @@ in its own training are those that its last passes, and the refiner after it, ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from facesmith.annotations import AnnotatedPhoto
@@ -14,6 +14,7 @@ from facesmith.annotations.mined import MinedBox, merge_mined
 from facesmith.detection.detector import Detector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import ImageError
+from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.training.mined import MinedConfig
 
 
@@ -34,7 +35,7 @@ def mine_face_free(
     detector: Detector,
     photos: Sequence[AnnotatedPhoto],
     min_score: float,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    progress: Progress = NO_PROGRESS,
 ) -> tuple[MinedBox, ...]:
     """What a detector takes for faces in the photos without boxes, best score first.
 
@@ -42,7 +43,7 @@ def mine_face_free(
         detector: With the weights so far.
         photos: Those to learn from; annotated ones are passed over.
         min_score: Boxes with a lower score are left out.
-        progress: Wraps the iteration over the face-free photos' numbers.
+        progress: Told how many photos are done.
 
     Raises:
         ImageError: If a photo cannot be read.
@@ -51,7 +52,7 @@ def mine_face_free(
     sources = [PhotoSource(photo.name, photo.path) for photo in free]
     results = detect_photos(detector, sources, DetectionConfig(min_score))
     boxes = []
-    for number, found in zip(progress(range(len(free))), results, strict=True):
+    for number, found in zip(progress.each(range(len(free)), "Mining"), results, strict=True):
         photo = free[number]
         if found.error is not None:
             raise ImageError(found.error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from facesmith.boxes import box_intersection, box_iou, clip_boxes
 from facesmith.detection.detector import Detector
 from facesmith.detection.patches import cut_patches
 from facesmith.detection.refiner import encode_deltas
+from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.crops import Crop, draw_crop
 from facesmith.training.mined import PlacedBoxes
@@ -41,8 +41,10 @@ def collect_patches(
     detector: Detector,
     photos: Photos,
     config: RefinerConfig,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     mined: PlacedBoxes | None = None,
+    *,
+    progress: Progress = NO_PROGRESS,
+    label: str = "Patches of photos",
 ) -> ProposalPatches:
     """Cut patches around the proposals in photos, and around faces that were not proposed.
 
@@ -50,8 +52,9 @@ def collect_patches(
         detector: Proposes; without a refiner of its own.
         photos: Decoded photos with their faces.
         config: What to cut and how to label it.
-        progress: Wraps the iteration over the photos' numbers.
         mined: False boxes in these photos; those that are not proposed are cut too.
+        progress: Told how many photos are done.
+        label: What it is told that these are.
     """
     rows = _Rows()
     none = np.zeros((0, 4), np.float32)
@@ -74,7 +77,7 @@ def collect_patches(
 
     numbers = ((0, i) for i in range(len(photos)))
     with prepared_ahead(patches_of, numbers, config.loop.prefetch) as prepared:
-        for _, found in zip(progress(range(len(photos))), prepared, strict=True):
+        for _, found in zip(progress.each(range(len(photos)), label), prepared, strict=True):
             for part in found:
                 rows.add(part)
     return rows.all()

@@ -7,7 +7,7 @@ that give the annotated one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from facesmith.errors import TrainingError
 from facesmith.images import read_image
 from facesmith.networks.refiner import build_box_corrector
 from facesmith.patches.seeding import name_number
+from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.augmentation import Augmentation
 from facesmith.training.detector import photos_checksum
@@ -35,8 +36,6 @@ from facesmith.training.refiner_patches import ProposalPatches, moved
 
 MIN_FACES = 200  # to learn from; fewer teach nothing that can be relied on
 _PASSES = 2  # the second starts from a box that is centred better
-
-Progress = Callable[[Iterable[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,7 @@ def learn_style(
     *,
     resume: bool = False,
     force: bool = False,
-    quiet: bool = False,
-    progress: Progress = iter,
+    progress: Progress = NO_PROGRESS,
 ) -> LearnedStyle:
     """Learn the box style of some photos.
 
@@ -117,8 +115,7 @@ def learn_style(
         config: Settings.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
-        quiet: No progress bar of the training.
-        progress: Wraps the iteration over the photos that are cut.
+        progress: Told how many photos are cut and how far the training is.
 
     Raises:
         TrainingError: If there are too few faces, or the training ends early.
@@ -143,7 +140,12 @@ def learn_style(
     )
     task = StyleTask(training, judged, patches)
     result = run_loop(
-        task, patches.loop, folder, rows_per_epoch=task.rows_per_epoch, resume=resume, quiet=quiet
+        task,
+        patches.loop,
+        folder,
+        rows_per_epoch=task.rows_per_epoch,
+        resume=resume,
+        progress=progress,
     )
     network = build_box_corrector(patches.loop.seed)
     network.load_state_dict(result.weights)
@@ -186,7 +188,7 @@ def _cut(
 ) -> ProposalPatches:
     images, deltas, numbers = [], [], []
     rows = [row for row in np.flatnonzero(chosen).tolist() if len(usable[row])]
-    for row in progress(rows):
+    for row in progress.each(rows, "Photos"):
         faces = np.repeat(usable[row], config.copies, axis=0)
         boxes = _moved(faces, row, config)
         images.append(cut_patches(read_image(photos[row].path), boxes))
