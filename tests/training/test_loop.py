@@ -271,6 +271,32 @@ def test_a_full_disk_ends_in_words_and_resumes_exactly(tmp_path, monkeypatch, un
         assert outcome(folder) == undisturbed
 
 
+def test_a_pause_has_the_weights_of_then_and_forgets_what_was_best(tmp_path):
+    class Worsening(TinyTask):
+        def validate(self, network):  # noqa: ARG002
+            self.calls = getattr(self, "calls", 0) + 1
+            return {"loss": float(self.calls)}
+
+    config = replace(CONFIG, epochs=4)
+    run, whole = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole")
+    for folder in (run, whole):
+        folder.start({}, resume=False, force=False)
+    task = Worsening()
+    paused = run_loop(task, config, run, rows_per_epoch=64, until_epoch=2)
+    assert (paused.epochs, paused.best_epoch) == (2, -1)
+    average = load_checkpoint(run.last_checkpoint)["average"]
+    for name, tensor in paused.weights.items():
+        assert torch.equal(tensor, average[name])
+    again = run_loop(task, config, run, rows_per_epoch=64, resume=True, until_epoch=2)
+    assert again.epochs == 2
+    rest = run_loop(task, config, run, rows_per_epoch=64, resume=True)
+    assert (rest.epochs, rest.best_epoch, rest.best) == (4, 2, 3)
+    run_loop(TinyTask(), config, whole, rows_per_epoch=64)
+    last, expected = (load_checkpoint(f.last_checkpoint)["network"] for f in (run, whole))
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, last[name])
+
+
 def test_early_stop_waits_so_many_epochs_and_resumes_to_itself(tmp_path):
     class Worsening(TinyTask):
         values = (3.0, 2.0, 2.5, 2.0, 2.0, 1.0)  # best in epoch 2; equal is no better

@@ -15,7 +15,9 @@ from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
-_OF_DETECTORS = (*("images", "negatives", "mined", "quick", "start", "teacher", "single_look"),)
+_OF_DETECTORS = (
+    *("images", "negatives", "mined", "quick", "start", "teacher", "single_look", "recipe"),
+)
 
 _SPELT = {
     "start": "from",
@@ -64,15 +66,13 @@ _SPELT = {
     "--teacher",
     type=EXISTING,
     metavar="MODEL",
-    help="A large detector whose answers are learned beside the labels: a run folder or its "
-    "detector.onnx.",
+    help="A large detector whose answers are learned beside the labels.",
 )
 @click.option(
     "--no-refiner",
     "single_look",
     is_flag=True,
-    help="Train no second network that looks at doubtful boxes again: the detector is faster and "
-    "finds a little less.",
+    help="Train no second network for doubtful boxes: faster, finds a little less.",
 )
 @click.option(
     "--epochs",
@@ -99,6 +99,11 @@ _SPELT = {
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
     "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
+)
+@click.option(
+    "--recipe",
+    metavar="NAME",
+    help="`shipped`: the settings of the weights that come along; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")

@@ -31,7 +31,9 @@ from facesmith.training.augmentation import Augmentation
 from facesmith.training.detector import photos_checksum
 from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
-from facesmith.training.refiner import ProposalPatches, RefinerConfig, RefinerTask, moved
+from facesmith.training.refiner import RefinerTask
+from facesmith.training.refiner_config import RefinerConfig
+from facesmith.training.refiner_patches import ProposalPatches, moved
 
 MIN_FACES = 200  # to learn from; fewer teach nothing that can be relied on
 _PASSES = 2  # the second starts from a box that is centred better
@@ -229,4 +231,5 @@ def _moved(
     centre = (faces[:, :2] + faces[:, 2:]) / 2
     half = (faces[:, 2:] - faces[:, :2]).max(axis=1, initial=0, keepdims=True) / 2
     squares = np.concatenate([centre - half, centre + half], axis=1)
-    return moved(squares, np.random.default_rng([config.loop.seed, row]), config)
+    rng = np.random.default_rng([config.loop.seed, row])
+    return moved(squares, rng, config.move, config.scale)
