@@ -38,13 +38,13 @@ _SPELT = {
     "--mined",
     multiple=True,
     type=FILE,
-    help="False boxes of `facesmith mine`, to be seen more often; may be repeated.",
+    help="What `facesmith mine` found, to be seen more often; may be repeated.",
 )
 @click.option(
     "--out",
     type=NEW_FOLDER,
     required=True,
-    help="Run folder to write: config, log, checkpoints, weights, metrics.",
+    help="Run folder: config, log, checkpoints, weights, metrics.",
 )
 @click.option(
     "--network",
@@ -103,7 +103,7 @@ _SPELT = {
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="`shipped`: the settings of the weights that come along; options win.",
+    help="`shipped`: settings of the weights that come along; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
