@@ -38,7 +38,7 @@ _SPELT = {
     "--mined",
     multiple=True,
     type=FILE,
-    help="What `facesmith mine` found, to be seen more often; may be repeated.",
+    help="What `facesmith mine` found; may be repeated.",
 )
 @click.option(
     "--out",
@@ -72,7 +72,7 @@ _SPELT = {
     "--no-refiner",
     "single_look",
     is_flag=True,
-    help="Train no second network for doubtful boxes: faster, finds a little less.",
+    help="No second network for doubtful boxes: faster, a little worse.",
 )
 @click.option(
     "--epochs",
@@ -103,7 +103,7 @@ _SPELT = {
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="`shipped`: settings of the weights that come along; options win.",
+    help="`shipped`: as the weights that come along; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
