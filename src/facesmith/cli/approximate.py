@@ -11,7 +11,12 @@ import click
 from click.core import ParameterSource
 
 from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig
-from facesmith.cli.approximate_config import config_of_options, config_to_resume, training_options
+from facesmith.cli.approximate_config import (
+    LEARNING_RATE,
+    Comparison,
+    config_of_options,
+    config_to_resume,
+)
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FILE, NEW_FOLDER, refuse_resume_and_force
 from facesmith.cli.progress import ShownProgress
@@ -43,7 +48,31 @@ _PARTS = 1000  # that the progress of a fit is told in
     "and a Gaussian process.  [default: default; with --monkey-saddle all; with settings of Adam "
     "tanh-adam]",
 )
-@training_options
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="Passes over the training rows, by Adam.  [default: 500]",
+)
+@click.option("--batch-size", type=click.IntRange(1), help="Rows per step of Adam.  [default: 16]")
+@click.option("--learning-rate", type=LEARNING_RATE, help="Of Adam; constant.  [default: 0.01]")
+@click.option(
+    "--max-iter",
+    type=click.IntRange(1),
+    help="Most iterations of the default method.  [default: its own]",
+)
+@click.option(
+    "--compare",
+    type=Comparison(),
+    multiple=True,
+    metavar="NAME=A,B,...",
+    help="Train with each of these values and compare; NAME is batch-size, learning-rate, depth or "
+    "units. Repeated, every combination, up to 24.",
+)
+@click.option(
+    "--config",
+    type=FILE,
+    help="Settings in JSON or TOML, or a run's config.json; options here go before it.",
+)
 @click.option("--out", type=NEW_FOLDER, help="Run folder for nets, log and plots.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 @click.option(
@@ -97,7 +126,11 @@ def approximate(
       facesmith approximate --monkey-saddle --compare batch-size=1,100 --out runs/batches
       facesmith approximate --resume --out runs/batches --epochs 1000
     """  # noqa: D301 - click wants the control character itself
-    _check_usage(out, force=force, resume=resume, onnx=onnx, codes=codes, as_json=as_json)
+    if out is None and (resume or onnx):
+        raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
+    refuse_resume_and_force(resume=resume, force=force)
+    if out is None and (len(codes) > 1 or (codes and as_json)):
+        raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
     checkpoints: dict[str, AdamCheckpoint] = {}
     if resume:
         from facesmith.approximation.experiment.run_folder import read_run_folder  # noqa: PLC0415 - heavy
@@ -151,23 +184,6 @@ def approximate(
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
         click.echo(hint, err=True)
-
-
-def _check_usage(
-    out: Path | None,
-    *,
-    force: bool,
-    resume: bool,
-    onnx: bool,
-    codes: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """What the options for the output ask of each other."""
-    if out is None and (resume or onnx):
-        raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
-    refuse_resume_and_force(resume=resume, force=force)
-    if out is None and (len(codes) > 1 or (codes and as_json)):
-        raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
 
 
 def _fit(
