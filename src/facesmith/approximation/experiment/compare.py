@@ -30,12 +30,7 @@ def run(
     checkpoints: Mapping[str, AdamCheckpoint] | None = None,
     on_progress: Progress | None = None,
 ) -> ApproximationReport:
-    """Fit what the settings ask for.
-
-    Args:
-        config: What to fit, and to which points.
-        checkpoints: For labels of fits by Adam, where to go on from.
-        on_progress: Called with the label of the fit and the part of it that is done.
+    """Fit what the settings ask for; fits by Adam go on from the checkpoints of their labels.
 
     Raises:
         TableError: If the file of points or a value in it cannot be used.
@@ -58,15 +53,8 @@ def run(
             validation_fraction=config.validation_fraction,
             seed=config.seed,
         )
-    report = approximate(
-        title,
-        split,
-        config.plans(),
-        config.seed,
-        max_iter=config.max_iter,
-        checkpoints=checkpoints,
-        on_progress=on_progress,
-    )
+    more: Any = {"checkpoints": checkpoints, "on_progress": on_progress}
+    report = approximate(title, split, config.plans(), config.seed, config.max_iter, **more)
     return replace(report, notes=notes)
 
 
@@ -118,20 +106,20 @@ def approximate(
     split: Split,
     plans: Sequence[Plan],
     seed: int,
-    *,
     max_iter: int | None = None,
+    *,
     checkpoints: Mapping[str, AdamCheckpoint] | None = None,
     on_progress: Progress | None = None,
 ) -> ApproximationReport:
     """Fit everything that is planned to the training rows and measure it on the test rows."""
     fits = []
     for plan in plans:
-        progress = None if on_progress is None else partial(on_progress, plan.label)
+        progress = on_progress and partial(on_progress, plan.label)
         if plan.adam is None:
-            fit = _fit_default(plan, split, seed, max_iter, progress)
+            fits.append(_fit_default(plan, split, seed, max_iter, progress))
         else:
-            fit = _train_adam(plan, split, seed, (checkpoints or {}).get(plan.label), progress)
-        fits.append(fit)
+            checkpoint = (checkpoints or {}).get(plan.label)
+            fits.append(_train_adam(plan, split, seed, checkpoint, progress))
     return ApproximationReport(title, split, tuple(fits))
 
 
@@ -146,9 +134,8 @@ def _fit_default(
     from facesmith.approximation.model.regressor import FunctionApproximator  # noqa: PLC0415
 
     train, validation = split.train, split.validation
-    approximator = FunctionApproximator(random_state=seed)
-    if max_iter is not None:
-        approximator.set_params(max_iter=max_iter)
+    limits: Any = {} if max_iter is None else {"max_iter": max_iter}
+    approximator = FunctionApproximator(random_state=seed, **limits)
     started = time.perf_counter()
     approximator.fit(
         train.inputs,

@@ -78,13 +78,7 @@ def split_points(
 ) -> Split:
     """Points parted at random; every part has at least one row, train at least two.
 
-    Args:
-        points: All rows.
-        input_names: One name per input.
-        target_name: Name of the target.
-        test_fraction: Part of all rows, in (0, 1).
-        validation_fraction: Part of the other rows, in (0, 1).
-        seed: Same seed, same split.
+    The first fraction is of all rows, the second of those left for fitting.
 
     Raises:
         ValueError: If a fraction is out of its bounds.

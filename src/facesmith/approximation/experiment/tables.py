@@ -61,21 +61,12 @@ def read_table(
     is a last column without name and content, which some programs write. The file is read block
     by block: of a large one, the numbers are held in memory, not the text.
 
-    Args:
-        path: The file, UTF-8.
-        target: Name of the column to predict.
-        inputs: Names of the columns to predict it from; all others if empty. Columns that are
-            not used may hold anything.
-        skip_bad_lines: Leave out lines that cannot be used, and say so in `notes`, instead of
-            raising an error.
-
-    Returns:
-        The table.
+    Columns that are not used may hold anything; without `inputs` all but the target are used.
+    With `skip_bad_lines` those that cannot be used are left out, as `notes` says.
 
     Raises:
         TableError: If the file is missing, empty or no text, a column is missing or constant, a
-            value is no finite number, or there are fewer than 10 rows. The message names the
-            line and the column.
+            value is no finite number, or there are fewer than 10 rows.
     """
     path = Path(path)
     with _opened(path) as file:

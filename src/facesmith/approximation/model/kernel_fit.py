@@ -55,17 +55,9 @@ _TOLERANCE = 1e-6  # of the log evidence a row
 class KernelFit:
     """A Gaussian process for one output; `fit` does all.
 
-    Attributes:
-        rows: What it is fitted to.
-        by_validation: Whether the error on their validation rows is what it is judged by.
-        shape: Of the basis functions, "gaussian" or "matern".
-        n_iterations: Evaluations of the evidence while it was fitted, starts not counted.
-        converged: Whether they were enough.
-        final_log_evidence: Log evidence, nats; -inf before the fit.
-        noise_variance: Estimated variance of the targets about the function, in scaled units.
-        n_effective_parameters: How many numbers the data determine (the trace of the smoother).
-        train_errors: Mean absolute error after each evaluation, scaled units.
-        validation_errors: The same on the validation rows.
+    Attributes are those of `SecondOrderFit`. Its iterations are evaluations of the evidence, starts
+    not counted; its number of effective parameters is the trace of the smoother. `by_validation`
+    says whether it is judged by the error on the validation rows.
     """
 
     rows: TrainingRows
@@ -210,9 +202,8 @@ def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, flo
 class _Evidence:
     """Minus the log evidence a row and its gradient, at the logarithms of all that is estimated.
 
-    Attributes:
-        alpha: The targets' covariance, inverted, times the targets, at the last call.
-        n_effective: Trace of the smoother there.
+    A call sets `alpha`, the inverse of the targets' covariance times the targets, and
+    `n_effective`, the trace of the smoother.
     """
 
     inputs: Float64Array

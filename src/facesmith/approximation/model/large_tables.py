@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from facesmith.approximation.model.preparation import TrainingRows
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings
+from facesmith.approximation.model.search import Chosen, SearchSettings
 from facesmith.approximation.model.second_order import SecondOrderFit
 
 LARGE_TABLE_ROWS = 50_000
@@ -50,11 +50,7 @@ def refine(chosen: Sequence[Chosen], rows: TrainingRows, settings: SearchSetting
         affordable = int(_MAX_WORK / len(kept) / work)
         n_iter = int(np.clip(affordable, _MIN_ITERATIONS, _MAX_ITERATIONS))
         fit = SecondOrderFit(
-            found.network,
-            rows,
-            found.parameters,
-            fixed=found.fixed,
-            patience=found.patience,
+            found.network, rows, found.parameters, fixed=found.fixed, patience=found.patience
         )
         fit.ratios = found.ratios.copy()
         fit.advance(n_iter, settings.tol)

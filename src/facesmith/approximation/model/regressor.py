@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,7 @@ from facesmith.approximation.model.preparation import (
     merge_equal_rows,
     split_off_validation,
 )
-from facesmith.approximation.model.search import Search
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, Tried
+from facesmith.approximation.model.search import Chosen, Search, SearchSettings, Tried
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -160,20 +159,16 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             LargeTableWarning: If the nets were chosen on a part of the rows.
         """
         sizes = check_parameters(self)
-        inputs, targets = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, ensure_min_samples=2
-        )
+        numbers: Any = {"dtype": np.float64}
+        wanted = {**numbers, "y_numeric": True, "multi_output": True}
+        inputs, targets = validate_data(self, X, y, ensure_min_samples=2, **wanted)
         targets = targets.astype(np.float64)
         self._one_dimensional = targets.ndim == 1
         targets = targets.reshape(len(targets), -1)
-        weights = _check_sample_weight(
-            sample_weight, inputs, dtype=np.float64, ensure_non_negative=True
-        )
+        weights = _check_sample_weight(sample_weight, inputs, ensure_non_negative=True, **numbers)
         validation = None
         if X_val is not None:
-            val_inputs, val_targets = validate_data(
-                self, X_val, y_val, dtype=np.float64, y_numeric=True, multi_output=True, reset=False
-            )
+            val_inputs, val_targets = validate_data(self, X_val, y_val, reset=False, **wanted)
             validation = (val_inputs, val_targets.astype(np.float64).reshape(len(val_inputs), -1))
         random = check_random_state(self.random_state)
         inputs, targets, weights = merge_equal_rows(inputs, targets, weights)
@@ -187,13 +182,9 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         output_offset, output_scale = mean_and_scale(targets, weights)
         scaled_inputs = (inputs - input_offset) / input_scale
         scaled_targets = (targets - output_offset) / output_scale
+        patience = self.n_iter_no_change if self.early_stopping else None
         settings = SearchSettings(
-            sizes=sizes,
-            n_starts=self.n_starts,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            alpha=self.alpha,
-            patience=self.n_iter_no_change if self.early_stopping else None,
+            sizes, self.n_starts, self.max_iter, self.tol, self.alpha, patience
         )
         if len(inputs) > LARGE_TABLE_ROWS:
             warnings.warn(
@@ -212,12 +203,8 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
                     (validation[0] - input_offset) / input_scale,
                     (validation[1][:, output] - output_offset[output]) / output_scale[output],
                 )
-            rows = TrainingRows(
-                scaled_inputs,
-                np.ascontiguousarray(scaled_targets[:, output]),
-                weights,
-                scaled_validation,
-            )
+            column = np.ascontiguousarray(scaled_targets[:, output])
+            rows = TrainingRows(scaled_inputs, column, weights, scaled_validation)
             rng = np.random.default_rng(int(random.randint(2**31 - 1)))
             progress = on_progress and partial(_report_part, on_progress, output, n_outputs)
             search = Search(sample_rows(rows, rng), settings, rng, progress)

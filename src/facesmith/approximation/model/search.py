@@ -17,7 +17,6 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from facesmith.approximation.model.kernel_fit import MAX_ROWS, MIN_ROWS, KernelFit
 from facesmith.approximation.model.preparation import TrainingRows
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, Tried
 from facesmith.approximation.model.second_order import SecondOrderFit
 from facesmith.approximation.model.tanh_network import TanhNetwork
 
@@ -62,17 +61,58 @@ _MAX_WORK = 1e11
 _PARAMETERS_FOR_THREADS = 500
 
 
+# A net, or a Gaussian process, and its part in the function.
+Chosen = tuple[SecondOrderFit | KernelFit, float]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One net, or the Gaussian process, that took part in the search.
+
+    Attributes:
+        output: Which output it was fitted to, 0 for the first.
+        hidden_layer_sizes: Units of each hidden layer; empty for a plane.
+        n_iter: Iterations it got.
+        converged: Whether they were enough.
+        log_evidence: Its log evidence, nats.
+        score: By what it was judged: log evidence a row; with early stopping, minus half the
+            logarithm of its mean squared validation error, targets scaled.
+        weight: Its part in the function; 0 if it was left out.
+        kernel: Shape of a Gaussian process's functions, "gaussian" or "matern"; else empty.
+    """
+
+    output: int
+    hidden_layer_sizes: tuple[int, ...]
+    n_iter: int
+    converged: bool
+    log_evidence: float
+    score: float
+    weight: float
+    kernel: str = ""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How nets are looked for, by parameters of `FunctionApproximator`.
+
+    `sizes` are the hidden layers to use; None tries several. `patience` is `n_iter_no_change` with
+    early stopping; None has the nets stop by the evidence alone.
+    """
+
+    sizes: tuple[int, ...] | None
+    n_starts: int
+    max_iter: int
+    tol: float
+    alpha: float | None = None
+    patience: int | None = None
+
+
 @dataclass(eq=False)
 class Search:
     """One search for the nets of one output; `run` does it.
 
-    Attributes:
-        rows: What the nets are fitted to.
-        settings: How they are looked for.
-        rng: Source of the starts.
-        on_progress: Called after each iteration with the part of the most work that is done.
-        fits: Every net that was fitted, in the order they were started.
-        process: The Gaussian process, where one was fitted.
+    `fits` are all nets in the order they were started. `on_progress` is called after each iteration
+    with the part of the most work that is done.
     """
 
     rows: TrainingRows
@@ -134,24 +174,18 @@ class Search:
     def tried(self, output: int, chosen: Sequence[Chosen]) -> list[Tried]:
         """What took part, in the order it was started."""
         weights = {id(fit): weight for fit, weight in chosen}
+        tried = []
         fits: list[SecondOrderFit | KernelFit] = [*self.fits]
-        if self.process is not None:
-            fits.append(self.process)
-        return [
-            Tried(
-                output=output,
-                hidden_layer_sizes=(
-                    () if isinstance(fit, KernelFit) else fit.network.layer_sizes[1:-1]
-                ),
-                n_iter=fit.n_iterations,
-                converged=fit.converged,
-                log_evidence=fit.final_log_evidence,
-                score=fit.score_per_row,
-                weight=weights.get(id(fit), 0.0),
-                kernel=fit.shape if isinstance(fit, KernelFit) else "",
-            )
-            for fit in fits
-        ]
+        for fit in fits + ([self.process] if self.process else []):
+            sizes: tuple[int, ...] = ()
+            kernel = ""
+            if isinstance(fit, KernelFit):
+                kernel = fit.shape
+            else:
+                sizes = fit.network.layer_sizes[1:-1]
+            told = (fit.n_iterations, fit.converged, fit.final_log_evidence, fit.score_per_row)
+            tried.append(Tried(output, sizes, *told, weights.get(id(fit), 0.0), kernel))
+        return tried
 
     def _fit_process(self) -> None:
         """A Gaussian process, unless a kind of net is asked for or the rows do not suit it."""
@@ -168,15 +202,10 @@ class Search:
 
     def _add(self, hidden: tuple[int, ...], ratio: float, steepness: float) -> SecondOrderFit:
         network = self._network(hidden)
-        alpha = self.settings.alpha
-        fit = SecondOrderFit(
-            network,
-            self.rows,
-            network.initial_parameters(self.rng, steepness),
-            ratio if alpha is None else alpha,
-            fixed=alpha is not None,
-            patience=self.settings.patience,
-        )
+        start = network.initial_parameters(self.rng, steepness)
+        alpha, patience = self.settings.alpha, self.settings.patience
+        ratio = ratio if alpha is None else alpha
+        fit = SecondOrderFit(network, self.rows, start, ratio, alpha is not None, patience)
         self.fits.append(fit)
         return fit
 
