@@ -166,14 +166,10 @@ def approximate(
         for note in report.notes:
             click.echo(f"Note: {note}", err=True)
         if out is not None:
-            exports = (*(("onnx",) if onnx else ()), *codes)
+            exports = ("onnx", *codes) if onnx else codes
             write_run_folder(report, out, config, force=force or resume, exports=exports)
     if as_json:
-        content = {
-            "rows": report.rows(),
-            "chosen": report.chosen.label,
-            "notes": list(report.notes),
-        }
+        content = {"rows": report.rows(), "chosen": report.chosen.label, "notes": report.notes}
         click.echo(json.dumps(finite_or_none(content)))
     else:
         click.echo(report_text(report), err=bool(codes) and out is None)

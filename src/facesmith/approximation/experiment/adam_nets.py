@@ -146,22 +146,15 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
             weights[-1] = weights[-1] @ matrix
     mean, scale = mean_and_scale(split.train.inputs)
     certain = np.zeros((sum(array.size for array in (*weights, *biases)), 0))
-    weights = [np.ascontiguousarray(each) for each in weights]
-    member = Member(tuple(weights), tuple(biases), 0, 1.0, certain, noise_variance=0.0)
+    matrices = tuple(np.ascontiguousarray(each) for each in weights)
+    member = Member(matrices, tuple(biases), 0, 1.0, certain, noise_variance=0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (split.validation.inputs - mean) / scale
         noise_variance = float(np.square(member(scaled) - split.validation.targets).mean())
-    return FittedFunction(
-        members=(replace(member, noise_variance=noise_variance),),
-        input_offset=mean,
-        input_scale=scale,
-        output_offset=np.zeros(1),
-        output_scale=np.ones(1),
-        input_min=split.train.inputs.min(axis=0),
-        input_max=split.train.inputs.max(axis=0),
-        input_names=split.input_names,
-        output_names=split.output_names,
-    )
+    ranges = (split.train.inputs.min(axis=0), split.train.inputs.max(axis=0))
+    scaling = (mean, scale, np.zeros(1), np.ones(1))
+    members = (replace(member, noise_variance=noise_variance),)
+    return FittedFunction(members, *scaling, *ranges, split.input_names, split.output_names)
 
 
 def _tensors(points: Points, mean: Any, scale: Any) -> tuple[torch.Tensor, torch.Tensor]:

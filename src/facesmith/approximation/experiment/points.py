@@ -79,15 +79,8 @@ def split_points(
     """Points parted at random; every part has at least one row, train at least two.
 
     The first fraction is of all rows, the second of those left for fitting.
-
-    Raises:
-        ValueError: If a fraction is out of its bounds.
-        TableError: If too few rows are left for training.
+    TableError if too few rows are left for training.
     """
-    fractions = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
-    for name, fraction in fractions.items():
-        if not 0 < fraction < 1:
-            raise ValueError(f"`{name}` must be between 0 and 1; got {name}={fraction}.")
     n_test = max(1, round(test_fraction * len(points)))
     n_validation = max(1, round(validation_fraction * (len(points) - n_test)))
     if len(points) - n_test - n_validation < 2:

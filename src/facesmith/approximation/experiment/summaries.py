@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,29 +24,26 @@ def format_error(value: float) -> str:
 def summary_of_default(approximator: Any, split: Split) -> str:
     """What the search tried, what it kept, why, and how surely."""
     tried = approximator.tried_
-    counts = sorted(Counter((each.kernel, each.hidden_layer_sizes) for each in tried).items())
+    counts = Counter((each.kernel, each.hidden_layer_sizes) for each in tried)
     listing = ", ".join(
-        _name(kernel, hidden) + (f" ({count} starts)" if count > 1 else "")
-        for (kernel, hidden), count in counts
+        _name(*kind) + (f" ({count} starts)" if count > 1 else "")
+        for kind, count in sorted(counts.items())
     )
     kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
     summary = f"Tried {len(tried)} fits: {listing}."
     if len(kept) == 1:
         summary += f" Kept {_name(kept[0].kernel, kept[0].hidden_layer_sizes)}"
-    elif kept:
+    else:
         parts = ", ".join(
             f"{_name(each.kernel, each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
         )
         summary += f" Kept {len(kept)} and averages them: {parts}"
-    if kept:
-        summary += f", for the greatest log evidence, {kept[0].score:.4g} a row"
-        others = [each.score for each in tried if each.weight == 0]
-        summary += f"; the best of the others has {max(others):.4g}." if others else "."
-    leader = max(kept or tried, key=lambda each: each.weight)
+    summary += f", for the greatest log evidence, {kept[0].score:.4g} a row"
+    others = [each.score for each in tried if each.weight == 0]
+    summary += f"; the best of the others has {max(others):.4g}." if others else "."
     whole = "numbers of the process that weighs most"
-    if not leader.kernel:
-        sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
-        n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    if not kept[0].kernel:
+        n_parameters = approximator.function_.members[0].n_parameters
         whole = f"of the {n_parameters:,} parameters of the net that weighs most"
     summary += (
         f" The {len(split.train):,} training rows determine "

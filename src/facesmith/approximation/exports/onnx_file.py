@@ -77,14 +77,13 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
 def _add_net(graph: _Graph, scaled: str, number: int, member: Member) -> str:
     """The layers of a net; returns the name of its output, `(n, 1)`."""
     values = scaled
-    last = len(member.weights) - 1
-    for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True)):
-        name = f"member_{number}_weights_{layer}"
-        product = graph.add("MatMul", values, graph.constant(name, weights))
-        name = f"member_{number}_biases_{layer}"
-        values = graph.add("Add", product, graph.constant(name, biases))
-        if layer < last:
+    for layer, (weights, biases) in enumerate(member.layers):
+        if layer:
             values = graph.add("Tanh", values)
+        constant = graph.constant(f"member_{number}_weights_{layer}", weights)
+        values = graph.add("MatMul", values, constant)
+        constant = graph.constant(f"member_{number}_biases_{layer}", biases)
+        values = graph.add("Add", values, constant)
     return values
 
 

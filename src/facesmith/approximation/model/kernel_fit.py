@@ -110,21 +110,13 @@ class KernelFit:
 
     def member(self, output: int, weight: float) -> KernelMember:
         """The process as a part of a fitted function."""
-        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(self._parameters)
-        return KernelMember(
-            shape=self.shape,
-            inverse_lengths=inverse_lengths,
-            centres=self.rows.inputs * inverse_lengths,
-            heights=kernel_variance * self._alpha,
-            slope=plane_variance * (self._alpha @ self.rows.inputs),
-            bias=float(plane_variance * self._alpha.sum()),
-            output=output,
-            weight=weight,
-            kernel_variance=kernel_variance,
-            plane_variance=plane_variance,
-            row_variances=noise / self.rows.weights,
-            noise_variance=noise,
-        )
+        inverse_lengths, kernel, plane, noise = _unpacked(self._parameters)
+        centres = self.rows.inputs * inverse_lengths
+        slope = plane * (self._alpha @ self.rows.inputs)
+        bias = float(plane * self._alpha.sum())
+        basis = (self.shape, inverse_lengths, centres, kernel * self._alpha)
+        variances = (kernel, plane, noise / self.rows.weights, noise)
+        return KernelMember(*basis, slope, bias, output, weight, *variances)
 
     def _minimise(
         self,
@@ -135,10 +127,9 @@ class KernelFit:
         log: bool = False,
     ) -> tuple[float, Float64Array, bool]:
         """Minus the greatest log evidence a row, where it is, and whether it was reached."""
-        n_inputs = self.rows.inputs.shape[1]
-        bounds = [_LENGTH_BOUNDS] * n_inputs
-        bounds += [_DEVIATION_BOUNDS, _PLANE_BOUNDS, _NOISE_BOUNDS]
         rows = self.rows
+        bounds = [_LENGTH_BOUNDS] * rows.inputs.shape[1]
+        bounds += [_DEVIATION_BOUNDS, _PLANE_BOUNDS, _NOISE_BOUNDS]
         evidence = _Evidence(rows.inputs[part], rows.targets[part], rows.weights[part], shape)
 
         def negative(parameters: Float64Array) -> tuple[float, Float64Array]:
@@ -180,14 +171,13 @@ class KernelFit:
         self.noise_variance = _unpacked(parameters)[3]
         # A row of weight w is w rows of their own, whose scatter about their mean is unknown: it is
         # taken to be that of the noise.
-        total = float(self.rows.weights.sum())
-        self.final_log_evidence = -value * total
+        self.final_log_evidence = -value * float(rows.weights.sum())
         self.n_effective_parameters = evidence.n_effective
         self._log(evidence, parameters)
         self.n_iterations += 1
         self._validation_squared = 1.0
-        if self.rows.validation is not None:
-            errors = self.rows.validation[1] - self.member(0, 1.0)(self.rows.validation[0])
+        if rows.validation is not None:
+            errors = rows.validation[1] - self.member(0, 1.0)(rows.validation[0])
             self._validation_squared = float(np.mean(errors * errors))
 
 

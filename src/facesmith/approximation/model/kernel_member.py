@@ -13,6 +13,7 @@ Sources:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,11 +73,7 @@ class KernelMember:
             raise ValueError(f"`shape` must be among {', '.join(SHAPES)}; got {self.shape!r}.")
         n, n_inputs = self.centres.shape
         widths = {"inverse_lengths": n_inputs, "slope": n_inputs, "heights": n, "row_variances": n}
-        for name, wanted in widths.items():
-            if getattr(self, name).shape != (wanted,):
-                raise ValueError(
-                    f"`{name}` must have shape ({wanted},); got {getattr(self, name).shape}."
-                )
+        check_lengths(self, widths)
 
     @property
     def n_inputs(self) -> int:
@@ -124,6 +121,13 @@ class KernelMember:
         covariance.flat[:: len(covariance) + 1] += self.row_variances
         inverse: Float64Array = np.linalg.inv(np.linalg.cholesky(covariance))
         return inverse
+
+
+def check_lengths(holder: object, lengths: Mapping[str, int]) -> None:
+    """ValueError for an attribute that is no vector of its length."""
+    for name, length in lengths.items():
+        if (shape := getattr(holder, name).shape) != (length,):
+            raise ValueError(f"`{name}` must have shape ({length},); got {shape}.")
 
 
 def squared_distances(left: Float64Array, right: Float64Array) -> Float64Array:

@@ -41,18 +41,16 @@ def check_parameters(regressor: Any) -> tuple[int, ...] | None:
         value = getattr(regressor, name)
         if not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"`{name}` must be an integer of at least 1; got {name}={value!r}.")
-    for name, optional, advice in (("tol", False, "1e-3"), ("alpha", True, "1e-3")):
+    for name in ("tol", "alpha"):
         value = getattr(regressor, name)
-        if (value is None and optional) or (isinstance(value, Real) and float(value) >= 0):
-            continue
-        raise ValueError(
-            f"`{name}` must be a number of at least 0; got {name}={value!r}. Pass e.g. {advice}."
-        )
+        optional = name == "alpha" and value is None
+        if not optional and not (isinstance(value, Real) and float(value) >= 0):
+            wanted = "a number of at least 0, such as 1e-3"
+            raise ValueError(f"`{name}` must be {wanted}; got {name}={value!r}.")
     fraction = regressor.validation_fraction
     if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
-        raise ValueError(
-            f"`validation_fraction` must be between 0 and 1; got validation_fraction={fraction!r}."
-        )
+        name = "validation_fraction"
+        raise ValueError(f"`{name}` must be between 0 and 1; got {name}={fraction!r}.")
     sizes = regressor.hidden_layer_sizes
     if sizes is None:
         return None

@@ -143,13 +143,13 @@ class Search:
         semifinalists = self._best(self.fits, _N_SEMIFINALISTS)
         self._advance(semifinalists, _SEMIFINAL_ITERATIONS)
         if won := self._won_by_process(semifinalists):
-            return self._end(won)
+            return won
         if settings.sizes is None:
             self._grow(self._best(semifinalists, 1)[0])
         best = self._finalists()
         self._advance(best, _FINAL_ITERATIONS)
         if won := self._won_by_process(best):
-            return self._end(won)
+            return won
         self._share(best)
         for fit in self._best(best, len(best)):
             self._advance([fit], settings.max_iter)
@@ -157,7 +157,7 @@ class Search:
         if settings.patience is not None:
             for fit in best:
                 fit.return_to_lowest()
-        return self._end(_weighted(best, self.process))
+        return _weighted(best, self.process)
 
     def _won_by_process(self, fits: Sequence[SecondOrderFit]) -> list[Chosen]:
         """The Gaussian process alone, where it leaves the best of some nets far behind."""
@@ -165,11 +165,6 @@ class Search:
         if self.process is None or self.process.score_per_row - best <= _BEATEN:
             return []
         return [(self.process, 1.0)]
-
-    def _end(self, chosen: list[Chosen]) -> list[Chosen]:
-        if self.on_progress is not None:
-            self.on_progress(1.0)
-        return chosen
 
     def tried(self, output: int, chosen: Sequence[Chosen]) -> list[Tried]:
         """What took part, in the order it was started."""
