@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig
+from facesmith.approximation.experiment.settings import METHODS
 from facesmith.cli.approximate_config import (
     LEARNING_RATE,
     Comparison,
@@ -24,7 +24,6 @@ from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
-    from facesmith.approximation.experiment.report import ApproximationReport
 
 _PARTS = 1000  # that the progress of a fit is told in
 
@@ -149,6 +148,7 @@ def approximate(
                 "Several functions do not fit into one output; pass --out, or one --method."
             )
     # Imported here, so that --help and wrong usage are answered at once.
+    from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
     from facesmith.approximation.experiment.report_text import report_text  # noqa: PLC0415
     from facesmith.approximation.experiment.run_folder import (  # noqa: PLC0415
         run_folder,
@@ -162,7 +162,14 @@ def approximate(
             folder.check(force=force or resume, resume="--resume to go on with it, ")
             held.enter_context(folder.lock())
         held.enter_context(warnings_in_words())
-        report = _fit(config, checkpoints, quiet=quiet)
+        done = {plan.label: 0 for plan in config.plans()}
+        with ShownProgress(quiet=quiet) as progress:
+
+            def update(label: str, part: float) -> None:
+                done[label] = int(_PARTS * part)
+                progress.report("Fitting", sum(done.values()), _PARTS * len(done))
+
+            report = run(config, checkpoints=checkpoints, on_progress=update)
         for note in report.notes:
             click.echo(f"Note: {note}", err=True)
         if out is not None:
@@ -180,19 +187,3 @@ def approximate(
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
         click.echo(hint, err=True)
-
-
-def _fit(
-    config: ApproximationConfig, checkpoints: dict[str, AdamCheckpoint], *, quiet: bool
-) -> ApproximationReport:
-    """Do what the settings of a run say."""
-    from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
-
-    parts = {plan.label: 0 for plan in config.plans()}
-    with ShownProgress(quiet=quiet) as progress:
-
-        def update(label: str, done: float) -> None:
-            parts[label] = int(_PARTS * done)
-            progress.report("Fitting", sum(parts.values()), _PARTS * len(parts))
-
-        return run(config, checkpoints=checkpoints, on_progress=update)

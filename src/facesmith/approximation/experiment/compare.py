@@ -41,9 +41,8 @@ def run(
         title, split = "Monkey saddle", monkey_saddle_split()
     else:
         target = config.target or ""
-        table = read_table(
-            config.points, target, config.inputs, skip_bad_lines=config.skip_bad_lines
-        )
+        skip = config.skip_bad_lines
+        table = read_table(config.points, target, config.inputs, skip_bad_lines=skip)
         title, notes = Path(config.points).name, table.notes
         split = split_points(
             table.points,
@@ -133,21 +132,14 @@ def _fit_default(
     # Imported here, so that `--help` and bad tables do not wait for scikit-learn.
     from facesmith.approximation.model.regressor import FunctionApproximator  # noqa: PLC0415
 
-    train, validation = split.train, split.validation
     limits: Any = {} if max_iter is None else {"max_iter": max_iter}
     approximator = FunctionApproximator(random_state=seed, **limits)
     started = time.perf_counter()
-    approximator.fit(
-        train.inputs,
-        train.targets,
-        X_val=validation.inputs,
-        y_val=validation.targets,
-        on_progress=on_progress,
-    )
+    watched: Any = {"X_val": split.validation.inputs, "y_val": split.validation.targets}
+    approximator.fit(split.train.inputs, split.train.targets, on_progress=on_progress, **watched)
     seconds = time.perf_counter() - started
-    function = replace(
-        approximator.function_, input_names=split.input_names, output_names=split.output_names
-    )
+    names: Any = {"input_names": split.input_names, "output_names": split.output_names}
+    function = replace(approximator.function_, **names)
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
     summary = summary_of_default(approximator, split)
     return _measure(plan, split, function, function.n_parameters, history, seconds, summary)

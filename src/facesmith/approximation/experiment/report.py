@@ -112,11 +112,10 @@ class ApproximationReport:
 
     def __getitem__(self, label: str) -> Approximation:
         """The approximation of this label: the method's name, and what was compared."""
-        for approximation in self.approximations:
-            if approximation.label == label:
-                return approximation
-        known = ", ".join(a.label for a in self.approximations)
-        raise KeyError(f"no method {label!r} in this report; it has {known}")
+        labels = [fit.label for fit in self.approximations]
+        if label not in labels:
+            raise KeyError(f"no method {label!r} in this report; it has {', '.join(labels)}")
+        return self.approximations[labels.index(label)]
 
     @property
     def chosen(self) -> Approximation:

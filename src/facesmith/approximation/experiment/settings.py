@@ -55,39 +55,6 @@ class AdamSettings:
 COMPARABLE = ("batch-size", "learning-rate", "depth", "units")
 
 
-def combinations(
-    base: AdamSettings, compare: Mapping[str, Sequence[float]]
-) -> list[tuple[str, AdamSettings]]:
-    """Every combination of the values to compare.
-
-    Of each it gives what tells it apart, as "batch-size=1 depth=2", and its settings; the values of
-    the last name change fastest. Without anything to compare, one: `("", base)`.
-
-    Raises:
-        ValueError: If a name is not in `COMPARABLE`, a value is out of its bounds, or there are
-            more than 24.
-
-    Example:
-        >>> [label for label, _ in combinations(AdamSettings(), {"batch-size": [1, 100]})]
-        ['batch-size=1', 'batch-size=100']
-    """
-    for name in compare:
-        if name not in COMPARABLE:
-            raise ValueError(f"`compare` must be among {', '.join(COMPARABLE)}; got {name!r}.")
-    found = []
-    for values in itertools.product(*(dict.fromkeys(values) for values in compare.values())):
-        named = dict(zip(compare, values, strict=True))
-        label = " ".join(f"{name}={value:g}" for name, value in named.items())
-        changes: dict[str, Any] = {n.replace("-", "_"): v for n, v in named.items()}
-        found.append((label, replace(base, **changes)))
-    if len(found) > MAX_COMBINATIONS:
-        raise ValueError(
-            f"{len(found)} combinations are too many to compare; at most {MAX_COMBINATIONS} are "
-            "possible. Leave some values out."
-        )
-    return found
-
-
 @dataclass(frozen=True)
 class Plan:
     """One fit that is to be done.
@@ -116,12 +83,27 @@ def plan_fits(
 ) -> tuple[Plan, ...]:
     """The fits that methods and settings to compare ask for, in this order.
 
-    The methods but "default" are trained with every combination of what is compared.
+    The methods but "default" are trained with every combination of what is compared; the values of
+    the last name change fastest.
 
     Raises:
         ValueError: If a method, a name or a value is out of its bounds, there are more than 24
             combinations, or what is compared changes nothing in a method.
+
+    Example:
+        >>> [plan.label for plan in plan_fits(["linear"], compare={"batch-size": [1, 100]})]
+        ['linear batch-size=1', 'linear batch-size=100']
     """
+    compare = compare or {}
+    for name in compare:
+        if name not in COMPARABLE:
+            raise ValueError(f"`compare` must be among {', '.join(COMPARABLE)}; got {name!r}.")
+    combinations = list(itertools.product(*map(dict.fromkeys, compare.values())))
+    if len(combinations) > MAX_COMBINATIONS:
+        raise ValueError(
+            f"{len(combinations)} combinations are too many to compare; at most "
+            f"{MAX_COMBINATIONS} are possible. Leave some values out."
+        )
     plans = []
     for method in methods:
         if method not in METHODS:
@@ -129,10 +111,13 @@ def plan_fits(
         if method == "default":
             plans.append(Plan(method))
             continue
-        if method == "linear" and "depth" in (compare or {}):
+        if method == "linear" and "depth" in compare:
             raise ValueError("The linear net has no tanh layers: its depth cannot be compared.")
-        for compared, settings in combinations(adam or AdamSettings(), compare or {}):
-            plans.append(Plan(method, compared, settings))
+        for values in combinations:
+            named = dict(zip(compare, values, strict=True))
+            label = " ".join(f"{name}={value:g}" for name, value in named.items())
+            changes: Any = {name.replace("-", "_"): value for name, value in named.items()}
+            plans.append(Plan(method, label, replace(adam or AdamSettings(), **changes)))
     return tuple(plans)
 
 
