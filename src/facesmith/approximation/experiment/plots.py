@@ -118,9 +118,8 @@ def plot_learning_curves(report: ApproximationReport) -> Figure:
     """Mean absolute error of train and validation while each net learned, with the verdict."""
     count = len(report.approximations)
     figure = _figure(max(4.9 * count, 5.4), 4.7, f"{report.title}: learning curves")
-    for axes, approximation in zip(
-        figure.subplots(1, count, squeeze=False)[0], report.approximations, strict=True
-    ):
+    row = figure.subplots(1, count, squeeze=False)[0]
+    for axes, approximation in zip(row, report.approximations, strict=True):
         history, verdict = approximation.history, approximation.verdict
         steps = np.arange(1, len(history.train) + 1)
         axes.plot(steps, history.train, color=_TRAIN, linewidth=0.9, label="train")
@@ -159,9 +158,8 @@ def plot_comparison(report: ApproximationReport) -> Figure:
     colors = colormaps["viridis"](np.linspace(0, 0.92, len(fits)))
     if len(fits) <= len(_DISTINCT):
         colors = np.array([to_rgba(color) for color in _DISTINCT[: len(fits)]])
-    chosen = report.chosen
     for fit, color, label in zip(fits, colors, labels, strict=True):
-        width = 3.0 if fit is chosen else 1.4
+        width = 3.0 if fit is report.chosen else 1.4
         _plot_smooth(axes, fit.history.validation, color=color, linewidth=width, label=label)
         dashes: Any = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "alpha": 0.8}
         _plot_smooth(axes, fit.history.train, color=color, **dashes)
@@ -196,8 +194,8 @@ def _plot_smooth(axes: Axes, curve: npt.NDArray[np.float64], **style: Any) -> No
 def _legend_line(fit: Approximation, chosen: bool, *, whole: bool) -> str:
     """A fit in the legend: its label, or what is compared alone, and its validation error."""
     label = fit.label if whole or not fit.plan.compared else fit.plan.compared
-    diverged = fit.verdict.kind == "diverged"
-    error = "diverged" if diverged else format_error(fit.validation_error)
+    error = format_error(fit.validation_error)
+    error = "diverged" if fit.verdict.kind == "diverged" else error
     return f"{label}: {error}" + (" (chosen)" if chosen else "")
 
 

@@ -14,15 +14,7 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Rows of inputs with their targets.
-
-    Attributes:
-        inputs: float64 `(n, n_inputs)`.
-        targets: float64 `(n,)`.
-
-    Raises:
-        ValueError: If the shapes disagree.
-    """
+    """Rows of inputs, float64 `(n, n_inputs)`, with their targets, float64 `(n,)`."""
 
     inputs: Float64Array
     targets: Float64Array
@@ -52,7 +44,7 @@ class Split:
             on it.
         test: What the errors are measured on, once, at the end.
         input_names: One name per input.
-        target_name: Name of the target.
+        target_name: Name of the target; empty where it has none.
     """
 
     train: Points

@@ -60,10 +60,8 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
 def row_counts(report: ApproximationReport) -> str:
     """How many rows each part of the split has."""
     split = report.split
-    return (
-        f"{len(split.train)} training, {len(split.validation)} validation, "
-        f"{len(split.test)} test rows"
-    )
+    train, validation, test = map(len, (split.train, split.validation, split.test))
+    return f"{train} training, {validation} validation, {test} test rows"
 
 
 def figure_lines(report: ApproximationReport) -> list[str]:

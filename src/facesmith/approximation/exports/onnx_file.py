@@ -32,17 +32,12 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
         WriteError: If the file cannot be written.
     """
     graph = _Graph()
-    scaled = graph.add(
-        "Div",
-        graph.add("Sub", "inputs", graph.constant("input_offset", function.input_offset)),
-        graph.constant("input_scale", function.input_scale),
-    )
+    shifted = graph.add("Sub", "inputs", graph.constant("input_offset", function.input_offset))
+    scaled = graph.add("Div", shifted, graph.constant("input_scale", function.input_scale))
     sums: list[str] = [""] * function.n_outputs
     for number, member in enumerate(function.members):
-        if isinstance(member, KernelMember):
-            values = _add_kernel(graph, scaled, number, member)
-        else:
-            values = _add_net(graph, scaled, number, member)
+        add: Any = _add_kernel if isinstance(member, KernelMember) else _add_net
+        values = add(graph, scaled, number, member)
         part = graph.constant(f"member_{number}_weight", [member.weight])
         values = graph.add("Mul", values, part)
         so_far = sums[member.output]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -142,22 +143,21 @@ class KernelFit:
             return value, gradient
 
         options = {"maxiter": n_iter, "maxfun": int(1.3 * n_iter) + 1, "ftol": _TOLERANCE}
-        found = minimize(
-            negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
-        )
+        how: Any = {"method": "L-BFGS-B", "jac": True, "bounds": bounds, "options": options}
+        found = minimize(negative, start, **how)
         return float(found.fun), np.asarray(found.x), bool(found.status != 1)
 
     def _log(self, evidence: _Evidence, parameters: Float64Array) -> None:
-        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(parameters)
+        inverse_lengths, kernel, plane, noise = _unpacked(parameters)
         residuals = noise / evidence.weights * evidence.alpha
         weights = evidence.weights / evidence.weights.sum()
         self.train_errors.append(float(np.abs(residuals) @ weights))
         if self.rows.validation is None:
             return
         inputs, targets = self.rows.validation
-        scaled = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
-        covariance = kernel_variance * basis_values(scaled, evidence.shape)
-        covariance += plane_variance * (inputs @ evidence.inputs.T + 1.0)
+        squared = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
+        covariance = kernel * basis_values(squared, evidence.shape)
+        covariance += plane * (inputs @ evidence.inputs.T + 1.0)
         errors = targets - covariance @ evidence.alpha
         self.validation_errors.append(float(np.abs(errors).mean()))
 

@@ -7,7 +7,6 @@ that memory does not grow with the rows, and it is exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,8 +31,7 @@ def sample_rows(rows: TrainingRows, rng: np.random.Generator) -> TrainingRows:
     if n <= LARGE_TABLE_ROWS:
         return rows
     part = np.sort(rng.choice(n, SAMPLE_ROWS, replace=False))
-    inputs, targets, weights = rows.inputs[part], rows.targets[part], rows.weights[part]
-    return replace(rows, inputs=inputs, targets=targets, weights=weights)
+    return TrainingRows(rows.inputs[part], rows.targets[part], rows.weights[part], rows.validation)
 
 
 def refine(chosen: Sequence[Chosen], rows: TrainingRows, settings: SearchSettings) -> list[Chosen]:

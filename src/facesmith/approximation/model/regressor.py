@@ -244,13 +244,11 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         check_is_fitted(self)
         inputs = validate_data(self, X, dtype=np.float64, reset=False)
         self._warn_outside(inputs)
+        columns = 0 if self._one_dimensional else slice(None)
         if not return_std:
-            return self._shaped(self.function_.predict(inputs))
+            return self.function_.predict(inputs)[:, columns]
         means, deviations = self.function_.predict_with_std(inputs)
-        return self._shaped(means), self._shaped(deviations)
-
-    def _shaped(self, values: Float64Array) -> Float64Array:
-        return values[:, 0] if self._one_dimensional else values
+        return means[:, columns], deviations[:, columns]
 
     def _describe(self, chosen: list[list[Chosen]], output_scale: Float64Array) -> None:
         """Set what is known of the nets that weigh most, and of all."""

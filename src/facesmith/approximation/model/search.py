@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
@@ -169,15 +170,10 @@ class Search:
     def tried(self, output: int, chosen: Sequence[Chosen]) -> list[Tried]:
         """What took part, in the order it was started."""
         weights = {id(fit): weight for fit, weight in chosen}
+        fits: list[Any] = [(fit, fit.network.layer_sizes[1:-1], "") for fit in self.fits]
+        fits += [(self.process, (), self.process.shape)] if self.process else []
         tried = []
-        fits: list[SecondOrderFit | KernelFit] = [*self.fits]
-        for fit in fits + ([self.process] if self.process else []):
-            sizes: tuple[int, ...] = ()
-            kernel = ""
-            if isinstance(fit, KernelFit):
-                kernel = fit.shape
-            else:
-                sizes = fit.network.layer_sizes[1:-1]
+        for fit, sizes, kernel in fits:
             told = (fit.n_iterations, fit.converged, fit.final_log_evidence, fit.score_per_row)
             tried.append(Tried(output, sizes, *told, weights.get(id(fit), 0.0), kernel))
         return tried

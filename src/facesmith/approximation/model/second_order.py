@@ -299,8 +299,8 @@ class SecondOrderFit:
         traces = np.bincount(self._groups, np.einsum("ij,ij->i", root, root), n_groups)
         effective = np.maximum(self._group_sizes - ratios * traces, 1e-6)
         self.n_effective_parameters = min(float(effective.sum()), n_rows - 1e-3)
-        squared_weights = np.bincount(self._groups, self.parameters**2, n_groups)
-        squared_weights = np.maximum(squared_weights, 1e-12)
+        squares = np.bincount(self._groups, self.parameters**2, n_groups)
+        squared_weights = np.maximum(squares, 1e-12)
         penalty = float(ratios @ squared_weights)
         # The second bound keeps all precisions consistent where the ratios cannot go lower.
         self.noise_variance = max(
