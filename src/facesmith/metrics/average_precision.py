@@ -18,6 +18,7 @@ from facesmith.boxes import box_iou
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
+_RATES = ("precision", "recall", "false_per_photo")
 
 
 class ScoredBoxes(Protocol):
@@ -64,8 +65,7 @@ class PrecisionRecall:
 
     def points(self) -> dict[str, list[float]]:
         """Precision, recall and false boxes a photo of each point, for JSON."""
-        names = ("precision", "recall", "false_per_photo")
-        return {name: getattr(self, name).tolist() for name in names}
+        return {name: getattr(self, name).tolist() for name in _RATES}
 
     @property
     def envelope(self) -> npt.NDArray[np.float64]:
@@ -100,8 +100,7 @@ class PrecisionRecall:
         if not n_kept:
             recall = 0.0 if self.n_faces else float("nan")
             return {"precision": float("nan"), "recall": recall, "false_per_photo": 0.0}
-        names = ("precision", "recall", "false_per_photo")
-        return {name: float(getattr(self, name)[n_kept - 1]) for name in names}
+        return {name: float(getattr(self, name)[n_kept - 1]) for name in _RATES}
 
 
 def precision_recall(
@@ -122,8 +121,7 @@ def precision_recall(
     curve = curve_of(scores, hits, int(n_faces.sum()), len(truths))
     # Detections of equal score enter together: keep the last of each run of equals.
     last = np.append(np.diff(curve.scores) != 0, True) if len(scores) else np.zeros(0, bool)
-    names = ("scores", "precision", "recall", "false_per_photo")
-    return replace(curve, **{name: getattr(curve, name)[last] for name in names})
+    return replace(curve, **{name: getattr(curve, name)[last] for name in ("scores", *_RATES)})
 
 
 def match_photos(
