@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from facesmith.approximation.experiment.verdict import History, Verdict, assess_overfitting
 from facesmith.demo.photos import real_patches
-from facesmith.detection.classifier import Classifier, load_classifier
+from facesmith.detection.classifier import load_classifier
 from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
 from facesmith.metrics.roc import accuracy, area_under_curve
 from facesmith.patches import Patches
@@ -74,7 +74,10 @@ def train_on_synthetic(
         first = rows[np.argsort(sign * scores[rows], kind="stable")][:MISTAKES_SHOWN]
         return tuple(ScoredPatch(images[row], float(scores[row])) for row in first)
 
-    real_auc, real_accuracy = _on_real_patches(classifier)
+    real, real_auc, real_accuracy = real_patches(), math.nan, math.nan
+    if real is not None:
+        truth, given = real[1], classifier(real[0])
+        real_auc, real_accuracy = area_under_curve(truth, given), accuracy(truth, given, THRESHOLD)
     return TrainedClassifier(
         network=network,
         metrics=metrics,
@@ -95,13 +98,3 @@ def _read_history(path: Path) -> History:
         lines = list(csv.DictReader(file))
     columns = ("train_loss", "validation_loss")
     return History("epoch", *(np.array([float(line[name]) for line in lines]) for name in columns))
-
-
-def _on_real_patches(classifier: Classifier) -> tuple[float, float]:
-    """Area under the curve and accuracy on patches of real photos."""
-    real = real_patches()
-    if real is None:
-        return math.nan, math.nan
-    images, labels = real
-    scores = classifier(images)
-    return area_under_curve(labels, scores), accuracy(labels, scores, THRESHOLD)

@@ -90,14 +90,29 @@ def mine(
         WeightsError: If the weights are missing or damaged.
     """
     config = config or MiningConfig()
-    _check_names(photos)
+    twice = [name for name, n in Counter(photo.name for photo in photos).items() if n > 1]
+    if twice:
+        raise AnnotationError(
+            f"Expected a name of its own for each photo, but {twice[0]} is both an annotated photo "
+            "and a face-free one. Rename the folder of the face-free photos."
+        )
     safe = [photo for photo in photos if photo.complete]
     detector = load_detector(model, threads)
     name = detector_name(detector, model)
     boxes: list[MinedBox] = []
     problems: list[str] = []
     seen: dict[str, AnnotatedPhoto] = {}
-    with closing(_look(safe, detector, model, config.min_score, workers, threads)) as results:
+    sources, looked = [PhotoSource(p.name, p.path) for p in safe], DetectionConfig(config.min_score)
+
+    def look() -> Generator[PhotoFaces, None, None]:
+        if workers == 1:
+            yield from detect_photos(detector, sources, looked)
+        else:
+            yield from detect_in_workers(
+                model, sources, workers=workers, threads=threads, config=looked
+            )
+
+    with closing(look()) as results:
         for photo, found in zip(progress.each(safe, "Photos"), results, strict=True):
             if found.error is not None:
                 problems.append(found.error)
@@ -117,33 +132,6 @@ def mine(
 def photo_kind(photo: AnnotatedPhoto) -> MinedKind:
     """Whether false boxes of a photo are of a face-free photo or of a background."""
     return "background" if len(photo.boxes) else "face-free"
-
-
-def _check_names(photos: Sequence[AnnotatedPhoto]) -> None:
-    twice = [name for name, n in Counter(photo.name for photo in photos).items() if n > 1]
-    if twice:
-        raise AnnotationError(
-            f"Expected a name of its own for each photo, but {twice[0]} is both an annotated photo "
-            "and a face-free one. Rename the folder of the face-free photos."
-        )
-
-
-def _look(
-    photos: Sequence[AnnotatedPhoto],
-    detector: Detector,
-    model: str | Path | None,
-    min_score: float,
-    workers: int,
-    threads: int,
-) -> Generator[PhotoFaces, None, None]:
-    sources = [PhotoSource(photo.name, photo.path) for photo in photos]
-    config = DetectionConfig(min_score)
-    if workers == 1:
-        yield from detect_photos(detector, sources, config)
-    else:
-        yield from detect_in_workers(
-            model, sources, workers=workers, threads=threads, config=config
-        )
 
 
 def _false_boxes(

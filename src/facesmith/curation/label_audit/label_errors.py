@@ -83,7 +83,7 @@ def audit_photos(
     for kind, seen in kinds:
         # Of equal scores, which no support at all gives to many, the largest box comes first; then
         # by photo and place, so that the numbers are the same each time.
-        ranked = sorted(seen, key=lambda one: (-one[3], -_height(one[2]), *one[:2], *one[2]))
+        ranked = sorted(seen, key=lambda one: (-one[3], one[2][1] - one[2][3], *one[:2], *one[2]))
         for rank, (photo, index, box, score, reason, support, iou) in enumerate(ranked, start=1):
             number = len(findings) + 1
             findings.append(
@@ -222,7 +222,3 @@ def _missed(
             score = float(sure.scores[i])
             seen.append((number, -1, sure.boxes[i], score, "no box", score, float(overlap[i])))
     return seen
-
-
-def _height(box: npt.NDArray[np.float32]) -> float:
-    return float(box[3] - box[1])

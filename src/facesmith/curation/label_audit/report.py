@@ -54,10 +54,7 @@ def audit_dict(
         "n_boxes": audit.n_boxes,
         "n_found": audit.n_found,
         **{f"n_{kind}": len(audit.of_kind(kind)) for kind in KINDS},
-        "reasons": {
-            reason: sum(finding.reason == reason for finding in audit.findings)
-            for reason in REASONS
-        },
+        "reasons": {why: sum(one.reason == why for one in audit.findings) for why in REASONS},
         "n_refused": len(refused),
         "offsets": [
             {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(offset).items()}
