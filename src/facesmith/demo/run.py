@@ -59,11 +59,8 @@ def run_demo(
       roc.png            their ROC curves
     ```
 
-    Args:
-        out: The folder to write.
-        config: How large; by default as `make demo` does it.
-        force: Replace what an earlier demo left in the folder.
-        progress: Told the name of each step as it begins, and how far it is.
+    `config` is by default as `make demo` has it; `force` replaces what an earlier demo left in the
+    folder `out`.
 
     Raises:
         FacesmithError: If the folder is not to be replaced, or a step fails.

@@ -93,17 +93,9 @@ def compare(
     *,
     progress: Callable[[], object] | None = None,
 ) -> dict[str, Measured]:
-    """Run detectors over the same photos, in turns, and take their figures.
+    """Run detectors over the same photos, in turns: label -> figures, without footprints.
 
-    Args:
-        baselines: Label -> detector, see `facesmith.evaluation.baselines`.
-        photos: Annotated photos, at least one.
-        face_free: Photos without any human face.
-        config: How; `None`: the defaults.
-        progress: Called `n_steps` times.
-
-    Returns:
-        Label -> figures, in the order of `baselines`; without footprints.
+    `face_free` are photos without any human face; `progress` is called `n_steps` times.
 
     Raises:
         ValueError: If there are no detectors or no photos.

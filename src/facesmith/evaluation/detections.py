@@ -150,10 +150,10 @@ def read_any_scores(
         for index, row in coco_results(path, text, Path(annotations_path), photos, categories):
             rows[index].append(row)
     else:
-        finder = _PhotoFinder(photos)
+        find_photo = _photo_finder(photos)
         seen: dict[int, str] = {}
         for where, file, faces in json_lines(path, text):
-            found = finder.find(file)
+            found = find_photo(file)
             if found is None and allow_others:
                 continue
             if found is None:
@@ -179,16 +179,16 @@ def read_any_scores(
     return [Detections(table[:, :4], table[:, 4]) for table in tables]
 
 
-class _PhotoFinder:
+def _photo_finder(photos: Sequence[AnnotatedPhoto]) -> Callable[[str], int | None]:
     """Finds the photo that a file's path means: the same file, else the same name at its end."""
+    paths = {photo.path.resolve(): index for index, photo in enumerate(photos)}
+    names = {photo.name: index for index, photo in enumerate(photos)}
 
-    def __init__(self, photos: Sequence[AnnotatedPhoto]) -> None:
-        self._paths = {photo.path.resolve(): index for index, photo in enumerate(photos)}
-        self._names = {photo.name: index for index, photo in enumerate(photos)}
-
-    def find(self, file: str) -> int | None:
+    def find(file: str) -> int | None:
         parts = PurePosixPath(file.replace("\\", "/")).parts
         # The longest name is the surest: a/1.jpg before 1.jpg.
-        names = ("/".join(parts[start:]) for start in range(len(parts)))
-        same = next((self._names[name] for name in names if name in self._names), None)
-        return self._paths.get(Path(file).resolve(), same)
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        same = next((names[name] for name in ends if name in names), None)
+        return paths.get(Path(file).resolve(), same)
+
+    return find

@@ -39,15 +39,10 @@ def find_failures(
 ) -> Failures:
     """Match what was found with what is there, and sort both into bins.
 
-    Args:
-        photos: The annotated photos; each with faces is read, to measure them.
-        found: The detections of each, same order. Those below `min_score` tell which misses a
-            lower threshold would find.
-        name: A name for the detector.
-        min_score: Boxes count from this score on, in [0, 1].
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-        progress: Called once for every photo.
+    Photos with faces are read, to measure these. `name` is one for the detector; its boxes count
+    from `min_score` on, those below tell which misses a lower threshold would find. A match needs
+    at least the overlap `iou_threshold`, in (0, 1]; faces lower than `min_height` pixels are
+    ignored.
 
     Raises:
         ValueError: If the lengths differ, or a number is out of range.

@@ -158,15 +158,10 @@ def bootstrap_intervals(
     Percentile intervals over resamples with replacement, of whole photos where they are known:
     rows of one photo resemble each other. Resamples that lack a label do not count.
 
-    Args:
-        labels: As for `roc_curve`, likewise `scores`.
-        scores: See `labels`.
-        best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
-        threshold: Where `accuracy` is taken.
-        groups: Any integers `(n,)`; rows of equal number are drawn together. `None`: each alone.
-        n_resamples: How many resamples, drawn from `seed`.
-        level: Probability that an interval covers.
-        seed: See `n_resamples`.
+    `labels` and `scores` are as for `roc_curve`. `accuracy` is taken at `threshold`, the other
+    figures at `best_threshold`. Rows with the same number in `groups`, integers `(n,)`, are drawn
+    together; `None`: each alone. Intervals cover with the probability `level`, by `n_resamples`
+    drawn from `seed`.
 
     Returns:
         The intervals; `(nan, nan)` where a figure is undefined.

@@ -77,13 +77,8 @@ def mine(
 ) -> Mining:
     """Find the false boxes of a detector; they depend on photos, weights and `config` alone.
 
-    Args:
-        photos: Annotated photos and face-free ones (no boxes).
-        model: A run folder, or its `detector.onnx`; `None` for the weights that come along.
-        config: What counts.
-        workers: Processes; see `facesmith.detection.processes`, which is for many photos.
-        threads: CPU threads of each detector.
-        progress: Told how many photos are done.
+    Face-free photos are those without boxes. `model` is a run folder or its `detector.onnx`, `None`
+    the weights that come along; `workers` are processes with `threads` CPU threads each.
 
     Raises:
         AnnotationError: If two photos have one name.

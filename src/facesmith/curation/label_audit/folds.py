@@ -83,11 +83,7 @@ def divide(
     It does not depend on the order of the photos, as long as copies are like each other and not
     just each like its neighbour.
 
-    Args:
-        photos: The photos; each is read.
-        n_folds: How many folds, at least 2.
-        seed: Another seed, another division.
-        progress: Told how many photos are read.
+    Each photo is read. Another seed gives another division.
 
     Raises:
         ValueError: If `n_folds` is below 2.
@@ -162,13 +158,8 @@ def detect_in_folds(
 
     Finished folds are read from their files, an interrupted training is resumed.
 
-    Args:
-        photos: Annotated photos.
-        out: The folder `folds`, as above.
-        n_folds: How many folds.
-        config: Settings of each training; `None`: a short one, see `short_config`.
-        face_free: Photos without a face, for all trainings.
-        progress: Told which fold comes next and how far its training is.
+    `out` is the folder `folds`, as above; `config` sets each training, `None` is a short one, see
+    `short_config`. The `face_free` photos take part in all trainings.
 
     Raises:
         TrainingError: If there are too few photos, the folder holds folds of other photos or
@@ -203,14 +194,11 @@ def write_found(path: str | Path, photos: Sequence[AnnotatedPhoto], found: Seque
     """Write detections as the lines of `facesmith detect --json`; an existing file is replaced."""
     lines = []
     for photo, faces in zip(photos, found, strict=True):
-        boxes = [
-            {"box": rounded(box), "score": round(float(score), 4)}
-            for box, score in zip(faces.boxes, faces.scores, strict=True)
-        ]
-        lines.append(
-            {"file": photo.name, "width": photo.width, "height": photo.height, "faces": boxes}
-        )
-    write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        pairs = zip(faces.boxes, faces.scores, strict=True)
+        boxes = [{"box": rounded(box), "score": round(float(score), 4)} for box, score in pairs]
+        line = {"file": photo.name, "width": photo.width, "height": photo.height, "faces": boxes}
+        lines.append(json.dumps(line) + "\n")
+    write_bytes(path, "".join(lines).encode())
 
 
 def _start(

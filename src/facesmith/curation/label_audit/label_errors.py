@@ -57,13 +57,9 @@ def audit_photos(
 ) -> Audit:
     """Compare annotated boxes with what a detector found. Ignored boxes are no findings.
 
-    Args:
-        photos: The annotated photos.
-        found: What the detector found in each, same order, down to a score of `LOWEST_SCORE`.
-        judged_by: A name for the detector.
-        config: Where the lines are drawn.
-        augmented: Photo index and box index -> support, see `augmented_support`; counts where it
-            is more than the support in the photo as it is.
+    `found` is what the detector `judged_by` found in each, down to a score of `LOWEST_SCORE`.
+    `augmented` maps photo index and box index to the support, see `augmented_support`; it counts
+    where it is more than the support in the photo as it is.
 
     Raises:
         ValueError: If the lengths differ.
@@ -85,13 +81,9 @@ def audit_photos(
         # by photo and place, so that the numbers are the same each time.
         ranked = sorted(seen, key=lambda one: (-one[3], one[2][1] - one[2][3], *one[:2], *one[2]))
         for rank, (photo, index, box, score, reason, support, iou) in enumerate(ranked, start=1):
-            number = len(findings) + 1
-            findings.append(
-                Finding(
-                    number, kind, rank, reason, photo, photos[photo], box, index, score, support,
-                    iou,
-                )
-            )  # fmt: skip
+            numbered = len(findings) + 1, kind, rank, reason
+            where = photo, photos[photo], box, index
+            findings.append(Finding(*numbered, *where, score, support, iou))
     return Audit(judged_by, config, tuple(photos), n_found, tuple(findings), offsets)
 
 

@@ -28,10 +28,8 @@ def correct(
     Suspicious boxes become ignored ones. Faces without a box get one at the end, ignored too. Both
     have the attribute `audit`, which says `suspicious` or `missed`.
 
-    Args:
-        audit: The findings.
-        refused: Numbers of findings that are wrong and change nothing.
-        add_missed: Make faces to learn of the missed ones.
+    `refused` are numbers of findings that are wrong and change nothing; `add_missed` makes faces to
+    learn of the missed ones.
     """
     of_photo: dict[int, list[Finding]] = {}
     for finding in audit.findings:
@@ -80,13 +78,9 @@ def write_audit(
 ) -> list[Path]:
     """Write `audit.json`, `corrected.json`, `decisions.csv` and the contact sheets.
 
-    Args:
-        audit: The findings.
-        folder: Made if it does not exist; files of these names are replaced.
-        refused: Numbers of the findings that a person has refused.
-        others: Earlier decisions about none of the findings, see `write_decisions`.
-        add_missed: See `correct`.
-        n_shown: How many findings of each kind the sheets show at most.
+    The folder is made if it does not exist; files of these names are replaced. `refused` are the
+    numbers of the findings that a person has refused, `others` earlier decisions about none of
+    them; the sheets show at most `n_shown` findings of each kind.
     """
     corrected = correct(audit, refused, add_missed=add_missed)
     folder = Path(folder)

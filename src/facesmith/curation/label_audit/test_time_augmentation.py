@@ -36,11 +36,8 @@ def augmented_support(
 ) -> Support:
     """The support of the boxes that an audit takes for no face, each seen in eight views.
 
-    Args:
-        audit: A first audit.
-        detector_of: The detector that judges a photo, by the photo's index; called as
-            `detector(image, min_score=...)`.
-        progress: Told how many of them are done.
+    `detector_of` gives the detector that judges a photo, by the photo's index; it is called as
+    `detector(image, min_score=...)`.
 
     Returns:
         Index of the photo and of the box in it -> the support of the best of four rotations, each
