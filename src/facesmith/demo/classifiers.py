@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +64,14 @@ def train_on_synthetic(
     people = patches.photo_indices[rows]
     reported = report(labels, scores, photos=people, network=network, rows=about)
     # The groups are drawn people, not photos: the picture of the curve should not call them so.
-    reported = dataclasses.replace(reported, n_photos=None)
-    history = _read_history(out / "log.csv")
+    reported = replace(reported, n_photos=None)
+    with (out / "log.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    train, validation = (
+        np.array([float(line[f"{name}_loss"]) for line in lines])
+        for name in ("train", "validation")
+    )
+    history = History("epoch", train, validation)
     taken = np.flatnonzero((labels == 0) & (scores >= THRESHOLD))
     missed = np.flatnonzero((labels == 1) & (scores < THRESHOLD))
 
@@ -91,10 +96,3 @@ def train_on_synthetic(
         real_auc=real_auc,
         real_accuracy=real_accuracy,
     )
-
-
-def _read_history(path: Path) -> History:
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    columns = ("train_loss", "validation_loss")
-    return History("epoch", *(np.array([float(line[name]) for line in lines]) for name in columns))

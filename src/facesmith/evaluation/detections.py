@@ -101,18 +101,12 @@ def read_detections(
     allow_others: bool = False,
     categories: Sequence[str] | None = None,
 ) -> list[Faces]:
-    """Read what a detector found, where its scores are probabilities.
+    """Read what a detector found, where its scores are probabilities: one `Faces` a photo.
 
-    Args:
-        path: The file, in one of the forms above.
-        annotations_path: The annotations of the photos; COCO results take their ids from it.
-        photos: The photos, as `load_annotations` gives them.
-        allow_others: Pass over the lines of files that are none of the photos, rather than
-            raise; for photos that had to be left out. COCO ids must be in the annotations anyway.
-        categories: Names or numbers of the categories that are faces, as in `load_annotations`.
-
-    Returns:
-        One `Faces` a photo, boxes in the order of the file.
+    The file is in one of the forms above; COCO results take their ids from `annotations_path`, of
+    which `photos` are those that `load_annotations` gives, by the same `categories`. With
+    `allow_others` the lines of files that are none of the photos are passed over, for photos that
+    had to be left out; COCO ids must be in the annotations anyway. Boxes keep their order.
 
     Raises:
         DetectionsError: If an entry cannot be used, or a score lies outside [0, 1].

@@ -183,15 +183,9 @@ def match_faces(
 ) -> tuple[BoolArray, npt.NDArray[np.intp]]:
     """Match the detections of one photo with its faces, best score first.
 
-    Args:
-        boxes: The faces, float32 `(n, 4)`, pixels.
-        ignored: Which of them to ignore, bool `(n,)`.
-        faces: The detections.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-
-    Returns:
-        Per detection: whether it counts at all, and the index of the face that it matched, -1
-        without one.
+    The faces have `boxes`, float32 `(n, 4)`, pixels, of which some are `ignored`, bool `(n,)`; a
+    match needs at least the overlap `iou_threshold`, in (0, 1]. Returns of each detection whether
+    it counts at all, and the index of the face that it matched, -1 without one.
     """
     matched = np.full(len(faces), -1, np.intp)
     enough = box_iou(faces.boxes, boxes)

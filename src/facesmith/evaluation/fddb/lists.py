@@ -43,11 +43,8 @@ def read_entries(
 ) -> Iterator[Entry]:
     """The entries of a list, each name once.
 
-    Args:
-        path: The list.
-        columns: How many numbers a line may have; all lines of an image have the same.
-        meaning: What they are, for messages.
-        seen: Names and where they stand, of earlier files too; added to.
+    A line has one of the numbers of `columns`, all lines of an image the same; `meaning` says what
+    they are, for messages. `seen` maps names to where they stand, in earlier files too; added to.
     """
     lines = text_lines(path)
     at = 0
