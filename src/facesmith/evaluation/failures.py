@@ -21,7 +21,7 @@ from facesmith.evaluation.photo_conditions import FaceConditions, measure_faces
 from facesmith.faces import Faces
 from facesmith.files import write_json
 from facesmith.images import read_image
-from facesmith.metrics.average_precision import match_faces
+from facesmith.metrics.average_precision import check_lengths, match_faces
 from facesmith.pictures.contact_sheet import write_sheet
 
 MIN_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
@@ -47,10 +47,7 @@ def find_failures(
     Raises:
         ValueError: If the lengths differ, or a number is out of range.
     """
-    if len(photos) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(photos)} photos."
-        )
+    check_lengths(photos, found)
     if not 0 < iou_threshold <= 1:
         raise ValueError(
             f"`iou_threshold` must be above 0 and at most 1; got iou_threshold={iou_threshold}."

@@ -136,10 +136,7 @@ def match_photos(
     Raises:
         ValueError: If the lengths differ.
     """
-    if len(truths) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
-        )
+    check_lengths(truths, found)
     matched = [match(truth, faces) for truth, faces in zip(truths, found, strict=True)]
     photos = np.repeat(np.arange(len(matched)), [len(hits) for _, hits, _ in matched])
     return (
@@ -148,6 +145,14 @@ def match_photos(
         photos.astype(np.int64),
         np.array([n_faces for _, _, n_faces in matched], np.int64),
     )
+
+
+def check_lengths(photos: Sequence[object], found: Sequence[object]) -> None:
+    """Raise a `ValueError` unless `found` has one entry per photo."""
+    if len(photos) != len(found):
+        raise ValueError(
+            f"`found` must have one entry per photo; got {len(found)} for {len(photos)} photos."
+        )
 
 
 def curve_of(scores: FloatArray, hits: BoolArray, n_faces: int, n_photos: int) -> PrecisionRecall:

@@ -28,6 +28,7 @@ from facesmith.boxes import box_area, box_intersection, box_iou
 from facesmith.curation.label_audit.findings import Audit, AuditConfig, Finding, Kind, Reason
 from facesmith.curation.label_audit.offsets import in_style_of, source_offsets
 from facesmith.faces import Faces
+from facesmith.metrics.average_precision import check_lengths
 
 # A detector must tell of boxes with scores down to this, or support of 0.1 looks like none.
 LOWEST_SCORE = 0.01
@@ -64,10 +65,7 @@ def audit_photos(
     Raises:
         ValueError: If the lengths differ.
     """
-    if len(photos) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(photos)} photos."
-        )
+    check_lengths(photos, found)
     config = config or AuditConfig()
     offsets = source_offsets(photos, found)
     by_source = {offset.source: offset for offset in offsets}

@@ -44,11 +44,9 @@ def read_fddb_detections(
 ) -> FddbDetections:
     """Detections of FDDB images, from one file or several, one after the other.
 
-    Args:
-        paths: The files.
-        folds: All folds there are: they say which names exist. Files may have them in any order.
-        shape: What the lines describe; `None`: five numbers are a rectangle, six an ellipse.
-        wanted: The folds whose images must all have an entry; `None`: all. Others are left out.
+    `folds` are all there are: they say which names exist; files may have them in any order. The
+    images of the `wanted` folds, `None` being all, must have an entry; others are left out. Of
+    lines without a `shape` five numbers are a rectangle, six an ellipse.
 
     Raises:
         AnnotationError: If a file cannot be used, an image is unknown, missing or comes twice.

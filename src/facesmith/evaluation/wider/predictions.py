@@ -67,8 +67,8 @@ def write_predictions(
         path = _path(folder, image)
         make_folder(path.parent)
         lines = [f"{image.name}.jpg", str(len(faces))]
-        for one in faces:
-            (x, y, right, bottom), score = one.boxes[0].tolist(), float(one.scores[0])
+        pairs = zip(faces.boxes.tolist(), faces.scores.tolist(), strict=True)
+        for (x, y, right, bottom), score in pairs:
             lines.append(f"{x:.2f} {y:.2f} {right - x:.2f} {bottom - y:.2f} {score:.6f}")
         write_bytes(path, ("\n".join(lines) + "\n").encode())
 
