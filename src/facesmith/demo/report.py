@@ -143,9 +143,9 @@ def _mistakes(classifier: TrainedClassifier) -> str:
     ):  # fmt: skip
         more = f"; the worst {len(patches)}:" if number > len(patches) else ""
         figures = "".join(
-            f"<figure>{_image(pictures.patch_png(patch.image), '')}"
-            f"<figcaption>{patch.score:.2f}</figcaption></figure>"
-            for patch in patches
+            f"<figure>{_image(pictures.patch_png(image), '')}"
+            f"<figcaption>{score:.2f}</figcaption></figure>"
+            for image, score in patches
         )
         text += (
             f'<p class="faint"><b>{escape(classifier.network)}</b>: {what}{more}</p>'

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,15 +48,8 @@ class FoldDetections:
 
     def detectors(self) -> Callable[[int], Detector]:
         """The detector of each photo, by its index; each is loaded once."""
-        loaded: dict[Path, Detector] = {}
-
-        def detector_of(index: int) -> Detector:
-            run = self.runs[index]
-            if run not in loaded:
-                loaded[run] = load_detector(run)
-            return loaded[run]
-
-        return detector_of
+        load = cache(load_detector)
+        return lambda index: load(self.runs[index])
 
 
 N_FOLDS = 3
