@@ -6,7 +6,7 @@ import csv
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,11 @@ MISTAKES_SHOWN = 6
 _GUESSING_LOSS = math.log(2)  # cross-entropy of a net that says 0.5 to everything
 
 
-# A patch uint8 `(64, 64, 3)`, BGR, and the score that a classifier gave it.
-ScoredPatch = tuple[npt.NDArray[np.uint8], float]
+class ScoredPatch(NamedTuple):
+    """A patch uint8 `(64, 64, 3)`, BGR, and the score that a classifier gave it."""
+
+    image: npt.NDArray[np.uint8]
+    score: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +76,7 @@ def train_on_synthetic(
 
     def worst(rows: npt.NDArray[np.intp], sign: int) -> tuple[ScoredPatch, ...]:
         first = rows[np.argsort(sign * scores[rows], kind="stable")][:MISTAKES_SHOWN]
-        return tuple((images[row], float(scores[row])) for row in first)
+        return tuple(ScoredPatch(images[row], float(scores[row])) for row in first)
 
     real, real_auc, real_accuracy = real_patches(), math.nan, math.nan
     if real is not None:

@@ -6,7 +6,7 @@ Faces and boxes are matched as for average precision, at the threshold that the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -137,12 +137,8 @@ def _why_missed(
 
 def _worst_first(misses: Sequence[Miss], conditions: FaceConditions) -> list[Miss]:
     """By the share of all faces that are smaller plus the share that are less sharp, falling."""
-    heights = np.sort(conditions.height)
+    heights, of_misses = np.sort(conditions.height), [miss.height for miss in misses]
     sharpness = np.sort(np.nan_to_num(conditions.sharpness))
-
-    def promise(miss: Miss) -> float:
-        smaller = np.searchsorted(heights, miss.height)
-        softer = np.searchsorted(sharpness, 0.0 if isnan(miss.sharpness) else miss.sharpness)
-        return float(smaller + softer)
-
-    return sorted(misses, key=lambda miss: -promise(miss))
+    smaller = np.searchsorted(heights, of_misses)
+    softer = np.searchsorted(sharpness, np.nan_to_num([miss.sharpness for miss in misses]))
+    return [misses[i] for i in np.argsort(-(smaller + softer), kind="stable")]

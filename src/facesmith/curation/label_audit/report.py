@@ -35,10 +35,22 @@ def correct(
     for finding in audit.findings:
         if finding.number not in refused:
             of_photo.setdefault(finding.photo_index, []).append(finding)
-    return [
-        _correct(photo, of_photo[index], add_missed) if index in of_photo else photo
-        for index, photo in enumerate(audit.photos)
-    ]
+    corrected = list(audit.photos)
+    for index, findings in of_photo.items():
+        photo = corrected[index]
+        ignored, attributes = photo.ignored.copy(), [dict(said) for said in photo.attributes]
+        added = [finding for finding in findings if finding.kind == "missed"]
+        for finding in findings:
+            if finding.kind == "suspicious":
+                ignored[finding.box_index] = True
+                attributes[finding.box_index][ATTRIBUTE] = "suspicious"
+        corrected[index] = replace(
+            photo,
+            boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
+            ignored=np.concatenate([ignored, np.full(len(added), not add_missed)]),
+            attributes=(*attributes, *({ATTRIBUTE: "missed"} for _ in added)),
+        )
+    return corrected
 
 
 def audit_dict(
@@ -92,21 +104,3 @@ def write_audit(
     for kind in KINDS:
         paths += write_sheets(audit, kind, folder, max_shown=n_shown, refused=refused)
     return paths
-
-
-def _correct(
-    photo: AnnotatedPhoto, findings: Sequence[Finding], add_missed: bool
-) -> AnnotatedPhoto:
-    ignored = photo.ignored.copy()
-    attributes = [dict(said) for said in photo.attributes]
-    added = [finding for finding in findings if finding.kind == "missed"]
-    for finding in findings:
-        if finding.kind == "suspicious":
-            ignored[finding.box_index] = True
-            attributes[finding.box_index][ATTRIBUTE] = "suspicious"
-    return replace(
-        photo,
-        boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
-        ignored=np.concatenate([ignored, np.full(len(added), not add_missed)]),
-        attributes=(*attributes, *({ATTRIBUTE: "missed"} for _ in added)),
-    )
