@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from facesmith.approximation.exports.onnx_file import export_function_onnx
@@ -20,6 +19,7 @@ from facesmith.approximation.model.fitted import FittedFunction, Member
 from facesmith.approximation.model.kernel_member import KernelMember
 from facesmith.approximation.model.saving import load_function, save_function
 from facesmith.errors import WeightsError
+from facesmith.runtime import onnxruntime
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -22,6 +21,7 @@ from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.cli import main
 from facesmith.cli.approximate import approximate
 from facesmith.cli.approximate_config import config_of_options
+from facesmith.runtime import onnxruntime
 
 PNG_NAMES = ("learning-curves.png", "predictions.png")
 

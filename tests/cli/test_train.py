@@ -95,7 +95,7 @@ def test_killed_and_resumed_a_training_ends_with_the_same_bytes(patches, setting
         process = start(resuming)
         stop_after(process, run, draw.integers(1, 13), draw.uniform(0, 0.03), number)
         errors = process.communicate(timeout=LATEST)[1]
-        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 1), errors
+        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), errors
     # The last one was asked politely: one line, and not a traceback.
     assert errors.splitlines() == [
         f"Error: Stopped on request. Go on from {run / 'checkpoints' / 'last.pt'} with --resume."

@@ -16,6 +16,9 @@ from facesmith.cli.approximate_config import (
     config_to_resume,
     training_options,
 )
+from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.outputs import OutputPath
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ _PROGRESS_PARTS = 1000
     "tanh-adam]",
 )
 @training_options
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder for nets, log and plots.")
+@click.option("--out", type=OutputPath(), help="Run folder for nets, log and plots.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 @click.option(
     "--resume",
@@ -69,12 +72,12 @@ _PROGRESS_PARTS = 1000
 )
 @click.option(
     "--test-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     help="Part of the rows of POINTS to measure errors on.  [default: 0.2]",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=WholeRange(0, 2**32 - 1),
     help="Of weights, row order and split.  [default: 0]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -137,7 +140,7 @@ def approximate(
     with warnings_in_words():
         report = _fit(config, checkpoints, quiet=quiet)
     for note in report.notes:
-        click.echo(f"Note: {note}", err=True)
+        echo(f"Note: {note}", err=True)
     if out is not None:
         exports = (*(("onnx",) if onnx else ()), *codes)
         with warnings_in_words():
@@ -148,16 +151,16 @@ def approximate(
             "chosen": report.chosen.label,
             "notes": list(report.notes),
         }
-        click.echo(json.dumps(finite_or_none(content)))
+        echo(json.dumps(finite_or_none(content)))
     else:
-        click.echo(report_text(report), err=bool(codes) and out is None)
+        echo(report_text(report), err=bool(codes) and out is None)
     if codes and out is None:
         from facesmith.approximation.exports.source_code import function_code  # noqa: PLC0415
 
         click.echo(function_code(report.chosen.function, codes[0]), nl=False)
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
-        click.echo(hint, err=True)
+        echo(hint, err=True)
 
 
 def _check_usage(

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from facesmith.approximation.experiment.settings import COMPARABLE, METHODS, ApproximationConfig
-from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.errors import TrainingError
 from facesmith.files import checksum
 
@@ -30,10 +30,10 @@ _OF_TABLES = (
 _MAY_CHANGE = ("epochs", "max_iter")
 _LEARNING_RATE = FiniteRange(0, min_open=True)
 _VALUE_TYPES: dict[str, click.ParamType[Any]] = {
-    "batch-size": click.IntRange(1),
+    "batch-size": WholeRange(1),
     "learning-rate": _LEARNING_RATE,
-    "depth": click.IntRange(0),
-    "units": click.IntRange(1),
+    "depth": WholeRange(0),
+    "units": WholeRange(1),
 }
 
 
@@ -62,12 +62,12 @@ def training_options(command: _Command) -> _Command:
     options = (
         click.option(
             "--epochs",
-            type=click.IntRange(1),
+            type=WholeRange(1),
             help="Passes over the training rows, by Adam.  [default: 500]",
         ),
         click.option(
             "--batch-size",
-            type=click.IntRange(1),
+            type=WholeRange(1),
             help="Rows per step of Adam.  [default: 16]",
         ),
         click.option(
@@ -75,7 +75,7 @@ def training_options(command: _Command) -> _Command:
         ),
         click.option(
             "--max-iter",
-            type=click.IntRange(1),
+            type=WholeRange(1),
             help="Most iterations of the default method.  [default: its own]",
         ),
         click.option(

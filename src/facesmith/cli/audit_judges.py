@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from facesmith.cli.numbers import counted
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.detection.sessions import available_cores
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def read_found(
     )
     lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
     if lowest > 0.2:
-        click.echo(
+        echo(
             f"Warning: the lowest score in {detections.name} is {lowest:.2f}. A face with a lower "
             "one looks like none here: detect again with --min-score 0.01.",
             err=True,
@@ -76,9 +75,7 @@ def compare(
     if detector_of is None or not n:
         return first
     if not quiet:
-        click.echo(
-            f"A closer look at {counted(n, 'suspicious box', 'suspicious boxes')}.", err=True
-        )
+        echo(f"A closer look at {counted(n, 'suspicious box', 'suspicious boxes')}.", err=True)
     with progress_bar(n, quiet) as step:
         augmented = augmented_support(first, detector_of, step)
     return audit_photos(photos, found, judged_by=judged_by, config=config, augmented=augmented)
@@ -122,7 +119,7 @@ def find_in_folds(
     epochs = epochs or enough_epochs(len(photos) * (folds - 1) // folds + len(face_free))
     if not quiet:
         about = minutes(len(photos), len(face_free), folds, epochs, cores)
-        click.echo(
+        echo(
             f"Training {folds} detectors, about {counted(max(round(about), 1), 'minute')} on "
             f"{counted(cores, 'CPU core')}. Stop at any time: the same command goes on from there.",
             err=True,

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.numbers import WholeRange
+from facesmith.cli.outputs import OutputPath
+from facesmith.cli.terminal import echo
+
 if TYPE_CHECKING:
     from facesmith.demo.results import Demo
 
@@ -17,18 +21,18 @@ _PARTS = 1000  # of a progress bar
 @click.command()
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     required=True,
     help="Folder for the report and all that it tells of.",
 )
 @click.option("--force", is_flag=True, help="Replace an earlier demo in --out.")
 @click.option(
     "--rows",
-    type=click.IntRange(400),
+    type=WholeRange(400),
     help="Patches to draw; fewer are faster and teach less.  [default: 11038]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything."
+    "--seed", type=WholeRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything."
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
 def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> None:
@@ -56,8 +60,8 @@ def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> No
             on_progress=progress.update,
         )
     for line in _summary(done):
-        click.echo(line)
-    click.echo(f"report          {out / REPORT_NAME}")
+        echo(line)
+    echo(f"report          {out / REPORT_NAME}")
 
 
 def _summary(done: Demo) -> list[str]:
@@ -104,7 +108,7 @@ class _Progress:
         self._close()
         self._name = name
         if not self._hidden:
-            click.echo(name, err=True)
+            echo(name, err=True)
 
     def update(self, done: float) -> None:
         """Move the bar to where the step is, `done` in [0, 1]."""

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table
-from facesmith.cli.numbers import counted
+from facesmith.cli.numbers import FiniteRange, WholeRange, counted
+from facesmith.cli.outputs import OutputPath
+from facesmith.cli.terminal import echo
 from facesmith.errors import ImageError
 
 if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FOLDER = OutputPath(file_okay=False)
 
 
 class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -50,26 +52,26 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @click.option(
     "--csv",
     "csv_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputPath(dir_okay=False),
     help="Write a table with one row a face to this file.",
 )
 @click.option("--draw", "draw_dir", type=_FOLDER, help="Write photos with boxes to this folder.")
 @click.option("--crops", "crops_dir", type=_FOLDER, help="Write each face to this folder.")
 @click.option(
     "--crop-margin",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=0.2,
     show_default=True,
     help="What crops show around the box, as a part of its sides.",
 )
 @click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Leave out faces with a lower score.  [default: as the weights say]",
 )
 @click.option(
     "--min-face",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="PX",
     help="Height of the smallest face to look for; larger is faster.  "
     "[default: 10, or 1/80 of the photo's longer side if that is more; less in photos of "
@@ -86,7 +88,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     metavar="N",
     help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
     "for many]",
@@ -152,9 +154,9 @@ def detect(
             photo = _as_dict(found)
             table.write(photo)
             if as_json:
-                click.echo(json.dumps(photo))
+                echo(json.dumps(photo))
             elif not quiet:
-                click.echo(_as_line(found))
+                echo(_as_line(found))
     if len(sources) > 1 and not quiet:
         _summarise(n_faces, len(sources) - n_failed, n_failed)
     ctx.exit(1 if n_failed else 0)
@@ -169,7 +171,7 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
     for given in inputs:
         if given == STDIN:
             if STDIN not in sources:
-                sources[STDIN] = PhotoSource(STDIN, sys.stdin.buffer.read())
+                sources[STDIN] = PhotoSource(STDIN, _standard_input())
             continue
         try:
             paths = find_images([given])
@@ -182,6 +184,11 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
             if not written or str(path) == str(Path(given)):
                 sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
+
+
+def _standard_input() -> bytes | ImageError:
+    content = sys.stdin.buffer.read()
+    return content or ImageError("Standard input is empty. Send it a photo, as in: < photo.jpg")
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
@@ -207,14 +214,13 @@ def _as_line(found: PhotoFaces) -> str:
         for box, score in zip(found.faces.boxes, found.faces.scores, strict=True)
     ]
     number = f"{counted(len(faces), 'face')}:" if faces else "no face"
-    name = click.format_filename(found.source.name)
-    return "  ".join([name, f"{found.width}x{found.height}", number, *faces])
+    return "  ".join([found.source.name, f"{found.width}x{found.height}", number, *faces])
 
 
 def _report(name: str, error: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"file": name, "error": error}))
-    click.echo(f"Error: {error}", err=True)
+        echo(json.dumps({"file": name, "error": error}))
+    echo(f"Error: {error}", err=True)
 
 
 def _with_progress(
@@ -232,4 +238,4 @@ def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:
     text = f"{counted(n_faces, 'face')} in {counted(n_read, 'photo')}"
     if n_failed:
         text += f"; {counted(n_failed, 'error')}"
-    click.echo(f"{text}.", err=True)
+    echo(f"{text}.", err=True)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.numbers import FiniteRange, WholeRange, counted
+from facesmith.cli.outputs import OutputPath
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.curation.hard_negatives import Mining
@@ -41,7 +43,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputPath(dir_okay=False),
     required=True,
     help="JSON file to write; a contact sheet of the same name ending in .png goes beside it.",
 )
@@ -69,7 +71,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     metavar="N",
     help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
     "for many]",
@@ -118,15 +120,15 @@ def mine(
             progress=step,
         )
     for problem in found.problems:
-        click.echo(f"Left out: {problem}", err=True)
+        echo(f"Left out: {problem}", err=True)
     write_mined(out, found.boxes)
     name = "the weights that come along" if model is None else model.as_posix()
     write_sheet(sheet_path, mined_sheet(found, name, N_SHOWN))
     if as_json:
-        click.echo(json.dumps(_counts(found)))
+        echo(json.dumps(_counts(found)))
     elif not quiet:
         _print(found, min_score, max_background_score)
-        click.echo(f"written     {out}, {sheet_path}")
+        echo(f"written     {out}, {sheet_path}")
 
 
 def _check_paths(
@@ -172,20 +174,20 @@ def _print(found: Mining, min_score: float, max_background_score: float) -> None
         n_photos, boxes = found.n_photos(kind), found.of_kind(kind)
         if n_photos:
             with_boxes = len({box.file for box in boxes})
-            click.echo(
+            echo(
                 f"{kind:<10}  {counted(len(boxes), 'false box', 'false boxes')} with a "
                 f"score of at least {min_score:.2f}, in {with_boxes:,} of "
                 f"{counted(n_photos, 'photo')}"
             )
     if found.likely_faces:
         n = len(found.likely_faces)
-        click.echo(
+        echo(
             f"left out    {counted(n, 'box', 'boxes')} above {max_background_score:.2f} in the "
             "background: likely faces without a box. `facesmith audit` shows them"
         )
     if found.incomplete:
         n = len(found.incomplete)
-        click.echo(
+        echo(
             f"left out    {counted(n, 'photo')} of which a box could not be used: a "
             "face may be anywhere there"
         )

@@ -11,7 +11,9 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
+from facesmith.cli.outputs import OutputPath
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 80  # boxes that the contact sheet shows at most
@@ -27,7 +29,7 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     help="Folder for redrawn.json, the contact sheet redrawn.png and the training's run folder.",
 )
 @click.option(
@@ -108,23 +110,21 @@ def redraw(
         "overlap_with_old_boxes": round(float(overlaps.mean()), 4) if len(overlaps) else None,
     }
     if as_json:
-        click.echo(json.dumps(figures))
+        echo(json.dumps(figures))
     elif not quiet:
         drawn = len(overlaps) - redrawn.stayed
-        click.echo(f"learned     {learned.n_faces:,} boxes of {like}")
-        click.echo(
+        echo(f"learned     {learned.n_faces:,} boxes of {like}")
+        echo(
             f"judged      {learned.n_judged:,} others: squares moved at random overlap them by "
             f"{learned.given:.2f}, drawn anew by {learned.drawn:.2f}"
         )
-        click.echo(
+        echo(
             f"drawn       {drawn:,} of {len(overlaps):,} boxes of {source}; the others are at a "
             "border, of another shape than most, or would have lost their face"
         )
         side = "left" if redrawn.lean > 0 else "right"
-        click.echo(
-            f"lean        {100 * abs(redrawn.lean):.0f} % of their width to the {side}, mended"
-        )
-        click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
+        echo(f"lean        {100 * abs(redrawn.lean):.0f} % of their width to the {side}, mended")
+        echo(f"written     {', '.join(path.as_posix() for path in written)}")
 
 
 def _progress(quiet: bool) -> Callable[[Iterable[int]], Iterator[int]]:

@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
+from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.outputs import OutputPath
 from facesmith.cli.targets import read_target, target_options
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
@@ -40,7 +43,7 @@ _SPELT = {
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     required=True,
     help="Run folder to write: config, log, checkpoints, weights, metrics.",
 )
@@ -57,7 +60,7 @@ _SPELT = {
 @click.option(
     "--from",
     "start",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     metavar="MODEL",
     help="Go on from a detector's weights: a run folder, its detector.onnx, or `shipped` for "
     "those that come along.",
@@ -76,27 +79,25 @@ _SPELT = {
     help="Train no second network that looks at doubtful boxes again: the detector is faster and "
     "finds a little less.",
 )
-@click.option(
-    "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
-)
+@click.option("--epochs", type=WholeRange(1), help="Passes over the data.  [default: by network]")
 @click.option(
     "--batch-size",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Patches, or crops of photos, per step.  [default: 64 patches, 32 crops, 16 with --quick]",
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     help="Highest learning rate.  [default: by network]",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of weights, order and changes.  [default: 0]")
+@click.option("--seed", type=WholeRange(0), help="Of weights, order and changes.  [default: 0]")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     help="Stop after so many seconds; --resume goes on from there.  [default: none]",
 )
 @target_options
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
+@click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -148,7 +149,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
     if as_json:
         import json  # noqa: PLC0415
 
-        click.echo(json.dumps(metrics))
+        echo(json.dumps(metrics))
     elif not quiet:
         _print_classifier(metrics, out)
 
@@ -166,7 +167,7 @@ def _classifier_config(network: str | None, config: Path | None, **options: Any)
 
 
 def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
-    click.echo(
+    echo(
         f"{metrics['network']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs "
         f"({metrics['stopped']}) in {metrics['seconds']:.0f} s, "
         f"{metrics['patches_per_second']:,.0f} patches/s"
@@ -174,16 +175,16 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
     for name in ("validation", "test"):
         if name in metrics:
             part = metrics[name]
-            click.echo(
+            echo(
                 f"  {name:<10}  accuracy {part['accuracy']:.4f}   AUC {part['auc']:.5f}   "
                 f"({part['rows']:,} rows)"
             )
     if "operating_point" in metrics:
         point = metrics["operating_point"]
         low, high = point["threshold_interval"]
-        click.echo(
+        echo(
             f"  threshold   {point['threshold']:.3f} (95 %: {low:.3f} to {high:.3f}) stored for "
             f"{point['target']} {point['value']:g}, chosen on the validation rows"
         )
-    click.echo(f"  weights     {out / 'classifier.onnx'}")
-    click.echo(f"Next: facesmith roc {out}")
+    echo(f"  weights     {out / 'classifier.onnx'}")
+    echo(f"Next: facesmith roc {out}")

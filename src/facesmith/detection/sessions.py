@@ -8,9 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
-
 from facesmith.errors import WeightsError
+from facesmith.runtime import onnxruntime
 
 METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
 

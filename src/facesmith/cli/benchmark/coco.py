@@ -10,6 +10,8 @@ import click
 
 from facesmith.cli.benchmark.photos import load_any_scores, photo_options
 from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.outputs import OutputPath
+from facesmith.cli.terminal import echo
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
@@ -47,13 +49,13 @@ LEAST_SCORE = 0.001
 )
 @click.option(
     "--min-score",
-    type=float,
+    type=FiniteRange(),
     help=f"Leave out boxes with a lower score.  [default: {LEAST_SCORE} where the detector is run, "
     "none of --detections]",
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     help="Folder for coco.json, with the curves, and precision_recall.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -113,24 +115,24 @@ def coco(
     if out is not None:
         _write(report, out)
     if as_json:
-        click.echo(json.dumps(report.to_dict()))
+        echo(json.dumps(report.to_dict()))
     elif not quiet:
         _print(report)
         if out is not None:
-            click.echo(f"written    {out / 'coco.json'}, {out / 'precision_recall.png'}")
+            echo(f"written    {out / 'coco.json'}, {out / 'precision_recall.png'}")
 
 
 def _print(report: PhotoScores) -> None:
-    click.echo(f"scored     {report.scored}")
-    click.echo(
+    echo(f"scored     {report.scored}")
+    echo(
         f"photos     {report.n_photos:,} with {report.n_faces:,} faces; {report.n_ignored:,} "
         "ignored"
     )
-    click.echo(f"rule       {_rule(report)}")
-    click.echo("IoU        AP      recall  recall at 0.1 / 1 false boxes a photo")
+    echo(f"rule       {_rule(report)}")
+    echo("IoU        AP      recall  recall at 0.1 / 1 false boxes a photo")
     for iou, curve in report.curves.items():
         low, high = (_figure(curve.recall_at(allowed)) for allowed in (0.1, 1.0))
-        click.echo(
+        echo(
             f"{iou:<9g}  {_figure(report.average_precision[iou])}  {_figure(report.recall(iou))}  "
             f"{low} / {high}"
         )

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.photos import annotation_options
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.numbers import IOU, FiniteRange, WholeRange
+from facesmith.cli.outputs import OutputPath
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
@@ -86,14 +88,14 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 )
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=1,
     show_default=True,
     help="CPU threads of each detector.",
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     help="Folder for compare.json, precision_recall.png and accuracy_time.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -166,11 +168,11 @@ def compare(
     _warn(compared)
     written = write_comparison(compared, out) if out is not None else ()
     if as_json:
-        click.echo(json.dumps(compared.to_dict()))
+        echo(json.dumps(compared.to_dict()))
     elif not quiet:
         _print(compared)
         for path in written:
-            click.echo(f"written  {path}")
+            echo(f"written  {path}")
 
 
 def _open(
@@ -192,7 +194,7 @@ def _open(
             if not name.optional:
                 raise
             left_out[name.label] = str(error)
-            click.echo(f"Left out: {name.label}. {error}", err=True)
+            echo(f"Left out: {name.label}. {error}", err=True)
     return [name for name in names if name.label in baselines], baselines, left_out
 
 
@@ -201,7 +203,7 @@ def _warn(compared: Comparison) -> None:
     for label, each in compared.measured.items():
         share = max(timing.cpu_share for timing in each.timings.values())
         if share > _TOO_MANY_THREADS * threads:
-            click.echo(
+            echo(
                 f"Warning: {label} computed with {share:.1f} threads, not {threads}: compare its "
                 "times with care.",
                 err=True,
@@ -210,12 +212,12 @@ def _warn(compared: Comparison) -> None:
 
 def _print(compared: Comparison) -> None:
     free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
-    click.echo(f"{compared.title}{free}; false: boxes a photo\n")
+    echo(f"{compared.title}{free}; false: boxes a photo\n")
     for line in _columns(_accuracy_rows(compared)):
-        click.echo(line)
-    click.echo()
+        echo(line)
+    echo()
     for line in _columns(_cost_rows(compared)):
-        click.echo(line)
+        echo(line)
 
 
 def _accuracy_rows(compared: Comparison) -> list[list[str]]:

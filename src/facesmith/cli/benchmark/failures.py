@@ -14,8 +14,11 @@ from facesmith.cli.benchmark.photos import (
     photo_options,
 )
 from facesmith.cli.numbers import IOU, FiniteRange, counted
+from facesmith.cli.outputs import OutputPath
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.files import make_folder
+from facesmith.printable import printable
 
 if TYPE_CHECKING:
     from facesmith.evaluation.failure_bins import Breakdown
@@ -52,7 +55,7 @@ _LABEL_WIDTH = 24
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     help="Folder for failures.json, breakdown.png, misses.png and false_boxes.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print failures.json instead of tables.")
@@ -123,16 +126,16 @@ def failures(
         make_folder(out)
         written = write_failures(failed, out)
     if as_json:
-        click.echo(json.dumps(failed.to_dict()))
+        echo(json.dumps(failed.to_dict()))
     elif not quiet:
         _print(failed)
         if written:
-            click.echo(f"\nwritten    {', '.join(map(str, written))}")
+            echo(f"\nwritten    {', '.join(map(str, written))}")
 
 
 def _note_threshold(found: list[Faces], detections: Path) -> None:
     lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
-    click.echo(
+    echo(
         f"All boxes of {detections.name} count, down to a score of {lowest:.2f}; --min-score "
         "judges the detector at a threshold.",
         err=True,
@@ -143,34 +146,32 @@ def _print(failed: Failures) -> None:
     from facesmith.evaluation.failure_bins import wilson_interval  # noqa: PLC0415 - slow
 
     n_false = len(failed.false_boxes)
-    click.echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
-    click.echo(
+    echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
+    echo(
         f"photos     {failed.n_photos:,} with {counted(failed.n_faces, 'face')}; "
         f"a match has an IoU of at least {failed.iou_threshold:g}"
     )
-    click.echo(
+    echo(
         f"recall     {_rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))}  "
         f"{failed.n_found:,} of {counted(failed.n_faces, 'face')} found"
     )
     right = failed.n_boxes - n_false
-    click.echo(
+    echo(
         f"precision  {_rate(failed.precision, wilson_interval(right, failed.n_boxes))}  "
         f"{n_false:,} of {counted(failed.n_boxes, 'box', 'boxes')} false"
     )
     reasons = [miss.reason for miss in failed.misses]
-    click.echo(
-        f"misses     {_counts(reasons, ('not seen', 'badly placed', 'below the threshold'))}"
-    )
+    echo(f"misses     {_counts(reasons, ('not seen', 'badly placed', 'below the threshold'))}")
     kinds = [box.kind for box in failed.false_boxes]
-    click.echo(f"false      {_counts(kinds, ('no face', 'badly placed', 'second box'))}")
+    echo(f"false      {_counts(kinds, ('no face', 'badly placed', 'second box'))}")
     for part in failed.faces:
         _print_part(part, ("faces", "found", "recall"))
     for part in failed.boxes:
         _print_part(part, ("boxes", "right", "precision"))
     if failed.advice:
-        click.echo("\nWhere it fails (marked <), what costs most first:")
+        echo("\nWhere it fails (marked <), what costs most first:")
     for piece in failed.advice:
-        click.echo(f"  {piece}")
+        echo(f"  {piece}")
 
 
 def _print_part(part: Breakdown, heads: tuple[str, str, str]) -> None:
@@ -179,7 +180,7 @@ def _print_part(part: Breakdown, heads: tuple[str, str, str]) -> None:
         return
     n, n_good, rate = heads
     head = f"{part.name:<{_LABEL_WIDTH}}{n:>7}{n_good:>7}{rate:>11}  {'95 %':<14}{'mean score':>11}"
-    click.echo()
+    echo()
     click.secho(head, bold=True)
     for b in bins:
         low, high = b.interval
@@ -188,7 +189,7 @@ def _print_part(part: Breakdown, heads: tuple[str, str, str]) -> None:
             f"  {b.label:<{_LABEL_WIDTH - 2}}{b.n:>7,}{b.n_good:>7,}{b.rate:>11.3f}  "
             f"{f'{low:.3f}-{high:.3f}':<14}{score:>11}"
         )
-        click.secho(f"{line}  <" if b.weak else line, fg="red" if b.weak else None)
+        click.secho(printable(f"{line}  <" if b.weak else line), fg="red" if b.weak else None)
 
 
 def _rate(value: float, interval: tuple[float, float]) -> str:

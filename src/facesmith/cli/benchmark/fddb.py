@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.numbers import WholeRange
+from facesmith.cli.outputs import OutputPath
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
@@ -41,14 +44,14 @@ _PICTURE_NAME = "roc.png"
 @click.option("--images", "images_dir", type=_FOLDER, help="Folder that the names start from.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     required=True,
     help="Folder for DiscROC.txt and ContROC.txt.",
 )
 @click.option(
     "--fold",
     "fold_numbers",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     multiple=True,
     help="Evaluate this fold only; may be repeated.  [default: all]",
 )
@@ -76,7 +79,7 @@ _PICTURE_NAME = "roc.png"
 )
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=1,
     show_default=True,
     help="Without --detections: CPU threads of the detector.",
@@ -148,7 +151,7 @@ def fddb(
     if as_json:
         import json  # noqa: PLC0415
 
-        click.echo(json.dumps(_as_dict(result, folds, each_fold)))
+        echo(json.dumps(_as_dict(result, folds, each_fold)))
     elif not quiet:
         written = [
             *_CURVE_NAMES,
@@ -210,29 +213,29 @@ def _print(result: FddbResult, out: Path, written: list[str], each_fold: bool) -
     )
 
     curves = result.curves
-    click.echo(
+    echo(
         f"{curves.n_faces:,} faces in {curves.n_images:,} images, {curves.n_detections:,} "
         f"detections ({result.shape}s)"
     )
-    click.echo("false positives    discrete TPR  faces found  continuous TPR  at score")
+    echo("false positives    discrete TPR  faces found  continuous TPR  at score")
     ended = False
     for number in FALSE_POSITIVES:
         point = curves.at(number)
         ended |= point.beyond_end
         mark = "*" if point.beyond_end else " "
         score = "-" if point.threshold is None else f"{point.threshold:.6g}"
-        click.echo(
+        echo(
             f"{number:>15,}{mark}   {point.discrete_tpr:12.4f}  {point.n_found:>11,}  "
             f"{point.continuous_tpr:14.4f}  {score}"
         )
     if ended:
         last = int(curves.false_positives.max(initial=0))
-        click.echo(f"* the curves end at {last:,} false positives: there are no more detections")
+        echo(f"* the curves end at {last:,} false positives: there are no more detections")
     if each_fold:
         heads = "".join(f"{number:>9}" for number in FOLD_FALSE_POSITIVES)
-        click.echo(f"discrete TPR at{heads}  false positives")
+        echo(f"discrete TPR at{heads}  false positives")
         for number, alone in result.by_fold.items():
             rates = "".join(f"{alone.at(n).discrete_tpr:9.4f}" for n in FOLD_FALSE_POSITIVES)
-            click.echo(f"fold {number:>2}        {rates}")
+            echo(f"fold {number:>2}        {rates}")
     points = len(curves.thresholds)
-    click.echo(f"written to {out}: {', '.join(written)}; {points:,} points")
+    echo(f"written to {out}: {', '.join(written)}; {points:,} points")

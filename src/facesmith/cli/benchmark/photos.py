@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.numbers import WholeRange
 from facesmith.cli.options import FORMAT_OPTIONS, Command, with_options
 from facesmith.cli.progress import progress_bar
 
@@ -48,7 +49,7 @@ _DETECTION_OPTIONS = (
     ),
     click.option(
         "--threads",
-        type=click.IntRange(1),
+        type=WholeRange(1),
         default=1,
         show_default=True,
         help="CPU threads of the detector.",

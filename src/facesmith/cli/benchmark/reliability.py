@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from facesmith.cli.benchmark.photos import load_scored, photo_options
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.numbers import IOU, FiniteRange, WholeRange
+from facesmith.cli.outputs import OutputPath
+from facesmith.cli.terminal import echo
 from facesmith.files import finite_or_none, make_folder, write_json
 
 
@@ -36,12 +38,10 @@ from facesmith.files import finite_or_none, make_folder, write_json
     show_default=True,
     help="Leave out boxes with a lower score.",
 )
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
-)
+@click.option("--seed", type=WholeRange(0), default=0, show_default=True, help="Of the bootstrap.")
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     help="Folder for reliability.json and reliability.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -122,30 +122,30 @@ def reliability(
         write_json(out / "reliability.json", result)
         write_diagram(compared, out / "reliability.png")
     if as_json:
-        click.echo(json.dumps(result))
+        echo(json.dumps(result))
     elif not quiet:
         _print(result)
         if out is not None:
-            click.echo(f"written  {out / 'reliability.json'}, {out / 'reliability.png'}")
+            echo(f"written  {out / 'reliability.json'}, {out / 'reliability.png'}")
 
 
 def _print(result: dict[str, object]) -> None:
-    click.echo(f"{result['scored']}: {result['n_boxes']:,} boxes in {result['n_photos']:,} photos")
-    click.echo("score          boxes  mean score  share right")
+    echo(f"{result['scored']}: {result['n_boxes']:,} boxes in {result['n_photos']:,} photos")
+    echo("score          boxes  mean score  share right")
     bins = result["bins"]
     assert isinstance(bins, list)
     for each in bins:
         if each["boxes"]:
-            click.echo(
+            echo(
                 f"{each['from']:.1f} to {each['from'] + 0.1:.1f}  {each['boxes']:8,}  "
                 f"{each['mean_score']:10.3f}  {each['share_right']:11.3f}"
             )
     error, interval = result["expected_calibration_error"], result["interval"]
     assert isinstance(interval, list)
     if error is None:
-        click.echo("No boxes: the expected calibration error is undefined.")
+        echo("No boxes: the expected calibration error is undefined.")
     else:
-        click.echo(
+        echo(
             f"expected calibration error {error:.4f}  (95 %: {interval[0]:.4f} to "
             f"{interval[1]:.4f})"
         )

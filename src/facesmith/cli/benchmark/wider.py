@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.coco import LEAST_SCORE
+from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.outputs import OutputPath
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
 from facesmith.files import make_folder
@@ -31,7 +34,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option(
     "--predictions",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     help="What a detector found: a folder an event, a text file an image. With --images, the "
     "folder to write.  [default: predictions in --out]",
 )
@@ -49,14 +52,14 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option(
     "--min-face",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="PX",
     help="With --images: height of the smallest face to look for; this sets the image scale.  "
     "[default: as `facesmith detect`]",
 )
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=1,
     show_default=True,
     help="CPU threads of the detector.",
@@ -70,7 +73,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputPath(file_okay=False),
     help="Folder for wider.json, with the curves, and precision_recall.png.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -133,7 +136,7 @@ def wider(
     if out is not None:
         _write(scores, values, out)
     if as_json:
-        click.echo(json.dumps(values))
+        echo(json.dumps(values))
     elif not quiet:
         _print(scores, predictions, image_scale)
 
@@ -190,13 +193,13 @@ def _detect(
 
 
 def _print(scores: WiderScores, predictions: Path, scale: tuple[float, float] | None) -> None:
-    click.echo(f"scored       {predictions}")
-    click.echo(f"images       {scores.n_images:,} with {scores.n_detections:,} boxes predicted")
-    click.echo(f"image scale  {_scale(scale)}")
-    click.echo(f"protocol     {scores.protocol}, IoU 0.5")
-    click.echo("setting      AP      faces")
+    echo(f"scored       {predictions}")
+    echo(f"images       {scores.n_images:,} with {scores.n_detections:,} boxes predicted")
+    echo(f"image scale  {_scale(scale)}")
+    echo(f"protocol     {scores.protocol}, IoU 0.5")
+    echo("setting      AP      faces")
     for name, setting in scores.settings.items():
-        click.echo(f"{name:<11}  {_figure(setting.average_precision):<6}  {setting.n_faces:,}")
+        echo(f"{name:<11}  {_figure(setting.average_precision):<6}  {setting.n_faces:,}")
 
 
 def _figure(value: float) -> str:
