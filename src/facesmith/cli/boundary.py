@@ -65,7 +65,7 @@ def _in_words(error: BaseException, way_on: Callable[[], str]) -> click.ClickExc
             return _Stopped(str(error))
         case FacesmithError():
             return click.ClickException(str(error))
-        case KeyboardInterrupt() | click.Abort():
+        case _ if _was_interrupted(error):
             return _Stopped(f"Stopped on request. {way_on()}".rstrip())
         case MemoryError():
             return click.ClickException(
@@ -79,6 +79,13 @@ def _in_words(error: BaseException, way_on: Callable[[], str]) -> click.ClickExc
         f"This should not have happened ({reason}). Please report it with what the same command "
         "prints after `facesmith --debug`."
     )
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: modules that are interrupted while they load say otherwise."""
+    while error is not None and not isinstance(error, KeyboardInterrupt | click.Abort):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _system_error(error: OSError) -> str:

@@ -60,7 +60,7 @@ _SPELT = {
 @click.option(
     "--from",
     "start",
-    type=OutputPath(),
+    type=click.Path(path_type=Path),
     metavar="MODEL",
     help="Go on from a detector's weights: a run folder, its detector.onnx, or `shipped` for "
     "those that come along.",
