@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.detection.patches import cut_patches
-from facesmith.detection.sessions import open_session
+from facesmith.detection.patches import PATCH_SIZE, cut_patches
+from facesmith.detection.sessions import check_graph, open_session
 
 
 class Refiner:
@@ -16,6 +16,7 @@ class Refiner:
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         self._session, self.metadata = open_session(path, kind="refiner", threads=threads)
+        check_graph(path, self._try_out)
 
     def __call__(
         self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]
@@ -33,6 +34,11 @@ class Refiner:
             return np.zeros(0, np.float32), boxes
         outputs = self.judge(cut_patches(image, boxes))
         return outputs[:, 0], decode_deltas(boxes, outputs[:, 1:])
+
+    def _try_out(self) -> None:
+        outputs = self.judge(np.zeros((1, PATCH_SIZE, PATCH_SIZE, 3), np.uint8))
+        if outputs.shape != (1, 5) or outputs.dtype != np.float32:
+            raise ValueError(f"its output is {outputs.dtype} of shape {outputs.shape}")
 
     def judge(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The network's outputs `(n, 5)` on patches uint8 `(n, 64, 64, 3)`, BGR."""
