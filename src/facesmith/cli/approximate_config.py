@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from facesmith.approximation.experiment.settings import COMPARABLE, METHODS, App
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.errors import TrainingError
 from facesmith.files import checksum
+from facesmith.untrusted import ContentError, parsed_json, read_text
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -169,14 +169,17 @@ def _points(given: dict[str, Any], saved: dict[str, Any]) -> str | None:
 def _read_settings(path: Path) -> dict[str, Any]:
     """The settings in a JSON or TOML file, or in the config.json of a run."""
     try:
-        text = path.read_text(encoding="utf-8")
-        settings = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+        text = read_text(path)
+        toml = path.suffix.lower() == ".toml"
+        settings = tomllib.loads(text) if toml else parsed_json(text, str(path))
         if isinstance(settings, dict) and "facesmith" in settings:
             settings = {"points": None, **settings["config"]}
         if not isinstance(settings, dict):
             raise TypeError('expected an object such as {"adam": {"depth": 2}}')
         ApproximationConfig.from_dict(settings)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except ContentError as error:
+        raise TrainingError(str(error)) from error
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise TrainingError(f"{path} holds no settings to use: {error}.") from error
     return settings
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.detect_outputs import STDIN, Pictures, Table
+from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_picture_name
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.outputs import OutputPath
 from facesmith.cli.terminal import echo
@@ -131,7 +131,16 @@ def detect(
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
-    sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
+    sources, left_out = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
+    if left_out:
+        echo(
+            f"Left out {counted(len(left_out), 'picture')} that an earlier run seems to have "
+            f"written, such as {left_out[0]}. Choose other folders for --draw and --crops if they "
+            "are photos of yours.",
+            err=True,
+        )
+    if not sources:
+        raise ImageError("Nothing is left to look at. Choose another folder for what is written.")
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin)
     finish = pictures if draw_dir or crops_dir else None
     config = DetectionConfig(min_score, min_face, finish, rotations)
@@ -162,12 +171,15 @@ def detect(
     ctx.exit(1 if n_failed else 0)
 
 
-def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSource]:
-    """The photos in the order of the inputs, each once."""
+def _sources(
+    inputs: Sequence[str], output_dirs: Sequence[Path]
+) -> tuple[list[PhotoSource], list[Path]]:
+    """The photos in the order of the inputs, each once, and what seems to be no photo."""
     from facesmith.detection.photos import PhotoSource  # noqa: PLC0415 - see `detect`
     from facesmith.images import find_images  # noqa: PLC0415
 
     sources: dict[str, PhotoSource] = {}
+    left_out: list[Path] = []
     for given in inputs:
         if given == STDIN:
             if STDIN not in sources:
@@ -180,10 +192,14 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
             continue
         for path in paths:
             # What an earlier run has written below the folder of the photos is no photo.
-            written = any(_is_inside(path, folder) for folder in output_dirs)
-            if not written or str(path) == str(Path(given)):
+            written = is_picture_name(path.name) and any(
+                _is_inside(path, folder) for folder in output_dirs
+            )
+            if written and str(path) != str(Path(given)):
+                left_out.append(path)
+            else:
                 sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
-    return list(sources.values())
+    return list(sources.values()), left_out
 
 
 def _standard_input() -> bytes | ImageError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
 from pathlib import Path, PurePosixPath
@@ -10,8 +9,10 @@ from typing import Any
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.categories import choose_categories
-from facesmith.annotations.files import read_content, shortened
+from facesmith.annotations.files import shortened
 from facesmith.errors import DetectionsError
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ContentError, parsed_json, read_json
 
 # Pixels; no photo is so large, and float32 still holds it: what lies beyond is a mistake.
 _FARTHEST = 1e9
@@ -68,9 +69,11 @@ def _coco_ids(
 ) -> tuple[dict[Any, int | None], dict[Any, bool]]:
     """Id of an image -> its photo, `None` if it was left out; id of a category -> is it a face."""
     try:
-        content = json.loads(read_content(annotations_path))
+        content = read_json(annotations_path)
         images, categories = content["images"], content.get("categories") or []
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        if not isinstance(images, list) or not isinstance(categories, list):
+            raise TypeError("no lists")
+    except (ContentError, TypeError, KeyError, AttributeError):
         raise DetectionsError(
             f"{path} holds COCO results, whose image ids only COCO annotations explain; "
             f"{annotations_path} holds none. Pass the JSON lines that `facesmith detect --json` "
@@ -88,7 +91,7 @@ def _coco_ids(
         if isinstance(category, dict) and _is_id(category.get("id"))
     } or {
         annotation["category_id"]: str(annotation["category_id"])
-        for annotation in content.get("annotations") or []
+        for annotation in _entries(content.get("annotations"))
         if isinstance(annotation, dict) and _is_id(annotation.get("category_id"))
     }
     chosen = choose_categories(annotations_path, names, wanted)
@@ -97,7 +100,8 @@ def _coco_ids(
 
 def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
     """Place, file and faces of each line."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    # At line ends only: names may hold other characters that Python splits lines at.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{path.name} line {number}"
@@ -109,7 +113,8 @@ def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
             )
         if "error" in content:
             raise DetectionsError(
-                f"{where}: {content['file']} could not be looked at: {content['error']} Mend or "
+                f"{where}: {content['file']} could not be looked at: "
+                f"{shortened_text(str(content['error']))} Mend or "
                 "remove the photo, and detect again."
             )
         if not isinstance(content.get("faces"), list):
@@ -158,8 +163,12 @@ def _is_id(value: Any) -> bool:
     return type(value) in (int, str)
 
 
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _json(where: str, text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DetectionsError(f"{where}: not valid JSON: {error}.") from error
+        return parsed_json(text, where)
+    except ContentError as error:
+        raise DetectionsError(str(error)) from error
