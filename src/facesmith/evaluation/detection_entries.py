@@ -42,7 +42,7 @@ def coco_results(
         # One category need not be named; annotations without a box or a category name none.
         if faces and (category_id is not None or len(faces) != 1):
             if not _is_id(category_id) or category_id not in faces:
-                known = ", ".join(map(repr, faces))
+                known = shortened_text(", ".join(map(repr, faces)))
                 raise DetectionsError(
                     f"{where}: its `category_id` {shortened(category_id)} is none of "
                     f"{annotations_path}, which has {known}."
