@@ -98,7 +98,7 @@ def test_pictures_carry_nothing_of_the_photo_but_its_pixels(
          str(tmp_path / "seen"), "--crops", str(tmp_path / "crops")],
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    written = [*(tmp_path / "seen").iterdir(), *(tmp_path / "crops").iterdir()]
+    written = [*(tmp_path / "seen").glob("*.jpg"), *(tmp_path / "crops").glob("*.jpg")]
     assert len(written) == 2
     for path in written:
         content = path.read_bytes()

@@ -19,7 +19,7 @@ from PIL import Image
 
 from facesmith.cli import main
 from facesmith.cli.numbers import FiniteRange, WholeRange
-from facesmith.cli.outputs import OutputPath
+from facesmith.cli.paths import NewPath
 
 READY_THEN_RUN = """
 import signal
@@ -90,7 +90,7 @@ def test_no_output_is_written_to_a_file_called_dash() -> None:
     ]
     assert len(outputs) > 12
     for option in outputs:
-        assert isinstance(option.type, OutputPath), option.opts
+        assert isinstance(option.type, NewPath), option.opts
         with pytest.raises(click.BadParameter, match="standard output"):
             option.type.convert("-", option, None)
         assert option.type.convert("./-", option, None) == Path("-")

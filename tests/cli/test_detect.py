@@ -170,10 +170,10 @@ def test_csv_has_a_row_a_face(weights: Path) -> None:
 def test_drawings_and_crops_do_not_collide(weights: Path) -> None:
     result = run(weights, "photos", "--draw", "out/drawn", "--crops", "out/crops", "--json")
     assert result.exit_code == 1
-    assert sorted(path.name for path in Path("out/drawn").iterdir()) == [
+    assert sorted(path.name for path in Path("out/drawn").glob("[!.]*")) == [
         "img10_faces.jpg", "more_img2_faces.jpg", "photos_img2_faces.jpg",
     ]  # fmt: skip
-    assert sorted(path.name for path in Path("out/crops").iterdir()) == [
+    assert sorted(path.name for path in Path("out/crops").glob("[!.]*")) == [
         "more_img2_face_1.jpg", "photos_img2_face_1.jpg", "photos_img2_face_2.jpg",
     ]  # fmt: skip
     # The box of 32x32 and a fifth (6.4) on each side, outwards: from 28 - 6.4 to 60 + 6.4.
@@ -363,16 +363,14 @@ def test_names_of_outputs_are_unique(names: list[str], expected: list[str]) -> N
 def test_the_users_own_photos_in_a_folder_of_outputs_are_looked_at(
     weights: Path, photos: Path
 ) -> None:
-    """What an earlier run wrote there is left out, and that is said."""
+    """What an earlier run wrote there is left out."""
     own = photos / "sub" / "mine.png"
     own.parent.mkdir()
     own.write_bytes((photos / "img2.png").read_bytes())
     first = run(weights, "photos", "--draw", "photos/sub", "--json")
     assert "photos/sub/mine.png" in [line["file"] for line in lines(first)]
-    assert "Left out" not in first.stderr
     again = run(weights, "photos", "--draw", "photos/sub", "--json")
     assert [line["file"] for line in lines(again)] == [line["file"] for line in lines(first)]
-    assert f"Left out {len(lines(first)) - 1} pictures" in again.stderr
     same = run(weights, "photos", "--draw", "photos", "--json")
     assert {line["file"] for line in lines(same)} >= {"photos/img2.png", "photos/sub/mine.png"}
 

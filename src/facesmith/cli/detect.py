@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_picture_name
-from facesmith.cli.numbers import FiniteRange, WholeRange, counted
-from facesmith.cli.outputs import OutputPath
+from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_table
+from facesmith.cli.detector_options import model_option, workers_option
+from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import NEW_FILE, NEW_FOLDER, refuse_existing
+from facesmith.cli.progress import progress_bar
 from facesmith.cli.terminal import echo
 from facesmith.errors import ImageError
+from facesmith.files.marks import read_mark
 
 if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
-
-_FOLDER = OutputPath(file_okay=False)
 
 
 class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -46,17 +48,14 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
             )
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a photo.")
 @click.option(
-    "--csv",
-    "csv_path",
-    type=OutputPath(dir_okay=False),
-    help="Write a table with one row a face to this file.",
+    "--csv", "csv_path", type=NEW_FILE, help="Write a table with one row a face to this file."
 )
-@click.option("--draw", "draw_dir", type=_FOLDER, help="Write photos with boxes to this folder.")
-@click.option("--crops", "crops_dir", type=_FOLDER, help="Write each face to this folder.")
+@click.option("--draw", "draw_dir", type=NEW_FOLDER, help="Write photos with boxes to this folder.")
+@click.option("--crops", "crops_dir", type=NEW_FOLDER, help="Write each face to this folder.")
 @click.option(
     "--crop-margin",
     type=FiniteRange(0),
@@ -86,19 +85,9 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 those "
     "at any angle. Each look takes as long as the first.",
 )
-@click.option(
-    "--workers",
-    type=WholeRange(1),
-    metavar="N",
-    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
-    "for many]",
-)
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
-    help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
-)
+@workers_option
+@model_option
+@click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
 @click.pass_context
 def detect(
@@ -114,6 +103,7 @@ def detect(
     rotations: tuple[int, ...],
     workers: int | None,
     model: Path | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Find the faces in photos.
@@ -131,17 +121,12 @@ def detect(
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
-    sources, left_out = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
-    if left_out:
-        echo(
-            f"Left out {counted(len(left_out), 'picture')} that an earlier run seems to have "
-            f"written, such as {left_out[0]}. Choose other folders for --draw and --crops if they "
-            "are photos of yours.",
-            err=True,
-        )
+    if csv_path is not None and not is_table(csv_path):
+        refuse_existing([csv_path], force=force)
+    sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
     if not sources:
         raise ImageError("Nothing is left to look at. Choose another folder for what is written.")
-    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin)
+    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
     config = DetectionConfig(min_score, min_face, finish, rotations)
     n_workers = min(workers or default_workers(len(sources)), len(sources))
@@ -171,15 +156,12 @@ def detect(
     ctx.exit(1 if n_failed else 0)
 
 
-def _sources(
-    inputs: Sequence[str], output_dirs: Sequence[Path]
-) -> tuple[list[PhotoSource], list[Path]]:
-    """The photos in the order of the inputs, each once, and what seems to be no photo."""
+def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSource]:
+    """The photos in the order of the inputs, each once."""
     from facesmith.detection.photos import PhotoSource  # noqa: PLC0415 - see `detect`
     from facesmith.images import find_images  # noqa: PLC0415
 
     sources: dict[str, PhotoSource] = {}
-    left_out: list[Path] = []
     for given in inputs:
         if given == STDIN:
             if STDIN not in sources:
@@ -190,25 +172,23 @@ def _sources(
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue
+        # What an earlier run has written below the folder of the photos is no photo.
+        below = {path.parent for path in paths} - {Path(given)}
+        written = {
+            os.path.realpath(folder / name)
+            for folder in below | set(output_dirs)
+            if (mark := read_mark(folder)) is not None
+            for name in mark.names
+        }
         for path in paths:
-            # What an earlier run has written below the folder of the photos is no photo.
-            written = is_picture_name(path.name) and any(
-                _is_inside(path, folder) for folder in output_dirs
-            )
-            if written and str(path) != str(Path(given)):
-                left_out.append(path)
-            else:
+            if os.path.realpath(path) not in written or str(path) == str(Path(given)):
                 sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
-    return list(sources.values()), left_out
+    return list(sources.values())
 
 
 def _standard_input() -> bytes | ImageError:
     content = sys.stdin.buffer.read()
     return content or ImageError("Standard input is empty. Send it a photo, as in: < photo.jpg")
-
-
-def _is_inside(path: Path, folder: Path) -> bool:
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100
 
 
 def _as_dict(found: PhotoFaces) -> dict[str, Any]:
@@ -243,11 +223,10 @@ def _with_progress(
     results: Iterator[PhotoFaces], n_photos: int, quiet: bool
 ) -> Iterator[PhotoFaces]:
     """A bar where nobody sees the lines themselves go by."""
-    if quiet or n_photos < 2 or sys.stdout.isatty() or not sys.stderr.isatty():
-        yield from results
-        return
-    with click.progressbar(results, length=n_photos, label="Photos", file=sys.stderr) as bar:
-        yield from bar
+    with progress_bar(n_photos, quiet or n_photos < 2 or sys.stdout.isatty()) as step:
+        for found in results:
+            yield found
+            step()
 
 
 def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.annotations.categories import choose_categories
+from facesmith.annotations.coco import face_categories, load_json
 from facesmith.annotations.files import shortened
-from facesmith.errors import DetectionsError
+from facesmith.errors import AnnotationError, DetectionsError
 from facesmith.printable import shortened_text
-from facesmith.untrusted import ContentError, parsed_json, read_json
+from facesmith.untrusted import ContentError, parsed_json
 
 # Pixels; no photo is so large, and float32 still holds it: what lies beyond is a mistake.
 _FARTHEST = 1e9
@@ -69,11 +69,8 @@ def _coco_ids(
 ) -> tuple[dict[Any, int | None], dict[Any, bool]]:
     """Id of an image -> its photo, `None` if it was left out; id of a category -> is it a face."""
     try:
-        content = read_json(annotations_path)
-        images, categories = content["images"], content.get("categories") or []
-        if not isinstance(images, list) or not isinstance(categories, list):
-            raise TypeError("no lists")
-    except (ContentError, TypeError, KeyError, AttributeError):
+        content = load_json(annotations_path)
+    except AnnotationError:
         raise DetectionsError(
             f"{path} holds COCO results, whose image ids only COCO annotations explain; "
             f"{annotations_path} holds none. Pass the JSON lines that `facesmith detect --json` "
@@ -81,21 +78,11 @@ def _coco_ids(
         ) from None
     index_of_name = {photo.name: index for index, photo in enumerate(photos)}
     photo_of_id: dict[Any, int | None] = {}
-    for image in images:
+    for image in content["images"]:
         if isinstance(image, dict) and _is_id(image.get("id")):
             name = PurePosixPath(str(image.get("file_name", "")).replace("\\", "/")).as_posix()
             photo_of_id.setdefault(image["id"], index_of_name.get(name))
-    names = {
-        category["id"]: str(category.get("name", category["id"]))
-        for category in categories
-        if isinstance(category, dict) and _is_id(category.get("id"))
-    } or {
-        annotation["category_id"]: str(annotation["category_id"])
-        for annotation in _entries(content.get("annotations"))
-        if isinstance(annotation, dict) and _is_id(annotation.get("category_id"))
-    }
-    chosen = choose_categories(annotations_path, names, wanted)
-    return photo_of_id, {key: key in chosen for key in names}
+    return photo_of_id, face_categories(annotations_path, content, wanted)
 
 
 def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
@@ -161,10 +148,6 @@ def _number(where: str, key: str, value: Any) -> float:
 
 def _is_id(value: Any) -> bool:
     return type(value) in (int, str)
-
-
-def _entries(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _json(where: str, text: str) -> Any:

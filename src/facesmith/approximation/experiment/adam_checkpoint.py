@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from facesmith.untrusted import ArrayFile, ContentError, open_arrays
 Float32Array = npt.NDArray[np.float32]
 
 _FILE_KIND = "facesmith adam checkpoint"
+_NUMBERS = ("method", "seed", "data_sha256", "seconds", "steps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +66,8 @@ def save_checkpoint(checkpoint: AdamCheckpoint, path: str | Path) -> None:
     about = {
         "kind": _FILE_KIND,
         "facesmith": __version__,
-        "method": checkpoint.method,
-        "settings": checkpoint.settings.to_dict(),
-        "seed": checkpoint.seed,
-        "data_sha256": checkpoint.data_sha256,
-        "seconds": checkpoint.seconds,
-        "steps": checkpoint.steps,
+        **{name: getattr(checkpoint, name) for name in _NUMBERS},
+        "settings": asdict(checkpoint.settings),
         "n_parameters": len(checkpoint.parameters),
     }
     arrays: dict[str, npt.NDArray[np.generic]] = {
@@ -112,7 +109,14 @@ def load_checkpoint(path: str | Path) -> AdamCheckpoint:
 
 def _checkpoint(file: ArrayFile, about: dict[str, Any]) -> AdamCheckpoint:
     """The checkpoint of a file; a ValueError, KeyError or TypeError where it makes no sense."""
-    for name, kind in (("seed", int), ("steps", int), ("n_parameters", int), ("method", str)):
+    for name, kind in (
+        ("seed", int),
+        ("steps", int),
+        ("n_parameters", int),
+        ("method", str),
+        ("data_sha256", str),
+        ("seconds", float),
+    ):
         if type(about[name]) is not kind:
             raise ValueError(f"{name} must be of type {kind.__name__}")
     if not 0 < about["n_parameters"] <= len(file.names):
@@ -125,12 +129,8 @@ def _checkpoint(file: ArrayFile, about: dict[str, Any]) -> AdamCheckpoint:
     if not [a.shape for a in parameters] == [a.shape for a in means] == [a.shape for a in squares]:
         raise ValueError("parameters and their averages must have the same shapes")
     return AdamCheckpoint(
-        method=about["method"],
+        **{name: about[name] for name in _NUMBERS},
         settings=AdamSettings(**about["settings"]),
-        seed=about["seed"],
-        data_sha256=str(about["data_sha256"]),
-        seconds=float(about["seconds"]),
-        steps=about["steps"],
         parameters=parameters,
         means=means,
         squares=squares,

@@ -47,11 +47,8 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
         "input_names": list(function.input_names),
         "output_names": list(function.output_names),
         "members": [
-            {
-                "output": int(member.output),
-                "weight": float(member.weight),
-                "noise_variance": float(member.noise_variance),
-            }
+            {"output": int(member.output)}
+            | {name: float(getattr(member, name)) for name in ("weight", "noise_variance")}
             | _about_kind(member)
             for member in function.members
         ],

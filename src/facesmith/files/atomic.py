@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
 import os
-import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from facesmith.errors import WriteError
-
-_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # names that `replacing` gives
+from facesmith.files.marks import UNFINISHED, claim, write_error
 
 
 @contextmanager
@@ -31,10 +28,11 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         path: The file to make or to replace; its folder exists.
 
     Raises:
-        WriteError: If the disk is full or the file cannot be written; the old one is still
-            there.
+        WriteError: If the disk is full or the file cannot be written, or if it lies in an open
+            `OutputFolder` and facesmith did not write it; the old one is still there.
     """
     path = Path(path)
+    claim(path)
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -52,15 +50,17 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def remove_unfinished(folder: str | Path) -> None:
-    """Delete what `replacing` left in a folder and those below it when it was killed."""
-    for path in Path(folder).rglob(".*.tmp"):
-        if is_unfinished(path):
+    """Delete what was not whole when a program was killed, in a folder and those below it."""
+    for path in list(Path(folder).rglob(".*.tmp")):
+        if is_unfinished(path) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif is_unfinished(path):
             _remove(path)
 
 
 def is_unfinished(path: Path) -> bool:
     """Whether a file's name is one that `replacing` gives before a file is whole."""
-    return _UNFINISHED.fullmatch(path.name) is not None
+    return UNFINISHED.fullmatch(path.name) is not None
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -95,30 +95,6 @@ def finite_or_none(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-# What the system says -> what to do about it.
-_WAYS_OUT = {
-    errno.ENOSPC: "Make room, or choose a folder on another disk.",
-    errno.EDQUOT: "Make room, or choose a folder on another disk.",
-    errno.EACCES: "Choose a folder that you may write to.",
-    errno.EPERM: "Choose a folder that you may write to.",
-    errno.EROFS: "Choose a folder that you may write to.",
-    errno.ENOENT: "Choose a folder that exists.",
-    errno.ENOTDIR: "A part of this path is a file; choose another folder.",
-    errno.EISDIR: "It is a folder; choose another name.",
-    errno.EEXIST: "It is a file; choose another name.",
-    errno.EFBIG: "The system limits the size of files; raise the limit.",
-    errno.ENAMETOOLONG: "Choose a shorter name.",
-}
-
-
-def write_error(path: str | Path, error: OSError) -> WriteError:
-    """The error to raise where the system refuses to write a file or to make a folder."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    reason = "the disk is full" if full else str(error.strerror or error)
-    way_out = _WAYS_OUT.get(error.errno or 0, "Choose another place.")
-    return WriteError(f"Cannot write {path}: {reason}. {way_out}")
 
 
 def checksum(path: str | Path) -> str:
