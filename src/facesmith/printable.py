@@ -10,6 +10,8 @@ _LONGEST_LINE = 2000  # characters of a line of a message
 _ESCAPED_CATEGORIES = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
+_MARKDOWN = "\\`*_[]<>|#&~$"  # what stands for something else in Markdown
+
 
 def printable(text: str) -> str:
     r"""The text with its control characters written as escapes; line ends and tabs stay.
@@ -36,6 +38,17 @@ def message_text(text: str) -> str:
     lines = printable(text).split("\n")
     shorter = (" ".join(shortened_text(word) for word in line.split(" ")) for line in lines)
     return "\n".join(shortened_text(line, _LONGEST_LINE) for line in shorter)
+
+
+def markdown_text(text: str) -> str:
+    r"""The text as one line that Markdown shows as it is: no emphasis, link, table or HTML.
+
+    Example:
+        >>> print(markdown_text("<b>|*.csv"))
+        \<b\>\|\*.csv
+    """
+    line = " ".join(printable(text).split())
+    return "".join(f"\\{each}" if each in _MARKDOWN else each for each in line)
 
 
 def shortened_text(text: str, longest: int = _LONGEST_WORD) -> str:

@@ -16,6 +16,7 @@ onnx = pytest.importorskip("onnx")
 
 from facesmith.detection.classifier import load_classifier  # noqa: E402
 from facesmith.detection.detector import load_detector, shipped_weights  # noqa: E402
+from facesmith.detection.refiner import Refiner  # noqa: E402
 from facesmith.detection.sessions import METADATA_KEY  # noqa: E402
 from facesmith.errors import WeightsError  # noqa: E402
 from spot_detector import spots  # noqa: E402
@@ -112,6 +113,13 @@ def test_foreign_networks_are_named(tmp_path: Path, outputs: int, dtype: int) ->
         path = foreign_graph(tmp_path / f"{kind}.onnx", kind, outputs, dtype)
         with pytest.raises(WeightsError, match=rf"{kind}\.onnx holds a network that does not fit"):
             load(path)
+
+
+def test_a_refiner_can_be_pickled() -> None:
+    refiner = Refiner(shipped_weights().with_name("refiner.onnx"))
+    again = pickle.loads(pickle.dumps(refiner))  # noqa: S301 - our own
+    patches = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(again.outputs(patches), refiner.outputs(patches))
 
 
 def test_a_detector_goes_into_a_process_pool(spot_weights: Path) -> None:

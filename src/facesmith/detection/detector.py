@@ -21,7 +21,7 @@ from facesmith.boxes import clip_boxes
 from facesmith.detection.calibration import Calibration, logit, sigmoid, ungated_scores
 from facesmith.detection.decoding import decode
 from facesmith.detection.pyramid import COARSER, Pyramid, ScalePlan
-from facesmith.detection.refiner import Refiner
+from facesmith.detection.refiner import Refiner, refine
 from facesmith.detection.resizing import scaled
 from facesmith.detection.rotations import UPRIGHT, detect_rotated
 from facesmith.detection.sessions import check_graph, description_errors, finite, open_session
@@ -274,35 +274,6 @@ def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]
     result = np.zeros((*shape_hw, 3), np.uint8)
     result[:height, :width] = image
     return result
-
-
-def refine(
-    refiner: Refiner,
-    image: npt.NDArray[np.uint8],
-    boxes: npt.NDArray[np.float32],
-    raw: npt.NDArray[np.float32],
-    calibration: Calibration,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Refine the proposals between the two scores of the gate.
-
-    Args:
-        refiner: Judges and corrects.
-        image: uint8 `(height, width, 3)`, BGR.
-        boxes: Proposals, float32 `(n, 4)`, pixels of `image`.
-        raw: Their raw scores `(n,)`.
-        calibration: Has the gate.
-
-    Returns:
-        Logits float32 `(n,)`, and boxes float32 `(n, 4)`, those inside the gate corrected.
-    """
-    above = raw >= calibration.gate_upper
-    logits = np.where(above, calibration.logit_above_gate, calibration.logit_below_gate).astype(
-        np.float32
-    )
-    boxes = boxes.copy()
-    inside = ~above & (raw >= calibration.gate_lower)
-    logits[inside], boxes[inside] = refiner(image, boxes[inside])
-    return logits, boxes
 
 
 def _with_heights(

@@ -62,9 +62,7 @@ def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, Ad
             f"{path} is no run folder of `facesmith approximate` to go on with ({reason}). Pass "
             "the --out of an earlier run, or leave out --resume."
         ) from error
-    return config, {
-        label: load_checkpoint(file) for label, file in zip(labels, files, strict=True)
-    }
+    return config, {label: load_checkpoint(file) for label, file in zip(labels, files, strict=True)}
 
 
 def write_run_folder(
