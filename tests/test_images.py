@@ -543,3 +543,9 @@ def test_the_order_of_the_listing_does_not_matter(monkeypatch: pytest.MonkeyPatc
     straight = find_images(["photos"])
     monkeypatch.setattr(os, "walk", shuffled)
     assert find_images(["photos"]) == straight
+
+
+@pytest.mark.parametrize("source", [b"\x89PNG", bytearray(4), 7, None, ["a.png"]])
+def test_what_is_neither_path_nor_file_is_a_type_error(source: Any) -> None:
+    with pytest.raises(TypeError, match=r"a path or a binary file object; got .*BytesIO"):
+        read_image(source)

@@ -10,6 +10,7 @@ import pytest
 
 from annotation_files import WIDER_FLAGS, boxes_of, coco, save, voc_xml, write
 from facesmith.annotations import load_annotations, write_coco
+from facesmith.annotations.files import read_lines
 
 
 def test_coco_boxes_are_corner_and_size(tmp_path: Path, images: Path) -> None:
@@ -189,3 +190,11 @@ def test_fddb_names_may_be_numbers(tmp_path: Path, images: Path) -> None:
     assert {name: len(boxes) for name, boxes in boxes_of(found).items()} == {
         "0001.jpg": 1, "0002.jpg": 0, "7.jpg": 2,
     }  # fmt: skip
+
+
+def test_lines_end_at_newlines_only(tmp_path: Path) -> None:
+    """Names may hold other characters that Unicode takes for the end of a line."""
+    path = tmp_path / "names.txt"
+    path.write_bytes("a\u2028b\nc\u0085d\r\ne\x0cf\rg\n".encode())
+    lines = [(1, "a\u2028b"), (2, "c\u0085d"), (3, "e\x0cf"), (4, "g")]
+    assert read_lines(path) == lines

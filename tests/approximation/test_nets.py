@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +164,7 @@ def test_checkpoints_that_are_missing_or_damaged_are_named(tmp_path: Path) -> No
         load_checkpoint(path)
     save_checkpoint(train_adam_net("linear", plane_split(), AdamSettings(epochs=1), seed=0), path)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(WeightsError, match="is damaged or no checkpoint"):
+    with pytest.raises(WeightsError, match=r"linear\.npz is no \.npz file, or it is damaged"):
         load_checkpoint(path)
     np.savez(path, about=np.array('{"kind": "something else"}'))
     with pytest.raises(WeightsError, match="its kind is 'something else'"):
@@ -252,6 +254,16 @@ def test_the_smallest_validation_error_is_chosen_and_a_diverged_net_never() -> N
     for fit in report.approximations:
         assert f"**{fit.label}.** {fit.verdict.text}" in page
     assert "![comparison.png](comparison.png)" in page
+
+
+def test_a_page_shows_names_as_they_are_and_obeys_none_of_them() -> None:
+    split = replace(plane_split(), target_name="z|</pre>*_")
+    report = approximate("<b>|*[x](y)\n# `a`.csv", split, plan_fits(["default"]), seed=0)
+    page = report_page(replace(report, notes=("column <i>a_b</i>\x1b[2J is left out",)), [])
+    assert page.startswith("# \\<b\\>\\|\\*\\[x\\](y) \\# \\`a\\`.csv\n\n")
+    assert "in the unit of z\\|\\</pre\\>\\*\\_. The" in page
+    assert "Note: column \\<i\\>a\\_b\\</i\\>\\\\x1b\\[2J is left out" in page
+    assert not re.search(r"(?<!\\)<", page)
 
 
 def test_learning_curves_in_numbers_are_those_of_the_training() -> None:

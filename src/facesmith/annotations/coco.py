@@ -128,7 +128,8 @@ def face_categories(
 ) -> dict[Any, bool]:
     """Category id -> whether it is a face."""
     names = {}
-    for category in content.get("categories") or []:
+    listed = content.get("categories")
+    for category in listed if isinstance(listed, list) else []:
         if isinstance(category, dict) and isinstance(category.get("id"), int | str):
             names[category["id"]] = str(category.get("name", category["id"]))
     if not names:

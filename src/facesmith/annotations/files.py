@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def read_text(path: Path) -> str:
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a text file that are not empty, stripped, with their numbers from 1."""
     text = read_text(path)
-    lines = enumerate(text.splitlines(), start=1)
+    lines = enumerate(re.split("\r\n?|\n", text), start=1)
     return [(number, line.strip()) for number, line in lines if line.strip()]
 
 

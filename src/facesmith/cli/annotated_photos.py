@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.annotations import Annotations
@@ -49,9 +49,9 @@ def load_photos(
         tuple(problem for part in parts for problem in part.problems),
     )
     for problem in loaded.problems:
-        click.echo(f"Left out: {problem}", err=True)
+        echo(f"Left out: {problem}", err=True)
     if counted:
-        click.echo(
+        echo(
             f"{len(loaded.photos)} photos with {loaded.n_faces} faces; {len(loaded.problems)} "
             f"entries left out{elsewhere if loaded.problems else ''}.",
             err=True,

@@ -17,9 +17,11 @@ from facesmith.cli.approximate_config import (
     config_of_options,
     config_to_resume,
 )
+from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FILE, NEW_FOLDER, refuse_resume_and_force
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
@@ -49,14 +51,14 @@ _PARTS = 1000  # that the progress of a fit is told in
 )
 @click.option(
     "--epochs",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Passes over the training rows, by Adam.  [default: 500]",
 )
-@click.option("--batch-size", type=click.IntRange(1), help="Rows per step of Adam.  [default: 16]")
+@click.option("--batch-size", type=WholeRange(1), help="Rows per step of Adam.  [default: 16]")
 @click.option("--learning-rate", type=LEARNING_RATE, help="Of Adam; constant.  [default: 0.01]")
 @click.option(
     "--max-iter",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Most iterations of the default method.  [default: its own]",
 )
 @click.option(
@@ -88,12 +90,12 @@ _PARTS = 1000  # that the progress of a fit is told in
 )
 @click.option(
     "--test-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     help="Part of the rows of POINTS to measure errors on.  [default: 0.2]",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=WholeRange(0, 2**32 - 1),
     help="Of weights, row order and split.  [default: 0]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -171,19 +173,19 @@ def approximate(
 
             report = run(config, checkpoints=checkpoints, on_progress=update)
         for note in report.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
         if out is not None:
             exports = ("onnx", *codes) if onnx else codes
             write_run_folder(report, out, config, force=force or resume, exports=exports)
     if as_json:
         content = {"rows": report.rows(), "chosen": report.chosen.label, "notes": report.notes}
-        click.echo(json.dumps(finite_or_none(content)))
+        echo(json.dumps(finite_or_none(content)))
     else:
-        click.echo(report_text(report), err=bool(codes) and out is None)
+        echo(report_text(report), err=bool(codes) and out is None)
     if codes and out is None:
         from facesmith.approximation.exports.source_code import function_code  # noqa: PLC0415
 
         click.echo(function_code(report.chosen.function, codes[0]), nl=False)
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
-        click.echo(hint, err=True)
+        echo(hint, err=True)

@@ -14,7 +14,7 @@ from facesmith.approximation.experiment.settings import (
     AdamSettings,
     ApproximationConfig,
 )
-from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.errors import TrainingError
 from facesmith.files import checksum
 from facesmith.runs.settings import SettingsError, read_settings, with_changes
@@ -26,10 +26,10 @@ _OF_TABLES = (
 )
 LEARNING_RATE = FiniteRange(0, min_open=True)
 _VALUE_TYPES: dict[str, click.ParamType[Any]] = {
-    "batch-size": click.IntRange(1),
+    "batch-size": WholeRange(1),
     "learning-rate": LEARNING_RATE,
-    "depth": click.IntRange(0),
-    "units": click.IntRange(1),
+    "depth": WholeRange(0),
+    "units": WholeRange(1),
 }
 
 

@@ -10,10 +10,11 @@ import click
 
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.audit_judges import Judge, compare, read_found
-from facesmith.cli.numbers import counted
+from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.options import format_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 from facesmith.runs.settings import read_settings, with_changes
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 )
 @click.option(
     "--folds",
-    type=click.IntRange(2),
+    type=WholeRange(2),
     is_flag=False,
     flag_value=3,
     metavar="[K]",
@@ -42,7 +43,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 )
 @click.option(
     "--epochs",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Passes over the photos of each of the --folds.  [default: 8, more for fewer than 4,800 "
     "photos to learn from]",
 )
@@ -52,7 +53,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
     type=FOLDER,
     help="Folder of photos without any human face, for the trainings of --folds; may be repeated.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of the division into --folds.  [default: 0]")
+@click.option("--seed", type=WholeRange(0), help="Of the division into --folds.  [default: 0]")
 @click.option(
     "--model",
     metavar="FILE_OR_RUN",
@@ -86,7 +87,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 @format_options
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="CPU threads.  [default: all cores to train, 1 to detect]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json instead of a summary.")
@@ -148,7 +149,7 @@ def audit(
         findings = compare(loaded.photos, found, detector_of, judge.name, config, progress)
     refused, others = match_decisions(findings, decided)
     if others and not quiet:
-        click.echo(
+        echo(
             f"{len(others)} decisions of {decisions} are about none of the findings; they are kept "
             "in the new decisions.csv.",
             err=True,
@@ -157,7 +158,7 @@ def audit(
         findings, out, refused=refused, others=others, add_missed=add_missed, n_shown=N_SHOWN
     )
     if as_json:
-        click.echo(json.dumps(audit_dict(findings, refused, n_shown=N_SHOWN)))
+        echo(json.dumps(audit_dict(findings, refused, n_shown=N_SHOWN)))
     elif not quiet:
         _print(
             findings,
@@ -189,27 +190,27 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
         if reason in reasons
     )
     share = len(suspicious) / max(audit.n_boxes, 1)
-    click.echo(f"judged by   {audit.judged_by}")
+    echo(f"judged by   {audit.judged_by}")
     if learned_from:
-        click.echo(
+        echo(
             "            A detector agrees with photos that it has learned from, their errors too;"
             "\n            if these are among them, --folds finds more."
         )
-    click.echo(f"found       {audit.n_found:,} of {counted(audit.n_boxes, 'box', 'boxes')}")
-    click.echo(
+    echo(f"found       {audit.n_found:,} of {counted(audit.n_boxes, 'box', 'boxes')}")
+    echo(
         f"suspicious  {len(suspicious):,} of {audit.n_boxes:,} boxes ({100 * share:.1f} %)"
         f"{': ' if counts else ''}{counts}"
     )
-    click.echo(
+    echo(
         f"missed      {counted(len(missed), 'face')} without a box, score "
         f"{audit.config.min_score:g} and more"
     )
     if n_refused:
-        click.echo(f"refused     {n_refused:,} of these findings")
+        echo(f"refused     {n_refused:,} of these findings")
     for number, offset in enumerate(audit.offsets):
-        click.echo(f"{'' if number else 'offsets':<12}{offset.in_words()}")
-    click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
-    click.echo(
+        echo(f"{'' if number else 'offsets':<12}{offset.in_words()}")
+    echo(f"written     {', '.join(path.as_posix() for path in written)}")
+    echo(
         "Next: look at the sheets; write `refuse` on the lines of decisions.csv that are wrong, "
         "and pass it with --decisions."
     )

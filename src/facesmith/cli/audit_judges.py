@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.numbers import counted
+from facesmith.cli.terminal import echo
 from facesmith.detection.sessions import available_cores
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def read_found(
     )
     lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
     if lowest > 0.2:
-        click.echo(
+        echo(
             f"Warning: the lowest score in {detections.name} is {lowest:.2f}. A face with a lower "
             "one looks like none here: detect again with --min-score 0.01.",
             err=True,

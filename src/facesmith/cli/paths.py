@@ -12,10 +12,18 @@ from facesmith.files import OutputFolder
 
 
 class NewPath(click.Path):
-    """A file or folder that a command writes."""
+    """A file or folder to write. `-` is refused: it means standard output elsewhere."""
 
     def __init__(self, *, folder: bool = False) -> None:
         super().__init__(dir_okay=folder, file_okay=not folder, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, or a usage error."""
+        if str(value) == "-":
+            self.fail(
+                "'-' would be standard output; name a file, or ./- for one called so.", param, ctx
+            )
+        return Path(super().convert(value, param, ctx))  # type: ignore[arg-type]
 
 
 class ReportFolder(NewPath):
@@ -26,7 +34,7 @@ class ReportFolder(NewPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path; refused at once where the report could not be written later."""
-        path: Path = super().convert(value, param, ctx)  # type: ignore[assignment]
+        path = super().convert(value, param, ctx)
         OutputFolder(path, "report").check_report()
         return path
 

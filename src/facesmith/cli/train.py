@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target, target_options
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
@@ -76,27 +78,27 @@ _SPELT = {
 )
 @click.option(
     "--epochs",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Passes over the data.  [default: by network]",
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Patches, or crops of photos, per step.  [default: 64 patches, 32 crops, 16 with --quick]",
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     help="Highest learning rate.  [default: by network]",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of weights, order and changes.  [default: 0]")
+@click.option("--seed", type=WholeRange(0), help="Of weights, order and changes.  [default: 0]")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     help="Stop after so many seconds; --resume goes on from there.  [default: none]",
 )
 @target_options
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
+@click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
     "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
 )
@@ -149,7 +151,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(metrics))
+        echo(json.dumps(metrics))
     elif not quiet:
         _print_classifier(metrics, out)
 
@@ -167,7 +169,7 @@ def _classifier_config(network: str | None, config: Path | None, **options: Any)
 
 
 def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
-    click.echo(
+    echo(
         f"{metrics['network']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs "
         f"({metrics['stopped']}) in {metrics['seconds']:.0f} s, "
         f"{metrics['patches_per_second']:,.0f} patches/s"
@@ -175,16 +177,16 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
     for name in ("validation", "test"):
         if name in metrics:
             part = metrics[name]
-            click.echo(
+            echo(
                 f"  {name:<10}  accuracy {part['accuracy']:.4f}   AUC {part['auc']:.5f}   "
                 f"({part['rows']:,} rows)"
             )
     if "operating_point" in metrics:
         point = metrics["operating_point"]
         low, high = point["threshold_interval"]
-        click.echo(
+        echo(
             f"  threshold   {point['threshold']:.3f} (95 %: {low:.3f} to {high:.3f}) stored for "
             f"{point['target']} {point['value']:g}, chosen on the validation rows"
         )
-    click.echo(f"  weights     {out / 'classifier.onnx'}")
-    click.echo(f"Next: facesmith roc {out}")
+    echo(f"  weights     {out / 'classifier.onnx'}")
+    echo(f"Next: facesmith roc {out}")

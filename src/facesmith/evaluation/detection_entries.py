@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,8 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.coco import face_categories, load_json
 from facesmith.annotations.files import shortened
 from facesmith.errors import AnnotationError, DetectionsError
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ContentError, parsed_json
 
 # Pixels; no photo is so large, and float32 still holds it: what lies beyond is a mistake.
 _FARTHEST = 1e9
@@ -41,7 +42,7 @@ def coco_results(
         # One category need not be named; annotations without a box or a category name none.
         if faces and (category_id is not None or len(faces) != 1):
             if not _is_id(category_id) or category_id not in faces:
-                known = ", ".join(map(repr, faces))
+                known = shortened_text(", ".join(map(repr, faces)))
                 raise DetectionsError(
                     f"{where}: its `category_id` {shortened(category_id)} is none of "
                     f"{annotations_path}, which has {known}."
@@ -86,7 +87,8 @@ def _coco_ids(
 
 def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
     """Place, file and faces of each line."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    # At line ends only: names may hold other characters that Python splits lines at.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{path.name} line {number}"
@@ -98,7 +100,8 @@ def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
             )
         if "error" in content:
             raise DetectionsError(
-                f"{where}: {content['file']} could not be looked at: {content['error']} Mend or "
+                f"{where}: {content['file']} could not be looked at: "
+                f"{shortened_text(str(content['error']))} Mend or "
                 "remove the photo, and detect again."
             )
         if not isinstance(content.get("faces"), list):
@@ -149,6 +152,6 @@ def _is_id(value: Any) -> bool:
 
 def _json(where: str, text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DetectionsError(f"{where}: not valid JSON: {error}.") from error
+        return parsed_json(text, where)
+    except ContentError as error:
+        raise DetectionsError(str(error)) from error

@@ -24,11 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.annotations.files import read_text
-from facesmith.errors import AnnotationError, DetectionsError
+from facesmith.errors import DetectionsError
 from facesmith.evaluation.detection_entries import coco_results, face_row, json_lines
 from facesmith.faces import Faces
 from facesmith.images import read_image
+from facesmith.untrusted import ContentError, read_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ def read_any_scores(
     path = Path(path)
     try:
         text = read_text(path)
-    except AnnotationError as error:
+    except ContentError as error:
         raise DetectionsError(str(error)) from error
     rows: list[list[list[float]]] = [[] for _ in photos]
     if text.lstrip().startswith("["):

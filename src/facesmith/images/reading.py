@@ -148,6 +148,11 @@ def read_size(path: str | Path) -> tuple[int, int]:
 
 def _content(source: str | Path | BinaryIO) -> tuple[str, bytes]:
     """Name for messages, and all bytes."""
+    if not isinstance(source, str | Path) and not hasattr(source, "read"):
+        raise TypeError(
+            "expected a path or a binary file object; got "
+            f"{type(source).__name__}. Wrap bytes as io.BytesIO(...)."
+        )
     if not isinstance(source, str | Path):
         named = getattr(source, "name", None)
         name = named if isinstance(named, str) else "the given file object"

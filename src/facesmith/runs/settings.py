@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from facesmith.errors import FacesmithError
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ContentError, parsed_json, read_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -39,11 +40,14 @@ def read_settings(path: str | Path, task: str) -> dict[str, Any]:
     path = Path(path)
     toml = path.suffix.lower() == ".toml"
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if toml else json.loads(text)
-    except (OSError, ValueError) as error:
+        text = read_text(path)
+        content = tomllib.loads(text) if toml else parsed_json(text, str(path))
+    except ContentError as error:
         kind = "TOML" if toml else "JSON"
-        raise SettingsError(f"{path}: expected a {kind} file with settings ({error}).") from error
+        raise SettingsError(f"{error} Expected a {kind} file with settings.") from error
+    except (ValueError, RecursionError) as error:
+        reason = shortened_text(str(error))
+        raise SettingsError(f"{path}: expected a TOML file with settings ({reason}).") from error
     if isinstance(content, dict) and "facesmith" in content:
         content = content.get("config")
         if isinstance(content, dict):

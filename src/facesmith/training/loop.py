@@ -21,7 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from facesmith.detection.sessions import available_cores
-from facesmith.errors import TrainingError, WeightsError, WriteError
+from facesmith.errors import StoppedError, TrainingError, WeightsError, WriteError
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
@@ -227,7 +227,7 @@ class _Training:
         if due or self.out_of_time or stop.is_set():
             self.save()
         if stop.is_set():
-            raise TrainingError(f"Stopped on request. {_way_on(self.run)}")
+            raise StoppedError(f"Stopped on request. {_way_on(self.run)}")
 
     def end_epoch(self) -> dict[str, float]:
         """Validate if it is time to, keep the best weights, and return the row for the log."""

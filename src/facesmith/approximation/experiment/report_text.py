@@ -8,6 +8,7 @@ from typing import Any
 
 from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.summaries import format_error
+from facesmith.printable import markdown_text
 
 _LINE_WIDTH = 100  # characters
 # Validation rows; of fewer, a single odd one bends the curve.
@@ -36,13 +37,13 @@ def report_text(report: ApproximationReport) -> str:
 
 def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
     """A report as a Markdown page, with all figures, curves, verdicts and the pictures' files."""
-    parts = [f"# {report.title}", f"{row_counts(report)}."]
-    parts += [f"Note: {note}" for note in report.notes]
-    parts += [said for said in (choice(report), few_rows(report)) if said]
+    parts = [f"# {markdown_text(report.title)}", f"{row_counts(report)}."]
+    parts += [f"Note: {markdown_text(note)}" for note in report.notes]
+    parts += [markdown_text(said) for said in (choice(report), few_rows(report)) if said]
     explained = (
         "The L2 error is `norm(prediction - target) / rows`; RMSE and the mean absolute error are "
-        f"in the unit of {report.split.target_name or 'the target'}. The validation error, the "
-        "mean absolute error on the validation rows at the end, decides what is chosen."
+        f"in the unit of {markdown_text(report.split.target_name) or 'the target'}. The validation "
+        "error, the mean absolute error on the validation rows at the end, decides what is chosen."
     )
     parts += [
         "## Errors on the test rows",
@@ -52,7 +53,9 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
         "Mean absolute error of training and validation rows; `log.csv` has every step.",
         "\n".join(["```", *curve_lines(report.approximations), "```"]),
     ]
-    parts += [f"**{fit.label}.** {fit.verdict.text} {fit.summary}" for fit in report.approximations]
+    for fit in report.approximations:
+        text = f"{fit.verdict.text} {fit.summary}"
+        parts.append(f"**{markdown_text(fit.label)}.** {markdown_text(text)}")
     parts += ["## Pictures", *(f"![{name}]({name})" for name in pictures)]
     return "\n\n".join(parts) + "\n"
 

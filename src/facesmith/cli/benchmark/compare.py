@@ -19,6 +19,7 @@ from facesmith.cli.benchmark.photos import (
 from facesmith.cli.numbers import figure
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
@@ -139,11 +140,11 @@ def compare(
     _warn(compared)
     written = write_comparison(compared, out) if out is not None else ()
     if as_json:
-        click.echo(json.dumps(compared.to_dict()))
+        echo(json.dumps(compared.to_dict()))
     elif not quiet:
         _print(compared)
         for path in written:
-            click.echo(f"written  {path}")
+            echo(f"written  {path}")
 
 
 def _open(
@@ -165,7 +166,7 @@ def _open(
             if not name.optional:
                 raise
             left_out[name.label] = str(error)
-            click.echo(f"Left out: {name.label}. {error}", err=True)
+            echo(f"Left out: {name.label}. {error}", err=True)
     return [name for name in names if name.label in baselines], baselines, left_out
 
 
@@ -174,7 +175,7 @@ def _warn(compared: Comparison) -> None:
     for label, each in compared.measured.items():
         share = max(timing.cpu_share for timing in each.timings.values())
         if share > _TOO_MANY_THREADS * threads:
-            click.echo(
+            echo(
                 f"Warning: {label} computed with {share:.1f} threads, not {threads}: compare its "
                 "times with care.",
                 err=True,
@@ -183,9 +184,9 @@ def _warn(compared: Comparison) -> None:
 
 def _print(compared: Comparison) -> None:
     free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
-    click.echo(f"{compared.title}{free}; false: boxes a photo\n")
+    echo(f"{compared.title}{free}; false: boxes a photo\n")
     for line in [*_columns(_accuracy_rows(compared)), "", *_columns(_cost_rows(compared))]:
-        click.echo(line)
+        echo(line)
 
 
 def _accuracy_rows(compared: Comparison) -> list[list[str]]:

@@ -33,6 +33,7 @@ from facesmith.images import read_image
 from facesmith.patches.duplicates import fingerprint, group_duplicates
 from facesmith.patches.seeding import name_number
 from facesmith.progress import NO_PROGRESS, Progress
+from facesmith.untrusted import ContentError, read_json
 
 if TYPE_CHECKING:
     from facesmith.training.detector_config import DetectorConfig
@@ -214,9 +215,11 @@ def _start(
     path = out / "folds.json"
     if path.exists():
         try:
-            stored = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}. Delete {out}.") from error
+            stored = read_json(path)
+        except ContentError as error:
+            raise TrainingError(f"{error} Delete {out}.") from error
+        if not isinstance(stored, dict):
+            raise TrainingError(f"{path}: expected an object. Delete {out}.")
         different = [name for name in described if stored.get(name) != described[name]]
         if different:
             raise TrainingError(

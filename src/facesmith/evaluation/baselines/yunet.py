@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from facesmith.boxes import non_maximum_suppression
 from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in
 from facesmith.faces import Faces
+from facesmith.runtime import onnxruntime
 
 _STRIDES = (8, 16, 32)
 _COARSEST = 32  # both sides of the input are a multiple of this
