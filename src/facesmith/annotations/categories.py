@@ -9,7 +9,7 @@ from typing import TypeVar
 from facesmith.errors import AnnotationError
 
 FACE_NAMES = ("face", "human face", "person-face", "person face", "faces")
-Key = TypeVar("Key", int, str)
+Key = TypeVar("Key", int, str, int | str)
 
 
 def choose_categories(
