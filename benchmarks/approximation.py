@@ -55,7 +55,7 @@ def main() -> None:
                 rows.setdefault(f"facesmith {row['method']}", []).append(
                     {"seed": seed} | {key: row[key] for key in kept}
                 )
-            for name, fit, depends_on_seed in _peers():
+            for name, fit, depends_on_seed in _baselines():
                 if seed == 0 or depends_on_seed:
                     rows.setdefault(name, []).append({"seed": seed} | _measure(fit, split, seed))
             print(f"seed {seed} done", file=sys.stderr)
@@ -82,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _peers() -> list[tuple[str, Fit, bool]]:
+def _baselines() -> list[tuple[str, Fit, bool]]:
     """Name, fit, and whether the outcome depends on the seed."""
 
     def plane(seed: int) -> Any:  # noqa: ARG001

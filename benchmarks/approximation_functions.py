@@ -218,8 +218,8 @@ def _warm_up() -> None:
 def _measure(fit: Fit, table: Table, seed: int) -> dict[str, Any]:
     started = time.perf_counter()
     with warnings.catch_warnings():
-        # Of peers that end at a bound of their settings or at their most iterations, and of test
-        # rows at the edge of the box.
+        # Baselines end at a bound of their settings or at their maximum of iterations; test rows
+        # lie at the edge of the box.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", UserWarning)
         predictions, deviations = fit(table, seed)

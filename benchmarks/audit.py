@@ -190,7 +190,7 @@ def _audits(
     whole = audit_photos(
         photos, found, judged_by="", config=loose, augmented=judge.augmented(first)
     )
-    with patch.object(label_errors, "rarity", lambda values, _: np.ones(len(values))):
+    with patch.object(label_errors, "label_error_factor", lambda values, _: np.ones(len(values))):
         every = audit_photos(photos, found, judged_by="", config=loose)
         alike = audit_photos(
             photos, found, judged_by="", config=loose, augmented=judge.augmented(every)

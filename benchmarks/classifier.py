@@ -29,7 +29,8 @@ from facesmith.evaluation.roc_report import report
 from facesmith.files import checksum
 from facesmith.patches import KINDS, Patches, load_patches, save_patches
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
-from facesmith.training.classifier import WEIGHTS_NAME, ClassifierConfig, train_classifier
+from facesmith.training.classifier import WEIGHTS_NAME, train_classifier
+from facesmith.training.classifier_config import ClassifierConfig
 
 TRAINED_ON = "train"
 FACE_FREE = "negatives"

@@ -1,6 +1,6 @@
-"""The detector beside its peers: average precision, false boxes and time, on the same photos.
+"""The detector beside its baselines: average precision, false boxes and time, on the same photos.
 
-    python benchmarks/detection.py --photos PHOTOS --detector yunet:PEERS/yunet_n.onnx
+    python benchmarks/detection.py --photos PHOTOS --detector yunet:WEIGHTS/yunet_n.onnx
 
 PHOTOS holds, for each set, a folder of photos and its COCO JSON beside it; `negatives` has no face.
 It is `facesmith benchmark compare` on two sets at once, and with the face-free photos told apart
@@ -47,20 +47,20 @@ SIZES_WH = ((640, 480), (1280, 720))
 
 def main() -> None:
     arguments = _arguments()
-    peers = open_detectors(arguments, [f"{label}={kind}" for label, kind in ALWAYS.items()])
-    ours = peers[OURS]
+    baselines = open_detectors(arguments, [f"{label}={kind}" for label, kind in ALWAYS.items()])
+    ours = baselines[OURS]
     face_free = photos_of_set(arguments.photos, FACE_FREE, arguments.limit)
     held_out = _held_out_face_free(arguments.photos)
     kept = [photo.path.resolve() in held_out for photo in face_free]
-    rows: dict[str, dict[str, Any]] = {label: {"detector": label} for label in peers}
+    rows: dict[str, dict[str, Any]] = {label: {"detector": label} for label in baselines}
     config = CompareConfig(rounds=arguments.rounds, sizes_wh=SIZES_WH)
     for set_name in ANNOTATED:
         last = set_name == ANNOTATED[-1]  # the honest set: times and false boxes go by it
         config_of_set = config if last else CompareConfig(sizes_wh=())
         photos = photos_of_set(arguments.photos, set_name, arguments.limit)
         print(f"{set_name}: {len(photos)} photos", file=sys.stderr)
-        measured = compare(peers, photos, face_free if last else (), config_of_set)
-        corrected = compare(peers, looked_at(set_name, photos), (), CompareConfig(sizes_wh=()))
+        measured = compare(baselines, photos, face_free if last else (), config_of_set)
+        corrected = compare(baselines, looked_at(set_name, photos), (), CompareConfig(sizes_wh=()))
         for label, each in measured.items():
             rows[label][set_name] = _accuracy(each, with_threshold=label == OURS)
             rows[label][f"{set_name}_looked_at"] = _accuracy(corrected[label], with_threshold=True)

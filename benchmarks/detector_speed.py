@@ -1,6 +1,6 @@
 """Where the shipped detector's time goes, and how close the network is to what the CPU can do.
 
-    python benchmarks/detector_speed.py [--peer PEERS/yunet_s.onnx]
+    python benchmarks/detector_speed.py [--baseline WEIGHTS/yunet_s.onnx]
 
 Multiply-adds are counted in the PyTorch network of the same shape; times are CPU time of one
 thread, medians over rounds in which all parts take turns. `results/README.md` says what each is.
@@ -34,12 +34,12 @@ DENSE = (512, 512, 512)  # matrix product whose throughput stands for the CPU's 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--peer", type=Path, help="weights of a YuNet, for its network alone")
+    parser.add_argument("--baseline", type=Path, help="weights of a YuNet, for its network alone")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/detector_speed.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     detector = load_detector()
-    rows = [measure(detector, size_wh, arguments.peer) for size_wh in SIZES_WH]
+    rows = [measure(detector, size_wh, arguments.baseline) for size_wh in SIZES_WH]
     result = {
         "about": about(("numpy", "onnxruntime", "pillow"), threads=1),
         "rounds": ROUNDS,
@@ -51,7 +51,7 @@ def main() -> None:
     print(f"float32 matrix product: {result['float32_matrix_product_gmacs']} GMAC/s")
 
 
-def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> dict[str, Any]:
+def measure(detector: Detector, size_wh: tuple[int, int], baseline: Path | None) -> dict[str, Any]:
     """Milliseconds of each part at one size, and the network's throughput."""
     image = np.asarray(Image.fromarray(data.astronaut()[..., ::-1].copy()).resize(size_wh))
     seen, _ = scaled(image, detector.pyramid.plan(*size_wh).scale)
@@ -70,11 +70,11 @@ def measure(detector: Detector, size_wh: tuple[int, int], peer: Path | None) -> 
         boxes, raw = detector.candidates(image, looks.candidate_score)
         doubtful = boxes[(raw >= looks.gate_lower) & (raw < looks.gate_upper)]
         parts["refiner"] = lambda: look(image, doubtful)
-    if peer is not None:
-        yunet = YuNet(peer)
+    if baseline is not None:
+        yunet = YuNet(baseline)
         blob = np.zeros((1, 3, -(-size_wh[1] // 32) * 32, -(-size_wh[0] // 32) * 32), np.float32)
-        parts["peer, whole"] = lambda: yunet(image)
-        parts["peer, network"] = lambda: yunet._session.run(None, {"input": blob})
+        parts["baseline, whole"] = lambda: yunet(image)
+        parts["baseline, network"] = lambda: yunet._session.run(None, {"input": blob})
     spent: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(ROUNDS + 3):
         for name, part in parts.items():

@@ -1,6 +1,6 @@
 """Where detectors and annotations disagree, to be looked at: what `looked_at.json` was made from.
 
-    python benchmarks/disagreements.py --photos PHOTOS --detector yunet:PEERS/yunet_n.onnx --out OUT
+    python benchmarks/disagreements.py --photos PHOTOS --detector yunet:yunet_n.onnx --out OUT
 
 OUT gets contact sheets and `disagreements.json` with the same numbers. `false`: the boxes of each
 detector that match no face at an overlap of 0.4, those with the best scores, as many for each
@@ -39,8 +39,8 @@ from facesmith.pictures.contact_sheet import (
 from photo_options import open_detectors, photo_options, photos_of_set, read_options
 
 OVERLAP = 0.4
-LEAST_SCORE = 0.05
-LEAST_HEIGHT = 16.0  # pixels, of the faces that count
+MIN_SCORE = 0.05
+MIN_HEIGHT = 16.0  # pixels, of the faces that count
 FALSE_A_PHOTO = 0.35  # boxes of each detector that are looked at, for every photo
 COLUMNS, ROWS = 10, 6
 GAP, NUMBER_ROOM = 10, 20
@@ -48,14 +48,14 @@ GAP, NUMBER_ROOM = 10, 20
 
 def main() -> None:
     arguments = _arguments()
-    peers = open_detectors(arguments)
+    baselines = open_detectors(arguments)
     rng = np.random.default_rng(0)
     result = {}
     arguments.out.mkdir(parents=True, exist_ok=True)
     for set_name in ANNOTATED:
         photos = photos_of_set(arguments.photos, set_name, arguments.limit)
         print(f"{set_name}: {len(photos)} photos", file=sys.stderr)
-        false, missed = _disagreements(peers, photos)
+        false, missed = _disagreements(baselines, photos)
         for kind, places in (("false", false), ("missed", missed)):
             shuffled = [places[i] for i in rng.permutation(len(places))]
             _write_sheets(f"{set_name}, {kind}", photos, shuffled, arguments.out)
@@ -78,25 +78,25 @@ Place = tuple[int, npt.NDArray[np.float32]]  # number of the photo, box
 
 
 def _disagreements(
-    peers: dict[str, Baseline], photos: tuple[AnnotatedPhoto, ...]
+    baselines: dict[str, Baseline], photos: tuple[AnnotatedPhoto, ...]
 ) -> tuple[list[Place], list[Place]]:
     """What is to be looked at: boxes without a face, and faces that a detector misses."""
-    false: dict[str, list[tuple[float, Place]]] = {label: [] for label in peers}
+    false: dict[str, list[tuple[float, Place]]] = {label: [] for label in baselines}
     missed: list[Place] = []
     for i, photo in enumerate(photos):
         image = read_image(photo.path)
-        low = photo.ignored | (photo.boxes[:, 3] - photo.boxes[:, 1] < LEAST_HEIGHT)
+        low = photo.ignored | (photo.boxes[:, 3] - photo.boxes[:, 1] < MIN_HEIGHT)
         by_all = np.ones(len(photo.boxes), bool)
-        for label, peer in peers.items():
-            faces = peer(image, min_score=LEAST_SCORE)
-            counts, hit = match_faces(photo.boxes, low, faces, OVERLAP)
-            wrong = np.flatnonzero(counts & ~hit)
+        for label, baseline in baselines.items():
+            faces = baseline(image, min_score=MIN_SCORE)
+            counts, face = match_faces(photo.boxes, low, faces, OVERLAP)
+            wrong = np.flatnonzero(counts & (face < 0))
             false[label] += [(float(faces.scores[k]), (i, faces.boxes[k])) for k in wrong]
-            sure = faces.boxes[faces.scores >= peer.min_score]
+            sure = faces.boxes[faces.scores >= baseline.min_score]
             by_all &= box_iou(photo.boxes, sure).max(axis=1, initial=0) >= OVERLAP
         missed += [(i, photo.boxes[k]) for k in np.flatnonzero(~by_all & ~low)]
-    n_most = round(FALSE_A_PHOTO * len(photos))
-    best = [sorted(each, key=lambda entry: -entry[0])[:n_most] for each in false.values()]
+    n_max = round(FALSE_A_PHOTO * len(photos))
+    best = [sorted(each, key=lambda entry: -entry[0])[:n_max] for each in false.values()]
     return _one_a_place([place for each in best for _, place in each]), missed
 
 

@@ -1,6 +1,6 @@
 """Hard faces: tilted, upside down, filling the frame, cut by the border, small, in crowds.
 
-    python benchmarks/hard_faces.py --photos PHOTOS --detector yunet:PEERS/yunet_n.onnx
+    python benchmarks/hard_faces.py --photos PHOTOS --detector yunet:WEIGHTS/yunet_n.onnx
 
 PHOTOS holds, for each set, a folder of photos and its COCO JSON beside it. Each detector sees the
 same views of the same photos, in rotations. `results/README.md` says how the figures come about.
@@ -43,7 +43,7 @@ SETS = ("val_same_domain", "val_other_domain")
 HELD_OUT = "held_out"
 BOTH = "both"  # all sets together
 IOUS = (0.5, 0.4)
-LEAST_SCORE = 0.01
+MIN_SCORE = 0.01
 FALSE_A_PHOTO = 0.1
 
 Found = dict[tuple[str, str, str], list[Faces]]  # by set, condition and detector
@@ -52,7 +52,7 @@ Truths = dict[tuple[str, str], list[AnnotatedFaces]]  # by set and condition
 
 def main() -> None:
     arguments = _arguments()
-    peers = open_detectors(arguments)
+    baselines = open_detectors(arguments)
     made = about(("numpy", "onnxruntime", "pillow"), threads=1)  # of the code as it starts
     found: Found = defaultdict(list)
     truths: Truths = defaultdict(list)
@@ -64,25 +64,28 @@ def main() -> None:
     sets = _sets(arguments)
     for set_name, photos in sets.items():
         for number, photo in enumerate(photos, start=1):
-            _look(peers, photo, set_name, conditions, found, truths)
+            _look(baselines, photo, set_name, conditions, found, truths)
             if number % 25 == 0 or number == len(photos):
                 print(f"{set_name}: {number} of {len(photos)} photos", file=sys.stderr)
     result = {
         "about": made,
         "weights": {
-            label: {path.name: checksum(path)[:16] for path in peer.weights_paths}
-            for label, peer in peers.items()
+            label: {path.name: checksum(path)[:16] for path in baseline.weights_paths}
+            for label, baseline in baselines.items()
         },
         "photos_a_set": arguments.limit or "all",
-        "thresholds": {label: peer.min_score for label, peer in peers.items()},
+        "thresholds": {label: baseline.min_score for label, baseline in baselines.items()},
         "conditions": [
-            {"condition": condition.name, **_figures(condition.name, sets, peers, found, truths)}
+            {
+                "condition": condition.name,
+                **_figures(condition.name, sets, baselines, found, truths),
+            }
             for condition in conditions
         ],
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
-    _print(result, list(peers))
+    _print(result, list(baselines))
 
 
 def _arguments() -> argparse.Namespace:
@@ -107,7 +110,7 @@ def _sets(arguments: argparse.Namespace) -> dict[str, Sequence[AnnotatedPhoto]]:
 
 
 def _look(
-    peers: dict[str, Baseline],
+    baselines: dict[str, Baseline],
     photo: AnnotatedPhoto,
     set_name: str,
     conditions: Sequence[Condition],
@@ -120,25 +123,29 @@ def _look(
     for condition in conditions:
         for hard in views_of(condition, photo, view):
             truths[set_name, condition.name].append(AnnotatedFaces(hard.boxes, hard.ignored))
-            for label, peer in peers.items():
+            for label, baseline in baselines.items():
                 as_it_is = hard.image is view.image and condition.rotations == UPRIGHT
                 faces = seen.get(label) if as_it_is else None
                 if faces is None:
-                    faces = _find(peer, hard, condition.rotations)
+                    faces = _find(baseline, hard, condition.rotations)
                 if as_it_is:
                     seen[label] = faces
                 found[set_name, condition.name, label].append(faces)
 
 
-def _find(peer: Baseline, view: View, rotations: tuple[int, ...]) -> Faces:
+def _find(baseline: Baseline, view: View, rotations: tuple[int, ...]) -> Faces:
     def look(image: np.ndarray) -> Faces:
-        return peer(image, min_score=LEAST_SCORE)
+        return baseline(image, min_score=MIN_SCORE)
 
     return look(view.image) if rotations == UPRIGHT else detect_rotated(look, view.image, rotations)
 
 
 def _figures(
-    condition: str, sets: Iterable[str], peers: dict[str, Baseline], found: Found, truths: Truths
+    condition: str,
+    sets: Iterable[str],
+    baselines: dict[str, Baseline],
+    found: Found,
+    truths: Truths,
 ) -> dict[str, dict[str, Any]]:
     """Of each set, and of all together: numbers of views and faces, and each detector's row."""
     figures = {}
@@ -148,20 +155,20 @@ def _figures(
             "views": len(there),
             "faces": sum(int((~truth.ignored).sum()) for truth in there),
         }
-        for label, peer in peers.items():
+        for label, baseline in baselines.items():
             seen = [faces for part in parts for faces in found[part, condition, label]]
-            row[label] = _row(there, seen, peer)
+            row[label] = _row(there, seen, baseline)
         figures[name] = row
     return figures
 
 
 def _row(
-    truths: list[AnnotatedFaces], found: list[Faces], peer: Baseline
+    truths: list[AnnotatedFaces], found: list[Faces], baseline: Baseline
 ) -> dict[str, float | None]:
     row: dict[str, float | None] = {}
     for iou in IOUS:
         curve = precision_recall(truths, found, iou_threshold=iou)
-        own = at_threshold(curve, peer.min_score)
+        own = at_threshold(curve, baseline.min_score)
         row[f"ap_{iou}"] = _plain(curve.average_precision)
         row[f"recall_at_{FALSE_A_PHOTO}_false_a_photo_{iou}"] = _plain(
             curve.recall_at(FALSE_A_PHOTO)

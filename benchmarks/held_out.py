@@ -24,8 +24,8 @@ from facesmith.images import read_photo
 from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 from photo_options import held_out_photos, open_detectors, photo_options, read_options
 
-LEAST_SCORE = 0.001
-LEAST_HEIGHT = 16.0  # pixels, of the faces that count
+MIN_SCORE = 0.001
+MIN_HEIGHT = 16.0  # pixels, of the faces that count
 FALSE_A_PHOTO = 0.1
 AS_THEY_WERE = "as they were"
 
@@ -36,17 +36,17 @@ def main() -> None:
     photos = held_out_photos(folder)[: arguments.limit]
     labels = {AS_THEY_WERE: photos, **other_labels(arguments.labels, folder / "train", photos)}
     made = about(("numpy", "onnxruntime", "pillow"), threads=1)
-    peers = open_detectors(arguments)
+    baselines = open_detectors(arguments)
     result = {
         "about": made,
         "photos": len(photos),
         "labels": {name: path.name for name, path in arguments.labels},
         "detectors": {
             label: {
-                "weights": {path.name: checksum(path)[:16] for path in peer.weights_paths},
-                **figures_of(peer, photos, labels),
+                "weights": {path.name: checksum(path)[:16] for path in baseline.weights_paths},
+                **figures_of(baseline, photos, labels),
             }
-            for label, peer in peers.items()
+            for label, baseline in baselines.items()
         },
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def figures_of(
     detector: Baseline, photos: list[AnnotatedPhoto], labels: dict[str, list[AnnotatedPhoto]]
 ) -> dict[str, Any]:
     """By labels and source; and the boxes on face-free photos at the detector's threshold."""
-    found = [detector(read_photo(photo.path).image, min_score=LEAST_SCORE) for photo in photos]
+    found = [detector(read_photo(photo.path).image, min_score=MIN_SCORE) for photo in photos]
     figures: dict[str, Any] = {}
     without = [row for row, photo in enumerate(photos) if not len(photo.boxes)]
     sources = sorted({photo.source for photo in photos if len(photo.boxes)})
@@ -101,7 +101,7 @@ def _row(found: list[Faces], labelled: list[AnnotatedPhoto], rows: Any) -> dict[
     truths = [AnnotatedFaces(labelled[row].boxes, labelled[row].ignored) for row in rows]
     faces = [found[row] for row in rows]
     tight, loose = (
-        precision_recall(truths, faces, iou_threshold=iou, min_height=LEAST_HEIGHT)
+        precision_recall(truths, faces, iou_threshold=iou, min_height=MIN_HEIGHT)
         for iou in (0.5, 0.4)
     )
     figures = {

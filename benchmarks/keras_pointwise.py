@@ -121,10 +121,11 @@ def facesmith_side(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from facesmith.patches import Patches
     from facesmith.runs.folder import RunFolder
-    from facesmith.training.classifier import ClassifierConfig, ClassifierTask, count_parameters
+    from facesmith.training.classifier import ClassifierTask, count_parameters
+    from facesmith.training.classifier_config import ClassifierConfig
     from facesmith.training.loop import run_loop
 
-    n_validation = arguments.batch_size  # the least: Keras is not asked to validate at all
+    n_validation = arguments.batch_size  # the minimum: Keras is not asked to validate at all
     images, labels = _patches(arguments.rows + n_validation)
     n = len(labels)
     patches = Patches(
@@ -142,7 +143,7 @@ def facesmith_side(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder) / "run")
         run.start({}, resume=False, force=False)
-        run_loop(task, config.loop, run, rows_per_epoch=task.rows_per_epoch, quiet=True)
+        run_loop(task, config.loop, run, rows_per_epoch=task.rows_per_epoch)
         seconds = _column(run.log_path, "seconds")
     return {
         "parameters": count_parameters(task.network),

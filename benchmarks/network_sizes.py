@@ -1,6 +1,6 @@
-"""Milliseconds at 640x480 of proposal networks of several sizes, in 8 bits, beside peers' networks.
+"""Milliseconds at 640x480 of proposal networks of several sizes, in 8 bits, beside baselines.
 
-    python benchmarks/network_sizes.py --peer PEERS/yunet_s.onnx
+    python benchmarks/network_sizes.py --baseline WEIGHTS/yunet_s.onnx
 
 Random weights: only time is measured, of the networks alone, one thread, all taking turns. How
 much a narrower network gains depends on the processor: those with instructions for products of
@@ -54,14 +54,16 @@ SIZES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--peer", type=Path, action="append", default=[], help="a YuNet's weights")
+    parser.add_argument(
+        "--baseline", type=Path, action="append", default=[], help="a YuNet's weights"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent / "results" / "network_sizes.json"
     )
     arguments = parser.parse_args()
     networks = {name: _network(config) for name, config in SIZES.items()}
     runs = {name: run for name, (run, _) in networks.items()}
-    runs |= {path.stem: _peer(path) for path in arguments.peer}
+    runs |= {path.stem: _baseline(path) for path in arguments.baseline}
     image = np.random.default_rng(0).integers(0, 256, (SIZE_WH[1], SIZE_WH[0], 3)).astype(np.uint8)
     timed = time_in_turns(runs, [image], rounds=ROUNDS)
     result = {
@@ -99,7 +101,7 @@ def _network(config: DetectorNetConfig) -> tuple[Run, int]:
     return lambda image: session.run(None, {"image": image[None]}), round(total / 1e6)
 
 
-def _peer(path: Path) -> Run:
+def _baseline(path: Path) -> Run:
     session = _session(path)
     name = session.get_inputs()[0].name
     # Made here: turning bytes into float32 is no part of the network.

@@ -30,8 +30,8 @@ def photo_options(description: str, out: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", help="default: the shipped weights")
     parser.add_argument(
-        "--detector", action="append", default=[], metavar="[LABEL=]KIND[:PATH]", help="a peer, as "
-        "`facesmith benchmark compare` has them; may be repeated",
+        "--detector", action="append", default=[], metavar="[LABEL=]KIND[:PATH]",
+        help="a baseline, as `facesmith benchmark compare` has them; may be repeated",
     )  # fmt: skip
     parser.add_argument("--limit", type=int, help="only so many photos of each set, for a try")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results" / out)

@@ -315,12 +315,31 @@ def audit_table() -> str:
     )  # fmt: skip
 
 
+def without_times(output: str) -> str:
+    """An output with `...` for times, which differ on each machine and at each run."""
+    output = re.sub(r"in \d+ s, [\d,]+ patches/s", "in ... s, ... patches/s", output)
+    output = re.sub(r"\d+\.\d / \d+\.\d", lambda found: f"{'...':>{len(found[0])}}", output)
+    lines = []
+    end = 0  # where the column `seconds` ends in the table at hand
+    for line in output.splitlines():
+        cell = re.search(r" +[\d,]*\.\d$", line[:end])
+        if cell and len(line) >= end:
+            lines.append(f"{line[: cell.start()]}{'...':>{len(cell[0])}}{line[end:]}")
+        else:
+            lines.append(line)
+        if "  seconds" in line:
+            end = line.index("  seconds") + len("  seconds")
+        elif not line:
+            end = 0
+    return "\n".join(lines)
+
+
 def shown(name: str, cut: Callable[[str], str] = str) -> str:
     """A command and what it printed, from `page_outputs.json`."""
     entry = look_up(f"page_outputs/outputs/{name}")
     first = " --detector facesmith "
     command = entry["command"].replace(first, f" \\\n   {first}", 1)
-    output = cut(entry["output"].rstrip())
+    output = cut(without_times(entry["output"].rstrip()))
     if command != entry["command"]:  # a long command has a block of its own
         return f"```console\n$ {command}\n```\n\n```text\n{output}\n```\n"
     return f"```console\n$ {command}\n{output}\n```\n"
@@ -366,8 +385,21 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "benchmark-failures-output": lambda: shown("failures", _first_bins),
     "benchmark-fddb-output": lambda: shown("fddb"),
     "benchmark-fddb-ellipses": fddb_ellipses_table,
+    "benchmark-wider-output": lambda: shown("wider"),
     "detect-output": lambda: shown("detect"),
-    "approximate-output": lambda: shown("approximate", _head),
+    "detect-folder-output": lambda: shown("detect-folder"),
+    "detect-json-output": lambda: shown("detect-json"),
+    "prepare-output": lambda: shown("prepare"),
+    "train-output": lambda: shown("train"),
+    "audit-output": lambda: shown("audit"),
+    "mine-output": lambda: shown("mine"),
+    "redraw-output": lambda: shown("redraw"),
+    "roc-output": lambda: shown("roc"),
+    "approximate-output": lambda: shown("approximate"),
+    "approximate-table-output": lambda: shown("approximate-table"),
+    "approximate-compare-output": lambda: shown("approximate-compare"),
+    "approximate-resume-output": lambda: shown("approximate-resume"),
+    "approximate-head": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
 }
 

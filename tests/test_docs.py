@@ -26,6 +26,12 @@ def code_blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def inline_code(path: Path) -> list[str]:
+    """What stands between backticks outside of blocks of code."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    return re.findall(r"`([^`\n]+)`", text)
+
+
 def commands_in(path: Path) -> list[list[str]]:
     """The words of every `facesmith` command line that a page shows, after `facesmith`."""
     lines = []
@@ -33,6 +39,7 @@ def commands_in(path: Path) -> list[list[str]]:
         for block in code_blocks(path, language):
             joined = block.replace("\\\n", " ")
             lines += [line.removeprefix("$ ") for line in joined.splitlines()]
+    lines += inline_code(path)
     commands = []
     for line in lines:
         if line.startswith("facesmith "):
@@ -111,12 +118,29 @@ def test_commands_in_pages_have_the_options_that_exist(path: Path) -> None:
     for words in commands_in(path):
         if words[0].startswith("-"):
             continue
-        n_words = 2 if words[0] == "benchmark" and not words[1].startswith("-") else 1
+        group = words[0] == "benchmark" and len(words) > 1 and not words[1].startswith("-")
+        n_words = 2 if group else 1
         assert " ".join(words[:n_words]) in ALL_COMMANDS, words
         command = ALL_COMMANDS[" ".join(words[:n_words])]
         known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
         given = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
         assert given <= known | {"--help"}, words
+
+
+# Options of other programs, and of our scripts, that pages name.
+OTHER_OPTIONS = {"--logdir", "--no-deps"}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")), ids=page_id)
+def test_options_named_in_the_text_exist(path: Path) -> None:
+    commands = [main, *ALL_COMMANDS.values()]
+    known = {name for c in commands for p in c.params for name in (*p.opts, *p.secondary_opts)}
+    named = {
+        option
+        for code in inline_code(path)
+        for option in re.findall(r"(?<!\w)--[a-z][a-z-]*", code)
+    }
+    assert named - known - OTHER_OPTIONS - {"--help"} == set()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -55,6 +56,39 @@ def test_a_stale_figure_is_put_right_and_an_unknown_one_is_an_error() -> None:
 def test_a_fraction_outside_of_marks_is_seen() -> None:
     assert FIGURES.unmarked("AP is .799 here") == ["AP is .799 here"]
     assert not FIGURES.unmarked("<!-- stated by: its paper -->.799<!-- /stated --> and 0.5")
+
+
+def test_outputs_on_pages_have_no_times() -> None:
+    output = """\
+compact: 76,497 parameters, 50 epochs in 159 s, 1,422 patches/s
+
+method       RMSE  seconds  verdict
+linear   13,259.9      9.6  underfit
+default    0.0638  1,004.4  settled
+after 3.5
+
+ms   8.4 / 13.2  91 MB"""
+    assert (
+        FIGURES.without_times(output)
+        == """\
+compact: 76,497 parameters, 50 epochs in ... s, ... patches/s
+
+method       RMSE  seconds  verdict
+linear   13,259.9      ...  underfit
+default    0.0638      ...  settled
+after 3.5
+
+ms          ...  91 MB"""
+    )
+
+
+@pytest.mark.parametrize("path", [ROOT / "CONTRIBUTING.md", *FIGURES.PAGES], ids=page_id)
+def test_outputs_of_commands_are_generated(path: Path) -> None:
+    """A block of commands has commands alone, but for those that a results file holds."""
+    typed = FIGURES.BLOCK.sub("", path.read_text(encoding="utf-8"))
+    for block in re.findall(r"^```console\n(.*?)^```", typed, re.MULTILINE | re.DOTALL):
+        lines = block.replace("\\\n", " ").splitlines()
+        assert [line for line in lines if not line.startswith("$ ")] == []
 
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))

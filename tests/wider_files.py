@@ -27,6 +27,25 @@ def image(
     )
 
 
+def two_images() -> list[WiderImage]:
+    """One face in each; the second counts in the setting hard alone."""
+    return [
+        image([[28, 20, 32, 32]], 0, name="one"),
+        image([[36, 28, 32, 32]], name="two", event="1--Handshaking", hard=(0,)),
+    ]
+
+
+def save_predictions(folder: Path) -> None:
+    """Of `two_images`: one face found, of the other image a false box that scores more."""
+    for place, text in (
+        ("0--Parade/one", "one\n1\n28 20 32 32 0.5\n"),
+        ("1--Handshaking/two", "two.jpg\n2\n90 80 20 20 0.75\n36 28 32 32 0.25\n"),
+    ):
+        path = folder / f"{place}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
 def cell(entries: Sequence[Any]) -> Any:
     """A MATLAB cell with one column."""
     column = np.empty((len(entries), 1), object)

@@ -11,6 +11,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Ma
 from facesmith import FunctionApproximator
 from facesmith.approximation.model.kernel_fit import KernelFit, _Evidence
 from facesmith.approximation.model.kernel_member import SHAPES, KernelMember
+from facesmith.approximation.model.preparation import TrainingRows
 
 
 def table(n: int = 40, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +56,7 @@ def test_evidence_is_the_density_of_the_targets_and_its_gradient_that_of_differe
 @pytest.mark.parametrize("shape", SHAPES)
 def test_member_predicts_what_scikit_learns_process_predicts(shape: str) -> None:
     inputs, targets = table()
-    fit = KernelFit(inputs, targets, np.ones(40))
+    fit = KernelFit(TrainingRows(inputs, targets, np.ones(40)))
     fit.fit(np.random.default_rng(0), 30)
     fit.shape = shape
     fit._solve(fit._parameters)
@@ -72,7 +73,7 @@ def test_fit_finds_noise_and_the_input_that_does_nothing() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(200, 3))
     targets = np.sin(2 * inputs[:, 0]) * inputs[:, 1] + 0.2 * rng.normal(size=200)
-    fit = KernelFit(inputs, targets, np.ones(200))
+    fit = KernelFit(TrainingRows(inputs, targets, np.ones(200)))
     fit.fit(rng, 100)
     assert fit.noise_variance**0.5 == pytest.approx(0.2, rel=0.15)
     assert fit.member(0, 1.0).inverse_lengths[2] < 0.1

@@ -13,6 +13,7 @@ from sklearn.linear_model import ARDRegression, LinearRegression
 import facesmith
 from facesmith.approximation import FunctionApproximator
 from facesmith.approximation.experiment.points import monkey_saddle_split
+from facesmith.approximation.model.preparation import TrainingRows
 from facesmith.approximation.model.second_order import SecondOrderFit
 from facesmith.approximation.model.tanh_network import TanhNetwork
 
@@ -22,6 +23,10 @@ def wavy_points(n=80, noise=0.0, seed=0):
     inputs = rng.uniform(-2, 2, (n, 2))
     targets = np.sin(2 * inputs[:, 0]) + inputs[:, 0] * inputs[:, 1]
     return inputs, targets + noise * rng.normal(size=n)
+
+
+def equal_rows(inputs, targets):
+    return TrainingRows(inputs, targets, np.ones(len(targets)))
 
 
 # The network
@@ -68,7 +73,7 @@ def linear_fit(coefficients=(1.0, -0.5, 0.7), max_iter=300):
     inputs = rng.normal(size=(40, 3))
     targets = inputs @ coefficients + 0.4 + 0.3 * rng.normal(size=40)
     network = TanhNetwork((3, 1))
-    fit = SecondOrderFit(network, inputs, targets, network.initial_parameters(rng))
+    fit = SecondOrderFit(network, equal_rows(inputs, targets), network.initial_parameters(rng))
     fit.advance(max_iter, tol=0.0)
     return fit, np.column_stack([inputs, np.ones(40)]), targets
 
@@ -111,7 +116,10 @@ def test_fit_ends_where_the_objective_is_flat():
     inputs, targets = wavy_points(noise=0.2)
     network = TanhNetwork((2, 4, 1))
     fit = SecondOrderFit(
-        network, inputs, targets, network.initial_parameters(np.random.default_rng(0)), 1.0
+        network,
+        equal_rows(inputs, targets),
+        network.initial_parameters(np.random.default_rng(0)),
+        1.0,
     )
     fit.advance(500, tol=0.0)
     outputs, jacobian = network.outputs_and_jacobian(fit.parameters, inputs)
@@ -123,10 +131,10 @@ def test_rows_in_blocks_give_the_same_fit(monkeypatch):
     inputs, targets = wavy_points(noise=0.1)
     network = TanhNetwork((2, 4, 1))
     start = network.initial_parameters(np.random.default_rng(0))
-    whole = SecondOrderFit(network, inputs, targets, start)
+    whole = SecondOrderFit(network, equal_rows(inputs, targets), start)
     whole.advance(15, tol=0.0)
     monkeypatch.setattr("facesmith.approximation.model.second_order._BLOCK_ROWS", 7)
-    blocks = SecondOrderFit(network, inputs, targets, start)
+    blocks = SecondOrderFit(network, equal_rows(inputs, targets), start)
     blocks.advance(15, tol=0.0)
     np.testing.assert_allclose(blocks.parameters, whole.parameters, rtol=1e-6, atol=1e-8)
 

@@ -178,11 +178,13 @@ def test_inputs_outside_the_training_range_are_warned_of():
 
 
 def test_a_fixed_alpha_of_a_plane_is_ridge_regression():
+    from facesmith.approximation.model.preparation import TrainingRows  # noqa: PLC0415
     from facesmith.approximation.model.second_order import SecondOrderFit  # noqa: PLC0415
     from facesmith.approximation.model.tanh_network import TanhNetwork  # noqa: PLC0415
 
     inputs, targets = rows()
-    fit = SecondOrderFit(TanhNetwork((2, 1)), inputs, targets, np.zeros(3), 3.0, fixed=True)
+    equal = TrainingRows(inputs, targets, np.ones(60))
+    fit = SecondOrderFit(TanhNetwork((2, 1)), equal, np.zeros(3), 3.0, fixed=True)
     fit.advance(200, tol=0.0)
     design = np.column_stack([inputs, np.ones(60)])
     oracle = Ridge(alpha=3.0, fit_intercept=False).fit(design, targets)

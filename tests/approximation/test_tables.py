@@ -108,6 +108,10 @@ BAD_TABLES = {
     "not a number": ("x,y,z\n" + ROWS + "1,NaN,3\n", "line 14, column 'y': expected a finite"),
     "infinite": ("x,y,z\n" + ROWS + "1,2,-inf\n", ("line 14, column 'z': expected a finite number; "
         "got '-inf'. Fix or delete the line or pass")),
+    "digits in groups as Python has them": (
+        "x,y,z\n" + ROWS + "1_005,2,3\n",
+        "line 14, column 'x': expected a finite number; got '1_005'.",
+    ),
     "too large for float64": ("x,y,z\n" + ROWS + "1,2,1e999\n", "number; got '1e999'"),
     "too large to square": (
         "x,y,z\n" + ROWS + "1,-2e200,3\n",

@@ -221,23 +221,35 @@ def test_a_run_is_replaced_only_by_force(table: Path) -> None:
     options = (table, "--target", "z", "--inputs", "a", "--out", "run")
     assert run(*options).exit_code == 0
     old = Path("run/metrics.json").read_bytes()
-    Path("run/stale.txt").touch()
     refused = run(*options)
     assert refused.exit_code == 1
-    assert "run is not empty. Pass --force to replace it, --resume to go on with" in refused.stderr
+    assert "run is not empty. Pass --resume to go on with it, --force to replace" in refused.stderr
     assert Path("run/metrics.json").read_bytes() == old
-    assert run(*options, "--force").exit_code == 0
-    assert not Path("run/stale.txt").exists()
+    Path("run/models/mine.txt").touch()
+    refused = run(*options, "--force")
+    assert refused.exit_code == 1
+    assert "run holds other files: models/mine.txt. Move them" in refused.stderr
+    assert Path("run/metrics.json").read_bytes() == old
+    Path("run/models/mine.txt").unlink()
+    assert run(*options, "--force", "--method", "linear").exit_code == 0
+    assert [path.name for path in Path("run/models").iterdir()] == ["linear.npz"]
 
 
 def test_force_spares_what_is_no_run_folder(table: Path) -> None:
     Path("home").mkdir()
     Path("home/letter.txt").write_text("dear")
-    for out, message in (("home", "it is no run folder and --force leaves it"), (table, "a file")):
+    for out, code, message in (
+        ("home", 1, "does not carry its mark"),
+        (table, 2, "is a file"),
+    ):
         result = run(table, "--target", "z", "--inputs", "a", "--out", out, "--force")
-        assert result.exit_code == 1
+        assert result.exit_code == code
         assert message in result.stderr
     assert Path("home/letter.txt").read_text() == "dear"
+    Path("home/config.json").write_text('{"facesmith": "1.0", "config": {}}')
+    result = run(table, "--target", "z", "--inputs", "a", "--out", "home", "--force")
+    assert "does not carry its mark" in result.stderr
+    assert len(list(Path("home").iterdir())) == 2
     assert table.is_file()
 
 
@@ -245,7 +257,7 @@ def test_a_folder_that_cannot_be_made_is_named(table: Path) -> None:
     Path("taken").touch()
     result = run(table, "--target", "z", "--inputs", "a", "--out", "taken/run")
     assert result.exit_code == 1
-    assert "Cannot write the run folder taken/run" in result.stderr
+    assert "Cannot write taken/run" in result.stderr
 
 
 def test_a_diverged_net_is_told_and_its_json_is_valid(tmp_path: Path) -> None:

@@ -207,6 +207,7 @@ def test_a_detector_that_finds_little_is_no_judge() -> None:
     )
     result = run("--detections", "found.jsonl")
     assert result.exit_code == 1
+    assert "Judged by" in result.stderr
     assert "only 0 of 2 boxes are found with a score of 0.5" in result.stderr
     assert not Path("out/corrected.json").exists()
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from facesmith.cli import main
 from spot_detector import spots
-from wider_files import image, save_ground_truth
+from wider_files import save_ground_truth, save_predictions, two_images
 
 
 @pytest.fixture
@@ -22,10 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     The second face counts in the setting hard alone.
     """
     monkeypatch.chdir(tmp_path)
-    truth = [
-        image([[28, 20, 32, 32]], 0, name="one"),
-        image([[36, 28, 32, 32]], name="two", event="1--Handshaking", hard=(0,)),
-    ]
+    truth = two_images()
     save_ground_truth(tmp_path / "truth", truth)
     for each, corner in zip(truth, ((40, 32), (48, 40)), strict=True):
         path = tmp_path / "images" / each.event / f"{each.name}.jpg"
@@ -35,14 +32,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(name: str = "found") -> str:
-    """Predictions: one face found, of the other image a false box that scores more."""
-    for place, text in (
-        ("0--Parade/one", "one\n1\n28 20 32 32 0.5\n"),
-        ("1--Handshaking/two", "two.jpg\n2\n90 80 20 20 0.75\n36 28 32 32 0.25\n"),
-    ):
-        path = Path(name, f"{place}.txt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    """The folder of the predictions: three boxes in two images."""
+    save_predictions(Path(name))
     return name
 
 

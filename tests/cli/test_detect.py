@@ -170,10 +170,10 @@ def test_csv_has_a_row_a_face(weights: Path) -> None:
 def test_drawings_and_crops_do_not_collide(weights: Path) -> None:
     result = run(weights, "photos", "--draw", "out/drawn", "--crops", "out/crops", "--json")
     assert result.exit_code == 1
-    assert sorted(path.name for path in Path("out/drawn").iterdir()) == [
+    assert sorted(path.name for path in Path("out/drawn").glob("[!.]*")) == [
         "img10_faces.jpg", "more_img2_faces.jpg", "photos_img2_faces.jpg",
     ]  # fmt: skip
-    assert sorted(path.name for path in Path("out/crops").iterdir()) == [
+    assert sorted(path.name for path in Path("out/crops").glob("[!.]*")) == [
         "more_img2_face_1.jpg", "photos_img2_face_1.jpg", "photos_img2_face_2.jpg",
     ]  # fmt: skip
     # The box of 32x32 and a fifth (6.4) on each side, outwards: from 28 - 6.4 to 60 + 6.4.

@@ -14,18 +14,18 @@ from click.testing import CliRunner, Result
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("torch")
 
-from drawn_rows import drawn_patches, part_of, save_drawn  # noqa: E402
 from facesmith.cli import main  # noqa: E402
 from facesmith.detection.classifier import load_classifier  # noqa: E402
 from facesmith.patches import save_patches  # noqa: E402
 from oracles import pairwise_auc  # noqa: E402
+from synthetic_rows import part_of, save_synthetic, synthetic_patches  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder beside its patches: 64 rows for testing, hardly trained."""
     folder = tmp_path_factory.mktemp("finished")
-    patches = save_drawn(folder / "patches.npz", n_photos=64)
+    patches = save_synthetic(folder / "patches.npz", n_photos=64)
     words = ["train", str(patches), "--network", "pointwise", "--out", str(folder / "run")]
     result = CliRunner().invoke(main, [*words, "--epochs", "2", "--threads", "1", "--quiet"])
     assert result.exit_code == 0, result.output
@@ -50,7 +50,7 @@ def figures(result: Result) -> dict[str, Any]:
 
 def test_the_test_split_of_the_runs_own_patches(run):
     found = figures(roc(run, "--json"))
-    rows = drawn_patches(64)
+    rows = synthetic_patches(64)
     test = rows.rows_of("test")
     labels = rows.labels[test, 0]
     scores = load_classifier(run / "classifier.onnx")(rows.images[test])
@@ -66,11 +66,11 @@ def test_the_test_split_of_the_runs_own_patches(run):
 
 
 def test_other_patches_another_folder_and_a_weights_file(run, tmp_path):
-    other = save_drawn(tmp_path / "other.npz", n_photos=20, seed=1)
+    other = save_synthetic(tmp_path / "other.npz", n_photos=20, seed=1)
     whole = figures(roc(run, "--patches", other, "--out", tmp_path / "out", "--json"))
     assert (whole["n_faces"], whole["n_others"]) == (20, 20)
     assert whole["rows"] == "all rows of other.npz"
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["roc.json", "roc.png"]
+    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == ["roc.json", "roc.png"]
     assert not (run / "roc.png").exists()
     part = figures(roc(run / "classifier.onnx", "--patches", other, "--split", "train", "--json"))
     assert part["n_faces"] == 10
@@ -111,7 +111,7 @@ def test_patches_that_have_gone_or_changed_since(run, finished, tmp_path):
     gone = roc(run)
     assert gone.exit_code == 1
     assert f"was trained on {moved}, which is gone. Pass --patches FILE." in gone.stderr
-    save_drawn(moved, n_photos=64, seed=3)
+    save_synthetic(moved, n_photos=64, seed=3)
     changed = roc(run)
     assert changed.exit_code == 1
     assert f"{moved} has changed since" in changed.stderr
@@ -128,7 +128,7 @@ def test_a_run_that_is_not_finished_is_named(tmp_path):
 
 
 def test_no_rows_in_the_split_is_named(run, tmp_path):
-    rows = drawn_patches(8)
+    rows = synthetic_patches(8)
     keep = rows.splits == 0
     save_patches(tmp_path / "train-only.npz", part_of(rows, keep))
     result = roc(run, "--patches", tmp_path / "train-only.npz", "--split", "test")
@@ -137,7 +137,7 @@ def test_no_rows_in_the_split_is_named(run, tmp_path):
 
 
 def test_one_label_only_says_so_in_one_line(run, tmp_path):
-    rows = drawn_patches(8)
+    rows = synthetic_patches(8)
     path = tmp_path / "faces.npz"
     save_patches(path, part_of(rows, rows.labels[:, 0] == 1))
     result = roc(run, "--patches", path, "--json")
@@ -158,7 +158,7 @@ def test_weights_that_score_nan_are_named(run, tmp_path):
             weights.CopyFrom(onnx.numpy_helper.from_array(values, weights.name))
     path = tmp_path / "damaged.onnx"
     onnx.save(model, path)
-    result = roc(path, "--patches", save_drawn(tmp_path / "rows.npz", n_photos=4))
+    result = roc(path, "--patches", save_synthetic(tmp_path / "rows.npz", n_photos=4))
     assert result.exit_code == 1
     assert "scores 8 of 8 rows as NaN or infinite. The weights are damaged" in result.stderr
 
@@ -181,7 +181,7 @@ def test_a_wrong_command_line_is_exit_code_2(run, words, message):
 
 def test_a_target_chooses_on_validation_rows_and_is_stored(run):
     found = figures(roc(run, "--target-fpr", "0.25", "--json"))
-    rows = drawn_patches(64)
+    rows = synthetic_patches(64)
     chosen_on = rows.rows_of("validation")
     classifier = load_classifier(run / "classifier.onnx")
     point = found["operating_point"]

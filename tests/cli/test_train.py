@@ -21,12 +21,12 @@ from click.testing import CliRunner, Result
 
 torch = pytest.importorskip("torch")
 
-from drawn_rows import drawn_patches, part_of, save_drawn  # noqa: E402
 from facesmith.cli import main  # noqa: E402
 from facesmith.detection.classifier import load_classifier  # noqa: E402
 from facesmith.networks.classifiers import build_classifier  # noqa: E402
 from facesmith.patches import save_patches  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
+from synthetic_rows import part_of, save_synthetic, synthetic_patches  # noqa: E402
 
 LATEST = 60.0  # seconds until a training that does not get on is given up
 
@@ -34,7 +34,7 @@ LATEST = 60.0  # seconds until a training that does not get on is given up
 @pytest.fixture(scope="module")
 def patches(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """128 rows, 64 of them for training."""
-    return save_drawn(tmp_path_factory.mktemp("patches") / "patches.npz", n_photos=64)
+    return save_synthetic(tmp_path_factory.mktemp("patches") / "patches.npz", n_photos=64)
 
 
 def words(patches: Path, out: Path, *more: object) -> list[str]:
@@ -233,7 +233,7 @@ def test_a_run_folder_holds_what_is_needed_to_judge_and_repeat_it(patches, tmp_p
     best = load_checkpoint(run / "checkpoints" / "best.pt")["weights"]
     model = build_classifier("pointwise").eval()
     model.load_state_dict(best)
-    rows_of = drawn_patches(64)
+    rows_of = synthetic_patches(64)
     test = rows_of.rows_of("test")
     with torch.no_grad():
         expected = torch.sigmoid(model(torch.from_numpy(rows_of.images[test]))).numpy()
@@ -295,7 +295,7 @@ def test_nothing_is_overwritten_without_force(patches, tmp_path):
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     refused = train(patches, run, *more)
     assert refused.exit_code == 1
-    assert f"Error: The run folder {run} is not empty. Pass --resume" in refused.stderr
+    assert f"Error: The folder {run} is not empty. Pass --resume" in refused.stderr
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
     assert train(patches, run, *more, "--seed", 1, "--force").exit_code == 0
     assert (run / "classifier.onnx").read_bytes() != before[run / "classifier.onnx"]
@@ -304,7 +304,7 @@ def test_nothing_is_overwritten_without_force(patches, tmp_path):
 def test_resuming_with_other_data_or_settings_is_refused(patches, tmp_path):
     run, more = tmp_path / "run", ["--network", "pointwise", "--quiet", "--resume"]
     assert train(patches, run, *more, "--epochs", 1).exit_code == 0
-    other = save_drawn(tmp_path / "other.npz", n_photos=64, seed=1)
+    other = save_synthetic(tmp_path / "other.npz", n_photos=64, seed=1)
     for data, epochs, named in ((other, 1, "data was"), (patches, 2, "loop.epochs was 1, is now")):
         refused = train(data, run, *more, "--epochs", epochs)
         assert refused.exit_code == 1
@@ -373,7 +373,7 @@ def test_a_wrong_command_line_is_exit_code_2(patches, tmp_path, more, message):
 
 
 def test_rows_of_one_label_only_are_refused(tmp_path):
-    rows = drawn_patches(16)
+    rows = synthetic_patches(16)
     keep = (rows.splits != 1) | (rows.labels[:, 0] == 1)
     path = tmp_path / "no-others.npz"
     save_patches(
@@ -402,11 +402,11 @@ def test_a_full_run_folder_is_refused_before_photos_are_read(tmp_path):
     (run / "notes.txt").write_text("mine")
     refused = train(tmp_path / "faces.json", run, "--images", tmp_path)
     assert refused.exit_code == 1
-    assert f"Error: The run folder {run} is not empty." in refused.stderr
+    assert f"Error: The folder {run} is not empty." in refused.stderr
     (run / "notes.txt").unlink()
     checkpoints = run / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "theirs.pt").write_bytes(b"of another tool")
     refused = train(tmp_path / "faces.json", run, "--images", tmp_path, "--force")
-    assert "--force deletes run folders only" in refused.stderr
+    assert "does not carry its mark" in refused.stderr
     assert (checkpoints / "theirs.pt").read_bytes() == b"of another tool"

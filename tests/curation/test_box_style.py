@@ -1,4 +1,4 @@
-"""Boxes of one source drawn in the way of another: what is learned, what changes, what stays."""
+"""Boxes of one source in the box style of another: what is learned, what changes, what stays."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def one(tmp_path: Path) -> Path:
     return path
 
 
-def test_boxes_go_a_part_of_the_way(one: Path) -> None:
+def test_boxes_move_by_the_strength(one: Path) -> None:
     photos = [photo(one, [(100, 100, 150, 150)]), photo(one, [(9, 9, 20, 20)], "others")]
-    for way, left in ((0.0, 100), (0.5, 102.5), (1.0, 105)):
-        result = apply_style(photos, "squares", narrower, way)
+    for strength, left in ((0.0, 100), (0.5, 102.5), (1.0, 105)):
+        result = apply_style(photos, "squares", narrower, strength)
         assert result.photos[0].boxes.dtype == np.float32
         assert result.photos[0].boxes.tolist() == [[left, 100, 250 - left, 150]]
         assert result.photos[1] is photos[1], "another source"
@@ -125,7 +125,7 @@ def test_a_photo_that_has_gone_is_named(tmp_path: Path) -> None:
         apply_style([photo(tmp_path / "gone.png", [(100, 100, 150, 150)])], "squares", narrower)
 
 
-def test_drawing_is_learned_from_a_source(tmp_path: Path) -> None:
+def test_a_style_is_learned_from_a_source(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from facesmith.curation.box_style.learning import StyleConfig, learn_style  # noqa: PLC0415
     from facesmith.images import read_image  # noqa: PLC0415 - PyTorch may be missing
@@ -140,7 +140,7 @@ def test_drawing_is_learned_from_a_source(tmp_path: Path) -> None:
         config.patches, copies=6, loop=dataclasses.replace(config.patches.loop, epochs=8)
     )
     config = dataclasses.replace(config, patches=short)
-    learned = learn_style(photos, tmp_path / "run", config, quiet=True)
+    learned = learn_style(photos, tmp_path / "run", config)
     assert learned.n_faces + learned.n_judged == 48 * 6
     assert learned.n_judged > 0
     assert learned.drawn > max(learned.given + 0.15, 0.8)

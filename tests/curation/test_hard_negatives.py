@@ -24,6 +24,7 @@ from facesmith.errors import AnnotationError
 from facesmith.pictures.contact_sheet import HEAD
 from mined_photos import mined_box, photo
 from spot_detector import SPOT_SCORE, spots
+from told_progress import Told
 
 EVERYTHING = MiningConfig(max_background_score=1.0)
 
@@ -91,12 +92,12 @@ class TestSearch:
         image = spots(160, 120, (40, 32))
         photos = [photo(tmp_path, name, image) for name in ("a.png", "b.png")]
         photos[0].path.write_bytes(photos[0].path.read_bytes()[:60])
-        steps = []
-        found = mine(photos, spot_weights, progress=lambda: steps.append(1))
+        told = Told()
+        found = mine(photos, spot_weights, progress=told)
         assert [box.file for box in found.boxes] == ["b.png"]
         assert len(found.problems) == 1
         assert "a.png" in found.problems[0]
-        assert len(steps) == 2
+        assert told.reports == [("Photos", done, 2) for done in range(3)]
 
     def test_no_photo_no_box(self, spot_weights):
         found = mine([], spot_weights)

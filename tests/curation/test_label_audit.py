@@ -22,7 +22,7 @@ from facesmith.curation.label_audit.decisions import (
 )
 from facesmith.curation.label_audit.findings import Audit, AuditConfig, SourceOffset
 from facesmith.curation.label_audit.folds import divide, enough_epochs, minutes, write_found
-from facesmith.curation.label_audit.label_errors import audit_photos, rarity
+from facesmith.curation.label_audit.label_errors import audit_photos, label_error_factor
 from facesmith.curation.label_audit.offsets import in_style_of, source_offsets
 from facesmith.curation.label_audit.report import audit_dict, correct, write_audit
 from facesmith.curation.label_audit.test_time_augmentation import augmented_support, box_support
@@ -107,20 +107,22 @@ def test_low_scores_tell_little_where_they_are_common() -> None:
     support = np.ones(400)
     support[:200:2] = 0
     support[200::20] = 0
-    assert rarity(support, heights)[support == 0][:100] == pytest.approx(0.2178, abs=5e-5)
-    assert (rarity(support, heights)[200:] == 1).all()
-    assert (rarity(support, heights)[support == 1] == 1).all()
+    assert label_error_factor(support, heights)[support == 0][:100] == pytest.approx(
+        0.2178, abs=5e-5
+    )
+    assert (label_error_factor(support, heights)[200:] == 1).all()
+    assert (label_error_factor(support, heights)[support == 1] == 1).all()
     # Fewer than two bins of 100: all heights are judged alike.
-    assert (rarity(support[:199], heights[:199]) == 1).all()
-    assert rarity(np.zeros(0), np.zeros(0)).tolist() == []
+    assert (label_error_factor(support[:199], heights[:199]) == 1).all()
+    assert label_error_factor(np.zeros(0), np.zeros(0)).tolist() == []
 
 
-def test_rarity_does_not_depend_on_order_or_scale() -> None:
+def test_the_factor_does_not_depend_on_order_or_scale() -> None:
     rng = np.random.default_rng(0)
     support, heights = rng.random(500), rng.uniform(10, 100, 500)
     order = rng.permutation(500)
-    mixed = rarity(support[order], 3 * heights[order])
-    assert np.array_equal(mixed, rarity(support, heights)[order])
+    mixed = label_error_factor(support[order], 3 * heights[order])
+    assert np.array_equal(mixed, label_error_factor(support, heights)[order])
     assert ((mixed > 0) & (mixed <= 1)).all()
 
 
@@ -610,7 +612,7 @@ def test_each_photo_is_judged_by_a_detector_that_has_not_seen_it(
     photos = draw_photos(tmp_path, 12)
     write_image(tmp_path / "5.png", spots(160, 120, (40, 32)))
     free = photo([], name="free.png")
-    judged = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free], quiet=True)
+    judged = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free])
     folds = divide(photos, 3)
     for fold, names in enumerate(trainings.names):
         assert names[-1] == "free.png"
@@ -618,7 +620,7 @@ def test_each_photo_is_judged_by_a_detector_that_has_not_seen_it(
         assert set(names[:-1]) == {one.name for one in photos} - not_seen
     assert judged.found[5].boxes[0].tolist() == [28, 20, 60, 52]
     # A second time nothing is trained, and the answer is the same.
-    again = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free], quiet=True)
+    again = detect_in_folds(photos, tmp_path / "folds", n_folds=3, face_free=[free])
     assert len(trainings.names) == 3
     assert again.found == judged.found
     assert [run.name for run in again.runs] == [f"fold-{fold + 1}" for fold in folds]
@@ -634,14 +636,14 @@ def test_folds_go_on_where_they_were_and_only_with_the_same_photos(
     photos = draw_photos(tmp_path, 8)
     trainings.fails_at = 2
     with pytest.raises(TrainingError, match="killed"):
-        detect_in_folds(photos, tmp_path / "folds", n_folds=2, quiet=True)
-    detect_in_folds(photos, tmp_path / "folds", n_folds=2, quiet=True)
+        detect_in_folds(photos, tmp_path / "folds", n_folds=2)
+    detect_in_folds(photos, tmp_path / "folds", n_folds=2)
     assert trainings.names[1] == trainings.names[2]
     assert len(trainings.names) == 3
     with pytest.raises(TrainingError, match="folds of another audit: photos differ"):
-        detect_in_folds(photos[1:], tmp_path / "folds", n_folds=2, quiet=True)
+        detect_in_folds(photos[1:], tmp_path / "folds", n_folds=2)
     with pytest.raises(TrainingError, match="epochs differ"):
-        detect_in_folds(photos, tmp_path / "folds", n_folds=2, config=short_config(5), quiet=True)
+        detect_in_folds(photos, tmp_path / "folds", n_folds=2, config=short_config(5))
 
 
 def test_few_photos_are_learned_from_more_often() -> None:
@@ -652,7 +654,7 @@ def test_few_photos_are_learned_from_more_often() -> None:
 def test_folds_are_trained_in_a_short_way() -> None:
     pytest.importorskip("torch")
     from facesmith.curation.label_audit.folds import short_config  # noqa: PLC0415
-    from facesmith.training.detector import DetectorConfig  # noqa: PLC0415
+    from facesmith.training.detector_config import DetectorConfig  # noqa: PLC0415
 
     short, quick = short_config(4, seed=3, threads=1), DetectorConfig.quick()
     assert (short.proposals.loop.epochs, short.proposals.loop.seed) == (4, 3)

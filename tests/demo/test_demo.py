@@ -22,10 +22,13 @@ from facesmith.demo.folder import start_folder
 from facesmith.demo.results import Demo, DemoConfig
 from facesmith.demo.run import run_demo
 from facesmith.detection.detector import load_detector
-from facesmith.errors import FacesmithError
+from facesmith.errors import FacesmithError, WriteError
 from facesmith.faces import Faces
+from facesmith.files import write_bytes
 from facesmith.patches import load_patches
+from facesmith.runs.folder import RunFolder
 from spot_detector import SPOT_SCORE, spots
+from told_progress import Told
 
 QUICK = DemoConfig(rows=120, seed=5, methods=("default",), epochs={"pointwise": 2, "compact": 1})
 
@@ -61,7 +64,7 @@ def small_world(spot_weights: Path, photo_folder: Path) -> Iterator[None]:
 def demo(spot_weights: Path, photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     with _known(spot_weights, photo_folder):
         # A name that HTML must not take for a tag.
-        return run_demo(tmp_path_factory.mktemp("demo") / "a <b> & c", QUICK, quiet=True)
+        return run_demo(tmp_path_factory.mktemp("demo") / "a <b> & c", QUICK)
 
 
 class _Page(HTMLParser):
@@ -160,7 +163,7 @@ def test_the_summary_names_what_is_drawn(demo: Demo) -> None:
 @pytest.mark.usefixtures("small_world")
 def test_a_second_demo_needs_force(demo: Demo) -> None:
     with pytest.raises(FacesmithError, match="not empty"):
-        run_demo(demo.out, QUICK, quiet=True)
+        run_demo(demo.out, QUICK)
     assert (demo.out / "report.html").exists()
 
 
@@ -180,7 +183,7 @@ def test_the_command_prints_where_the_report_is(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_world")
 def test_the_command_leaves_a_foreign_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
-    for options, message in (([], "Pass --force"), (["--force"], "Delete it yourself")):
+    for options, message in (([], "Pass --force"), (["--force"], "does not carry its mark")):
         result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), *options])
         assert result.exit_code == 1
         assert message in result.stderr
@@ -201,15 +204,16 @@ def test_missing_weights_end_the_demo_before_anything_is_written(
 
 def test_start_folder(tmp_path: Path) -> None:
     folder = start_folder(tmp_path / "deep" / "out", force=False)
-    (folder / "left.txt").write_text("from an earlier demo")
+    write_bytes(folder / "left.txt", b"from an earlier demo")
     start_folder(folder, force=True)
-    assert {entry.name for entry in folder.iterdir()} == {"demo.json"}
-    (folder / "demo.json").write_text('{"facesmith": "1", "task": "classifier"}')
-    with pytest.raises(FacesmithError, match="earlier demo only"):
-        start_folder(folder, force=True)
+    assert {entry.name for entry in folder.iterdir()} == {".facesmith", "demo.json"}
+    other = tmp_path / "run"
+    RunFolder(other).start({}, resume=False, force=False)
+    with pytest.raises(WriteError, match="holds an earlier training, and --force replaces only"):
+        start_folder(other, force=True)
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(FacesmithError, match="is a file"):
+    with pytest.raises(WriteError, match="is a file"):
         start_folder(file, force=True)
 
 
@@ -221,10 +225,10 @@ def test_photos_are_those_that_are_there(
         photos.search_photos(load_detector(spot_weights))
     assert photos.real_patches() is None
     Image.fromarray(spots(64, 64, (24, 24), (48, 48))).save(tmp_path / "coffee.png")
-    done: list[float] = []
-    (photo,) = photos.search_photos(load_detector(spot_weights), done.append)
+    told = Told()
+    (photo,) = photos.search_photos(load_detector(spot_weights), told)
     assert (photo.title, photo.expected, len(photo.faces)) == ("a cup of coffee", 0, 2)
-    assert done == [1.0]
+    assert told.reports[-1] == ("", 1, 1)
     assert words.photos_summary([photo]) == (
         "0 of 1 photos came out as they should. Wrong: a cup of coffee: no faces there, 2 found."
     )

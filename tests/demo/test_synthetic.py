@@ -119,7 +119,7 @@ def test_a_place_turns_and_squeezes() -> None:
     np.testing.assert_allclose(place.at(1.0, 0.0), [10, 22], atol=1e-9)  # right turns down
     turned = Place(0, 0, 1, turn=0.4)
     # Narrower by 0.25 * 0.4; what stands out by 1 moves by 0.4.
-    np.testing.assert_allclose(turned.outline(np.array([[1.0, 2.0]]), 1.0), [[1.3, 2]])
+    np.testing.assert_allclose(turned.at(1.0, 2.0, 1.0), [1.3, 2])
 
 
 def test_canvas_remembers_what_is_solid() -> None:

@@ -29,7 +29,7 @@ from facesmith.faces import Faces
 from spot_detector import SPOT_SCORE, spots
 
 ROOT = Path(__file__).parents[2]
-PEERS = Path(os.environ.get("FACESMITH_PEERS", ROOT.parent / "shared" / "peers"))
+BASELINES = Path(os.environ.get("FACESMITH_BASELINES", ROOT.parent / "shared" / "peers"))
 IMAGE = np.zeros((60, 80, 3), np.uint8)
 
 
@@ -393,10 +393,10 @@ def test_ours_is_the_detector_itself(spot_weights):
 @pytest.mark.parametrize("name", ["yunet_n.onnx", "yunet_s.onnx"])
 def test_the_real_yunet_finds_the_astronaut(name):
     """Where facesmith finds her, too: two detectors that share nothing but the photo."""
-    if not (PEERS / name).is_file():
-        pytest.skip(f"no {name}: set FACESMITH_PEERS")
+    if not (BASELINES / name).is_file():
+        pytest.skip(f"no {name}: set FACESMITH_BASELINES")
     image = np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()[..., ::-1])
-    found, points = YuNet(PEERS / name).with_points(image)
+    found, points = YuNet(BASELINES / name).with_points(image)
     ours = open_baseline(DetectorName("facesmith", "facesmith"))(image)
     assert len(found) == len(ours) == 1
     assert box_iou(found.boxes, ours.boxes)[0, 0] > 0.5
@@ -404,8 +404,8 @@ def test_the_real_yunet_finds_the_astronaut(name):
 
 
 def test_the_real_yunet_for_opencv_is_told_apart():
-    path = PEERS / "yunet_n_640_for_opencv.onnx"
+    path = BASELINES / "yunet_n_640_for_opencv.onnx"
     if not path.is_file():
-        pytest.skip("no YuNet for OpenCV: set FACESMITH_PEERS")
+        pytest.skip("no YuNet for OpenCV: set FACESMITH_BASELINES")
     with pytest.raises(BaselineError, match=r"fixed input 640x640. OpenCV takes such a file"):
         YuNet(path)

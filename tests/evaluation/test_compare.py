@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation import compare_plots, footprint
+from facesmith.evaluation import footprint, plots
 from facesmith.evaluation.baselines import BaselineError, DetectorName, open_baseline
 from facesmith.evaluation.compare import (
     AS_THEY_ARE,
@@ -283,16 +283,14 @@ def test_files_hold_all_figures(spot_weights, tmp_path):
 
 def test_no_label_covers_another_or_a_point(monkeypatch, tmp_path):
     kept: list[Any] = []
-    monkeypatch.setattr(
-        compare_plots, "write_chart", lambda figure, path: kept.append((figure, path))
-    )
+    monkeypatch.setattr(plots, "write_chart", lambda figure, path: kept.append((figure, path)))
     r = np.random.default_rng(3)
     points = {
         f"detector {i}": (float(t), float(p))
         for i, (t, p) in enumerate(zip(r.uniform(5, 9, 8), r.uniform(0.88, 0.9, 8), strict=True))
     }
     points["unknown"] = (nan, 0.5)
-    compare_plots.draw_accuracy_time(points, tmp_path / "a.png", title="t", size="photo")
+    plots.draw_accuracy_time(points, tmp_path / "a.png", title="t", size="photo")
     ((figure, _),) = kept
     (axes,) = figure.axes
     renderer = figure.canvas.get_renderer()
@@ -307,10 +305,13 @@ def test_no_label_covers_another_or_a_point(monkeypatch, tmp_path):
 def test_pictures_without_anything_to_show_are_written(tmp_path):
     empty = precision_recall([AnnotatedFaces(np.float32([FACE]), np.zeros(1, bool))], [faces()])
     no_face = precision_recall([AnnotatedFaces(np.zeros((0, 4)), np.zeros(0, bool))], [faces()])
-    compare_plots.draw_comparison_curves(
-        {"nothing found": empty, "no face": no_face}, tmp_path / "p.png", title="t",
-        own_thresholds={"nothing found": 0.5, "no face": 0.5},
-    )  # fmt: skip
-    compare_plots.draw_accuracy_time({"a": (nan, nan)}, tmp_path / "a.png", title="t", size="photo")
+    curves = {"nothing found": empty, "no face": no_face}
+    plots.draw_precision_recall(
+        {label: (curve.recall, curve.precision) for label, curve in curves.items()},
+        tmp_path / "p.png",
+        "t",
+        {"nothing found": (0.0, nan), "no face": (nan, nan)},
+    )
+    plots.draw_accuracy_time({"a": (nan, nan)}, tmp_path / "a.png", title="t", size="photo")
     assert (tmp_path / "p.png").stat().st_size > 1000
     assert (tmp_path / "a.png").stat().st_size > 1000

@@ -20,7 +20,7 @@ from facesmith.evaluation.failure_bins import (
 )
 from facesmith.evaluation.failure_pictures import false_boxes_sheet, misses_sheet
 from facesmith.evaluation.failure_report import Failures
-from facesmith.evaluation.failures import _scores_of_faces, find_failures, write_failures
+from facesmith.evaluation.failures import find_failures, write_failures
 from facesmith.evaluation.photo_conditions import (
     FaceConditions,
     border_distance,
@@ -385,14 +385,13 @@ def test_a_lower_face_than_min_height_is_ignored(tmp_path: Path) -> None:
     assert counts(part(failures, "neighbours")) == {"1": (1, 0)}, "it is a neighbour all the same"
 
 
-def test_each_face_gets_the_score_of_the_box_that_matched_it() -> None:
+def test_each_face_gets_the_box_that_matched_it() -> None:
     # The better box lies on both faces and takes the one it overlaps more, the second gets the
     # other: IoU of (0..10) with (1..11) is 9/11, of (4..14) with (1..11) is 7/13.
     boxes = np.float32([[0, 0, 10, 10], [4, 0, 14, 10]])
     faces = found((1, 0, 11, 10, 0.9), (5, 0, 15, 10, 0.6))
-    ignored = np.zeros(2, bool)
-    _, hit = match_faces(boxes, ignored, faces, 0.4)
-    assert _scores_of_faces(boxes, ignored, faces, hit) == pytest.approx([0.9, 0.6])
+    _, face = match_faces(boxes, np.zeros(2, bool), faces, 0.4)
+    assert face.tolist() == [0, 1]
 
 
 def test_as_many_faces_are_found_as_boxes_are_right() -> None:
@@ -403,10 +402,11 @@ def test_as_many_faces_are_found_as_boxes_are_right() -> None:
         scores = random.choice([0.2, 0.5, 0.8], 7).astype(np.float32)
         faces = Faces(boxes[:7].astype(np.float32), scores)
         truth, ignored = boxes[7:].astype(np.float32), random.random(5) < 0.3
-        _, hit = match_faces(truth, ignored, faces, 0.3)
-        given = _scores_of_faces(truth, ignored, faces, hit)
-        assert sorted(given[~np.isnan(given)]) == sorted(faces.scores[hit])
-        assert np.isnan(given[ignored]).all()
+        counts, face = match_faces(truth, ignored, faces, 0.3)
+        matched = face[face >= 0]
+        assert len(set(matched.tolist())) == len(matched), "no face is taken twice"
+        assert not ignored[matched].any()
+        assert counts[face >= 0].all()
 
 
 def test_the_largest_and_sharpest_misses_come_first(tmp_path: Path) -> None:

@@ -29,6 +29,14 @@ needs_official = pytest.mark.skipif(
 ONE = 1 << 16  # a pixel in fixed point
 
 
+def mask(spans, index, width, height):
+    """One shape as bool `(height, width)`."""
+    filled = np.zeros((height, width), bool)
+    for row, left, right in spans.runs(index):
+        filled[row, left : right + 1] = True
+    return filled
+
+
 # A slow, obvious drawing of one ellipse, one pixel at a time, from the description of OpenCV's
 # algorithm: polygon in fixed point, lines along its sides, rows between its two sides.
 
@@ -158,7 +166,7 @@ def test_ellipses_cover_the_pixels_of_the_slow_drawing(kind):
     spans = drawn(ellipses, sizes)
     for i, (ellipse, (width, height)) in enumerate(zip(ellipses, sizes, strict=True)):
         expected = slow_ellipse(ellipse, width, height)
-        np.testing.assert_array_equal(spans.mask(i, width, height), expected, str(ellipse))
+        np.testing.assert_array_equal(mask(spans, i, width, height), expected, str(ellipse))
         assert spans.areas[i] == expected.sum()
 
 
@@ -167,14 +175,14 @@ def test_a_row_that_the_border_leaves_a_hole_in_has_two_runs():
     # filled part, and OpenCV leaves it out.
     ellipse = (103.35824454771982, 22.295748785834412, -3.4547649580094495, 232.2, 27.94)
     spans = drawn([ellipse], [(327, 74)])
-    row = spans.mask(0, 327, 74)[0]
+    row = mask(spans, 0, 327, 74)[0]
     assert (row[249], row[250], row[251]) == (True, False, True)
-    np.testing.assert_array_equal(spans.mask(0, 327, 74), slow_ellipse(ellipse, 327, 74))
+    np.testing.assert_array_equal(mask(spans, 0, 327, 74), slow_ellipse(ellipse, 327, 74))
     whole = rectangle_spans(np.float64([[0, 0, 326, 73]]), np.int64([[327, 74]]))
     assert shared_pixels(spans, whole, np.int64([[0, 0]])) == spans.areas
     assert shared_pixels(whole, spans, np.int64([[0, 0]])) == spans.areas
     left, top, right, bottom = spans.bounds()[0]
-    rows, columns = np.nonzero(spans.mask(0, 327, 74))
+    rows, columns = np.nonzero(mask(spans, 0, 327, 74))
     assert (left, top, right, bottom) == (columns.min(), rows.min(), columns.max(), rows.max())
 
 
@@ -195,7 +203,7 @@ def test_the_angle_is_converted_with_the_official_tools_pi():
     # 1.527158 * 180 / pi = 87.4997, but 1.527158 * 180 / 3.14156 = 87.5006: 88 whole degrees.
     angles = (1.527158, 88 * pi / 180, 87 * pi / 180)
     spans = drawn([(60, 30, angle, 90, 90) for angle in angles], [(180, 180)] * 3)
-    found, degrees_88, degrees_87 = (spans.mask(i, 180, 180) for i in range(3))
+    found, degrees_88, degrees_87 = (mask(spans, i, 180, 180) for i in range(3))
     np.testing.assert_array_equal(found, degrees_88)
     assert (found != degrees_87).any()
 
@@ -219,7 +227,7 @@ def test_rectangles_include_both_rounded_corners(box, run, n_rows):
 def test_a_rectangle_outside_has_no_pixel(box):
     spans = rectangle_spans(np.float64([box]), np.int64([[10, 10]]))
     assert spans.areas.tolist() == [0]
-    assert not spans.mask(0, 10, 10).any()
+    assert not mask(spans, 0, 10, 10).any()
 
 
 def test_shared_pixels_are_those_of_the_masks():
@@ -232,7 +240,7 @@ def test_shared_pixels_are_those_of_the_masks():
     pairs = np.stack(np.meshgrid(np.arange(n), np.arange(n)), axis=-1).reshape(-1, 2)
 
     def by_masks(a: Spans, b: Spans):
-        masks = [[s.mask(i, width, height) for i in range(n)] for s in (a, b)]
+        masks = [[mask(s, i, width, height) for i in range(n)] for s in (a, b)]
         return [(masks[0][i] & masks[1][j]).sum() for i, j in pairs]
 
     for other in (others, boxes):

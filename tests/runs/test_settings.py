@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from facesmith.curation.label_audit.findings import AuditConfig
 from facesmith.runs.settings import SettingsError, read_settings, with_changes
-from facesmith.training.detector import DetectorConfig
+from facesmith.training.detector_config import DetectorConfig
 
 
 def test_a_detectors_run_gives_its_settings_back(tmp_path: Path) -> None:

@@ -26,12 +26,8 @@ from facesmith.images import read_image  # noqa: E402
 from facesmith.metrics.operating_point import Target  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
-from facesmith.training.detector import (  # noqa: E402
-    ALONE,
-    WITH_REFINER,
-    DetectorConfig,
-    train_detector,
-)
+from facesmith.training.detector import ALONE, WITH_REFINER, train_detector  # noqa: E402
+from facesmith.training.detector_config import DetectorConfig  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.proposals import (  # noqa: E402
     ProposalConfig,
@@ -108,7 +104,7 @@ def train(photos: Path, out: Path, settings: DetectorConfig, **options) -> dict:
     annotated = load_annotations(photos / "faces.json", photos / "people")
     face_free = load_face_free([photos / "empty"])
     everything = [*annotated.photos, *face_free.photos]
-    return train_detector(everything, out, settings, quiet=True, **options)
+    return train_detector(everything, out, settings, **options)
 
 
 def weights(run: Path) -> dict[str, bytes]:
@@ -275,13 +271,13 @@ def test_of_few_photos_enough_with_faces_are_held_out(
 def test_other_photos_cannot_be_resumed_with(photos: Path, undisturbed: tuple[Path, dict]) -> None:
     annotated = load_annotations(photos / "faces.json", photos / "people")
     with pytest.raises(TrainingError, match=r"Cannot resume .*data was"):
-        train_detector(annotated.photos, undisturbed[0], config(), resume=True, quiet=True)
+        train_detector(annotated.photos, undisturbed[0], config(), resume=True)
 
 
 def test_too_few_photos_are_named(photos: Path, tmp_path: Path) -> None:
     few = load_annotations(photos / "faces.json", photos / "people").photos[:6]
     with pytest.raises(TrainingError, match="needs at least 8 photos to learn from"):
-        train_detector(few, tmp_path / "run", config(), quiet=True)
+        train_detector(few, tmp_path / "run", config())
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,13 @@ torch = pytest.importorskip("torch")
 
 import facesmith.files  # noqa: E402
 from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E402
+from facesmith.files.marks import open_mark  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
-from facesmith.training.loop import LoopConfig, LoopResult, run_loop  # noqa: E402
+from facesmith.training.loop import LoopResult, run_loop  # noqa: E402
+from facesmith.training.loop_config import LoopConfig  # noqa: E402
 from facesmith.training.schedule import learning_rate  # noqa: E402
+from told_progress import Told  # noqa: E402
 
 CONFIG = LoopConfig(
     epochs=3, learning_rate=0.05, seed=4, checkpoint_steps=3, threads=1, precision="32-true"
@@ -80,7 +83,7 @@ def train(folder: Path, *, resume=False, config=CONFIG, poison=None) -> LoopResu
     run, task = RunFolder(folder), TinyTask()
     task.poison = poison or {}
     run.start({"seed": config.seed}, resume=resume, force=False)
-    return run_loop(task, config, run, rows_per_epoch=64, resume=resume, quiet=True)
+    return run_loop(task, config, run, rows_per_epoch=64, resume=resume)
 
 
 def outcome(folder: Path) -> tuple[str, dict]:
@@ -165,6 +168,7 @@ def test_a_half_written_file_beside_is_no_obstacle(tmp_path, undisturbed):
     """What a real kill leaves: the unfinished new file beside the old one."""
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
+    open_mark(folder, "training")  # written first
     (folder / ".config.json.0123abcd.tmp").write_text('{"conf')
     (folder / "checkpoints" / ".last.pt.89efabcd.tmp").write_bytes(b"PK")
     train(folder, resume=True)
@@ -198,7 +202,7 @@ def test_threads_take_turns_as_before_once_a_training_has_ended(tmp_path):
     task.poison[1, 2] = "nan input"
     run.start({}, resume=False, force=False)
     with pytest.raises(TrainingError):
-        run_loop(task, CONFIG, run, rows_per_epoch=64, quiet=True)
+        run_loop(task, CONFIG, run, rows_per_epoch=64)
     assert max(turns) < usual == sys.getswitchinterval()
 
 
@@ -229,7 +233,7 @@ def test_a_full_disk_ends_in_words_and_resumes_exactly(tmp_path, monkeypatch, un
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             true_fsync(handle)
 
-        monkeypatch.setattr(facesmith.files.os, "fsync", refuse)
+        monkeypatch.setattr(facesmith.files.atomic.os, "fsync", refuse)
         with pytest.raises(WriteError, match=r"Cannot write .*: the disk is full"):
             train(folder)
         monkeypatch.undo()
@@ -248,14 +252,14 @@ def test_early_stop_waits_so_many_epochs_and_resumes_to_itself(tmp_path):
     config = replace(CONFIG, epochs=6, early_stop=3)
     run = RunFolder(tmp_path / "run")
     run.start({}, resume=False, force=False)
-    result = run_loop(Worsening(), config, run, rows_per_epoch=64, quiet=True)
+    result = run_loop(Worsening(), config, run, rows_per_epoch=64)
     assert (result.stopped, result.epochs, result.best_epoch, result.best) == (
         "early stop",
         5,
         1,
         2,
     )
-    again = run_loop(Worsening(), config, run, rows_per_epoch=64, resume=True, quiet=True)
+    again = run_loop(Worsening(), config, run, rows_per_epoch=64, resume=True)
     assert (again.stopped, again.epochs, again.best_epoch) == ("early stop", 5, 1)
 
 
@@ -288,8 +292,9 @@ def test_resume_names_what_differs(tmp_path):
 def test_nothing_is_overwritten_without_force_and_only_runs_with_it(tmp_path):
     run = RunFolder(tmp_path / "run")
     run.start({"seed": 1}, resume=False, force=False)
-    (run.path / "log.csv").write_text("epoch\n")
-    with pytest.raises(TrainingError, match=r"is not empty\. Pass --resume"):
+    with run.open_log(0) as log:
+        log.write(0, {"loss": 1.0}, seconds=1.0)
+    with pytest.raises(WriteError, match=r"is not empty\. Pass --resume"):
         run.start({"seed": 1}, resume=False, force=False)
     run.start({"seed": 2}, resume=False, force=True)
     assert not (run.path / "log.csv").exists()
@@ -299,9 +304,9 @@ def test_nothing_is_overwritten_without_force_and_only_runs_with_it(tmp_path):
     home.mkdir()
     (home / "letter.txt").write_text("dear")
     for resume in (True, False):
-        with pytest.raises(TrainingError, match="--force deletes run folders only"):
+        with pytest.raises(WriteError, match="does not carry its mark"):
             RunFolder(home).start({}, resume=resume, force=True)
-    with pytest.raises(TrainingError, match="is a file"):
+    with pytest.raises(WriteError, match="is a file"):
         RunFolder(home / "letter.txt").start({}, resume=False, force=True)
     assert (home / "letter.txt").read_text() == "dear"
 
@@ -331,3 +336,22 @@ def test_learning_rate_rises_then_falls_as_a_half_cosine():
     assert rates[12] == pytest.approx(1.1)  # half-way: the mean of 2.0 and 0.2
     assert rates[20] == pytest.approx(0.2)
     assert all(b <= a for a, b in itertools.pairwise(rates[4:]))
+
+
+def test_a_resumed_training_tells_its_progress_from_where_it_stopped(tmp_path):
+    run, steps, told = RunFolder(tmp_path / "run"), TinyTask.steps_per_epoch, Told()
+    run.start({}, resume=False, force=False)
+    task = TinyTask()
+    task.poison = {(1, 1): "nan input"}
+    with pytest.raises(TrainingError, match="became nan"):
+        run_loop(task, CONFIG, run, rows_per_epoch=64, progress=told)
+    assert told.reports == [("Training", done, 3 * steps) for done in range(steps + 2)]
+    assert told.notes[0] == ""
+    assert told.notes[1].startswith("epoch 1  loss 0.")
+    assert told.notes[-1].startswith("epoch 2  loss 0.")
+    stopped = load_checkpoint(run.last_checkpoint)["progress"]
+    again = Told()
+    run_loop(TinyTask(), CONFIG, run, rows_per_epoch=64, resume=True, progress=again)
+    first = stopped["epoch"] * steps + stopped["step"]
+    assert first > 0
+    assert again.reports == [("Training", done, 3 * steps) for done in range(first, 3 * steps + 1)]

@@ -21,7 +21,8 @@ from facesmith.curation.hard_negatives import mined_checksum, write_mined  # noq
 from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
-from facesmith.training.detector import DetectorConfig, train_detector  # noqa: E402
+from facesmith.training.detector import train_detector  # noqa: E402
+from facesmith.training.detector_config import DetectorConfig  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
 from facesmith.training.proposals import ProposalConfig, ProposalTask, draw_rows, split_photos  # noqa: E402
@@ -321,7 +322,7 @@ def weights(run: Path) -> dict[str, bytes]:
 def whole(photos, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a training with mined boxes that nothing has disturbed."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    train_detector(photos, run, settings(), mined=mined_of(photos), quiet=True)
+    train_detector(photos, run, settings(), mined=mined_of(photos))
     return run
 
 
@@ -340,7 +341,7 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
 
     monkeypatch.setattr(_Training, "step", mortal)
     with pytest.raises(TrainingError, match="killed"):
-        train_detector(photos, run, settings(), mined=mined, quiet=True)
+        train_detector(photos, run, settings(), mined=mined)
     n_left = 10**6
     fewer = replace(mined, boxes=mined.boxes[1:])
     other = replace(mined, config=replace(mined.config, share=0.3))
@@ -350,8 +351,8 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
         (other, r"mined\.share was 0\.25, is now 0\.3"),
     ):
         with pytest.raises(TrainingError, match=message):
-            train_detector(photos, run, settings(), mined=wrong, resume=True, quiet=True)
-    train_detector(photos, run, settings(), mined=mined, resume=True, quiet=True)
+            train_detector(photos, run, settings(), mined=wrong, resume=True)
+    train_detector(photos, run, settings(), mined=mined, resume=True)
     assert weights(run) == weights(whole)
     config = json.loads((run / "config.json").read_text())["config"]
     assert config["mined"]["checksum"] == mined_checksum(mined.boxes)
@@ -359,7 +360,7 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
 
 def test_mined_boxes_change_a_training_and_its_config_only_when_given(photos, whole, tmp_path):
     plain = tmp_path / "plain"
-    train_detector(photos, plain, settings(), quiet=True)
+    train_detector(photos, plain, settings())
     written = [json.loads((run / "config.json").read_text())["config"] for run in (plain, whole)]
     assert written[1].pop("mined")["share"] == 0.25
     assert written[0] == written[1]

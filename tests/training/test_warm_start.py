@@ -93,7 +93,7 @@ def test_the_weights_that_ship_can_be_gone_on_from() -> None:
     start_from(look, path, to_input(torch.from_numpy(patches)))
     with torch.no_grad():
         outputs = look.eval()(to_input(torch.from_numpy(patches))).numpy()
-    expected = Refiner(path).judge(patches)
+    expected = Refiner(path).outputs(patches)
     assert np.abs(outputs - expected).mean() < 0.1
 
 

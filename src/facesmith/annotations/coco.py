@@ -19,6 +19,7 @@ from facesmith.annotations.files import read_content, shortened
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
 from facesmith.errors import AnnotationError
+from facesmith.files import write_bytes
 
 
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
@@ -33,8 +34,8 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
     Raises:
         AnnotationError: If the file as a whole cannot be used.
     """
-    content = _load_json(path)
-    faces = _face_categories(path, content, categories)
+    content = load_json(path)
+    faces = face_categories(path, content, categories)
     ids: Ids[PhotoEntry] = Ids()
     entries: list[PhotoEntry] = []
     left_out: Ids[str] = Ids()  # ids of photos that are no entries
@@ -144,10 +145,11 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
         "annotations": annotations,
         "categories": [{"id": 1, "name": "face"}],
     }
-    Path(path).write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_bytes(path, (json.dumps(content) + "\n").encode())
 
 
-def _load_json(path: Path) -> dict[str, Any]:
+def load_json(path: Path) -> dict[str, Any]:
+    """The content of COCO object detection JSON, or an `AnnotationError`."""
     try:
         content = json.loads(read_content(path))
     except (ValueError, RecursionError) as error:
@@ -163,9 +165,7 @@ def _load_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _face_categories(
-    path: Path, content: dict[str, Any], wanted: Sequence[str] | None
-) -> Ids[bool]:
+def face_categories(path: Path, content: dict[str, Any], wanted: Sequence[str] | None) -> Ids[bool]:
     """Category id -> whether it is a face."""
     listed = content.get("categories") or []
     if not isinstance(listed, list):

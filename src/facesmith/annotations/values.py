@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Generic, TypeVar
@@ -106,6 +107,13 @@ class Ids(Generic[Found]):
 
     _found: dict[tuple[str, str | int], Found] = field(default_factory=dict)
     _numbers: dict[int, list[Found]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[str | int]:
+        """The ids, each as it was added."""
+        return (key for _, key in self._found)
 
     def add(self, key: Any, found: Found) -> Found | None:
         """Let an id, for which `is_id` holds, stand for something; what it stands for already."""

@@ -26,36 +26,21 @@ if TYPE_CHECKING:
     from facesmith.approximation.model.saving import save_function as save_function
 
 _HOMES = {
-    "ExtrapolationWarning": "facesmith.approximation.model.regressor",
-    "FittedFunction": "facesmith.approximation.model.fitted",
-    "FunctionApproximator": "facesmith.approximation.model.regressor",
-    "LargeTableWarning": "facesmith.approximation.model.regressor",
-    "approximate_table": "facesmith.approximation.experiment.compare",
-    "export_function_onnx": "facesmith.approximation.exports.onnx_file",
-    "function_code": "facesmith.approximation.exports.source_code",
-    "load_function": "facesmith.approximation.model.saving",
-    "run_monkey_saddle": "facesmith.approximation.experiment.compare",
-    "save_function": "facesmith.approximation.model.saving",
+    "experiment.compare": ("approximate_table", "run_monkey_saddle"),
+    "exports.onnx_file": ("export_function_onnx",),
+    "exports.source_code": ("function_code",),
+    "model.fitted": ("FittedFunction",),
+    "model.regressor": ("ExtrapolationWarning", "FunctionApproximator", "LargeTableWarning"),
+    "model.saving": ("load_function", "save_function"),
 }
-
-__all__ = [
-    "ExtrapolationWarning",
-    "FittedFunction",
-    "FunctionApproximator",
-    "LargeTableWarning",
-    "approximate_table",
-    "export_function_onnx",
-    "function_code",
-    "load_function",
-    "run_monkey_saddle",
-    "save_function",
-]
+__all__ = [name for names in _HOMES.values() for name in names]
 
 
 def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        with missing_packages_named():
-            return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            with missing_packages_named():
+                return getattr(import_module(f"facesmith.approximation.{home}"), name)
     raise AttributeError(f"module 'facesmith.approximation' has no attribute {name!r}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,35 +11,28 @@ import click
 from click.core import ParameterSource
 
 from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig
-from facesmith.cli.approximate_config import (
-    config_of_options,
-    config_to_resume,
-    training_options,
-)
+from facesmith.cli.approximate_config import config_of_options, config_to_resume, training_options
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import FILE, NEW_FOLDER, refuse_resume_and_force
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
     from facesmith.approximation.experiment.report import ApproximationReport
 
-_PROGRESS_PARTS = 1000
+_PARTS = 1000  # that the progress of a fit is told in
 
 
-@click.command()
-@click.argument(
-    "points", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.command(cls=WritingCommand)
+@click.argument("points", required=False, type=FILE)
 @click.option("--monkey-saddle", is_flag=True, help="Fit the exercise's 600 points instead.")
 @click.option("--target", metavar="COLUMN", help="Column of POINTS to predict.")
 @click.option(
-    "--inputs",
-    metavar="A,B,...",
-    help="Columns to predict it from.  [default: all others]",
+    "--inputs", metavar="A,B,...", help="Columns to predict it from.  [default: all others]"
 )
 @click.option(
-    "--skip-bad-lines",
-    is_flag=True,
-    help="Leave out lines of POINTS that cannot be used.",
+    "--skip-bad-lines", is_flag=True, help="Leave out lines of POINTS that cannot be used."
 )
 @click.option(
     "--method",
@@ -51,12 +44,10 @@ _PROGRESS_PARTS = 1000
     "tanh-adam]",
 )
 @training_options
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder for nets, log and plots.")
+@click.option("--out", type=NEW_FOLDER, help="Run folder for nets, log and plots.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 @click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with the run in --out to more --epochs or --max-iter.",
+    "--resume", is_flag=True, help="Go on with the run in --out to more --epochs or --max-iter."
 )
 @click.option("--onnx", is_flag=True, help="Write each function as models/*.onnx in --out, too.")
 @click.option(
@@ -127,20 +118,22 @@ def approximate(
     # Imported here, so that --help and wrong usage are answered at once.
     from facesmith.approximation.experiment.report_text import report_text  # noqa: PLC0415
     from facesmith.approximation.experiment.run_folder import (  # noqa: PLC0415
-        check_run_folder,
+        run_folder,
         write_run_folder,
     )
     from facesmith.files import finite_or_none  # noqa: PLC0415
 
-    if out is not None:
-        check_run_folder(out, force=force or resume)
-    with warnings_in_words():
+    with ExitStack() as held:
+        if out is not None:
+            folder = run_folder(out)
+            folder.check(force=force or resume, resume="--resume to go on with it, ")
+            held.enter_context(folder.lock())
+        held.enter_context(warnings_in_words())
         report = _fit(config, checkpoints, quiet=quiet)
-    for note in report.notes:
-        click.echo(f"Note: {note}", err=True)
-    if out is not None:
-        exports = (*(("onnx",) if onnx else ()), *codes)
-        with warnings_in_words():
+        for note in report.notes:
+            click.echo(f"Note: {note}", err=True)
+        if out is not None:
+            exports = (*(("onnx",) if onnx else ()), *codes)
             write_run_folder(report, out, config, force=force or resume, exports=exports)
     if as_json:
         content = {
@@ -172,8 +165,7 @@ def _check_usage(
     """What the options for the output ask of each other."""
     if out is None and (resume or onnx):
         raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
-    if resume and force:
-        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
+    refuse_resume_and_force(resume=resume, force=force)
     if out is None and (len(codes) > 1 or (codes and as_json)):
         raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
 
@@ -184,32 +176,11 @@ def _fit(
     """Do what the settings of a run say."""
     from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
 
-    labels = tuple(plan.label for plan in config.plans())
-    with _Progress(labels, hidden=quiet) as progress:
-        return run(config, checkpoints=checkpoints, on_progress=progress.update)
+    parts = {plan.label: 0 for plan in config.plans()}
+    with ShownProgress(quiet=quiet) as progress:
 
+        def update(label: str, done: float) -> None:
+            parts[label] = int(_PARTS * done)
+            progress.report("Fitting", sum(parts.values()), _PARTS * len(parts))
 
-class _Progress:
-    """One bar over all fits, on standard error where that is a terminal."""
-
-    def __init__(self, labels: tuple[str, ...], *, hidden: bool) -> None:
-        self._done: dict[str, int] = dict.fromkeys(labels, 0)
-        self._bar: Any = click.progressbar(
-            length=_PROGRESS_PARTS * len(labels),
-            label="Fitting",
-            file=sys.stderr,
-            hidden=hidden or not sys.stderr.isatty(),
-        )
-
-    def __enter__(self) -> _Progress:
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.__exit__(*error)
-
-    def update(self, label: str, done: float) -> None:
-        """Move the bar to where this fit is, `done` in [0, 1]."""
-        parts = int(_PROGRESS_PARTS * done)
-        self._bar.update(parts - self._done[label])
-        self._done[label] = parts
+        return run(config, checkpoints=checkpoints, on_progress=update)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from facesmith.approximation.experiment.settings import COMPARABLE, METHODS, ApproximationConfig
 from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.options import Command, with_options
+from facesmith.cli.paths import FILE
 from facesmith.errors import TrainingError
 from facesmith.files import checksum
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _ADAM_METHODS = ("linear", "tanh-adam")
 _ADAM_OPTIONS = ("epochs", "batch_size", "learning_rate")
@@ -57,7 +56,7 @@ class _Comparison(click.ParamType["tuple[str, tuple[float, ...]]"]):
         return name, tuple(kind.convert(each.strip(), param, ctx) for each in listing.split(","))
 
 
-def training_options(command: _Command) -> _Command:
+def training_options(command: Command) -> Command:
     """The options that set how nets are trained."""
     options = (
         click.option(
@@ -66,9 +65,7 @@ def training_options(command: _Command) -> _Command:
             help="Passes over the training rows, by Adam.  [default: 500]",
         ),
         click.option(
-            "--batch-size",
-            type=click.IntRange(1),
-            help="Rows per step of Adam.  [default: 16]",
+            "--batch-size", type=click.IntRange(1), help="Rows per step of Adam.  [default: 16]"
         ),
         click.option(
             "--learning-rate", type=_LEARNING_RATE, help="Of Adam; constant.  [default: 0.01]"
@@ -88,13 +85,11 @@ def training_options(command: _Command) -> _Command:
         ),
         click.option(
             "--config",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=FILE,
             help="Settings in JSON or TOML, or a run's config.json; options here go before it.",
         ),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 def config_of_options(options: dict[str, Any]) -> ApproximationConfig:

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.audit_judges import compare, find, find_in_folds, read_found
+from facesmith.cli.audit_judges import Judge, compare, read_found
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
-from facesmith.files import make_folder
+from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER, open_report
+from facesmith.cli.progress import ShownProgress
 from facesmith.runs.settings import read_settings, with_changes
 
 if TYPE_CHECKING:
     from facesmith.curation.label_audit.findings import Audit
-    from facesmith.faces import Faces
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 a page
 
 
 @click.command()
-@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
-@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.argument("annotations", type=EXISTING)
+@click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=REPORT_FOLDER,
     help="Folder for the results and the contact sheets.",
 )
 @click.option(
@@ -52,25 +49,25 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 @click.option(
     "--negatives",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face, for the trainings of --folds; may be repeated.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Of the division into --folds.  [default: 0]")
 @click.option(
     "--model",
     metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Let this detector.onnx or run folder judge.  [default: the weights that come along]",
 )
 @click.option(
     "--detections",
-    type=_FILE,
+    type=FILE,
     help="What any detector found in these photos, down to low scores: COCO results, or the lines "
     "of `facesmith detect --json --min-score 0.01`.",
 )
 @click.option(
     "--decisions",
-    type=_FILE,
+    type=FILE,
     help="The decisions.csv of an earlier audit, with `refuse` on the lines of findings that are "
     "wrong.",
 )
@@ -82,7 +79,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 @click.option(
     "--config",
     "config_path",
-    type=_FILE,
+    type=FILE,
     help="JSON or TOML file of settings: min_suspicion of suspicious boxes (0.9), min_score and "
     "min_height, in pixels, of missed faces (0.8, 0).",
 )
@@ -98,20 +95,14 @@ def audit(
     annotations: Path,
     images: Path,
     out: Path,
-    folds: int | None,
-    epochs: int | None,
-    negatives: tuple[Path, ...],
-    seed: int | None,
-    model: Path | None,
-    detections: Path | None,
     decisions: Path | None,
     add_missed: bool,
     config_path: Path | None,
     annotation_format: str | None,
     category: tuple[str, ...],
-    threads: int | None,
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Find wrong boxes and missed faces in annotations.
 
@@ -132,7 +123,8 @@ def audit(
     from facesmith.curation.label_audit.findings import AuditConfig  # noqa: PLC0415
     from facesmith.curation.label_audit.report import DECISIONS_FILE, audit_dict, write_audit  # noqa: PLC0415
 
-    _check(folds, epochs, negatives, seed, model, detections)
+    judge = Judge(**options)
+    judge.check()
     config = AuditConfig()
     if config_path is not None:
         config = with_changes(config, read_settings(config_path, "audit"))
@@ -147,20 +139,13 @@ def audit(
         counted=not quiet,
         elsewhere=", and missing in corrected.json",
     )
-    make_folder(out)
-    detector_of: Callable[[int], Callable[..., Faces]] | None = None
-    if folds is not None:
-        found, detector_of = find_in_folds(
-            loaded.photos, out, folds, epochs, negatives, seed or 0, threads, quiet
-        )
-        judged_by = f"{folds} detectors, each trained on the other photos"
-    elif detections is not None:
-        found = read_found(detections, annotations, loaded, category)
-        judged_by = detections.name
-    else:
-        found, detector_of = find(loaded.photos, model, threads or 1, quiet)
-        judged_by = "the weights that come along" if model is None else model.as_posix()
-    findings = compare(loaded.photos, found, detector_of, judged_by, config, quiet)
+    open_report(out)
+    with ShownProgress(quiet=quiet) as progress:
+        if judge.detections is not None:
+            found, detector_of = read_found(judge.detections, annotations, loaded, category), None
+        else:
+            found, detector_of = judge.find(loaded.photos, out, progress)
+        findings = compare(loaded.photos, found, detector_of, judge.name, config, progress)
     refused, others = match_decisions(findings, decided)
     if others and not quiet:
         click.echo(
@@ -169,35 +154,17 @@ def audit(
             err=True,
         )
     written = write_audit(
-        findings,
-        out,
-        refused=refused,
-        others=others,
-        add_missed=add_missed,
-        n_shown=N_SHOWN,
+        findings, out, refused=refused, others=others, add_missed=add_missed, n_shown=N_SHOWN
     )
     if as_json:
         click.echo(json.dumps(audit_dict(findings, refused, n_shown=N_SHOWN)))
     elif not quiet:
-        _print(findings, len(refused), written, learned_from=folds is None and detections is None)
-
-
-def _check(
-    folds: int | None,
-    epochs: int | None,
-    negatives: tuple[Path, ...],
-    seed: int | None,
-    model: Path | None,
-    detections: Path | None,
-) -> None:
-    ways = {"--folds": folds, "--model": model, "--detections": detections}
-    given = [name for name, value in ways.items() if value is not None]
-    if len(given) > 1:
-        raise click.UsageError(f"Pass one of {' and '.join(given)}: who is to judge the photos.")
-    trained = {"--epochs": epochs, "--negatives": negatives or None, "--seed": seed}
-    alone = [name for name, value in trained.items() if value is not None]
-    if alone and folds is None:
-        raise click.UsageError(f"{alone[0]} goes with --folds, which trains.")
+        _print(
+            findings,
+            len(refused),
+            written,
+            learned_from=judge.folds is None and judge.detections is None,
+        )
 
 
 def _keep_decisions(path: Path) -> None:

@@ -3,22 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from facesmith.cli.numbers import counted
-from facesmith.cli.progress import progress_bar
 from facesmith.detection.sessions import available_cores
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto, Annotations
     from facesmith.curation.label_audit.findings import Audit, AuditConfig
     from facesmith.faces import Faces
+    from facesmith.progress import Progress
+
+    DetectorOf = Callable[[int], Callable[..., Faces]]
 
 # Part of the boxes that a detector must find to be a judge of them.
 _LEAST_FOUND = 0.5
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who is to judge the photos, as the options of `facesmith audit` say."""
+
+    folds: int | None  # train so many detectors, each judges what it has not learned from
+    epochs: int | None  # of these trainings
+    negatives: tuple[Path, ...]  # folders of face-free photos for them
+    seed: int | None  # of the division into folds
+    model: Path | None  # a detector; `None`: the weights that come along
+    detections: Path | None  # what any detector found
+    threads: int | None
+
+    def check(self) -> None:
+        """Raise a `UsageError` where the options do not go together."""
+        ways = {"--folds": self.folds, "--model": self.model, "--detections": self.detections}
+        given = [name for name, value in ways.items() if value is not None]
+        if len(given) > 1:
+            raise click.UsageError(
+                f"Pass one of {' and '.join(given)}: who is to judge the photos."
+            )
+        trained = {
+            "--epochs": self.epochs,
+            "--negatives": self.negatives or None,
+            "--seed": self.seed,
+        }
+        alone = [name for name, value in trained.items() if value is not None]
+        if alone and self.folds is None:
+            raise click.UsageError(f"{alone[0]} goes with --folds, which trains.")
+
+    @property
+    def name(self) -> str:
+        """What the results call it."""
+        if self.folds is not None:
+            return f"{self.folds} detectors, each trained on the other photos"
+        if self.detections is not None:
+            return self.detections.name
+        return "the weights that come along" if self.model is None else self.model.as_posix()
+
+    def find(
+        self, photos: tuple[AnnotatedPhoto, ...], out: Path, progress: Progress
+    ) -> tuple[list[Faces], DetectorOf]:
+        """What it finds in each photo, and the detector of each photo, by its index."""
+        if self.folds is not None:
+            return self._find_in_folds(photos, self.folds, out / "folds", progress)
+        from facesmith.curation.label_audit.label_errors import LOWEST_SCORE  # noqa: PLC0415 - slow
+        from facesmith.detection.detector import load_detector  # noqa: PLC0415
+        from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
+
+        detector = load_detector(self.model, self.threads or 1)
+        steps = progress.counter("Photos", len(photos))
+        return find_faces(
+            detector, photos, min_score=LOWEST_SCORE, progress=steps
+        ), lambda _: detector
+
+    def _find_in_folds(
+        self, photos: tuple[AnnotatedPhoto, ...], n_folds: int, out: Path, progress: Progress
+    ) -> tuple[list[Faces], DetectorOf]:
+        from facesmith.annotations import load_face_free  # noqa: PLC0415 - slow
+        from facesmith.curation.label_audit import folds  # noqa: PLC0415
+
+        face_free = load_face_free(self.negatives).photos if self.negatives else ()
+        cores = self.threads or available_cores()
+        n_learned = len(photos) * (n_folds - 1) // n_folds + len(face_free)
+        epochs = self.epochs or folds.enough_epochs(n_learned)
+        about = folds.minutes(len(photos), len(face_free), n_folds, epochs, cores)
+        progress.say(
+            f"Training {n_folds} detectors, about {counted(max(round(about), 1), 'minute')} on "
+            f"{counted(cores, 'CPU core')}. Stop at any time: the same command goes on from there."
+        )
+        config = folds.short_config(epochs, seed=self.seed or 0, threads=self.threads)
+        judged = folds.detect_in_folds(
+            photos, out, n_folds=n_folds, config=config, face_free=face_free, progress=progress
+        )
+        return judged.found, judged.detectors()
 
 
 def read_found(
@@ -44,29 +123,15 @@ def read_found(
     return found
 
 
-def find(
-    photos: tuple[AnnotatedPhoto, ...], model: Path | None, threads: int, quiet: bool
-) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
-    """What one detector finds in each photo, and that detector for a closer look."""
-    from facesmith.curation.label_audit.label_errors import LOWEST_SCORE  # noqa: PLC0415 - slow
-    from facesmith.detection.detector import load_detector  # noqa: PLC0415
-    from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
-
-    detector = load_detector(model, threads)
-    with progress_bar(len(photos), quiet) as step:
-        found = find_faces(detector, photos, min_score=LOWEST_SCORE, progress=step)
-    return found, lambda _: detector
-
-
 def compare(
     photos: tuple[AnnotatedPhoto, ...],
     found: list[Faces],
-    detector_of: Callable[[int], Callable[..., Faces]] | None,
+    detector_of: DetectorOf | None,
     judged_by: str,
     config: AuditConfig,
-    quiet: bool,
+    progress: Progress,
 ) -> Audit:
-    """Annotations against what was found, with a closer look where there is a detector."""
+    """Annotations against what was found, with test-time augmentation where there is a detector."""
     from facesmith.curation.label_audit.label_errors import audit_photos  # noqa: PLC0415 - slow
     from facesmith.curation.label_audit.test_time_augmentation import augmented_support  # noqa: PLC0415
 
@@ -75,12 +140,8 @@ def compare(
     n = sum(finding.reason == "no face" for finding in first.findings)
     if detector_of is None or not n:
         return first
-    if not quiet:
-        click.echo(
-            f"A closer look at {counted(n, 'suspicious box', 'suspicious boxes')}.", err=True
-        )
-    with progress_bar(n, quiet) as step:
-        augmented = augmented_support(first, detector_of, step)
+    progress.say(f"Test-time augmentation of {counted(n, 'suspicious box', 'suspicious boxes')}.")
+    augmented = augmented_support(first, detector_of, progress)
     return audit_photos(photos, found, judged_by=judged_by, config=config, augmented=augmented)
 
 
@@ -90,51 +151,9 @@ def _check_judge(audit: Audit) -> None:
 
     if audit.n_found < _LEAST_FOUND * audit.n_boxes:
         raise EvaluationError(
-            f"FoldDetections by {audit.judged_by}: only {audit.n_found:,} of "
+            f"Judged by {audit.judged_by}: only {audit.n_found:,} of "
             f"{counted(audit.n_boxes, 'box', 'boxes')} are found with a score of 0.5, too few to "
             "tell wrong ones from the others. Either the detector has learned too little (pass "
             "more --epochs and another --out, or no --folds), or the boxes do not lie on the "
             "faces (another --format, photos that were resized)."
         )
-
-
-def find_in_folds(
-    photos: tuple[AnnotatedPhoto, ...],
-    out: Path,
-    folds: int,
-    epochs: int | None,
-    negatives: tuple[Path, ...],
-    seed: int,
-    threads: int | None,
-    quiet: bool,
-) -> tuple[list[Faces], Callable[[int], Callable[..., Faces]]]:
-    """What detectors find that are trained on the other folds, and each photo's detector."""
-    from facesmith.annotations import load_face_free  # noqa: PLC0415 - slow
-    from facesmith.curation.label_audit.folds import (  # noqa: PLC0415
-        detect_in_folds,
-        enough_epochs,
-        minutes,
-        short_config,
-    )
-
-    face_free = load_face_free(negatives).photos if negatives else ()
-    cores = threads or available_cores()
-    epochs = epochs or enough_epochs(len(photos) * (folds - 1) // folds + len(face_free))
-    if not quiet:
-        about = minutes(len(photos), len(face_free), folds, epochs, cores)
-        click.echo(
-            f"Training {folds} detectors, about {counted(max(round(about), 1), 'minute')} on "
-            f"{counted(cores, 'CPU core')}. Stop at any time: the same command goes on from there.",
-            err=True,
-        )
-    with progress_bar(len(photos), quiet) as step:
-        judged = detect_in_folds(
-            photos,
-            out / "folds",
-            n_folds=folds,
-            config=short_config(epochs, seed=seed, threads=threads),
-            face_free=face_free,
-            quiet=quiet,
-            progress=step,
-        )
-    return judged.found, judged.detectors()

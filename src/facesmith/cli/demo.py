@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import NEW_FOLDER
+from facesmith.cli.progress import ShownProgress
 
 if TYPE_CHECKING:
     from facesmith.demo.results import Demo
 
-_PARTS = 1000  # of a progress bar
 
-
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for the report and all that it tells of.",
+    "--out", type=NEW_FOLDER, required=True, help="Folder for the report and all that it tells of."
 )
 @click.option("--force", is_flag=True, help="Replace an earlier demo in --out.")
 @click.option(
@@ -46,15 +44,8 @@ def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> No
     from facesmith.demo.run import run_demo  # noqa: PLC0415
 
     config = DemoConfig(seed=seed) if rows is None else DemoConfig(rows=rows, seed=seed)
-    with _Progress(hidden=quiet) as progress:
-        done = run_demo(
-            out,
-            config,
-            force=force,
-            quiet=quiet,
-            on_step=progress.begin,
-            on_progress=progress.update,
-        )
+    with ShownProgress(quiet=quiet) as progress:
+        done = run_demo(out, config, force=force, progress=progress)
     for line in _summary(done):
         click.echo(line)
     click.echo(f"report          {out / REPORT_NAME}")
@@ -82,40 +73,3 @@ def _summary(done: Demo) -> list[str]:
         for fit in done.approximation.approximations
     ]
     return [*lines, f"took            {duration(sum(done.seconds.values()))}"]
-
-
-class _Progress:
-    """The name of each step, and a bar for those that say how far they are, on standard error."""
-
-    def __init__(self, *, hidden: bool) -> None:
-        self._hidden = hidden
-        self._bar: Any = None
-        self._name = ""
-        self._parts = 0
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._close()
-
-    def begin(self, name: str) -> None:
-        """A step begins; its bar comes with its first sign of progress."""
-        self._close()
-        self._name = name
-        if not self._hidden:
-            click.echo(name, err=True)
-
-    def update(self, done: float) -> None:
-        """Move the bar to where the step is, `done` in [0, 1]."""
-        if self._bar is None:
-            self._bar = click.progressbar(length=_PARTS, file=sys.stderr, hidden=self._hidden)
-            self._bar.__enter__()
-        parts = int(_PARTS * done)
-        self._bar.update(parts - self._parts)
-        self._parts = parts
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-        self._bar, self._parts = None, 0

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.detect_outputs import STDIN, Pictures, Table
+from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_table
+from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import counted
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import NEW_FILE, NEW_FOLDER, refuse_existing
+from facesmith.cli.progress import progress_bar
 from facesmith.errors import ImageError
+from facesmith.files.marks import read_mark
 
 if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
-
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -44,17 +47,14 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
             )
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a photo.")
 @click.option(
-    "--csv",
-    "csv_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a table with one row a face to this file.",
+    "--csv", "csv_path", type=NEW_FILE, help="Write a table with one row a face to this file."
 )
-@click.option("--draw", "draw_dir", type=_FOLDER, help="Write photos with boxes to this folder.")
-@click.option("--crops", "crops_dir", type=_FOLDER, help="Write each face to this folder.")
+@click.option("--draw", "draw_dir", type=NEW_FOLDER, help="Write photos with boxes to this folder.")
+@click.option("--crops", "crops_dir", type=NEW_FOLDER, help="Write each face to this folder.")
 @click.option(
     "--crop-margin",
     type=click.FloatRange(0),
@@ -84,19 +84,9 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 those "
     "at any angle. Each look takes as long as the first.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
-    "for many]",
-)
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
-    help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
-)
+@workers_option
+@model_option
+@click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
 @click.pass_context
 def detect(
@@ -112,6 +102,7 @@ def detect(
     rotations: tuple[int, ...],
     workers: int | None,
     model: Path | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Find the faces in photos.
@@ -129,8 +120,10 @@ def detect(
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
+    if csv_path is not None and not is_table(csv_path):
+        refuse_existing([csv_path], force=force)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
-    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin)
+    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
     config = DetectionConfig(min_score, min_face, finish, rotations)
     n_workers = min(workers or default_workers(len(sources)), len(sources))
@@ -176,16 +169,18 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue
+        # What an earlier run has written below the folder of the photos is no photo.
+        below = {path.parent for path in paths} - {Path(given)}
+        written = {
+            os.path.realpath(folder / name)
+            for folder in below | set(output_dirs)
+            if (mark := read_mark(folder)) is not None
+            for name in mark.names
+        }
         for path in paths:
-            # What an earlier run has written below the folder of the photos is no photo.
-            written = any(_is_inside(path, folder) for folder in output_dirs)
-            if not written or str(path) == str(Path(given)):
+            if os.path.realpath(path) not in written or str(path) == str(Path(given)):
                 sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
-
-
-def _is_inside(path: Path, folder: Path) -> bool:
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100
 
 
 def _as_dict(found: PhotoFaces) -> dict[str, Any]:
@@ -221,11 +216,10 @@ def _with_progress(
     results: Iterator[PhotoFaces], n_photos: int, quiet: bool
 ) -> Iterator[PhotoFaces]:
     """A bar where nobody sees the lines themselves go by."""
-    if quiet or n_photos < 2 or sys.stdout.isatty() or not sys.stderr.isatty():
-        yield from results
-        return
-    with click.progressbar(results, length=n_photos, label="Photos", file=sys.stderr) as bar:
-        yield from bar
+    with progress_bar(n_photos, quiet or n_photos < 2 or sys.stdout.isatty()) as step:
+        for found in results:
+            yield found
+            step()
 
 
 def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from facesmith.errors import ImageError
-from facesmith.files import write_error
+from facesmith.files import OutputFolder, write_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,18 +31,17 @@ class Pictures:
         draw_dir: Path | None,
         crops_dir: Path | None,
         crop_margin: float,
+        *,
+        force: bool = False,
     ) -> None:
         self._draw_dir, self._crops_dir, self._margin = draw_dir, crops_dir, crop_margin
         # Photos are never written over, even where a folder of drawings is looked at again.
-        self._photos = {os.path.abspath(source.name) for source in sources}  # noqa: PTH100
+        self._photos = {os.path.realpath(source.name) for source in sources}
         stems = unique_stems([source.name for source in sources])
         self._stems = dict(zip(map(_key, sources), stems, strict=True))
         for folder in (draw_dir, crops_dir):
             if folder is not None:
-                try:
-                    folder.mkdir(parents=True, exist_ok=True)
-                except OSError as error:
-                    raise write_error(error.filename, error) from error
+                OutputFolder(folder, "detection").add(force=force)
 
     def __call__(self, found: PhotoFaces) -> None:
         """Write the drawing and the crops of one photo."""
@@ -60,7 +59,7 @@ class Pictures:
     def _write_image(self, path: Path, image: npt.NDArray[np.uint8]) -> None:
         from facesmith.images import write_image  # noqa: PLC0415 - see `detect`
 
-        if os.path.abspath(path) in self._photos:  # noqa: PTH100
+        if os.path.realpath(path) in self._photos:
             raise ImageError(
                 f"Cannot write {path}: it is one of the photos to look at. Choose another folder."
             )
@@ -91,16 +90,19 @@ class Table:
         """Add the faces of one photo, as `--json` has them."""
         if self._rows is not None:
             self._rows.writerows(
-                (
-                    photo["file"],
-                    photo["width"],
-                    photo["height"],
-                    number,
-                    *face["box"],
-                    face["score"],
-                )
+                (*(photo[name] for name in _CSV_HEADER[:3]), number, *face["box"], face["score"])
                 for number, face in enumerate(photo["faces"], start=1)
             )
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file was written by `Table`, or holds nothing."""
+    begins = ",".join(_CSV_HEADER).encode()
+    try:
+        with path.open("rb") as file:
+            return file.read(len(begins)) in (begins, b"")
+    except OSError:
+        return False
 
 
 def unique_stems(names: Sequence[str]) -> list[str]:

@@ -9,39 +9,36 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import FiniteRange, counted
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
+from facesmith.cli.progress import ShownProgress
 
 if TYPE_CHECKING:
     from facesmith.curation.hard_negatives import Mining
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 40  # boxes that the contact sheet shows at most
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--negatives",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
     "--annotations",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Annotated photos, in any format that `facesmith train` reads: their background is "
     "searched.",
 )
-@click.option("--images", type=_FOLDER, help="Folder of the annotated photos.")
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
-    help="A detector.onnx or the run folder of a training.  [default: the weights that come along]",
-)
+@click.option("--images", type=FOLDER, help="Folder of the annotated photos.")
+@model_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     required=True,
     help="JSON file to write; a contact sheet of the same name ending in .png goes beside it.",
 )
@@ -67,13 +64,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
     show_default=True,
     help="Background is what overlaps no annotated box by more than this.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
-    "for many]",
-)
+@workers_option
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.option("--quiet", is_flag=True, help="No counts and no progress bar; errors remain.")
@@ -109,13 +100,13 @@ def mine(
 
     sheet_path = _check_paths(negatives, annotations, images, out, force)
     photos = load_photos(annotations, images, negatives).photos
-    with progress_bar(len(photos), quiet) as step:
+    with ShownProgress(quiet=quiet) as progress:
         found = search(
             photos,
             model,
             MiningConfig(min_score, max_background_score, max_overlap),
             workers=workers or default_workers(len(photos)),
-            progress=step,
+            progress=progress,
         )
     for problem in found.problems:
         click.echo(f"Left out: {problem}", err=True)
@@ -146,9 +137,7 @@ def _check_paths(
     sheet_path = out.with_suffix(".png")
     if sheet_path == out:
         raise click.UsageError(f"--out is the JSON file, {out} would be its contact sheet.")
-    for path in (out, sheet_path):
-        if path.exists() and not force:
-            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+    refuse_existing((out, sheet_path), force=force)
     return sheet_path
 
 

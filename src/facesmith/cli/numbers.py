@@ -26,3 +26,8 @@ IOU = FiniteRange(0, 1, min_open=True)
 def counted(n: int, noun: str, plural: str = "") -> str:
     """The number with its noun: `1 box`, `2,000 boxes`; the plural ends in s unless given."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def figure(value: float, digits: int = 4) -> str:
+    """The number with so many digits after the point, `-` where it is undefined."""
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"

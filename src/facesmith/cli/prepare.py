@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,19 +10,16 @@ from typing import Any
 import click
 import numpy as np
 
-from facesmith.annotations import (
-    Annotations,
-    Problem,
-    load_annotations,
-    load_face_free,
-)
+from facesmith.annotations import Annotations, Problem, load_annotations, load_face_free
 from facesmith.cli.numbers import counted
 from facesmith.cli.options import format_options
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
+from facesmith.cli.progress import progress_bar
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
 
 _DEFAULTS = PrepareConfig()
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShares:
@@ -40,15 +34,15 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
         ) from None
 
 
-@click.command()
-@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
+@click.command(cls=WritingCommand)
+@click.argument("annotations", type=EXISTING)
 @click.option(
-    "--images", required=True, type=_FOLDER, help="Folder that the photos' names start from."
+    "--images", required=True, type=FOLDER, help="Folder that the photos' names start from."
 )
 @click.option(
     "--out",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     help="The patches file to write, .npz; its contact sheet goes beside it, .png.",
 )
 @click.option(
@@ -61,7 +55,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 @click.option(
     "--negatives",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
@@ -128,17 +122,13 @@ def prepare(
             click.echo(str(problem), err=True)
 
     loaded = load_annotations(
-        annotations,
-        images,
-        format=annotation_format,
-        strict=strict,
-        categories=category or None,
+        annotations, images, format=annotation_format, strict=strict, categories=category or None
     )
     face_free = load_face_free(negatives, strict=strict)
     for problem in loaded.problems + face_free.problems:
         report(problem)
     found: list[Problem] = []
-    with _progress(2 * (len(loaded) + len(face_free)), quiet) as step:
+    with progress_bar(2 * (len(loaded) + len(face_free)), quiet, "Cutting") as step:
         patches = prepare_patches(
             loaded, face_free, config, strict=strict, report=found.append, progress=step
         )
@@ -162,20 +152,7 @@ def _check_outputs(out: Path, sheet: Path, force: bool) -> None:
         raise click.BadParameter(f"must end in .npz; got {out.name}.", param_hint="'--out'")
     if not out.parent.is_dir():
         raise click.BadParameter(f"there is no folder {out.parent}.", param_hint="'--out'")
-    for path in (out, sheet):
-        if path.exists() and not force:
-            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
-
-
-@contextmanager
-def _progress(n_steps: int, quiet: bool) -> Iterator[Callable[[], object]]:
-    """A step to call; it moves a bar on standard error that shows the time left."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=n_steps, label="Cutting", file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
-        bar.update(n_steps)  # photos that nothing was cut from were not counted
+    refuse_existing((out, sheet), force=force)
 
 
 def _summary(
@@ -210,10 +187,7 @@ def _summary(
             "boxes": sum(problem.skipped == "box" for problem in problems),
         },
         "splits": rows,
-        "problems": [
-            {"where": problem.where, "message": problem.message, "skipped": problem.skipped}
-            for problem in problems
-        ],
+        "problems": [asdict(problem) for problem in problems],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -11,15 +10,22 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import format_options
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import (
+    EXISTING,
+    FOLDER,
+    REPORT_FOLDER,
+    open_report,
+    refuse_resume_and_force,
+)
+from facesmith.cli.progress import ShownProgress
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 N_SHOWN = 80  # boxes that the contact sheet shows at most
 
 
-@click.command()
-@click.argument("annotations", type=click.Path(exists=True, path_type=Path))
-@click.option("--images", required=True, type=_FOLDER, help="Folder of the photos.")
+@click.command(cls=WritingCommand)
+@click.argument("annotations", type=EXISTING)
+@click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option("--source", required=True, help="Source of the photos whose boxes are redrawn.")
 @click.option(
     "--like", required=True, help="Source of the photos from which the way of drawing is learned."
@@ -27,11 +33,12 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=REPORT_FOLDER,
     help="Folder for redrawn.json, the contact sheet redrawn.png and the training's run folder.",
 )
 @click.option(
     "--way",
+    "strength",
     type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
@@ -48,7 +55,7 @@ def redraw(
     source: str,
     like: str,
     out: Path,
-    way: float,
+    strength: float,
     resume: bool,
     force: bool,
     annotation_format: str | None,
@@ -75,42 +82,41 @@ def redraw(
     from facesmith.curation.box_style.sheet import style_sheet  # noqa: PLC0415
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415
 
-    if resume and force:
-        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
+    refuse_resume_and_force(resume=resume, force=force)
     if source == like:
         raise click.UsageError("--source and --like name the same photos.")
     loaded = load_photos(
         annotations, images, annotation_format=annotation_format, category=category
     )
     check_sources(loaded.photos, source, like)
-    progress = _progress(quiet)
-    learned = learn_style(
-        [photo for photo in loaded.photos if photo.source == like],
-        out / "run",
-        resume=resume,
-        force=force,
-        quiet=quiet,
-        progress=progress,
-    )
-    redrawn = apply_style(loaded.photos, source, learned.style, way, progress)
+    with ShownProgress(quiet=quiet) as progress:
+        learned = learn_style(
+            [photo for photo in loaded.photos if photo.source == like],
+            out / "run",
+            resume=resume,
+            force=force,
+            progress=progress,
+        )
+        open_report(out)
+        restyled = apply_style(loaded.photos, source, learned.style, strength, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
-    write_coco(written[0], redrawn.photos)
-    write_sheet(written[1], style_sheet(loaded.photos, redrawn, like, N_SHOWN))
-    overlaps = redrawn.overlaps
+    write_coco(written[0], restyled.photos)
+    write_sheet(written[1], style_sheet(loaded.photos, restyled, like, N_SHOWN))
+    overlaps = restyled.overlaps
     figures = {
         "learned_from": learned.n_faces,
         "judged_on": learned.n_judged,
         "overlap_of_moved_squares": round(learned.given, 4),
         "overlap_of_drawn_boxes": round(learned.drawn, 4),
         "boxes": len(overlaps),
-        "stayed": redrawn.stayed,
-        "lean": round(redrawn.lean, 4),
+        "stayed": restyled.stayed,
+        "lean": round(restyled.lean, 4),
         "overlap_with_old_boxes": round(float(overlaps.mean()), 4) if len(overlaps) else None,
     }
     if as_json:
         click.echo(json.dumps(figures))
     elif not quiet:
-        drawn = len(overlaps) - redrawn.stayed
+        drawn = len(overlaps) - restyled.stayed
         click.echo(f"learned     {learned.n_faces:,} boxes of {like}")
         click.echo(
             f"judged      {learned.n_judged:,} others: squares moved at random overlap them by "
@@ -120,19 +126,8 @@ def redraw(
             f"drawn       {drawn:,} of {len(overlaps):,} boxes of {source}; the others are at a "
             "border, of another shape than most, or would have lost their face"
         )
-        side = "left" if redrawn.lean > 0 else "right"
+        side = "left" if restyled.lean > 0 else "right"
         click.echo(
-            f"lean        {100 * abs(redrawn.lean):.0f} % of their width to the {side}, mended"
+            f"lean        {100 * abs(restyled.lean):.0f} % of their width to the {side}, mended"
         )
         click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
-
-
-def _progress(quiet: bool) -> Callable[[Iterable[int]], Iterator[int]]:
-    def wrap(numbers: Iterable[int]) -> Iterator[int]:
-        numbers = list(numbers)
-        with progress_bar(len(numbers), quiet) as step:
-            for number in numbers:
-                yield number
-                step()
-
-    return wrap

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
+from facesmith.files import OutputFolder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.roc_report import RocReport
@@ -33,10 +36,10 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
 
 
 @click.command()
-@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.argument("run", type=EXISTING)
 @click.option(
     "--patches",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="Patches to evaluate on.  [default: those that the run was trained on]",
 )
 @click.option(
@@ -53,24 +56,18 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
 @target_options
 @click.option(
     "--annotations",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="Annotated photos to judge a detector on, in any format that `train` reads.",
 )
-@click.option(
-    "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of these photos.",
-)
+@click.option("--images", type=FOLDER, help="Folder of these photos.")
 @click.option(
     "--negatives",
     multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder of photos without any human face to judge a detector on; may be repeated.",
 )
 @click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for roc.png and roc.json.  [default: the run folder]",
+    "--out", type=NEW_FOLDER, help="Folder for roc.png and roc.json.  [default: the run folder]"
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
@@ -121,6 +118,10 @@ def roc(
     if thresholds and exercise_thresholds:
         raise click.UsageError("Pass either --thresholds or --exercise-thresholds.")
     target_folder = out or (run.parent if run.is_file() else run)
+    folder = OutputFolder(target_folder, "report")
+    folder.add("roc.json", "roc.png")
+    if out is None:  # the weights are told the new threshold
+        folder.adopt("detector.onnx", "classifier.onnx", run.name)
     if annotations is not None or images is not None or negatives or _holds_detector(run):
         if annotations is None or images is None:
             raise click.UsageError(
@@ -152,11 +153,9 @@ def roc(
         return
     target = read_target(targets, detector=False)
     with warnings_in_words():
-        point = (
-            choose_classifier_threshold(run, target, patches, threads=threads, seed=seed)
-            if target
-            else None
-        )
+        point = None
+        if target is not None:
+            point = choose_classifier_threshold(run, target, patches, threads=threads, seed=seed)
         reported = evaluate_run(
             run,
             patches,
@@ -168,8 +167,6 @@ def roc(
         )
     picture, _ = write_report(reported, target_folder)
     if as_json:
-        import json  # noqa: PLC0415
-
         click.echo(json.dumps(reported.to_dict()))
     elif not quiet:
         _print(reported)

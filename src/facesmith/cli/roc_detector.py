@@ -10,9 +10,8 @@ import click
 
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import progress_bar
+from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
 from facesmith.evaluation.detector_report import (
-    MATCH_IOU,
-    MIN_FACE_HEIGHT,
     DetectorReport,
     evaluate_detector,
     write_detector_report,

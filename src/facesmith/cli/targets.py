@@ -10,8 +10,13 @@ from facesmith.cli.numbers import FiniteRange
 from facesmith.cli.options import Command, with_options
 
 if TYPE_CHECKING:
-    from facesmith.metrics.operating_point import Target
+    from facesmith.metrics.operating_point import Promise, Target
 
+_PROMISES: dict[str, Promise] = {
+    "target_fpr": "fpr",
+    "target_fppi": "false_per_photo",
+    "target_precision": "precision",
+}
 _OPTIONS = (
     click.option(
         "--target-fpr",
@@ -47,24 +52,18 @@ def read_target(options: dict[str, Any], *, detector: bool) -> Target | None:
     """
     from facesmith.metrics.operating_point import Target  # noqa: PLC0415 - see `cli`
 
-    names = ("target_fpr", "target_fppi", "target_precision")
-    target_fpr, target_fppi, target_precision = values = [options.pop(name) for name in names]
-    if len(values) - values.count(None) > 1:
+    values = {name: options.pop(name) for name in _PROMISES}
+    given = {name: value for name, value in values.items() if value is not None}
+    if len(given) > 1:
         raise click.UsageError("Pass one of --target-fpr, --target-fppi and --target-precision.")
-    if target_fpr is not None and detector:
+    if "target_fpr" in given and detector:
         raise click.UsageError(
             "--target-fpr is for classifiers; a detector has no rate of false positives. Pass "
             "--target-fppi with the number of false boxes a photo."
         )
-    if target_fppi is not None and not detector:
+    if "target_fppi" in given and not detector:
         raise click.UsageError(
             "--target-fppi is for detectors; a classifier sees patches, not photos. Pass "
             "--target-fpr with the false positive rate."
         )
-    if target_precision is not None:
-        return Target("precision", target_precision)
-    if target_fpr is not None:
-        return Target("fpr", target_fpr)
-    if target_fppi is not None:
-        return Target("false_per_photo", target_fppi)
-    return None
+    return next((Target(_PROMISES[name], value) for name, value in given.items()), None)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
@@ -19,28 +23,24 @@ _SPELT = {
 }
 
 
-@click.command()
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of the annotated photos; only for a detector.",
-)
+@click.command(cls=WritingCommand)
+@click.argument("data", type=EXISTING)
+@click.option("--images", type=FOLDER, help="Folder of the annotated photos; only for a detector.")
 @click.option(
     "--negatives",
     multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
     "--mined",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="False boxes of `facesmith mine`, to be seen more often; may be repeated.",
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     required=True,
     help="Run folder to write: config, log, checkpoints, weights, metrics.",
 )
@@ -50,21 +50,19 @@ _SPELT = {
     help="Classifier network.  [default: compact]",
 )
 @click.option(
-    "--quick",
-    is_flag=True,
-    help="Train a detector in a third of the time, some points worse.",
+    "--quick", is_flag=True, help="Train a detector in a third of the time, some points worse."
 )
 @click.option(
     "--from",
     "start",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Go on from a detector's weights: a run folder, its detector.onnx, or `shipped` for "
-    "those that come along.",
+    help="Go on, by default for 24 epochs, from a run folder, its detector.onnx, or `shipped`, the "
+    "detector that comes along.",
 )
 @click.option(
     "--teacher",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     metavar="MODEL",
     help="A large detector whose answers are learned beside the labels: a run folder or its "
     "detector.onnx.",
@@ -77,7 +75,9 @@ _SPELT = {
     "finds a little less.",
 )
 @click.option(
-    "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: by network]"
+    "--epochs",
+    type=click.IntRange(1),
+    help="Passes over the data.  [default: by network]",
 )
 @click.option(
     "--batch-size",
@@ -98,9 +98,7 @@ _SPELT = {
 @target_options
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Settings in JSON or TOML, or a run's config.json; options win.",
+    "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
@@ -135,7 +133,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     target = read_target(options, detector=False)
-    with warnings_in_words():
+    with warnings_in_words(), ShownProgress(quiet=quiet) as progress:
         metrics = train_classifier(
             data,
             out,
@@ -143,11 +141,9 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             target=target,
             resume=resume,
             force=force,
-            quiet=quiet,
+            progress=progress,
         )
     if as_json:
-        import json  # noqa: PLC0415
-
         click.echo(json.dumps(metrics))
     elif not quiet:
         _print_classifier(metrics, out)
@@ -155,7 +151,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
 
 def _classifier_config(network: str | None, config: Path | None, **options: Any) -> Any:
     """The network's defaults, changed by the file, changed by the options that were given."""
-    from facesmith.training.classifier import ClassifierConfig  # noqa: PLC0415
+    from facesmith.training.classifier_config import ClassifierConfig  # noqa: PLC0415
 
     changes = read_settings(config, "classifier") if config else {}
     settings = ClassifierConfig.for_network(network or changes.get("network", "compact"))

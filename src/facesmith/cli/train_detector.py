@@ -11,13 +11,15 @@ from typing import Any
 import click
 
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
 from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import SettingsError, read_settings, with_changes
-from facesmith.training.detector import DetectorConfig, train_detector
-from facesmith.training.loop import LoopConfig
+from facesmith.training.detector import train_detector
+from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
 
 _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
@@ -58,10 +60,11 @@ def train_detector_command(
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     photos = load_photos(data, images, negatives, counted=not quiet).photos
-    metrics = train_detector(
-        photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
-        resume=resume, force=force, quiet=quiet,
-    )  # fmt: skip
+    with ShownProgress(quiet=quiet) as progress:
+        metrics = train_detector(
+            photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
+            resume=resume, force=force, progress=progress,
+        )  # fmt: skip
     if as_json:
         click.echo(json.dumps(metrics))
     elif not quiet:

@@ -18,7 +18,9 @@ from facesmith.detection.classifier import Classifier, load_classifier
 from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
 from facesmith.metrics.roc import accuracy, area_under_curve
 from facesmith.patches import Patches
-from facesmith.training.classifier import WEIGHTS_NAME, ClassifierConfig, train_classifier
+from facesmith.progress import Progress
+from facesmith.training.classifier import WEIGHTS_NAME, train_classifier
+from facesmith.training.classifier_config import ClassifierConfig
 
 MISTAKES_SHOWN = 6
 _GUESSING_LOSS = math.log(2)  # cross-entropy of a net that says 0.5 to everything
@@ -50,27 +52,28 @@ class TrainedClassifier:
 
 
 def train_on_synthetic(
-    network: str, epochs: int, patches_path: Path, patches: Patches, out: Path, *, quiet: bool
+    network: str, epochs: int, patches_path: Path, patches: Patches, out: Path, progress: Progress
 ) -> TrainedClassifier:
     """Train one network on a patches file and look at its test patches."""
     config = ClassifierConfig.for_network(network).updated({"loop": {"epochs": epochs}})
-    metrics = train_classifier(patches_path, out, config, quiet=quiet)
+    metrics = train_classifier(patches_path, out, config, progress=progress)
     classifier = load_classifier(out / WEIGHTS_NAME)
     rows = patches.rows_of("test")
     images, labels = patches.images[rows], patches.labels[rows, 0]
     scores = classifier(images)
-    reported = report(
-        labels,
-        scores,
-        photos=patches.photo_indices[rows],
-        network=network,
-        rows="drawn patches, none of them trained on",
-    )
+    about = "drawn patches, none of them trained on"
+    people = patches.photo_indices[rows]
+    reported = report(labels, scores, photos=people, network=network, rows=about)
     # The groups are drawn people, not photos: the picture of the curve should not call them so.
     reported = dataclasses.replace(reported, n_photos=None)
     history = _read_history(out / "log.csv")
-    wrong_faces = np.flatnonzero((labels == 0) & (scores >= THRESHOLD))
+    taken = np.flatnonzero((labels == 0) & (scores >= THRESHOLD))
     missed = np.flatnonzero((labels == 1) & (scores < THRESHOLD))
+
+    def worst(rows: npt.NDArray[np.intp], sign: int) -> tuple[ScoredPatch, ...]:
+        first = rows[np.argsort(sign * scores[rows], kind="stable")][:MISTAKES_SHOWN]
+        return tuple(ScoredPatch(images[row], float(scores[row])) for row in first)
+
     real_auc, real_accuracy = _on_real_patches(classifier)
     return TrainedClassifier(
         network=network,
@@ -78,34 +81,20 @@ def train_on_synthetic(
         report=reported,
         history=history,
         verdict=assess_overfitting(history, _GUESSING_LOSS),
-        taken_for_faces=_worst(images, scores, wrong_faces, -scores),
-        missed=_worst(images, scores, missed, scores),
-        n_taken_for_faces=len(wrong_faces),
+        taken_for_faces=worst(taken, -1),
+        missed=worst(missed, 1),
+        n_taken_for_faces=len(taken),
         n_missed=len(missed),
         real_auc=real_auc,
         real_accuracy=real_accuracy,
     )
 
 
-def _worst(
-    images: npt.NDArray[np.uint8],
-    scores: npt.NDArray[np.float32],
-    rows: npt.NDArray[np.intp],
-    order: npt.NDArray[np.float32],
-) -> tuple[ScoredPatch, ...]:
-    """The first of `rows` by rising `order`."""
-    first = rows[np.argsort(order[rows], kind="stable")][:MISTAKES_SHOWN]
-    return tuple(ScoredPatch(images[row], float(scores[row])) for row in first)
-
-
 def _read_history(path: Path) -> History:
     with path.open(newline="") as file:
         lines = list(csv.DictReader(file))
-    train, validation = (
-        np.array([float(line[column]) for line in lines])
-        for column in ("train_loss", "validation_loss")
-    )
-    return History("epoch", train, validation)
+    columns = ("train_loss", "validation_loss")
+    return History("epoch", *(np.array([float(line[name]) for line in lines]) for name in columns))
 
 
 def _on_real_patches(classifier: Classifier) -> tuple[float, float]:

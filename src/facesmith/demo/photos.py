@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +16,7 @@ from facesmith.detection.detector import Detector
 from facesmith.errors import FacesmithError
 from facesmith.faces import Faces
 from facesmith.images import read_image
+from facesmith.progress import NO_PROGRESS, Progress
 
 # File -> what it shows and how many faces it has. Left out is what leaves room for an argument:
 # the cameraman, seen from the side, and the coins with their heads in relief.
@@ -55,7 +55,7 @@ class SearchedPhoto:
 
 
 def search_photos(
-    detector: Detector, on_progress: Callable[[float], None] | None = None
+    detector: Detector, progress: Progress = NO_PROGRESS
 ) -> tuple[SearchedPhoto, ...]:
     """Run the detector over the sample photos of scikit-image, in the order of `PHOTOS`.
 
@@ -72,7 +72,7 @@ def search_photos(
             "constraints.txt names."
         )
     searched = []
-    for number, name in enumerate(present, start=1):
+    for name in progress.each(present, ""):
         title, expected = PHOTOS[name]
         image = read_image(folder / name)
         faces = detector(image)
@@ -83,8 +83,6 @@ def search_photos(
             times.append(1000 * (time.perf_counter() - started))
         latency_ms = statistics.median(times)
         searched.append(SearchedPhoto(name, title, expected, image, faces, latency_ms))
-        if on_progress is not None:
-            on_progress(number / len(present))
     return tuple(searched)
 
 

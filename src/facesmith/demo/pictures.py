@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from facesmith.approximation.experiment.verdict import History
+from facesmith.pictures.charts import marker
 
 _TRAIN, _VALIDATION = "#0072b2", "#d55e00"  # told apart with any colour vision
 _DPI = 130
@@ -33,12 +34,14 @@ def jpeg_file(path: Path) -> str:
 
 def patch_png(image: npt.NDArray[np.uint8]) -> str:
     """A small BGR image, without loss, as a data URI."""
-    return _encoded(image, "png")
+    return _stored(Image.fromarray(np.ascontiguousarray(image[..., ::-1])), "png")
 
 
 def photo_jpeg(image: npt.NDArray[np.uint8], longest_side: int) -> str:
     """A BGR photo, reduced to this many pixels along its longer side, as a data URI."""
-    return _encoded(image, "jpeg", longest_side)
+    picture = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
+    picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+    return _stored(picture, "jpeg")
 
 
 def figure_png(figure: Figure) -> str:
@@ -54,33 +57,17 @@ def plot_losses(history: History, best_epoch: int) -> Figure:
     figure = Figure(figsize=(5.4, 3.5), layout="constrained")
     axes = figure.add_subplot()
     epochs = np.arange(1, len(history.train) + 1)
-    axes.plot(epochs, history.train, color=_TRAIN, linewidth=1.8, label="training patches")
-    axes.plot(
-        epochs, history.validation, color=_VALIDATION, linewidth=1.8, label="validation patches"
-    )
-    axes.plot(
-        best_epoch,
-        history.validation[best_epoch - 1],
-        marker="o",
-        markersize=7,
-        color=_VALIDATION,
-        markeredgecolor="white",
-        linestyle="none",
-        label="weights kept",
-    )
+    for losses, colour, name in ((history.train, _TRAIN, "training"),
+                                 (history.validation, _VALIDATION, "validation")):  # fmt: skip
+        axes.plot(epochs, losses, color=colour, linewidth=1.8, label=f"{name} patches")
+    style = marker(_VALIDATION) | {"markersize": 7, "markeredgewidth": 1.0, "zorder": 2}
+    axes.plot(best_epoch, history.validation[best_epoch - 1], **style, label="weights kept")
     axes.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper right", frameon=False)
     return figure
-
-
-def _encoded(image: npt.NDArray[np.uint8], kind: str, longest_side: int | None = None) -> str:
-    picture = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
-    if longest_side is not None:
-        picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
-    return _stored(picture, kind)
 
 
 def _stored(picture: Image.Image, kind: str) -> str:

@@ -12,7 +12,7 @@ from string import Template
 from facesmith._version import __version__
 from facesmith.approximation.experiment.plots import plot_learning_curves
 from facesmith.demo import pictures, words
-from facesmith.demo.classifiers import ScoredPatch, TrainedClassifier
+from facesmith.demo.classifiers import TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto
 from facesmith.demo.results import APPROXIMATION_NAME, ROC_NAME, SHEET_NAME, Demo
 from facesmith.demo.synthetic.patches import draw_large_face
@@ -69,30 +69,22 @@ def _tiles(demo: Demo) -> str:
     best_fit = min(demo.approximation.approximations, key=lambda a: a.l2_error)
     boxes = sum(len(photo.faces) for photo in demo.photos if not photo.expected)
     free = sum(not photo.expected for photo in demo.photos)
-    tiles = [
-        (
-            words.counted(len(face.faces), "face"),
-            f"found in the photo of {face.title}, in {face.latency_ms:.0f} ms on one thread",
-        ),
-        (
-            words.counted(boxes, "false box", "false boxes"),
-            f"on {words.counted(free, 'photo')} without a face",
-        ),
-        (
-            f"{best_net.report.accuracy:.1%}",
-            (
-                f"of drawn test patches told right by {best_net.network}, after "
-                f"{words.duration(best_net.metrics['seconds'])} of training; drawings, not photos"
-            ),
-        ),
-        (
-            words.figure(best_fit.l2_error),
-            (
-                f"L2 error of the fitted surface ({best_fit.method}, "
-                f"{words.duration(best_fit.seconds)}); the exercise asks for less than 200"
-            ),
-        ),
-    ]
+    found = f"found in the photo of {face.title}, in {face.latency_ms:.0f} ms on one thread"
+    told = (
+        f"of drawn test patches told right by {best_net.network}, after "
+        f"{words.duration(best_net.metrics['seconds'])} of training; drawings, not photos"
+    )
+    fitted = (
+        f"L2 error of the fitted surface ({best_fit.method}, "
+        f"{words.duration(best_fit.seconds)}); the exercise asks for less than 200"
+    )
+    tiles = (
+        (words.counted(len(face.faces), "face"), found),
+        (words.counted(boxes, "false box", "false boxes"),
+         f"on {words.counted(free, 'photo')} without a face"),
+        (f"{best_net.report.accuracy:.1%}", told),
+        (words.figure(best_fit.l2_error), fitted),
+    )  # fmt: skip
     return "".join(
         f'<div class="tile"><span class="number">{escape(number)}</span>'
         f'<span class="what">{escape(what)}</span></div>'
@@ -124,19 +116,12 @@ def _people(seed: int) -> str:
 
 def _learning(classifier: TrainedClassifier) -> str:
     figure = pictures.plot_losses(classifier.history, classifier.metrics["best_epoch"])
-    image = _image(
-        pictures.figure_png(figure), f"Loss of {classifier.network} by epoch, as told below"
-    )
-    about = words.NETWORKS[classifier.network]
-    aside = ""
-    if classifier.network != "pointwise":
-        aside = (
-            " Its training patches are changed at random each time and its targets softened, so "
-            "that their loss lies above what the net deserves."
-        )
-    return (
-        f'<figure><div class="plate">{image}</div><figcaption><b>{escape(classifier.network)}</b>, '
-        f"{escape(about)}. {escape(words.learning(classifier) + aside)}</figcaption></figure>"
+    name = classifier.network
+    image = _image(pictures.figure_png(figure), f"Loss of {name} by epoch, as told below")
+    return _plate(
+        f"<b>{escape(name)}</b>, {escape(words.NETWORKS[name])}. "
+        f"{escape(words.learning(classifier))}",
+        image,
     )
 
 
@@ -154,31 +139,24 @@ def _classifier_row(classifier: TrainedClassifier) -> str:
 
 
 def _mistakes(classifier: TrainedClassifier) -> str:
-    parts = [
-        (
-            words.counted(classifier.n_taken_for_faces, "patch", "patches") + " taken for a face",
-            classifier.n_taken_for_faces,
-            classifier.taken_for_faces,
-        ),
-        (
-            words.counted(classifier.n_missed, "face") + " missed",
-            classifier.n_missed,
-            classifier.missed,
-        ),
-    ]
+    taken, missed = classifier.n_taken_for_faces, classifier.n_missed
     text = ""
-    for what, number, patches in parts:
+    for what, number, patches in (
+        (words.counted(taken, "patch", "patches") + " taken for a face", taken,
+         classifier.taken_for_faces),
+        (words.counted(missed, "face") + " missed", missed, classifier.missed),
+    ):  # fmt: skip
         more = f"; the worst {len(patches)}:" if number > len(patches) else ""
+        figures = "".join(
+            f"<figure>{_image(pictures.patch_png(patch.image), '')}"
+            f"<figcaption>{patch.score:.2f}</figcaption></figure>"
+            for patch in patches
+        )
         text += (
             f'<p class="faint"><b>{escape(classifier.network)}</b>: {what}{more}</p>'
-            f'<div class="mistakes">{"".join(_scored(patch) for patch in patches)}</div>'
+            f'<div class="mistakes">{figures}</div>'
         )
     return text
-
-
-def _scored(patch: ScoredPatch) -> str:
-    image = _image(pictures.patch_png(patch.image), "")
-    return f"<figure>{image}<figcaption>{patch.score:.2f}</figcaption></figure>"
 
 
 def _approximation_rows(demo: Demo) -> str:
@@ -205,9 +183,7 @@ def _curves(demo: Demo) -> str:
         figure.set_size_inches(4.6, 3.6)
         image = _image(pictures.figure_png(figure), f"Learning curves of {fit.method}")
         caption = f"<b>{escape(fit.method)}</b>. {escape(fit.verdict.text)}"
-        figures.append(
-            f'<figure><div class="plate">{image}</div><figcaption>{caption}</figcaption></figure>'
-        )
+        figures.append(_plate(caption, image))
     return "".join(figures)
 
 
@@ -231,6 +207,11 @@ def _times(demo: Demo) -> str:
     )
     total = words.duration(sum(demo.seconds.values()))
     return f"{rows}<tr><td><b>all</b></td><td><b>{total}</b></td><td></td></tr>"
+
+
+def _plate(caption: str, image: str) -> str:
+    """A figure on a white plate, so that its lines can be read in the dark too."""
+    return f'<figure><div class="plate">{image}</div><figcaption>{caption}</figcaption></figure>'
 
 
 def _table_row(*cells: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,9 @@ from facesmith.detection.detector import load_detector
 from facesmith.detection.sessions import available_cores
 from facesmith.evaluation.roc_report import draw_roc
 from facesmith.patches import Patches, save_patches, write_contact_sheet
+from facesmith.progress import NO_PROGRESS, Progress
 
+_PARTS = 1000  # that a fit is told in
 MORE_THAN_ONE_PROCESS = 1024  # rows; below this, starting processes takes longer than drawing
 
 
@@ -40,9 +42,7 @@ def run_demo(
     config: DemoConfig | None = None,
     *,
     force: bool = False,
-    quiet: bool = False,
-    on_step: Callable[[str], None] | None = None,
-    on_progress: Callable[[float], None] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Demo:
     """Run everything and write the report.
 
@@ -62,9 +62,7 @@ def run_demo(
         out: The folder to write.
         config: How large; by default as `make demo` does it.
         force: Replace what an earlier demo left in the folder.
-        quiet: No progress bars of the trainings.
-        on_step: Called with the name of each step as it begins.
-        on_progress: Called with the part of a step that is done, in [0, 1].
+        progress: Told the name of each step as it begins, and how far it is.
 
     Raises:
         FacesmithError: If the folder is not to be replaced, or a step fails.
@@ -75,25 +73,24 @@ def run_demo(
     seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(name: str) -> Iterator[Callable[[float], None]]:
-        if on_step is not None:
-            on_step(name)
+    def step(name: str) -> Iterator[None]:
+        progress.say(name)
         started = time.perf_counter()
-        yield on_progress or _ignore
+        yield
         seconds[name] = time.perf_counter() - started
 
-    with step("Finding faces in photos") as progress:
+    with step("Finding faces in photos"):
         photos = search_photos(detector, progress)
-    with step("Approximating the monkey saddle") as progress:
+    with step("Approximating the monkey saddle"):
         approximation = _approximate(path, config, progress)
-    with step(f"Drawing {config.rows:,} patches") as progress:
+    with step(f"Drawing {config.rows:,} patches"):
         patches = _draw(path, config, progress)
     classifiers = []
     for network, epochs in config.epochs.items():
         with step(f"Training {network}"):
             classifiers.append(
                 train_on_synthetic(
-                    network, epochs, path / PATCHES_NAME, patches, path / network, quiet=quiet
+                    network, epochs, path / PATCHES_NAME, patches, path / network, progress
                 )
             )
     with step("Writing the report"):
@@ -113,11 +110,10 @@ def run_demo(
     return demo
 
 
-def _approximate(
-    path: Path, config: DemoConfig, progress: Callable[[float], None]
-) -> ApproximationReport:
+def _approximate(path: Path, config: DemoConfig, progress: Progress) -> ApproximationReport:
     def share(method: str, done: float) -> None:
-        progress((config.methods.index(method) + done) / len(config.methods))
+        fits = config.methods.index(method) + done
+        progress.report("", round(fits * _PARTS), len(config.methods) * _PARTS)
 
     settings = ApproximationConfig(config.methods, config.seed)
     report = run(settings, on_progress=share)
@@ -125,23 +121,19 @@ def _approximate(
     return report
 
 
-def _draw(path: Path, config: DemoConfig, progress: Callable[[float], None]) -> Patches:
+def _draw(path: Path, config: DemoConfig, progress: Progress) -> Patches:
     drawn = 0
 
     def count(rows: int) -> None:
         nonlocal drawn
         drawn += rows
-        progress(drawn / config.rows)
+        progress.report("", drawn, config.rows)
 
     processes = available_cores() if config.rows >= MORE_THAN_ONE_PROCESS else 1
     patches = draw_patches(config.rows, config.seed, processes=processes, on_progress=count)
     save_patches(path / PATCHES_NAME, patches)
     write_contact_sheet(path / SHEET_NAME, patches, "Drawn patches", source="drawings")
     return patches
-
-
-def _ignore(done: float) -> None:
-    """Nobody wants to know."""
 
 
 def _machine() -> str:

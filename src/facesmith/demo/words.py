@@ -74,7 +74,7 @@ def photos_summary(photos: Sequence[SearchedPhoto]) -> str:
 
 def learning(classifier: TrainedClassifier) -> str:
     """What the learning curves say, in one or two sentences."""
-    verdict, history = classifier.verdict, classifier.history
+    verdict, history, guessing = classifier.verdict, classifier.history, f"{math.log(2):.2f}"
     kept = f"The weights kept are those of epoch {classifier.metrics['best_epoch']}."
     rose = f"the loss on validation patches rose by {verdict.rise:.0%}"
     if verdict.kind == "overfit":
@@ -86,12 +86,12 @@ def learning(classifier: TrainedClassifier) -> str:
         # Changed patches and softened targets raise the training loss: it proves nothing here.
         said = (
             f"It has more to learn: the loss on validation patches is {history.validation[-1]:.2f} "
-            f"(guessing scores {math.log(2):.2f})."
+            f"(guessing scores {guessing})."
         )
     elif verdict.kind == "underfit":
         said = (
             f"It underfits: even on patches it learns from, the loss stays at "
-            f"{history.train[-1]:.2f} (guessing scores {math.log(2):.2f})."
+            f"{history.train[-1]:.2f} (guessing scores {guessing})."
         )
     elif verdict.kind == "unsteady":
         said = f"It wavers: after epoch {verdict.best_step} {rose}, and no other loss fell."
@@ -99,6 +99,11 @@ def learning(classifier: TrainedClassifier) -> str:
         said = "It was still getting better when its epochs were up, and shows no overfitting."
     else:
         said = "It has settled, without overfitting."
+    if classifier.network != "pointwise":
+        kept += (
+            " Its training patches are changed at random each time and its targets softened, so "
+            "that their loss lies above what the net deserves."
+        )
     return f"{said} {kept}"
 
 

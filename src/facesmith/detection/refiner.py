@@ -31,10 +31,10 @@ class Refiner:
         """
         if len(boxes) == 0:
             return np.zeros(0, np.float32), boxes
-        outputs = self.judge(cut_patches(image, boxes))
-        return outputs[:, 0], decode_deltas(boxes, outputs[:, 1:])
+        found = self.outputs(cut_patches(image, boxes))
+        return found[:, 0], decode_deltas(boxes, found[:, 1:])
 
-    def judge(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def outputs(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The network's outputs `(n, 5)` on patches uint8 `(n, 64, 64, 3)`, BGR."""
         outputs: list[npt.NDArray[np.float32]] = self._session.run(None, {"patches": patches})
         return outputs[0]

@@ -14,7 +14,7 @@ from facesmith.export.metadata import store_threshold
 from facesmith.files import checksum
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.scored_rows import patch_rows
-from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.patches import SPLITS, load_patches
 from facesmith.runs.folder import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"
@@ -59,9 +59,7 @@ def rate_rows(
     chosen = split or (own_split if patches_path is None else "all")
     source = "the run's patches" if patches_path is None else Path(patches_path).name
     rows = f"all rows of {source}" if chosen == "all" else f"{chosen} split of {source}"
-    mask = np.ones(len(patches.images), dtype=bool)
-    if chosen != "all":
-        mask = patches.splits == SPLITS.index(chosen)
+    mask = patches.splits == SPLITS.index(chosen) if chosen != "all" else patches.splits >= 0
     if not mask.any():
         raise PatchesError(f"No rows in the {rows}. Pass another --split, or another --patches.")
     classifier = load_classifier(weights_path, threads=threads)
@@ -71,10 +69,12 @@ def rate_rows(
             f"{weights_path} scores {np.sum(~np.isfinite(scores))} of {len(scores)} rows as NaN "
             "or infinite. The weights are damaged: train again."
         )
+    indices = patches.photo_indices
     return RatedRows(
         labels=patches.labels[mask, 0],
         scores=scores,
-        photos=patches.photo_indices[mask] if _photos_known(patches) else None,
+        # Where no two rows name the same photo, the photos are unknown: every row is its own.
+        photos=indices[mask] if len(np.unique(indices)) < len(indices) else None,
         network=str(classifier.metadata["network"]),
         rows=rows,
     )
@@ -102,14 +102,8 @@ def choose_classifier_threshold(
 ) -> OperatingPoint:
     """Choose a threshold and store it with the weights.
 
-    It is chosen on the validation rows of the run's own patches, or on all rows of another file.
-
-    Args:
-        run: The run folder of a classifier training, or its weights file.
-        target: What the threshold is to keep.
-        patches_path: Other rows to choose on.
-        threads: CPU threads for scoring.
-        seed: Of the bootstrap.
+    It is chosen on the validation rows of the run's own patches, or on all rows of `patches_path`;
+    other arguments as for `rate_rows`.
 
     Raises:
         EvaluationError: If no threshold keeps the target.
@@ -134,8 +128,3 @@ def _own_patches(run: Path) -> Path:
             "were trained on. Pass --patches FILE to evaluate on it all the same."
         )
     return path
-
-
-def _photos_known(patches: Patches) -> bool:
-    """Whether rows say which photo they come from; else every row counts as its own."""
-    return len(np.unique(patches.photo_indices)) < len(patches.photo_indices)

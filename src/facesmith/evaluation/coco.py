@@ -27,7 +27,6 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.detections import Detections
 from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import (
     AnnotatedFaces,
@@ -90,14 +89,11 @@ class PhotoScores:
             "ap": {str(iou): ap for iou, ap in self.average_precision.items()},
             "recall": {str(iou): self.recall(iou) for iou in self.curves},
             "recall_at_false_per_photo": {
-                str(iou): {
-                    str(allowed): curve.recall_at(allowed) for allowed in FALSE_BOXES_A_PHOTO
-                }
+                str(iou): {str(n): curve.recall_at(n) for n in FALSE_BOXES_A_PHOTO}
                 for iou, curve in self.curves.items()
             },
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
+        return dict(finite_or_none(values))
 
 
 def score_photos(
@@ -119,8 +115,7 @@ def score_photos(
         iou_thresholds: A match needs at least this overlap; one figure for each, in (0, 1].
         min_height: Faces lower than this, in pixels, are ignored.
         rule: `voc` or `coco`, see above.
-        max_detections: How many detections of a photo count, best first; `None`: all by the rule
-            of VOC, 100 by that of COCO.
+        max_detections: How many of a photo count, best first; `None`: all, by `coco` 100.
 
     Raises:
         ValueError: If the lengths differ or an argument is out of range.
@@ -134,27 +129,21 @@ def score_photos(
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     if max_detections is None and rule == "coco":
         max_detections = COCO_MAX_DETECTIONS
-    kept = found if max_detections is None else [_best(each, max_detections) for each in found]
+    kept = (
+        found
+        if max_detections is None
+        else [each[np.argsort(-each.scores, kind="stable")[:max_detections]] for each in found]
+    )
     compare = coco_precision_recall if rule == "coco" else precision_recall
-    curves = {
-        float(iou): compare(truths, kept, iou_threshold=float(iou), min_height=min_height)
-        for iou in iou_thresholds
-    }
-    figures = {
-        iou: mean_precision(curve) if rule == "coco" else curve.average_precision
-        for iou, curve in curves.items()
-    }
+    curves, figures = {}, {}
+    for iou in map(float, iou_thresholds):
+        curve = compare(truths, kept, iou_threshold=iou, min_height=min_height)
+        curves[iou] = curve
+        figures[iou] = mean_precision(curve) if rule == "coco" else curve.average_precision
     n_boxes = sum(len(truth.boxes) for truth in truths)
-    n_faces = next(iter(curves.values())).n_faces
+    n_ignored, n_detections = n_boxes - curve.n_faces, sum(map(len, found))
     return PhotoScores(
-        scored,
-        rule,
-        min_height,
-        max_detections,
-        n_boxes - n_faces,
-        sum(len(each) for each in found),
-        figures,
-        curves,
+        scored, rule, min_height, max_detections, n_ignored, n_detections, figures, curves
     )
 
 
@@ -182,9 +171,8 @@ def mean_precision(curve: PrecisionRecall) -> float:
     """
     if curve.n_faces == 0:
         return float("nan")
-    envelope = np.maximum.accumulate(curve.precision[::-1])[::-1]
     reached = np.searchsorted(curve.recall, _RECALLS, side="left")
-    return float(np.append(envelope, 0.0)[reached].mean())
+    return float(np.append(curve.envelope, 0.0)[reached].mean())
 
 
 def _match(
@@ -194,18 +182,20 @@ def _match(
     low = truth.boxes[:, 3].astype(np.float64) - truth.boxes[:, 1] < min_height
     boxes = detections.boxes.astype(np.float64)
     overlap = _overlaps(boxes, truth.boxes.astype(np.float64), truth.ignored)
-    least = min(iou_threshold, 1 - 1e-10)  # COCO's, so that rounding leaves a threshold of 1 usable
+    min_iou = min(
+        iou_threshold, 1 - 1e-10
+    )  # COCO's, so that rounding leaves a threshold of 1 usable
     counts = np.ones(len(boxes), bool)
     hit = np.zeros(len(boxes), bool)
     free = ~truth.ignored & ~low
     absorbing = truth.ignored | low
     for i in np.argsort(-detections.scores, kind="stable"):
-        face = _last_best(np.where(free, overlap[i], -1), least)
+        face = _last_best(np.where(free, overlap[i], -1), min_iou)
         if face is not None:
             hit[i] = True
             free[face] = False
             continue
-        face = _last_best(np.where(absorbing, overlap[i], -1), least)
+        face = _last_best(np.where(absorbing, overlap[i], -1), min_iou)
         if face is not None:
             counts[i] = False
             absorbing[face] = truth.ignored[face]  # a region absorbs any number, a low face one
@@ -214,12 +204,12 @@ def _match(
     return detections.scores[counts], hit[counts], int((~truth.ignored & ~low).sum())
 
 
-def _last_best(overlap: npt.NDArray[np.float64], least: float) -> int | None:
+def _last_best(overlap: npt.NDArray[np.float64], min_iou: float) -> int | None:
     """Index of the largest overlap, the last of equals, if it is large enough."""
     if not len(overlap):
         return None
     best = len(overlap) - 1 - int(overlap[::-1].argmax())
-    return best if overlap[best] >= least else None
+    return best if overlap[best] >= min_iou else None
 
 
 def _overlaps(
@@ -238,11 +228,3 @@ def _overlaps(
     overlap = np.zeros(shared.shape)
     np.divide(shared, whole, out=overlap, where=whole > 0)
     return overlap
-
-
-def _best(detections: ScoredBoxes, n: int) -> ScoredBoxes:
-    """The best detections of a photo, best first."""
-    order = np.argsort(-detections.scores, kind="stable")[:n]
-    return Detections(
-        detections.boxes[order].astype(np.float64), detections.scores[order].astype(np.float64)
-    )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation import MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.footprint import Footprint
 from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
@@ -31,9 +32,9 @@ class CompareConfig:
     """How detectors are compared."""
 
     iou_thresholds: tuple[float, ...] = (0.5, 0.4)  # a match needs at least this; figures for each
-    min_height: float = 16.0  # annotated faces lower than this, pixels, are ignored
+    min_height: float = MIN_FACE_HEIGHT  # annotated faces lower than this, pixels, are ignored
     common_recall: float = 0.9  # where false boxes on face-free photos are compared, in (0, 1]
-    min_score: float = 0.001  # what the curves begin with, in [0, 1]
+    min_score: float = MIN_SCORE  # what the curves begin with, in [0, 1]
     sizes_wh: tuple[tuple[int, int], ...] = ((640, 480),)  # photos are stretched to, for timing
     rounds: int = 5  # rounds of the timing; one more comes before and does not count
     n_timed: int = 12  # photos of each round, spread evenly over the annotated ones
@@ -41,8 +42,7 @@ class CompareConfig:
 
     @property
     def common_recall_iou(self) -> float:
-        """The overlap at which the common recall is taken."""
-        # The loosest: a detector whose boxes were drawn by another hand should reach it too.
+        """The overlap at which the common recall is taken: the loosest, which all should reach."""
         return min(self.iou_thresholds)
 
 
@@ -71,7 +71,7 @@ class Measured:
 
     baseline: Baseline  # the detector
     curves: dict[float, PrecisionRecall]  # curve for each overlap
-    face_free: tuple[Faces, ...]  # what was found on each face-free photo, from the least score on
+    face_free: tuple[Faces, ...]  # what was found on each face-free photo, from the lowest score on
     # False boxes on face-free photos at the detector's own threshold; `None` without such photos.
     face_free_own: FaceFreeFigures | None
     face_free_common: FaceFreeFigures | None  # the same at the threshold of the common recall
@@ -92,6 +92,7 @@ class _Run:
     found: list[Faces] = field(default_factory=list)
     face_free: list[Faces] = field(default_factory=list)
     watch: Stopwatch = field(default_factory=Stopwatch)
+    timings: dict[str, Timing] = field(default_factory=dict)  # by size, at the own threshold
 
 
 def compare(
@@ -139,18 +140,13 @@ def compare(
         for label, baseline in baselines.items():
             runs[label].face_free.append(baseline(image, min_score=config.min_score))
         step()
-    timings = _timings(baselines, photos, config, step)
+    for size_wh in config.sizes_wh:
+        images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
+        timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
+        for label, timing in timed.items():
+            runs[label].timings[size_name(size_wh)] = timing
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
-    return {
-        label: _figures(
-            baselines[label],
-            run,
-            truths,
-            {**timings[label], AS_THEY_ARE: run.watch.timing()},
-            config,
-        )
-        for label, run in runs.items()
-    }
+    return {label: _figures(baselines[label], run, truths, config) for label, run in runs.items()}
 
 
 def n_steps(n_photos: int, n_face_free: int, config: CompareConfig) -> int:
@@ -191,32 +187,11 @@ def face_free_figures(found: Sequence[Faces], threshold: float) -> FaceFreeFigur
 
 def read_resized(path: Path, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """A photo stretched to a size, uint8 `(height, width, 3)`, BGR."""
-    resized: npt.NDArray[np.uint8] = np.asarray(Image.fromarray(read_image(path)).resize(size_wh))
-    return resized
-
-
-def _timings(
-    baselines: Mapping[str, Baseline],
-    photos: Sequence[AnnotatedPhoto],
-    config: CompareConfig,
-    step: Callable[[], object],
-) -> dict[str, dict[str, Timing]]:
-    """Label -> size -> times, each detector at its own threshold."""
-    timings: dict[str, dict[str, Timing]] = {label: {} for label in baselines}
-    for size_wh in config.sizes_wh:
-        images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
-        timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
-        for label, timing in timed.items():
-            timings[label][size_name(size_wh)] = timing
-    return timings
+    return np.asarray(Image.fromarray(read_image(path)).resize(size_wh))
 
 
 def _figures(
-    baseline: Baseline,
-    run: _Run,
-    truths: Sequence[AnnotatedFaces],
-    timings: dict[str, Timing],
-    config: CompareConfig,
+    baseline: Baseline, run: _Run, truths: Sequence[AnnotatedFaces], config: CompareConfig
 ) -> Measured:
     curves = {
         iou: precision_recall(truths, run.found, iou_threshold=iou, min_height=config.min_height)
@@ -227,4 +202,5 @@ def _figures(
         own = face_free_figures(run.face_free, baseline.min_score)
         reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
         common = face_free_figures(run.face_free, reached)
+    timings = {**run.timings, AS_THEY_ARE: run.watch.timing()}
     return Measured(baseline, curves, tuple(run.face_free), own, common, timings)

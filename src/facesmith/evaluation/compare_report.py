@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from facesmith.evaluation.compare import (
     size_name,
     timed_photos,
 )
-from facesmith.evaluation.compare_plots import draw_accuracy_time, draw_comparison_curves
 from facesmith.evaluation.footprint import measure_footprint
 from facesmith.evaluation.machine import describe_machine
+from facesmith.evaluation.plots import draw_accuracy_time, draw_precision_recall
 from facesmith.files import checksum, finite_or_none, write_json
 
 RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
@@ -74,8 +75,7 @@ class Comparison:
             ],
             "left_out": self.left_out,
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
+        return dict(finite_or_none(values))
 
 
 def with_footprints(
@@ -86,19 +86,14 @@ def with_footprints(
 ) -> dict[str, Measured]:
     """The same, with memory and sizes, for which each detector runs in a process of its own."""
     paths = [photo.path for photo in timed_photos(photos, config.n_timed)]
-    return {
-        name.label: replace(
-            measured[name.label],
-            footprint=measure_footprint(
-                name,
-                measured[name.label].baseline,
-                paths,
-                size_wh=config.sizes_wh[0] if config.sizes_wh else None,
-                threads=config.threads,
-            ),
+    size_wh = config.sizes_wh[0] if config.sizes_wh else None
+    footprints = {
+        name.label: measure_footprint(
+            name, measured[name.label].baseline, paths, size_wh=size_wh, threads=config.threads
         )
         for name in names
     }
+    return {label: replace(measured[label], footprint=each) for label, each in footprints.items()}
 
 
 def comparison(
@@ -112,12 +107,8 @@ def comparison(
 ) -> Comparison:
     """Put what was measured together with what a reader must know of it."""
     first = next(iter(measured.values())).curves[config.iou_thresholds[0]]
-    versions = {
-        distribution
-        for each in measured.values()
-        if each.footprint is not None
-        for distribution in each.footprint.distributions
-    }
+    footprints = [each.footprint for each in measured.values() if each.footprint is not None]
+    versions = {name for each in footprints for name in each.distributions}
     return Comparison(
         config=config,
         names=tuple(names),
@@ -141,27 +132,25 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
         WriteError: If a file cannot be written.
     """
     folder = Path(folder)
-    json_path, curves_path, time_path = (
-        folder / name for name in ("compare.json", "precision_recall.png", "accuracy_time.png")
-    )
+    names = ("compare.json", "precision_recall.png", "accuracy_time.png")
+    json_path, curves_path, time_path = (folder / name for name in names)
     write_json(json_path, compared.to_dict())
     iou = compared.config.iou_thresholds[0]
     sizes = compared.config.sizes_wh
     size = size_name(sizes[0]) if sizes else AS_THEY_ARE
-    curves = {label: each.curves[iou] for label, each in compared.measured.items()}
     title = f"{compared.title}; match: IoU of at least {iou:g}"
-    draw_comparison_curves(
-        curves,
-        curves_path,
-        title=title,
-        own_thresholds={
-            label: each.baseline.min_score for label, each in compared.measured.items()
-        },
-    )
+    curves, own = {}, {}
+    for label, each in compared.measured.items():
+        curve, at = each.curves[iou], each.at_own_threshold(iou)
+        ap = curve.average_precision
+        words = f"{label}: AP {'-' if isnan(ap) else f'{ap:.3f}'}"
+        curves[words], own[words] = (curve.recall, curve.precision), (at.recall, at.precision)
+    note = f"{title}\nMarks: each detector at its own threshold"
+    draw_precision_recall(curves, curves_path, note, own)
     threads = compared.config.threads
     draw_accuracy_time(
         {
-            label: (each.timings[size].median_ms, curves[label].average_precision)
+            label: (each.timings[size].median_ms, each.curves[iou].average_precision)
             for label, each in compared.measured.items()
         },
         time_path,

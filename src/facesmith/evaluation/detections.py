@@ -26,7 +26,7 @@ import numpy.typing as npt
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.files import read_text
 from facesmith.errors import AnnotationError, DetectionsError
-from facesmith.evaluation.detection_entries import coco_results, face_row, json_lines
+from facesmith.evaluation.detection_entries import check_size, coco_results, face_row, json_lines
 from facesmith.faces import Faces
 from facesmith.images import read_image
 
@@ -65,6 +65,10 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def __getitem__(self, index: npt.NDArray[np.generic]) -> Detections:
+        """Those of some boxes, by a boolean mask or integers."""
+        return Detections(self.boxes[index], self.scores[index])
+
 
 def find_faces(
     detector: Callable[..., Faces],
@@ -75,11 +79,8 @@ def find_faces(
 ) -> list[Faces]:
     """Run a detector over annotated photos in their full size.
 
-    Args:
-        detector: Called as `detector(image, min_score=...)` with the image in BGR.
-        photos: The photos.
-        min_score: Leave out faces with a lower score; `None`: the detector's own threshold.
-        progress: Called once for every photo.
+    It is called as `detector(image, min_score=...)` with the image in BGR, `None` being its own
+    threshold; `progress` is called once for every photo.
 
     Raises:
         ImageError: If a photo cannot be read.
@@ -119,17 +120,6 @@ def read_detections(
     found = read_any_scores(
         path, annotations_path, photos, allow_others=allow_others, categories=categories
     )
-    return as_faces(found, photos, path)
-
-
-def as_faces(
-    found: Sequence[Detections], photos: Sequence[AnnotatedPhoto], path: str | Path
-) -> list[Faces]:
-    """Detections whose scores are probabilities as `Faces`, float32; `path` is for messages.
-
-    Raises:
-        DetectionsError: If a score lies outside [0, 1].
-    """
     for photo, detections in zip(photos, found, strict=True):
         outside = detections.scores[(detections.scores < 0) | (detections.scores > 1)]
         if len(outside):
@@ -162,7 +152,7 @@ def read_any_scores(
     else:
         finder = _PhotoFinder(photos)
         seen: dict[int, str] = {}
-        for where, file, faces in json_lines(path, text):
+        for where, file, faces, size_wh in json_lines(path, text):
             found = finder.find(file)
             if found is None and allow_others:
                 continue
@@ -176,6 +166,7 @@ def read_any_scores(
                     f"{where}: {file} has a line already, {seen[found]}. Keep one of the two."
                 )
             seen[found] = where
+            check_size(where, photos[found], size_wh)
             rows[found] = [face_row(f"{where}, faces[{i}]", face) for i, face in enumerate(faces)]
         missing = [photo.name for i, photo in enumerate(photos) if i not in seen]
         if missing:
@@ -197,10 +188,8 @@ class _PhotoFinder:
         self._names = {photo.name: index for index, photo in enumerate(photos)}
 
     def find(self, file: str) -> int | None:
-        same = self._paths.get(Path(file).resolve())
-        if same is not None:
-            return same
         parts = PurePosixPath(file.replace("\\", "/")).parts
         # The longest name is the surest: a/1.jpg before 1.jpg.
         names = ("/".join(parts[start:]) for start in range(len(parts)))
-        return next((self._names[name] for name in names if name in self._names), None)
+        same = next((self._names[name] for name in names if name in self._names), None)
+        return self._paths.get(Path(file).resolve(), same)

@@ -12,10 +12,10 @@ import numpy as np
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.detector import PROPOSALS_FILE, load_detector
 from facesmith.errors import WeightsError
+from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.evaluation.detections import find_faces
 from facesmith.evaluation.plots import draw_diagram
 from facesmith.export.metadata import store_threshold
-from facesmith.faces import Faces
 from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 from facesmith.metrics.bootstrap import Interval
@@ -23,10 +23,6 @@ from facesmith.metrics.operating_point import OperatingPoint, Target, choose_thr
 from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
-
-MATCH_IOU = 0.4  # a box that overlaps a face at least this much has found it
-MIN_FACE_HEIGHT = 16.0  # pixels; lower faces are ignored
-MIN_SCORE = 0.001  # detectors are judged from this score on
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,40 +60,10 @@ class DetectorReport:
             **({"operating_point": point.to_dict()} if point else {}),
             "curve": {
                 "threshold": self.curve.scores.astype(float).tolist(),
-                "recall": self.curve.recall.tolist(),
-                "precision": self.curve.precision.tolist(),
-                "false_per_photo": self.curve.false_per_photo.tolist(),
+                **self.curve.points(),
             },
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
-
-
-def report_on(
-    photos: Sequence[AnnotatedPhoto],
-    found: Sequence[Faces],
-    *,
-    detector: str,
-    threshold: float,
-    target: Target | None = None,
-    seed: int = 0,
-) -> DetectorReport:
-    """The report on photos that the detector has been run over from `MIN_SCORE` on.
-
-    Arguments as for `evaluate_detector`; `threshold` is the one that is stored with the weights.
-    """
-    truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
-    boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
-    point = choose_threshold(boxes, target, seed=seed) if target else None
-    return DetectorReport(
-        detector,
-        len(photos),
-        precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT),
-        reliability(boxes.scores, boxes.right),
-        expected_error_interval(boxes, seed=seed),
-        point.threshold if point else threshold,
-        point,
-    )
+        return dict(finite_or_none(values))
 
 
 def evaluate_detector(
@@ -109,15 +75,11 @@ def evaluate_detector(
     seed: int = 0,
     progress: Callable[[], object] | None = None,
 ) -> DetectorReport:
-    """Run a detector over photos, and draw the conclusions.
+    """Run a detector over photos that it was not trained on, and draw the conclusions.
 
-    Args:
-        run: The run folder of a detector training, or its `detector.onnx`.
-        photos: Annotated photos and face-free ones that it was not trained on.
-        target: Choose the threshold on these photos, and store it with the weights.
-        threads: CPU threads of the detector.
-        seed: Of the bootstrap.
-        progress: Called once for every photo.
+    `run` is the run folder of a detector training, or its `detector.onnx`; `seed` is that of the
+    bootstrap; `progress` is called once for every photo. With a target the threshold is chosen on
+    these photos, and stored with the weights.
 
     Raises:
         EvaluationError: If no threshold keeps the target.
@@ -126,17 +88,20 @@ def evaluate_detector(
     weights = detector_weights(run)
     detector = load_detector(weights, threads)
     found = find_faces(detector, photos, min_score=MIN_SCORE, progress=progress)
-    reported = report_on(
-        photos,
-        found,
+    truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
+    boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
+    point = choose_threshold(boxes, target, seed=seed) if target else None
+    if point is not None:
+        store_threshold(weights, point)
+    return DetectorReport(
         detector=Path(run).as_posix(),
-        threshold=detector.min_score,
-        target=target,
-        seed=seed,
+        n_photos=len(photos),
+        curve=precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT),
+        compared=reliability(boxes.scores, boxes.right),
+        expected_error_interval=expected_error_interval(boxes, seed=seed),
+        threshold=point.threshold if point else detector.min_score,
+        operating_point=point,
     )
-    if reported.operating_point is not None:
-        store_threshold(weights, reported.operating_point)
-    return reported
 
 
 def detector_weights(run: str | Path) -> Path:
@@ -156,12 +121,12 @@ def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png_path, json_path = folder / "roc.png", folder / "roc.json"
-    draw_detector_report(reported, png_path)
+    _draw(reported, png_path)
     write_json(json_path, reported.to_dict())
     return png_path, json_path
 
 
-def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
+def _draw(reported: DetectorReport, path: Path) -> None:
     """Draw recall over false boxes a photo, and beside it the scores against the share right."""
     curve = reported.curve
     figure = new_figure(11.5, 5.2)
@@ -169,16 +134,12 @@ def draw_detector_report(reported: DetectorReport, path: str | Path) -> None:
     lowest = 0.5 / max(reported.n_photos, 1)
     left.plot(np.maximum(curve.false_per_photo, lowest), curve.recall, color=BLUE, linewidth=2)
     at = reported.at_threshold()
-    left.plot(
-        max(at["false_per_photo"], lowest),
-        at["recall"],
-        marker="o",
-        color=VERMILION,
-        markersize=8,
-        linestyle="none",
-        label=f"threshold {reported.threshold:.2f}: recall {at['recall']:.3f}, "
-        f"{at['false_per_photo']:.3f} false boxes a photo",
+    label = (
+        f"threshold {reported.threshold:.2f}: recall {at['recall']:.3f}, "
+        f"{at['false_per_photo']:.3f} false boxes a photo"
     )
+    where = max(at["false_per_photo"], lowest), at["recall"]
+    left.plot(*where, "o", color=VERMILION, markersize=8, label=label)
     left.set_xscale("log")
     left.set_xlabel("False boxes a photo")
     left.set_ylabel(f"Recall (IoU {MATCH_IOU:g}, faces of {MIN_FACE_HEIGHT:g} px and more)")

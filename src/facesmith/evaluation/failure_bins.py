@@ -75,8 +75,7 @@ class Breakdown:
 def wilson_interval(n_good: int, n: int) -> tuple[float, float]:
     """95 % interval of a share: lower and upper limit, (0, 1) of none.
 
-    It stays within [0, 1] and is not empty where all or none are good. Faces of one photo are not
-    quite independent: it is a little too narrow.
+    Faces of one photo are not quite independent: it is a little too narrow.
 
     Source:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
@@ -104,16 +103,11 @@ def face_breakdowns(
 ) -> tuple[Breakdown, ...]:
     """Recall by every condition, and by each attribute that the annotations state.
 
-    Args:
-        conditions: What was measured of each face, of `n` faces.
-        attributes: What the annotations say of each.
-        found: Whether it was found, bool `(n,)`.
-        scores: The score of its box where it was found, `(n,)`.
+    Of `n` faces what was measured, what the annotations say, whether each was found, bool `(n,)`,
+    and the score of its box where it was, `(n,)`.
     """
-    return tuple(
-        _recall_of(sorted_, found, scores)
-        for sorted_ in [*_measured(conditions), *_stated(attributes)]
-    )
+    every = [*_measured(conditions), *_stated(attributes)]
+    return tuple(_recall_of(each, found, scores) for each in every)
 
 
 def box_breakdowns(
@@ -132,9 +126,9 @@ def box_breakdowns(
     places = _place(scores, _SCORES)
     for number, label in enumerate(_ranges(_SCORES, lowest="0", highest="1")):
         here = places == number
-        said = float(scores[here].mean()) if here.any() else nan
+        mean = float(scores[here].mean()) if here.any() else nan
         advice = f"Calibrate: scores of {label} promise too much"
-        by_score.append(_bin(label, right, scores, here, said, advice))
+        by_score.append(_bin(label, right, scores, here, mean, advice))
     return (
         Breakdown("box height", "Height of the box found, pixels.", tuple(by_height)),
         Breakdown("score", "Held against the mean score of the bin.", tuple(by_score)),
@@ -158,28 +152,18 @@ def _recall_of(sorted_: _Sorted, found: BoolArray, scores: FloatArray) -> Breakd
     """Recall of each bin, held against that of all faces that could be judged."""
     judged = np.isin(sorted_.place, [i for i, (_, advice) in enumerate(sorted_.bins) if advice])
     recall = float(found[judged].mean()) if judged.any() else nan
-    bins = [
-        _bin(
-            label,
-            found,
-            scores,
-            sorted_.place == number,
-            recall if advice else nan,
-            f"Add photos {advice}",
-        )
-        for number, (label, advice) in enumerate(sorted_.bins)
-    ]
+    bins = []
+    for number, (label, advice) in enumerate(sorted_.bins):
+        expected, here = recall if advice else nan, sorted_.place == number
+        bins.append(_bin(label, found, scores, here, expected, f"Add photos {advice}"))
     return Breakdown(sorted_.name, sorted_.explanation, tuple(bins))
 
 
 def _measured(conditions: FaceConditions) -> list[_Sorted]:
     """All faces by all that is measured."""
     heights = _ranges(_HEIGHTS, " px")
-    sharp = np.where(
-        np.isnan(conditions.sharpness),
-        len(_SHARPNESS) + 1,
-        _place(conditions.sharpness, _SHARPNESS),
-    )
+    sharp = _place(conditions.sharpness, _SHARPNESS)
+    sharp[np.isnan(conditions.sharpness)] = len(_SHARPNESS) + 1
     at_border = conditions.border <= BORDER_PX
     near_border = conditions.border <= _NEAR_BORDER * conditions.height
     return [
@@ -271,14 +255,8 @@ def _bin(
     label: str, good: BoolArray, scores: FloatArray, here: BoolArray, expected: float, advice: str
 ) -> Bin:
     good_here = good & here
-    return Bin(
-        label=label,
-        n=int(here.sum()),
-        n_good=int(good_here.sum()),
-        mean_score=float(scores[good_here].mean()) if good_here.any() else nan,
-        expected=expected,
-        advice=advice,
-    )
+    mean_score = float(scores[good_here].mean()) if good_here.any() else nan
+    return Bin(label, int(here.sum()), int(good_here.sum()), mean_score, expected, advice)
 
 
 def _place(values: npt.NDArray[np.generic], edges: Sequence[float]) -> IntArray:

@@ -22,8 +22,7 @@ def draw_breakdown(failures: Failures, path: str | Path) -> None:
 
     Weak bins are vermilion. Empty bins are left out, and conditions that are the same for all.
     """
-    parts = [(part, "recall") for part in failures.faces]
-    parts += [(part, "precision") for part in failures.boxes]
+    parts = [(p, "recall") for p in failures.faces] + [(p, "precision") for p in failures.boxes]
     parts = [each for each in parts if sum(b.n > 0 for b in each[0].bins) > 1]
     n_rows = max(-(-len(parts) // _COLUMNS), 1)
     figure = new_figure(4.3 * _COLUMNS, 2.7 * n_rows + 0.9, dpi=130)
@@ -74,31 +73,29 @@ def _title(failures: Failures) -> str:
 
 def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
     """Draw the worst misses, see `Failures.misses`; the boxes that were found are green."""
-    shown = failures.misses[:max_shown]
-    n = len(failures.misses)
-    subtitle = (
-        f"{n:,} of {failures.n_faces:,} faces in {_photos(failures)} were missed at a "
+    misses = failures.misses
+    words = (
+        f"{len(misses):,} of {failures.n_faces:,} faces in {_photos(failures)} were missed at a "
         f"score of {failures.min_score:.2f}. Orange: missed, the largest and sharpest first. "
         "Green: what was found."
     )
-    if not shown:
-        subtitle = f"None of {failures.n_faces:,} faces was missed."
+    words = words if misses else f"None of {failures.n_faces:,} faces was missed."
+    shown = misses[:max_shown]
     cells = [Cell(m.photo, m.box, m.found.boxes, (m.photo.name, _miss_line(m))) for m in shown]
-    return cells_sheet(f"Missed faces: {failures.name}", subtitle, cells)
+    return cells_sheet(f"Missed faces: {failures.name}", words, cells)
 
 
 def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
     """Draw the false boxes with the highest scores; annotated faces are green."""
-    shown = failures.false_boxes[:max_shown]
-    n = len(failures.false_boxes)
-    subtitle = (
-        f"{n:,} of {failures.n_boxes:,} boxes in {_photos(failures)} belong to no face. "
+    false = failures.false_boxes
+    words = (
+        f"{len(false):,} of {failures.n_boxes:,} boxes in {_photos(failures)} belong to no face. "
         "Orange: false, the highest score first. Green: annotated faces."
     )
-    if not shown:
-        subtitle = f"None of {failures.n_boxes:,} boxes is false."
+    words = words if false else f"None of {failures.n_boxes:,} boxes is false."
+    shown = false[:max_shown]
     cells = [Cell(b.photo, b.box, b.photo.boxes, (b.photo.name, _false_line(b))) for b in shown]
-    return cells_sheet(f"False boxes: {failures.name}", subtitle, cells)
+    return cells_sheet(f"False boxes: {failures.name}", words, cells)
 
 
 def _photos(failures: Failures) -> str:

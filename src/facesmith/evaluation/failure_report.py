@@ -26,24 +26,11 @@ class Miss:
     box: npt.NDArray[np.float32]  # float32 `(4,)`, pixels
     height: float  # its height, pixels
     sharpness: float  # as in `FaceConditions`; NaN for a small face
-    # `"below the threshold"` if a box with too low a score lies on it, else `"badly placed"` if a
-    # false box overlaps it too little, else `"not seen"`.
+    # A box with too low a score lies on it; or a false box overlaps it too little; or neither.
     reason: MissReason
     score: float  # the score of the box that the reason names; NaN if there is none
     iou: float  # the overlap of that box with the face, in [0, 1]
     found: Faces  # the boxes of its photo that count as faces
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "file": self.photo.name,
-            "box": [round(float(edge), 2) for edge in self.box],
-            "height": self.height,
-            "sharpness": self.sharpness,
-            "reason": self.reason,
-            "score": self.score,
-            "iou": self.iou,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +49,6 @@ class FalseBox:
     def height(self) -> float:
         """Its height, pixels."""
         return float(self.box[3] - self.box[1])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "file": self.photo.name,
-            "box": [round(float(edge), 2) for edge in self.box],
-            "height": self.height,
-            "score": self.score,
-            "kind": self.kind,
-            "iou": self.iou,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +117,19 @@ class Failures:
             "faces": [_breakdown_dict(part, "recall") for part in self.faces],
             "boxes": [_breakdown_dict(part, "precision") for part in self.boxes],
             "advice": self.advice,
-            "misses": [miss.to_dict() for miss in self.misses],
-            "false_boxes": [box.to_dict() for box in self.false_boxes],
+            "misses": [
+                _place_dict(m, "height", "sharpness", "reason", "score", "iou") for m in self.misses
+            ],
+            "false_boxes": [
+                _place_dict(b, "height", "score", "kind", "iou") for b in self.false_boxes
+            ],
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
+        return dict(finite_or_none(values))
+
+
+def _place_dict(place: Miss | FalseBox, *names: str) -> dict[str, Any]:
+    box = [round(float(edge), 2) for edge in place.box]
+    return {"file": place.photo.name, "box": box, **{name: getattr(place, name) for name in names}}
 
 
 def _breakdown_dict(part: Breakdown, rate: Literal["recall", "precision"]) -> dict[str, Any]:

@@ -68,7 +68,11 @@ def find_failures(
         if progress is not None:
             progress()
     conditions = FaceConditions.joined([each.conditions for each in looked_at])
+    attributes = [words for each in looked_at for words in each.attributes]
     scores = _joined([each.scores for each in looked_at])
+    heights = _joined([each.boxes.boxes[:, 3] - each.boxes.boxes[:, 1] for each in looked_at])
+    box_scores = _joined([each.boxes.scores for each in looked_at])
+    right = _joined([each.right for each in looked_at]).astype(bool)
     misses = [miss for each in looked_at for miss in each.misses]
     false_boxes = [box for each in looked_at for box in each.false_boxes]
     return Failures(
@@ -77,18 +81,9 @@ def find_failures(
         iou_threshold=iou_threshold,
         n_photos=len(photos),
         n_faces=len(conditions),
-        n_boxes=sum(len(each.right) for each in looked_at),
-        faces=face_breakdowns(
-            conditions,
-            [said for each in looked_at for said in each.attributes],
-            ~np.isnan(scores),
-            scores,
-        ),
-        boxes=box_breakdowns(
-            _joined([each.boxes.boxes[:, 3] - each.boxes.boxes[:, 1] for each in looked_at]),
-            _joined([each.boxes.scores for each in looked_at]),
-            _joined([each.right for each in looked_at]).astype(bool),
-        ),
+        n_boxes=len(right),
+        faces=face_breakdowns(conditions, attributes, ~np.isnan(scores), scores),
+        boxes=box_breakdowns(heights, box_scores, right),
         misses=tuple(_worst_first(misses, conditions)),
         false_boxes=tuple(sorted(false_boxes, key=lambda box: -box.score)),
     )
@@ -138,8 +133,10 @@ def _look_at(
     conditions = measure_faces(image, photo.boxes)
     ignored = photo.ignored | (conditions.height < min_height)
     faces = all_boxes[all_boxes.scores >= min_score]
-    counts, hit = match_faces(photo.boxes, ignored, faces, iou_threshold)
-    scores = _scores_of_faces(photo.boxes, ignored, faces, hit)
+    counts, face = match_faces(photo.boxes, ignored, faces, iou_threshold)
+    hit = face >= 0
+    scores = np.full(len(photo.boxes), np.nan)
+    scores[face[hit]] = faces.scores[hit]
     false = faces[counts & ~hit]
     low = all_boxes[all_boxes.scores < min_score]
     kept = np.flatnonzero(~ignored)
@@ -152,35 +149,13 @@ def _look_at(
         right=hit[counts],
         misses=[
             _miss(photo, int(i), conditions, faces, false, low, iou_threshold)
-            for i in kept
-            if np.isnan(scores[i])
+            for i in kept[np.isnan(scores[kept])]
         ],
         false_boxes=[
             _false_box(photo, box, overlap[i].max(initial=0), iou_threshold)
             for i, box in enumerate(false)
         ],
     )
-
-
-def _scores_of_faces(
-    boxes: npt.NDArray[np.float32],
-    ignored: npt.NDArray[np.bool_],
-    faces: Faces,
-    hit: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.float64]:
-    """The score of the box that `match_faces` gave each face, NaN for none.
-
-    Each box that matched took, in order of score, the free face that it overlaps most.
-    """
-    scores = np.full(len(boxes), np.nan)
-    free = ~ignored
-    overlap = box_iou(faces.boxes, boxes)
-    for i in np.argsort(-faces.scores, kind="stable"):
-        if hit[i]:
-            face = int(np.where(free, overlap[i], -1).argmax())
-            free[face] = False
-            scores[face] = faces.scores[i]
-    return scores
 
 
 def _miss(
@@ -199,30 +174,19 @@ def _miss(
         ("below the threshold", low, iou_threshold),
         ("badly placed", false, MIN_OVERLAP),
     ]
-    for why, boxes, least in candidates:
+    for why, boxes, min_overlap in candidates:
         overlap = box_iou(boxes.boxes, box[None])[:, 0]
-        if overlap.max(initial=0) >= least:
+        if overlap.max(initial=0) >= min_overlap:
             reason, best = why, int(overlap.argmax())
             score, iou = float(boxes.scores[best]), float(overlap[best])
             break
-    return Miss(
-        photo=photo,
-        box=box,
-        height=float(conditions.height[face]),
-        sharpness=float(conditions.sharpness[face]),
-        reason=reason,
-        score=score,
-        iou=iou,
-        found=faces,
-    )
+    height, sharpness = float(conditions.height[face]), float(conditions.sharpness[face])
+    return Miss(photo, box, height, sharpness, reason, score, iou, faces)
 
 
 def _false_box(photo: AnnotatedPhoto, box: Faces, iou: float, iou_threshold: float) -> FalseBox:
-    kind: FalseKind = "no face"
-    if iou >= iou_threshold:
-        kind = "second box"
-    elif iou >= MIN_OVERLAP:
-        kind = "badly placed"
+    kind: FalseKind = "badly placed" if iou >= MIN_OVERLAP else "no face"
+    kind = "second box" if iou >= iou_threshold else kind
     return FalseBox(photo, box.boxes[0], float(box.scores[0]), kind, float(iou))
 
 

@@ -22,7 +22,6 @@ from PIL import Image
 from facesmith.evaluation.baselines import Baseline, BaselineError, DetectorName, open_baseline
 from facesmith.images import read_image
 
-_OWN = "facesmith"
 _TIMEOUT_S = 600
 # Threads of the libraries below NumPy and PyTorch, which are fixed when these are imported.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -50,15 +49,11 @@ def measure_footprint(
 ) -> Footprint:
     """Measure one detector; `baseline` is the same as `name`, opened here already.
 
-    Args:
-        name: Which detector a process of its own opens.
-        baseline: Its packages and weights are measured.
-        photos: What that process looks at.
-        size_wh: Width and height to bring the photos to; `None`: as they are.
-        threads: CPU threads.
+    A process of its own opens it and looks at the photos, brought to the width and height
+    `size_wh`, or as they are.
 
     Raises:
-        BaselineError: If the process fails; the message ends with its last words.
+        BaselineError: If that process fails; the message ends with its last words.
     """
     distributions = needed_distributions(baseline.modules)
     files = baseline.weights_paths
@@ -152,7 +147,7 @@ def installed_bytes(name: str) -> int:
 
     facesmith itself is the folder of the package: a development installation counts alike.
     """
-    if name == _OWN:
+    if name == "facesmith":
         package = Path(__file__).parents[1]
         paths = [path for path in package.rglob("*") if path.is_file()]
     else:

@@ -13,18 +13,15 @@ from typing import Any
 
 def describe_machine(distributions: Iterable[str], threads: int) -> dict[str, Any]:
     """A description for a results file, with the versions of facesmith and these distributions."""
+    processor = _cpuinfo("model name") or platform.processor() or platform.machine()
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": ", ".join([_processor(), f"{os.cpu_count()} logical cores", *_instructions()]),
+        "machine": ", ".join([processor, f"{os.cpu_count()} logical cores", *_instructions()]),
         "system": platform.platform(terse=True),
         "threads": threads,
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in ("facesmith", *sorted(set(distributions)))},
     }
-
-
-def _processor() -> str:
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def _instructions() -> list[str]:

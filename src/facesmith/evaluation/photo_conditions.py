@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Sharpness is measured with every face brought to this size, pixels. It is the largest at which
-# few faces of real photos would have to be enlarged; enlarged ones have no detail, and the measure
-# would tell their height once more. Lower faces are not judged.
+# Pixels that every face is brought to for its sharpness. Few faces of real photos would have to be
+# enlarged to it; enlarged ones have no detail. Lower faces are not judged.
 SHARPNESS_SIDE = 24
 BORDER_PX = 2.0  # annotators seldom hit the photo's edge closer than this
 NEIGHBOUR_REACH = 2.0  # face heights between the centres; in a crowd others are closer than this
@@ -43,12 +42,8 @@ class FaceConditions:
     def joined(cls, parts: Sequence[FaceConditions]) -> FaceConditions:
         """Those of several photos, one after the other; none of none."""
         parts = parts or [measure_faces(np.zeros((1, 1, 3), np.uint8), np.zeros((0, 4)))]
-        return cls(
-            **{
-                f.name: np.concatenate([getattr(part, f.name) for part in parts])
-                for f in fields(cls)
-            }
-        )
+        columns = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
+        return cls(**{name: np.concatenate(values) for name, values in columns.items()})
 
 
 def measure_faces(image: npt.NDArray[np.uint8], boxes: FloatArray) -> FaceConditions:
@@ -56,15 +51,13 @@ def measure_faces(image: npt.NDArray[np.uint8], boxes: FloatArray) -> FaceCondit
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     luma = _luma(image) if len(boxes) else np.zeros((1, 1), np.float32)
     heights = boxes[:, 3] - boxes[:, 1]
+    sharp = [
+        sharpness(luma, box) if height >= SHARPNESS_SIDE else np.nan
+        for box, height in zip(boxes, heights, strict=True)
+    ]
     return FaceConditions(
         height=heights,
-        sharpness=np.array(
-            [
-                sharpness(luma, box) if height >= SHARPNESS_SIDE else np.nan
-                for box, height in zip(boxes, heights, strict=True)
-            ],
-            np.float64,
-        ),
+        sharpness=np.array(sharp, np.float64),
         brightness=np.array([_mean(luma, box) for box in boxes], np.float64),
         border=border_distance(boxes, (image.shape[1], image.shape[0])),
         neighbours=count_neighbours(boxes),
@@ -87,14 +80,12 @@ def sharpness(luma: npt.NDArray[np.float32], box: FloatArray) -> float:
         The variance of the Laplacian: J. L. Pech-Pacheco et al., "Diatom autofocusing in
         brightfield microscopy: a comparative study", 2000. Size and division are ours.
     """
-    side = SHARPNESS_SIDE
+    size = (SHARPNESS_SIDE, SHARPNESS_SIDE)
     left, top, right, bottom = (float(edge) for edge in box)
-    face = np.asarray(
-        Image.fromarray(luma).resize(
-            (side, side), Image.Resampling.BICUBIC, box=(left, top, right, bottom)
-        ),
-        np.float64,
+    resized = Image.fromarray(luma).resize(
+        size, Image.Resampling.BICUBIC, box=(left, top, right, bottom)
     )
+    face = np.asarray(resized, np.float64)
     contrast = float(face.var())
     if contrast < 1:  # one colour but for rounding: below one grey level of 255
         return 0.0
@@ -107,12 +98,8 @@ def sharpness(luma: npt.NDArray[np.float32], box: FloatArray) -> float:
 def border_distance(boxes: FloatArray, size_wh: tuple[int, int]) -> Float64Array:
     """Distance of each box from the nearest edge of the photo, pixels, float64 `(n,)`."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    width, height = size_wh
-    to_edges = np.column_stack(
-        [boxes[:, 0], boxes[:, 1], width - boxes[:, 2], height - boxes[:, 3]]
-    )
-    distances: Float64Array = to_edges.min(axis=1)
-    return distances
+    to_edges = np.concatenate([boxes[:, :2], np.array(size_wh) - boxes[:, 2:]], axis=1)
+    return np.asarray(to_edges.min(axis=1))
 
 
 def count_neighbours(boxes: FloatArray) -> IntArray:
@@ -121,16 +108,12 @@ def count_neighbours(boxes: FloatArray) -> IntArray:
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     distances = np.linalg.norm(centres[:, None] - centres[None], axis=2)
     near = distances <= NEIGHBOUR_REACH * (boxes[:, 3] - boxes[:, 1])[:, None]
-    counts: IntArray = near.sum(axis=1).astype(np.int64) - 1  # itself
-    return counts
+    return np.asarray(near.sum(axis=1), np.int64) - 1  # itself
 
 
 def _luma(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Grey values as in JPEG, ITU-R BT.601."""
-    grey: npt.NDArray[np.float32] = image.astype(np.float32) @ np.array(
-        [0.114, 0.587, 0.299], np.float32
-    )
-    return grey
+    return image.astype(np.float32) @ np.array([0.114, 0.587, 0.299], np.float32)
 
 
 def _mean(luma: npt.NDArray[np.float32], box: Float64Array) -> float:

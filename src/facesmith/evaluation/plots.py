@@ -1,4 +1,4 @@
-"""Charts of one detector: precision against recall, and the reliability of its scores."""
+"""Charts of detectors: precision against recall, accuracy against time, FDDB, reliability."""
 
 from __future__ import annotations
 
@@ -9,44 +9,173 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.evaluation.fddb.curves import FddbCurves
 from facesmith.metrics.reliability import Reliability
-from facesmith.pictures.charts import BLUE, COLOURS, SKY, STROKES, new_figure, tidy, write_chart
+from facesmith.pictures.charts import (
+    BLUE,
+    COLOURS,
+    SKY,
+    STROKES,
+    VERMILION,
+    marker,
+    new_figure,
+    tidy,
+    write_chart,
+)
+
+# After the last colour the strokes and the markers change.
+_COLOURS = (*COLOURS, "#000000", "#8C8C8C")
+_MARKERS = ("o", "s", "^", "D")
+# Offsets of a label from its point, points, with its alignment: the nearest first.
+_PLACES = [
+    (8.0, 0.0, "left", "center"), (-8.0, 0.0, "right", "center"),
+    (0.0, 8.0, "center", "bottom"), (0.0, -8.0, "center", "top"),
+    *((x, y * far, "left" if x > 0 else "right", "center")
+      for far in (14.0, 26.0, 38.0, 50.0) for y in (1, -1) for x in (10.0, -10.0)),
+]  # fmt: skip
+_FDDB_MARKED = 1000  # false positives at which most figures are quoted
+
+Points = npt.NDArray[np.float64]
 
 
 def draw_precision_recall(
-    curves: Mapping[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]],
+    curves: Mapping[str, tuple[Points, Points]],
     path: str | Path,
     title: str,
+    marks: Mapping[str, tuple[float, float]] | None = None,
 ) -> None:
-    """Draw precision against recall.
+    """Draw precision against recall; precisions below 0.5 only where a curve has no others.
 
     Args:
         curves: Label -> recall and precision, `(n,)` each, from the highest threshold to the
             lowest. A curve without points, or without faces (NaN), leaves its label only.
         path: The PNG to make or to replace.
         title: What was scored, on what.
+        marks: Label -> recall and precision of a point to mark on that curve; none where NaN.
     """
-    figure = new_figure(6.4, 5.6, dpi=120)
+    figure = new_figure(9.6, 5.8, dpi=130)
     axes = figure.subplots()
-    lowest = 1.0
-    for i, (label, (recall, precision)) in enumerate(curves.items()):
-        known = np.isfinite(recall) & np.isfinite(precision)
-        lowest = min(lowest, float(precision[known].min(initial=1)))
-        axes.plot(
-            recall[known],
-            precision[known],
-            label=label,
-            color=COLOURS[i % len(COLOURS)],
-            linestyle=STROKES[i // len(COLOURS) % len(STROKES)],
-            linewidth=1.8,
-        )
-    # A whole tenth below the lowest point: curves that are all good use the whole picture.
-    axes.set(xlim=(0, 1.005), ylim=(np.floor(max(lowest - 0.005, 0) * 10) / 10, 1.005))
+    tidy(axes)
+    lowest, needed = 1.0, 0.5
+    for i, (label, curve) in enumerate(curves.items()):
+        colour, stroke, shape = _style(i)
+        recall, precision = np.array(curve)[:, np.isfinite(curve).all(axis=0)]
+        if len(recall):  # from the left edge: with recall 0 precision is that of the first point
+            recall, precision = np.append(0, recall), np.append(precision[0], precision)
+            lowest = min(lowest, float(precision.min()))
+            needed = min(needed, float(precision.max()) - 0.1)
+        # Each a little thinner, or a curve would hide one that it covers.
+        width = 3.0 - 1.6 * i / max(len(curves) - 1, 1)
+        axes.plot(recall, precision, label=label, color=colour, linestyle=stroke, linewidth=width)
+        point = (marks or {}).get(label, (np.nan, np.nan))
+        if np.isfinite(point).all():
+            axes.plot(*point, **marker(colour, shape))
+    bottom = max(np.floor(max(lowest - 0.005, needed) * 10) / 10, 0)
+    axes.set(xlim=(0, 1.005), ylim=(bottom, 1.005))
     axes.set_xlabel("Recall: part of the faces that are found")
     axes.set_ylabel("Precision: part of the boxes that are faces")
     axes.set_title(title, loc="left", fontsize=10).set_wrap(True)
-    axes.legend(loc="lower left", fontsize=9, frameon=False)
+    figure.legend(loc="outside right upper", fontsize=9, frameon=False)
+    write_chart(figure, path)
+
+
+def draw_accuracy_time(
+    points: Mapping[str, tuple[float, float]], path: str | Path, *, title: str, size: str
+) -> None:
+    """Draw average precision against milliseconds a photo, each label beside its point.
+
+    `points` that are NaN are not drawn; `size` says what the times are of, such as `photo of
+    640x480 pixels`.
+    """
+    from matplotlib import ticker  # noqa: PLC0415 - heavy
+
+    figure = new_figure(8.0, 5.6, dpi=130)
+    axes = figure.subplots()
     tidy(axes)
+    drawn = {label: p for label, p in points.items() if np.isfinite(p).all() and p[0] > 0}
+    for i, label in enumerate(points):
+        if label in drawn:
+            colour, _, shape = _style(i)
+            axes.plot(*drawn[label], **marker(colour, shape))
+    axes.set_xscale("log")
+    times = [time for time, _ in drawn.values()] or [1.0]
+    precisions = [precision for _, precision in drawn.values()] or [0.0, 1.0]
+    margin = max((max(precisions) - min(precisions)) * 0.12, 0.02)
+    axes.set_xlim(min(times) / 1.6, max(times) * 1.6)
+    axes.set_ylim(max(min(precisions) - margin, -0.02), min(max(precisions) + margin, 1.02))
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.set_xlabel(f"Milliseconds a {size}, median, logarithmic: left is faster")
+    axes.set_ylabel("Average precision: up is better")
+    axes.set_title(title, loc="left", fontsize=10)
+    _place_labels(figure, axes, drawn)
+    write_chart(figure, path)
+
+
+def _place_labels(figure: Any, axes: Any, points: Mapping[str, tuple[float, float]]) -> None:
+    """Write each label where it covers no point and no label that stands already."""
+    from matplotlib.transforms import Bbox  # noqa: PLC0415 - heavy
+
+    figure.canvas.draw()  # the layout and so the scale of the axes stand only now
+    figure.set_layout_engine("none")
+    frame = axes.get_window_extent()
+    marks = axes.transData.transform(list(points.values())) if points else []
+    taken = [Bbox.from_bounds(x - 8, y - 8, 16, 16) for x, y in marks]
+    line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.8, "shrinkB": 5}
+
+    def cost(text: Any) -> float:
+        box = text.get_window_extent().padded(2)
+        shared = [Bbox.intersection(box, other) for other in taken]
+        inside = Bbox.intersection(box, frame)
+        area = box.width * box.height - (inside.width * inside.height if inside else 0)
+        return float(area + sum(each.width * each.height for each in shared if each))
+
+    for label, point in points.items():
+        tried = [
+            axes.annotate(
+                label, point, (dx, dy), textcoords="offset points", ha=across, va=along,
+                fontsize=9, arrowprops=line if abs(dy) > 12 else None,
+            )
+            for dx, dy, across, along in _PLACES
+        ]  # fmt: skip
+        best = min(tried, key=cost)
+        taken.append(best.get_window_extent().padded(2))
+        for text in tried:
+            if text is not best:
+                text.remove()
+
+
+def _style(i: int) -> tuple[str, str, str]:
+    """Colour, stroke and marker of the detector at a place."""
+    turn, place = divmod(i, len(_COLOURS))
+    return _COLOURS[place], STROKES[turn % len(STROKES)], _MARKERS[turn % len(_MARKERS)]
+
+
+def draw_fddb(curves: FddbCurves, path: str | Path, title: str) -> None:
+    """Draw FDDB's two curves over the number of false positives."""
+    figure = new_figure(7.2, 5.6)
+    axes = figure.add_subplot()
+    order = np.lexsort((curves.discrete_tpr, curves.false_positives))
+    false = curves.false_positives[order]
+    at = min(_FDDB_MARKED, int(false.max(initial=0)))
+    point = curves.at(at)
+    for name, tpr, rate, colour in (
+        ("discrete: overlap above 0.5", curves.discrete_tpr, point.discrete_tpr, BLUE),
+        ("continuous: sum of overlaps", curves.continuous_tpr, point.continuous_tpr, VERMILION),
+    ):
+        label = f"{name}; {rate:.4f} at {at:,} false positives"
+        axes.plot(false, tpr[order], color=colour, linewidth=2, label=label)
+    axes.set_xlim(0, max(int(false.max(initial=0)) * 1.02, 1))
+    axes.set_ylim(0, 1.01)
+    axes.set_xlabel("False positives in all images together")
+    axes.set_ylabel("True positive rate")
+    counts = f"{curves.n_faces:,} faces in {curves.n_images:,} images"
+    title = f"{title}\n{counts}, {curves.n_detections:,} detections"
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.legend(loc="lower right", frameon=False, fontsize=9)
+    tidy(axes)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     write_chart(figure, path)
 
 
@@ -67,33 +196,19 @@ def draw_diagram(axes: Any, compared: Reliability) -> None:
     low = np.clip(shares - (centre - error), 0, None)
     high = np.clip(centre + error - shares, 0, None)
     axes.errorbar(
-        compared.mean_scores[filled],
-        shares,
-        yerr=np.stack([low, high]),
-        fmt="o",
-        color=BLUE,
-        markersize=5,
-        linewidth=1.2,
-        capsize=2,
-        zorder=3,
-    )
+        compared.mean_scores[filled], shares, yerr=np.stack([low, high]), fmt="o", color=BLUE,
+        markersize=5, linewidth=1.2, capsize=2, zorder=3,
+    )  # fmt: skip
     for middle, count in zip(middles[filled], counts, strict=True):
         axes.annotate(
-            f"{count:,}",
-            (middle, 0),
-            (0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=7.5,
-            color="0.25",
-            zorder=4,
-        )
+            f"{count:,}", (middle, 0), (0, 3), textcoords="offset points", ha="center",
+            fontsize=7.5, color="0.25", zorder=4,
+        )  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.set_xlabel("Score (numbers: boxes in the bin)")
     axes.set_ylabel("Share of boxes that are faces")
-    axes.set_title(
-        f"Expected calibration error {compared.expected_error:.3f}", loc="left", fontsize=11
-    )
+    title = f"Expected calibration error {compared.expected_error:.3f}"
+    axes.set_title(title, loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
 
 

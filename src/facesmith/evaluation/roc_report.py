@@ -59,7 +59,11 @@ class RocReport:
             "accuracy_threshold": THRESHOLD,
             "accuracy_at_best": self.accuracy_at_best,
             "best": asdict(self.curve.best),
-            **self._chosen(),
+            **(
+                {"operating_point": point.to_dict(), "at_threshold": asdict(at)}
+                if (point := self.operating_point) and (at := self.at_threshold)
+                else {}
+            ),
             "intervals": {
                 "level": 0.95,
                 "resampled": "rows" if self.n_photos is None else "photos",
@@ -71,16 +75,7 @@ class RocReport:
                 "fpr": self.curve.fpr.tolist(),
             },
         }
-        plain: dict[str, Any] = finite_or_none(values)
-        return plain
-
-    def _chosen(self) -> dict[str, Any]:
-        if self.operating_point is None or self.at_threshold is None:
-            return {}
-        return {
-            "operating_point": self.operating_point.to_dict(),
-            "at_threshold": asdict(self.at_threshold),
-        }
+        return dict(finite_or_none(values))
 
 
 def evaluate_run(
@@ -95,28 +90,15 @@ def evaluate_run(
 ) -> RocReport:
     """Score rows that the run was not trained on, and draw the conclusions.
 
-    Args:
-        run: The run folder of a classifier training, or its weights file.
-        patches_path: The rows, see `rate_rows`.
-        split: Likewise.
-        thresholds: Where to evaluate the curve; by default everywhere.
-        operating_point: A threshold whose rates on these rows are to be reported, too.
-        threads: CPU threads for scoring.
-        seed: Of the resampling.
+    `run`, `patches_path`, `split` and `threads` are those of `rate_rows`, `seed` is that of the
+    resampling. The curve is evaluated at `thresholds`, by default everywhere; the rates that an
+    `operating_point` has on these rows are reported, too.
 
     Raises:
         FacesmithError: As `rate_rows`.
     """
     rated = rate_rows(run, patches_path, split=split, threads=threads)
-    reported = report(
-        rated.labels,
-        rated.scores,
-        photos=rated.photos,
-        network=rated.network,
-        rows=rated.rows,
-        thresholds=thresholds,
-        seed=seed,
-    )
+    reported = report(**vars(rated), thresholds=thresholds, seed=seed)
     if operating_point is None:
         return reported
     rates = _rates_at(rated.labels, rated.scores, operating_point.threshold)
@@ -126,15 +108,15 @@ def evaluate_run(
 def _rates_at(
     labels: npt.NDArray[np.integer], scores: npt.NDArray[np.float32], threshold: float
 ) -> RatesAtThreshold:
-    accepted = scores >= threshold
-    faces = labels == 1
+    accepted, faces = scores >= threshold, labels == 1
+    found = (accepted & faces).sum()
     with np.errstate(invalid="ignore"):
-        return RatesAtThreshold(
-            threshold,
-            tpr=float((accepted & faces).sum() / np.float64(faces.sum())),
-            fpr=float((accepted & ~faces).sum() / np.float64((~faces).sum())),
-            precision=float((accepted & faces).sum() / np.float64(accepted.sum())),
+        rates = (
+            found / faces.sum(),
+            (accepted & ~faces).sum() / (~faces).sum(),
+            found / accepted.sum(),
         )
+    return RatesAtThreshold(threshold, *map(float, rates))
 
 
 def report(
@@ -151,6 +133,10 @@ def report(
     curve = roc_curve(labels, scores, thresholds)
     best = curve.best.threshold
     n_faces = int(np.sum(labels))
+    at_best = float("nan") if np.isnan(best) else accuracy(labels, scores, best)
+    intervals = bootstrap_intervals(
+        labels, scores, threshold=THRESHOLD, best_threshold=best, groups=photos, seed=seed
+    )
     return RocReport(
         network=network,
         rows=rows,
@@ -159,10 +145,8 @@ def report(
         n_photos=None if photos is None else len(np.unique(photos)),
         curve=curve,
         accuracy=accuracy(labels, scores, THRESHOLD),
-        accuracy_at_best=float("nan") if np.isnan(best) else accuracy(labels, scores, best),
-        intervals=bootstrap_intervals(
-            labels, scores, threshold=THRESHOLD, best_threshold=best, groups=photos, seed=seed
-        ),
+        accuracy_at_best=at_best,
+        intervals=intervals,
     )
 
 
@@ -190,14 +174,8 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
     for reported, colour in zip(reports, cycle(COLOURS)):
         curve, best = reported.curve, reported.curve.best
         low, high = reported.intervals.auc
-        axes.plot(
-            curve.fpr,
-            curve.tpr,
-            color=colour,
-            linewidth=2,
-            label=f"{reported.network}: AUC {curve.auc:.4f}  (95 %: {low:.4f} to {high:.4f})",
-            zorder=3,
-        )
+        label = f"{reported.network}: AUC {curve.auc:.4f}  (95 %: {low:.4f} to {high:.4f})"
+        axes.plot(curve.fpr, curve.tpr, color=colour, linewidth=2, label=label, zorder=3)
         label = f"threshold {best.threshold:.2f}: TPR {best.tpr:.3f}, FPR {best.fpr:.3f}"
         axes.plot(best.fpr, best.tpr, **marker(colour, edge_width=1.5), label=label)
         inset.plot(np.maximum(curve.fpr, lowest), curve.tpr, color=colour, linewidth=1.6)

@@ -43,13 +43,9 @@ class Stopwatch:
         """The figures."""
         if not self.wall:
             return Timing(float("nan"), float("nan"), float("nan"), 0)
-        milliseconds = np.array(self.wall) * 1e3
-        return Timing(
-            median_ms=float(np.median(milliseconds)),
-            p95_ms=float(np.percentile(milliseconds, 95)),
-            cpu_share=sum(self.cpu) / max(sum(self.wall), 1e-9),
-            n_calls=len(self.wall),
-        )
+        median, p95 = np.percentile(np.array(self.wall) * 1e3, (50, 95))
+        share = sum(self.cpu) / max(sum(self.wall), 1e-9)
+        return Timing(float(median), float(p95), share, len(self.wall))
 
 
 def time_in_turns(
@@ -59,17 +55,11 @@ def time_in_turns(
     rounds: int,
     progress: Callable[[], object] | None = None,
 ) -> dict[str, Timing]:
-    """Time detectors that take turns on each image.
+    """Time detectors, by name, that take turns on each image, uint8 `(height, width, 3)`, BGR.
 
-    Each round shows every image to every detector; whose turn is first goes around, since the first
-    finds the image outside the processor's caches. A round before loads what is loaded lazily and
-    does not count.
-
-    Args:
-        detectors: Name -> what to call with an image.
-        images: uint8 `(height, width, 3)`, BGR.
-        rounds: Rounds that count.
-        progress: Called once for every image of a round.
+    Each of the `rounds` shows every image to every detector; whose turn is first goes around, since
+    the first finds the image outside the processor's caches. A round before loads what is loaded
+    lazily and does not count. `progress` is called once for every image of a round.
 
     Raises:
         ValueError: If `rounds` is not positive.
@@ -82,11 +72,11 @@ def time_in_turns(
     for number in range(rounds + 1):
         for image in images:
             for name in names[turn:] + names[:turn]:
-                detector = detectors[name]
+                look = partial(detectors[name], image)
                 if number == 0:
-                    detector(image)
+                    look()
                 else:
-                    watches[name](partial(detector, image))
+                    watches[name](look)
             turn = (turn + 1) % max(len(names), 1)
             if progress is not None:
                 progress()

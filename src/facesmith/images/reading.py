@@ -22,11 +22,13 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from facesmith.errors import ImageError
+from facesmith.files import read_bounded, read_up_to
 from facesmith.images.files import IMAGE_SUFFIXES
 
 # Larger images are refused: three bytes a pixel, and a few kilobytes can pretend to be anything.
 # The largest sensors in telephones deliver just this many.
 MAX_PIXELS = 200_000_000
+MAX_BYTES = 2**28  # of an image file
 # Pillow reads more, but not all of it harmlessly: EPS, for one, runs Ghostscript.
 _FORMATS = (
     "JPEG", "PNG", "BMP", "DIB", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "ICO", "PCX",
@@ -151,13 +153,16 @@ def _content(source: str | Path | BinaryIO) -> tuple[str, bytes]:
     if not isinstance(source, str | Path):
         named = getattr(source, "name", None)
         name = named if isinstance(named, str) else "the given file object"
-        data = source.read()
+        try:
+            data = read_up_to(source, MAX_BYTES, name)
+        except OSError as error:
+            raise ImageError(f"{name} cannot be read: {error.strerror or error}.") from error
     else:
         path, name = Path(source), str(source)
         try:
             if path.is_dir():
                 raise ImageError(f"{name} is a folder; expected an image file. Name a file in it.")
-            data = path.read_bytes()
+            data = read_bounded(path, MAX_BYTES)
         except FileNotFoundError as error:
             raise ImageError(f"{name}: no such file. Check the path.") from error
         except (OSError, ValueError) as error:  # ValueError: a null character in the name

@@ -24,14 +24,16 @@ class ScoredBoxes(Protocol):
     """What is compared with the faces: `Faces`, or `Detections`, whose scores are any numbers."""
 
     @property
-    def boxes(self) -> npt.NDArray[np.floating]:
+    def boxes(self) -> FloatArray:
         """Boxes `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels."""
 
     @property
-    def scores(self) -> npt.NDArray[np.floating]:
+    def scores(self) -> FloatArray:
         """Scores `(n,)`, finite."""
 
     def __len__(self) -> int: ...
+
+    def __getitem__(self, index: npt.NDArray[np.intp], /) -> ScoredBoxes: ...
 
 
 AnyScored = TypeVar("AnyScored", bound=ScoredBoxes)
@@ -45,6 +47,7 @@ class AnnotatedFaces:
     ignored: npt.NDArray[np.bool_]
 
 
+# The rule for one photo, with the result of `match_photo`.
 Match = Callable[[AnnotatedFaces, AnyScored], tuple[FloatArray, BoolArray, int]]
 
 
@@ -52,12 +55,22 @@ Match = Callable[[AnnotatedFaces, AnyScored], tuple[FloatArray, BoolArray, int]]
 class PrecisionRecall:
     """The curve over all thresholds, from the highest score to the lowest."""
 
-    scores: npt.NDArray[np.floating]  # of the detections that count, falling, `(n,)`
+    scores: FloatArray  # of the detections that count, falling, `(n,)`
     precision: npt.NDArray[np.float64]  # of the detections with at least that score, float64 `(n,)`
     recall: npt.NDArray[np.float64]  # of the faces that count, float64 `(n,)`; NaN without faces
     false_per_photo: npt.NDArray[np.float64]  # false boxes a photo at that score, float64 `(n,)`
     n_faces: int  # faces that count
     n_photos: int  # photos
+
+    def points(self) -> dict[str, list[float]]:
+        """Precision, recall and false boxes a photo of each point, for JSON."""
+        names = ("precision", "recall", "false_per_photo")
+        return {name: getattr(self, name).tolist() for name in names}
+
+    @property
+    def envelope(self) -> npt.NDArray[np.float64]:
+        """At each point the highest precision from there on, float64 `(n,)`."""
+        return np.maximum.accumulate(self.precision[::-1])[::-1]
 
     @property
     def average_precision(self) -> float:
@@ -69,8 +82,7 @@ class PrecisionRecall:
         """
         if self.n_faces == 0:
             return float("nan")
-        envelope = np.maximum.accumulate(self.precision[::-1])[::-1]
-        return float(np.sum(np.diff(self.recall, prepend=0.0) * envelope))
+        return float(np.sum(np.diff(self.recall, prepend=0.0) * self.envelope))
 
     def recall_at(self, false_per_photo: float) -> float:
         """Highest recall with at most so many false boxes a photo; NaN without faces."""
@@ -88,11 +100,8 @@ class PrecisionRecall:
         if not n_kept:
             recall = 0.0 if self.n_faces else float("nan")
             return {"precision": float("nan"), "recall": recall, "false_per_photo": 0.0}
-        return {
-            "precision": float(self.precision[n_kept - 1]),
-            "recall": float(self.recall[n_kept - 1]),
-            "false_per_photo": float(self.false_per_photo[n_kept - 1]),
-        }
+        names = ("precision", "recall", "false_per_photo")
+        return {name: float(getattr(self, name)[n_kept - 1]) for name in names}
 
 
 def precision_recall(
@@ -102,13 +111,10 @@ def precision_recall(
     iou_threshold: float = 0.5,
     min_height: float = 0.0,
 ) -> PrecisionRecall:
-    """Match what was found with what is there, photo by photo.
+    """Match what was found with what is there, photo by photo, in the same order.
 
-    Args:
-        truths: The annotated faces of each photo.
-        found: The detections of each photo, same order.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
+    A match needs at least the overlap `iou_threshold`, in (0, 1]. Faces lower than `min_height`,
+    pixels, are ignored.
     """
     scores, hits, _, n_faces = match_photos(
         truths, found, lambda truth, faces: match_photo(truth, faces, iou_threshold, min_height)
@@ -116,24 +122,14 @@ def precision_recall(
     curve = curve_of(scores, hits, int(n_faces.sum()), len(truths))
     # Detections of equal score enter together: keep the last of each run of equals.
     last = np.append(np.diff(curve.scores) != 0, True) if len(scores) else np.zeros(0, bool)
-    return replace(
-        curve,
-        scores=curve.scores[last],
-        precision=curve.precision[last],
-        recall=curve.recall[last],
-        false_per_photo=curve.false_per_photo[last],
-    )
+    names = ("scores", "precision", "recall", "false_per_photo")
+    return replace(curve, **{name: getattr(curve, name)[last] for name in names})
 
 
 def match_photos(
     truths: Sequence[AnnotatedFaces], found: Sequence[AnyScored], match: Match[AnyScored]
 ) -> tuple[FloatArray, BoolArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Match the detections of many photos, one photo at a time.
-
-    Args:
-        truths: The annotated faces of each photo.
-        found: The detections of each photo, same order.
-        match: The rule for one photo, with the result of `match_photo`.
+    """Match the detections of many photos, each photo by the rule `match`.
 
     Returns:
         Of the detections that count scores, whether each is right, and its photo, `(n,)` each; the
@@ -172,7 +168,7 @@ def curve_of(scores: FloatArray, hits: BoolArray, n_faces: int, n_photos: int) -
 
 def match_photo(
     truth: AnnotatedFaces, faces: ScoredBoxes, iou_threshold: float, min_height: float = 0.0
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_], int]:
+) -> tuple[FloatArray, BoolArray, int]:
     """Match the detections of one photo with its faces, those below `min_height` pixels ignored.
 
     Returns:
@@ -180,16 +176,13 @@ def match_photo(
         number of faces that count.
     """
     ignored = truth.ignored | (truth.boxes[:, 3] - truth.boxes[:, 1] < min_height)
-    counts, hit = match_faces(truth.boxes, ignored, faces, iou_threshold)
-    return faces.scores[counts], hit[counts], int((~ignored).sum())
+    counts, face = match_faces(truth.boxes, ignored, faces, iou_threshold)
+    return faces.scores[counts], face[counts] >= 0, int((~ignored).sum())
 
 
 def match_faces(
-    boxes: npt.NDArray[np.float32],
-    ignored: npt.NDArray[np.bool_],
-    faces: ScoredBoxes,
-    iou_threshold: float,
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    boxes: npt.NDArray[np.float32], ignored: BoolArray, faces: ScoredBoxes, iou_threshold: float
+) -> tuple[BoolArray, npt.NDArray[np.intp]]:
     """Match the detections of one photo with its faces, best score first.
 
     Args:
@@ -199,9 +192,10 @@ def match_faces(
         iou_threshold: A match needs at least this overlap, in (0, 1].
 
     Returns:
-        Per detection, bool: whether it counts at all, and whether it matched a face that counts.
+        Per detection: whether it counts at all, and the index of the face that it matched, -1
+        without one.
     """
-    hit = np.zeros(len(faces), bool)
+    matched = np.full(len(faces), -1, np.intp)
     enough = box_iou(faces.boxes, boxes)
     enough[enough < iou_threshold] = 0
     # Only pairs that overlap enough are looked at, of which even thousands of boxes have few: the
@@ -212,8 +206,7 @@ def match_faces(
     order = np.lexsort((face, -enough[found, face], rank[found]))
     free = (~ignored).tolist()
     for i, j in zip(found[order].tolist(), face[order].tolist(), strict=True):
-        if free[j] and not hit[i]:
-            hit[i] = True
+        if free[j] and matched[i] < 0:
+            matched[i] = j
             free[j] = False
-    counts = hit | ~enough[:, ignored].any(axis=1)
-    return counts, hit
+    return (matched >= 0) | ~enough[:, ignored].any(axis=1), matched

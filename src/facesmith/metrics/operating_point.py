@@ -23,6 +23,7 @@ _WORDS = {
     "precision": "a precision of at least",
     "false_per_photo": "false boxes a photo of at most",
 }
+_SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxes a photo"}
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,12 @@ class OperatingPoint:
         )
 
 
-_SHORT = {"fpr": "FPR", "precision": "precision", "false_per_photo": "false boxes a photo"}
-
-
 def choose_threshold(
     rows: ScoredRows, target: Target, *, n_resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> OperatingPoint:
-    """The lowest threshold that keeps the target.
+    """The lowest threshold that keeps the target on these rows; report on others.
 
-    Args:
-        rows: What to choose on; not what is reported on.
-        target: What to keep.
-        n_resamples: How many resamples of the photos.
-        level: Probability that the intervals cover.
-        seed: Of the resamples.
+    Intervals cover with the probability `level`, by `n_resamples` of the photos from `seed`.
 
     Raises:
         EvaluationError: If there is nothing to choose on, or no threshold keeps the target.
@@ -122,20 +115,13 @@ def choose_threshold(
         lowest = _lowest(some_rates, target)
         thresholds = np.where(lowest >= 0, cuts[lowest], np.nan)
         resampled.append((thresholds, some_rates[:, chosen], some_tprs[:, chosen]))
+    threshold, reached, tpr = (float(values[chosen]) for values in (cuts, rates[0], tprs[0]))
     of_threshold, of_rate, of_tpr = (
         percentile_interval(np.concatenate(values), level)
         for values in zip(*resampled, strict=True)
     )
     return OperatingPoint(
-        target,
-        float(cuts[chosen]),
-        float(rates[0, chosen]),
-        float(tprs[0, chosen]),
-        of_threshold,
-        of_rate,
-        of_tpr,
-        n_faces,
-        rows.n_photos,
+        target, threshold, reached, tpr, of_threshold, of_rate, of_tpr, n_faces, rows.n_photos
     )
 
 

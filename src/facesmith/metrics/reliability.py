@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.metrics.bootstrap import FloatArray, Interval
+from facesmith.metrics.bootstrap import FloatArray, Interval, percentile_interval, resampled_counts
 from facesmith.metrics.scored_rows import ScoredRows
 
 N_BINS = 10
@@ -29,10 +29,9 @@ class Reliability:
         """Mean distance of score and share over the bins, weighted by boxes; NaN for no boxes.
 
         Source:
-            The expected calibration error of Naeini et al., "Obtaining well calibrated
-            probabilities using Bayesian binning", 2015, equation 4; for detectors, on matched
-            boxes, Kueppers et al., "Multivariate confidence calibration for object detection",
-            2020.
+            Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015,
+            equation 4; of boxes, Kueppers et al., "Multivariate confidence calibration for object
+            detection", 2020.
         """
         if not self.counts.sum():
             return float("nan")
@@ -48,12 +47,9 @@ class Reliability:
 
 
 def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BINS) -> Reliability:
-    """Compare scores with the share of right boxes (or rows of patches).
+    """Compare scores in [0, 1] with the share of right boxes (or rows of patches), `(n,)` each.
 
-    Args:
-        scores: Numbers in [0, 1], `(n,)`; `n` may be 0.
-        right: Whether each is right, `(n,)`.
-        n_bins: Bins of equal width; a score on an edge belongs to the bin above, 1 to the last.
+    Of the `n_bins` of equal width a score on an edge belongs to the bin above, 1 to the last.
 
     Raises:
         ValueError: If the shapes differ, or a score is not in [0, 1].
@@ -69,17 +65,16 @@ def reliability(scores: npt.ArrayLike, right: npt.ArrayLike, n_bins: int = N_BIN
             "`scores` and `right` must be two lists of equal length; "
             f"got shapes {values.shape} and {labels.shape}."
         )
-    if not ((values >= 0) & (values <= 1)).all():
-        bad = values[~((values >= 0) & (values <= 1))][0]
-        raise ValueError(f"`scores` must lie in [0, 1]; got {bad}. Only probabilities calibrate.")
+    bad = values[~((values >= 0) & (values <= 1))]
+    if len(bad):
+        raise ValueError(
+            f"`scores` must lie in [0, 1]; got {bad[0]}. Only probabilities calibrate."
+        )
     bins = np.minimum((values * n_bins).astype(np.int64), n_bins - 1)
     counts = np.bincount(bins, minlength=n_bins)
     with np.errstate(invalid="ignore"):
-        return Reliability(
-            counts,
-            np.bincount(bins, values, n_bins) / counts,
-            np.bincount(bins, labels, n_bins) / counts,
-        )
+        means, shares = (np.bincount(bins, each, n_bins) / counts for each in (values, labels))
+    return Reliability(counts, means, shares)
 
 
 def expected_error_interval(
@@ -92,17 +87,13 @@ def expected_error_interval(
     """
     if not len(boxes.scores):
         return (float("nan"), float("nan"))
-    rng = np.random.default_rng(seed)
     bins = np.minimum((boxes.scores * N_BINS).astype(np.int64), N_BINS - 1)
     # The gap of a bin is the sum of (score - right) over its boxes: one sum a photo is enough.
     gaps = np.zeros((boxes.n_photos, N_BINS))
-    counts = np.zeros(boxes.n_photos)
     np.add.at(gaps, (boxes.photos, bins), boxes.scores - boxes.right)
-    np.add.at(counts, boxes.photos, 1)
-    errors = np.full(n_resamples, np.nan)
-    for i in range(n_resamples):
-        drawn = np.bincount(rng.integers(0, boxes.n_photos, boxes.n_photos), minlength=len(counts))
-        if drawn @ counts:
-            errors[i] = np.abs(drawn @ gaps).sum() / (drawn @ counts)
-    low, high = np.nanpercentile(errors, [50 * (1 - level), 50 * (1 + level)])
-    return float(low), float(high)
+    counts = np.bincount(boxes.photos, minlength=boxes.n_photos)
+    errors = []
+    for drawn in resampled_counts(boxes.n_photos, n_resamples, n_rows=N_BINS, seed=seed):
+        with np.errstate(invalid="ignore"):  # resamples without a box
+            errors.append(np.abs(drawn @ gaps).sum(axis=1) / (drawn @ counts))
+    return percentile_interval(np.concatenate(errors), level)

@@ -82,9 +82,6 @@ def roc_curve(
         thresholds: Where to evaluate the curve, any order; by default at every distinct score,
             with infinity before, so that the curve runs from (0, 0) to (1, 1).
 
-    Returns:
-        The curve. Where a label is missing, its rate is NaN throughout.
-
     Raises:
         ValueError: If shapes disagree, a label is neither 0 nor 1, a score is NaN or infinite, or
             a threshold is NaN.
@@ -119,20 +116,8 @@ def roc_curve(
 def area_under_curve(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """How often a face scores above a non-face, over all pairs; a tie counts half.
 
-    The same as `roc_curve(labels, scores).auc`, without the curve.
-
-    Args:
-        labels: 1 for a face, 0 for anything else, `(n,)`.
-        scores: Finite numbers, `(n,)`.
-
-    Returns:
-        The area, in [0, 1]; NaN without a warning if a label is missing.
-
-    Raises:
-        ValueError: As `roc_curve`.
-
-    Source:
-        The Mann-Whitney U statistic, divided by the number of pairs.
+    The area of `roc_curve` by the Mann-Whitney U statistic, in [0, 1]; NaN without a warning if a
+    label is missing. Arguments and errors as for `roc_curve`.
 
     Example:
         >>> area_under_curve([0, 1, 1], [0.5, 0.5, 0.9])
@@ -142,9 +127,8 @@ def area_under_curve(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     faces, others = scores[labels], np.sort(scores[~labels])
     if not len(faces) or not len(others):
         return float("nan")
-    below = np.searchsorted(others, faces, side="left")
-    not_above = np.searchsorted(others, faces, side="right")
-    return float((below.sum() + not_above.sum()) / (2 * len(faces) * len(others)))
+    n_won = sum(int(np.searchsorted(others, faces, side=side).sum()) for side in ("left", "right"))
+    return n_won / (2 * len(faces) * len(others))
 
 
 def accuracy(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5) -> float:
@@ -175,14 +159,14 @@ def bootstrap_intervals(
     rows of one photo resemble each other. Resamples that lack a label do not count.
 
     Args:
-        labels: 1 for a face, 0 for anything else, `(n,)`.
-        scores: Finite numbers, `(n,)`.
+        labels: As for `roc_curve`, likewise `scores`.
+        scores: See `labels`.
         best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
         threshold: Where `accuracy` is taken.
         groups: Any integers `(n,)`; rows of equal number are drawn together. `None`: each alone.
-        n_resamples: How many resamples.
+        n_resamples: How many resamples, drawn from `seed`.
         level: Probability that an interval covers.
-        seed: Of the draws.
+        seed: See `n_resamples`.
 
     Returns:
         The intervals; `(nan, nan)` where a figure is undefined.
@@ -195,32 +179,24 @@ def bootstrap_intervals(
         Welsh, "Bootstrapping clustered data", 2007, for drawing whole clusters.
     """
     labels, scores = _checked(labels, scores)
-    if groups is None:
-        members = np.arange(len(labels))
-    else:
-        groups = np.asarray(groups)
-        if groups.shape != labels.shape:
-            raise ValueError(
-                f"`groups` must have one entry per row; got shape {groups.shape} for "
-                f"{len(labels)} rows."
-            )
-        members = np.unique(groups, return_inverse=True)[1]
+    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    if groups.shape != labels.shape:
+        raise ValueError(
+            f"`groups` must have one entry per row; got shape {groups.shape} for "
+            f"{len(labels)} rows."
+        )
+    members = np.unique(groups, return_inverse=True)[1]
     if not len(labels):
-        undefined = (float("nan"), float("nan"))
-        return RocIntervals(undefined, undefined, undefined, undefined, undefined)
+        return RocIntervals(*[(float("nan"), float("nan"))] * 5)
     order = np.argsort(scores, kind="stable")
     labels, scores, members = labels[order], scores[order], members[order]
     n_groups = int(members.max()) + 1
-    figures = np.concatenate(
-        [
-            _weighted_figures(
-                labels, scores, counts[:, members].astype(np.float64), threshold, best_threshold
-            )
-            for counts in resampled_counts(n_groups, n_resamples, n_rows=len(labels), seed=seed)
-        ],
-        axis=1,
-    )
-    return RocIntervals(*(percentile_interval(row, level) for row in figures))
+    figures = []
+    for counts in resampled_counts(n_groups, n_resamples, n_rows=len(labels), seed=seed):
+        weights = counts[:, members].astype(np.float64)
+        figures.append(_weighted_figures(labels, scores, weights, threshold, best_threshold))
+    rows = np.concatenate(figures, axis=1)
+    return RocIntervals(*(percentile_interval(row, level) for row in rows))
 
 
 def _weighted_figures(
@@ -230,10 +206,7 @@ def _weighted_figures(
     threshold: float,
     best_threshold: float,
 ) -> FloatArray:
-    """AUC, accuracy, accuracy at the best threshold, TPR, FPR `(5, r)` of `r` weightings.
-
-    Rows come by rising score; `weights` is `(r, n)`.
-    """
+    """The figures of `RocIntervals`, `(5, r)`, of `r` weightings `(r, n)` of rows by score."""
     starts = np.flatnonzero(np.concatenate([[True], np.diff(scores) > 0]))  # of equal scores
     faces = np.add.reduceat(weights * labels, starts, axis=1)
     others = np.add.reduceat(weights * ~labels, starts, axis=1)
@@ -242,8 +215,8 @@ def _weighted_figures(
     pairs = (faces * (below + others / 2)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         auc = pairs / (n_faces * n_others)
-        hits = weights @ (labels & (scores >= best_threshold))
-        false_alarms = weights @ (~labels & (scores >= best_threshold))
+        accepted = scores >= best_threshold
+        hits, false_alarms = weights @ (labels & accepted), weights @ (~labels & accepted)
         tpr, fpr = hits / n_faces, false_alarms / n_others
     total = n_faces + n_others
     right = weights @ ((scores >= threshold) == labels)
@@ -262,18 +235,17 @@ def _share_from(sorted_scores: FloatArray, cuts: FloatArray) -> FloatArray:
 def _checked(
     labels: npt.ArrayLike, scores: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.bool_], FloatArray]:
-    label_array = np.asarray(labels)
-    score_array = np.asarray(scores, dtype=np.float64)
+    label_array, score_array = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if label_array.ndim != 1 or label_array.shape != score_array.shape:
         raise ValueError(
             "`labels` and `scores` must be two lists of equal length; "
             f"got shapes {label_array.shape} and {score_array.shape}."
         )
-    if not np.isin(label_array, (0, 1)).all():
-        bad = label_array[~np.isin(label_array, (0, 1))][0]
-        raise ValueError(f"`labels` must be 0 or 1; got {bad}. 1 is a face, 0 anything else.")
-    if not np.isfinite(score_array).all():
-        bad = np.flatnonzero(~np.isfinite(score_array))
+    wrong = label_array[~np.isin(label_array, (0, 1))]
+    if len(wrong):
+        raise ValueError(f"`labels` must be 0 or 1; got {wrong[0]}. 1 is a face, 0 anything else.")
+    bad = np.flatnonzero(~np.isfinite(score_array))
+    if len(bad):
         raise ValueError(
             f"`scores` must be finite; got {score_array[bad[0]]} in row {bad[0]}, and {len(bad)} "
             "such rows in all. Leave these rows out, or find out why they have no score."

@@ -145,10 +145,10 @@ def _compact() -> nn.Module:
     )
 
 
-def convolution(n_in: int, n_out: int, stride: int = 1) -> list[nn.Module]:
-    """A 3x3 convolution, batch normalisation, ReLU."""
+def convolution(n_in: int, n_out: int, stride: int = 1, kernel_size: int = 3) -> list[nn.Module]:
+    """A dense convolution with a border of one pixel, batch normalisation, ReLU."""
     return [
-        nn.Conv2d(n_in, n_out, kernel_size=3, stride=stride, padding=1, bias=False),
+        nn.Conv2d(n_in, n_out, kernel_size, stride, padding=1, bias=False),
         nn.BatchNorm2d(n_out),
         nn.ReLU(inplace=True),
     ]

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facesmith.networks.classifiers import convolution
+
 STRIDES = (8, 16, 32, 64)
 # A cell whose width and height outputs are 0 stands for a box this many strides wide and high.
 BOX_UNIT = 4.0
@@ -39,13 +41,8 @@ class DetectorNetConfig:
         )
 
 
-def conv_block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
-    """Dense 3x3 convolution, batch normalisation, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False),
-        nn.BatchNorm2d(n_out),
-        nn.ReLU(inplace=True),
-    )
+def _block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(*convolution(n_in, n_out, stride))
 
 
 def _stem(n_out: int) -> nn.Sequential:
@@ -55,15 +52,11 @@ def _stem(n_out: int) -> nn.Sequential:
         Overlapping patches as a stem: Xiao et al., "Early convolutions help transformers see
         better", 2021, compares; one 6x6 convolution is what an 8-bit kernel is fastest at.
     """
-    return nn.Sequential(
-        nn.Conv2d(3, n_out, kernel_size=6, stride=4, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
-        nn.ReLU(inplace=True),
-    )
+    return nn.Sequential(*convolution(3, n_out, stride=4, kernel_size=6))
 
 
 def _head(n_in: int, width: int) -> nn.Sequential:
-    block, last = conv_block(n_in, width), nn.Conv2d(width, 5, 1)
+    block, last = _block(n_in, width), nn.Conv2d(width, 5, 1)
     assert last.bias is not None
     nn.init.zeros_(last.bias)
     with torch.no_grad():
@@ -85,13 +78,13 @@ class DetectorNet(nn.Module):
         c4, c8, c16, c32, c64 = config.widths
 
         def stage(first: nn.Module, n_out: int, depth: int) -> nn.Sequential:
-            return nn.Sequential(first, *[conv_block(n_out, n_out) for _ in range(depth)])
+            return nn.Sequential(first, *[_block(n_out, n_out) for _ in range(depth)])
 
         self.to_4 = stage(_stem(c4), c4, config.depths[0])
-        self.to_8 = stage(conv_block(c4, c8, 2), c8, config.depths[1])
-        self.to_16 = stage(conv_block(c8, c16, 2), c16, config.depths[2])
-        self.to_32 = stage(conv_block(c16, c32, 2), c32, config.depths[3])
-        self.to_64 = stage(conv_block(c32, c64, 2), c64, config.depths[4])
+        self.to_8 = stage(_block(c4, c8, 2), c8, config.depths[1])
+        self.to_16 = stage(_block(c8, c16, 2), c16, config.depths[2])
+        self.to_32 = stage(_block(c16, c32, 2), c32, config.depths[3])
+        self.to_64 = stage(_block(c32, c64, 2), c64, config.depths[4])
         self.lateral_64 = nn.Conv2d(c64, c32, 1)
         self.lateral_32 = nn.Conv2d(c32, c16, 1)
         self.lateral_16 = nn.Conv2d(c16, c8, 1)

@@ -74,18 +74,14 @@ class PlaceFinder:
         one, so that few rows come from many photos.
         """
         anchors = [_anchors(scene, kind, self._min_side) for scene in self._scenes]
+        names = [photo.name for photo in self._photos]
         order = sorted(
             (index for index, choice in enumerate(anchors) if len(choice)),
-            key=lambda index: (
-                name_number(self._seed, "order", kind, self._photos[index].name),
-                index,
-            ),
+            key=lambda index: (name_number(self._seed, "order", kind, names[index]), index),
         )
         for index in order:
-            name = self._photos[index].name
-            anchors[index] = generator(self._seed, "anchors", kind, name).permutation(
-                anchors[index]
-            )
+            rng = generator(self._seed, "anchors", kind, names[index])
+            anchors[index] = rng.permutation(anchors[index])
         deepest = max((len(anchors[index]) for index in order), default=0)
         repeat = 0
         found = bool(order)
@@ -127,6 +123,10 @@ class _Scene:
         self.ignored = self.boxes[ignored]
 
 
+# From a scene, a face in it, chance and the shortest side to a square.
+Draw = Callable[[_Scene, int, np.random.Generator, float], Square]
+
+
 def _anchors(scene: _Scene, kind: int, min_side: float) -> npt.NDArray[np.intp]:
     """What patches of this kind are drawn around: faces, or just the photo (one anchor)."""
     nothing, photo = np.zeros(0, np.intp), np.zeros(1, np.intp)
@@ -142,27 +142,20 @@ def _anchors(scene: _Scene, kind: int, min_side: float) -> npt.NDArray[np.intp]:
 def _draw_face(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
     """The face, a little off and a little too large or small."""
     del min_side
-    return _around(
-        scene.squares[anchor],
-        shift=rng.uniform(-0.08, 0.08, 2),
-        scale=np.exp(rng.uniform(-0.12, 0.12)),
-    )
+    shift = rng.uniform(-0.08, 0.08, 2)
+    return _around(scene.squares[anchor], shift, np.exp(rng.uniform(-0.12, 0.12)))
 
 
-def _draw_part(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
-    """About half of the face: the patch is moved off it, to any side."""
-    del min_side
-    angle = rng.uniform(0, 2 * np.pi)
-    shift = np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(0.5, 0.95)
-    return _around(scene.squares[anchor], shift=shift, scale=np.exp(rng.uniform(-0.2, 0.2)))
+def _draw_off(nearest: float, farthest: float, spread: float) -> Draw:
+    """A patch moved off the face to any side: about half of the face, or what is next to it."""
 
+    def draw(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
+        del min_side
+        angle = rng.uniform(0, 2 * np.pi)
+        shift = np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(nearest, farthest)
+        return _around(scene.squares[anchor], shift, np.exp(rng.uniform(-spread, spread)))
 
-def _draw_beside(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
-    """What is next to a face at its scale: neck, hair, shoulders, hands."""
-    del min_side
-    angle = rng.uniform(0, 2 * np.pi)
-    shift = np.array([np.cos(angle), np.sin(angle)]) * rng.uniform(1.0, 1.7)
-    return _around(scene.squares[anchor], shift=shift, scale=np.exp(rng.uniform(-0.3, 0.3)))
+    return draw
 
 
 def _draw_wrong_scale(
@@ -177,7 +170,7 @@ def _draw_wrong_scale(
     else:
         scale = np.exp(rng.uniform(np.log(_FAR), np.log(_FARTHEST)))
         shift = rng.uniform(-0.35, 0.35, 2) * scale
-    return _around(square, shift=shift, scale=scale)
+    return _around(square, shift, scale)
 
 
 def _draw_anywhere(scene: _Scene, anchor: int, rng: np.random.Generator, min_side: float) -> Square:
@@ -197,13 +190,13 @@ def _draw_anywhere(scene: _Scene, anchor: int, rng: np.random.Generator, min_sid
     return np.concatenate([low, low + side]).astype(np.float32)
 
 
-_DRAW: dict[int, Callable[[_Scene, int, np.random.Generator, float], Square]] = {
+_DRAW: dict[int, Draw] = {
     FACE: _draw_face,
     BACKGROUND: _draw_anywhere,
-    PART: _draw_part,
+    PART: _draw_off(0.5, 0.95, spread=0.2),
     WRONG_SCALE: _draw_wrong_scale,
     FACE_FREE: _draw_anywhere,
-    BESIDE: _draw_beside,
+    BESIDE: _draw_off(1.0, 1.7, spread=0.3),
 }
 
 

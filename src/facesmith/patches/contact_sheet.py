@@ -23,7 +23,9 @@ from facesmith.pictures.contact_sheet import (
 
 _COLUMNS = 18
 _GAP = 4  # pixels between patches
+_CELL = PATCH_SIZE + _GAP
 _LABEL_WIDTH = 168
+_WIDTH = 2 * MARGIN + _LABEL_WIDTH + _COLUMNS * _CELL - _GAP
 _ROW_ROOM = 14  # extra space between kinds
 _FACE_COLOUR, _OTHER_COLOUR = (38, 132, 92), (196, 84, 58)
 
@@ -36,14 +38,12 @@ def contact_sheet(
     Each split that has rows is a block; each kind a line of patches in it, twice as many in the
     largest split. Another seed shows other patches; `source` is what they come from, in the plural.
     """
-    sections = [_section(patches, split, seed, source) for split in range(len(SPLITS))]
-    sections = [section for section in sections if section is not None]
-    cell = PATCH_SIZE + _GAP
-    width = 2 * MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
-    height = HEAD + sum(section.height for section in sections if section) + MARGIN // 2
+    splits = [split for split in range(len(SPLITS)) if (patches.splits == split).any()]
+    sections = [_section(patches, split, seed, source) for split in splits]
+    height = HEAD + sum(section.height for section in sections) + MARGIN // 2
     n_faces = int((patches.labels == 1).sum())
     sheet = empty_sheet(
-        (width, height),
+        (_WIDTH, height),
         title,
         f"{len(patches):,} patches of {PATCH_SIZE}x{PATCH_SIZE} pixels from "
         f"{len(np.unique(patches.photo_indices)):,} {source}: {n_faces:,} faces (green), "
@@ -51,9 +51,8 @@ def contact_sheet(
     )
     top = HEAD
     for section in sections:
-        if section is not None:
-            sheet.paste(section, (0, top))
-            top += section.height
+        sheet.paste(section, (0, top))
+        top += section.height
     return sheet
 
 
@@ -64,44 +63,36 @@ def write_contact_sheet(
     write_sheet(path, contact_sheet(patches, title, seed=seed, source=source))
 
 
-def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Image | None:
-    """The block of one split, or nothing if it has no rows."""
+def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Image:
+    """The block of one split that has rows."""
     rows = np.flatnonzero(patches.splits == split)
-    if not len(rows):
-        return None
     sizes = [int((patches.splits == other).sum()) for other in range(len(SPLITS))]
     n_lines = 2 if split == int(np.argmax(sizes)) else 1
     kinds = [kind for kind in range(len(KINDS)) if (patches.kinds[rows] == kind).any()]
-    cell = PATCH_SIZE + _GAP
-    width = 2 * MARGIN + _LABEL_WIDTH + _COLUMNS * cell - _GAP
     head = 40
-    block = Image.new("RGB", (width, head + len(kinds) * (n_lines * cell + _ROW_ROOM) + 10), PAPER)
+    height = head + len(kinds) * (n_lines * _CELL + _ROW_ROOM) + 10
+    block = Image.new("RGB", (_WIDTH, height), PAPER)
     draw = ImageDraw.Draw(block)
-    draw.line((MARGIN, 4, width - MARGIN, 4), (222, 220, 214), 1)
+    draw.line((MARGIN, 4, _WIDTH - MARGIN, 4), (222, 220, 214), 1)
+    name, large, small = SPLITS[split], ImageFont.load_default(18), ImageFont.load_default(14)
+    draw.text((MARGIN, 12), name, INK, large)
+    beside = MARGIN + draw.textlength(name, large) + 12
     n_photos = len(np.unique(patches.photo_indices[rows]))
-    name = SPLITS[split]
-    draw.text((MARGIN, 12), name, INK, ImageFont.load_default(18))
-    beside = MARGIN + draw.textlength(name, ImageFont.load_default(18)) + 12
-    draw.text(
-        (beside, 15),
-        f"{len(rows):,} patches from {n_photos:,} {source}",
-        FAINT,
-        ImageFont.load_default(14),
-    )
+    draw.text((beside, 15), f"{len(rows):,} patches from {n_photos:,} {source}", FAINT, small)
     top = head
     for kind in kinds:
         of_kind = rows[patches.kinds[rows] == kind]
-        lines = n_lines * cell - _GAP
+        lines = n_lines * _CELL - _GAP
         colour = _FACE_COLOUR if kind == FACE else _OTHER_COLOUR
         draw.rectangle((MARGIN, top, MARGIN + 4, top + lines - 1), colour)
         kind_name = KINDS[kind].replace("photo", source.removesuffix("s"))
         draw.text((MARGIN + 14, top + 10), kind_name, INK, ImageFont.load_default(15))
-        draw.text((MARGIN + 14, top + 32), f"{len(of_kind):,}", FAINT, ImageFont.load_default(14))
+        draw.text((MARGIN + 14, top + 32), f"{len(of_kind):,}", FAINT, small)
         shown = generator(seed, "sheet", split, kind).permutation(of_kind)
         for place, row in enumerate(shown[: n_lines * _COLUMNS]):
             line, column = divmod(place, _COLUMNS)
             patch = Image.fromarray(np.ascontiguousarray(patches.images[row][..., ::-1]))
-            left = MARGIN + _LABEL_WIDTH + column * cell
-            block.paste(patch, (left, top + line * cell))
-        top += n_lines * cell + _ROW_ROOM
+            left = MARGIN + _LABEL_WIDTH + column * _CELL
+            block.paste(patch, (left, top + line * _CELL))
+        top += n_lines * _CELL + _ROW_ROOM
     return block

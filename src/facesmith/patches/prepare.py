@@ -46,18 +46,14 @@ class PrepareConfig:
     split: SplitShares = field(default_factory=SplitShares)  # of the photos
 
     def __post_init__(self) -> None:
-        if self.count < 2:
-            raise ValueError(f"`count` must be at least 2; got count={self.count}.")
-        if self.seed < 0:
-            raise ValueError(f"`seed` must be 0 or more; got seed={self.seed}.")
-        if not 0 < self.face_share < 1:
-            raise ValueError(
-                f"`face_share` must lie between 0 and 1; got face_share={self.face_share}."
-            )
-        if not self.min_face > 0:
-            raise ValueError(
-                f"`min_face` must be positive, in pixels; got min_face={self.min_face}."
-            )
+        for name, fits, expected in (
+            ("count", self.count >= 2, "be at least 2"),
+            ("seed", self.seed >= 0, "be 0 or more"),
+            ("face_share", 0 < self.face_share < 1, "lie between 0 and 1"),
+            ("min_face", self.min_face > 0, "be positive, in pixels"),
+        ):
+            if not fits:
+                raise ValueError(f"`{name}` must {expected}; got {name}={getattr(self, name)}.")
 
 
 def prepare_patches(
@@ -108,10 +104,9 @@ def prepare_patches(
     by_photo = [_shuffled(group, photos[group[0].photo].name, config.seed) for group in by_photo]
     images = np.empty((len(places), PATCH_SIZE, PATCH_SIZE, 3), np.uint8)
     row = 0
-    with closing(
-        _in_threads(lambda group: _cut(photos[group[0].photo], group), by_photo, threads)
-    ) as all_cut:
-        for cut in all_cut:
+    cuts = _in_threads(lambda group: _cut(photos[group[0].photo], group), by_photo, threads)
+    with closing(cuts):
+        for cut in cuts:
             images[row : row + len(cut)] = cut
             row += len(cut)
             progress()
@@ -146,15 +141,12 @@ def _without_faces(
             kept.append(photo)
         else:
             n_boxes = len(annotated.boxes)
-            report(
-                Problem(
-                    photo.where or photo.name,
-                    "expected a photo without faces, but the annotations give it "
-                    f"{n_boxes} face{'s' * (n_boxes != 1)} ({annotated.where or annotated.name}). "
-                    "It is left out of the face-free photos.",
-                    "photo",
-                )
+            message = (
+                "expected a photo without faces, but the annotations give it "
+                f"{n_boxes} face{'s' * (n_boxes != 1)} ({annotated.where or annotated.name}). "
+                "It is left out of the face-free photos."
             )
+            report(Problem(photo.where or photo.name, message, "photo"))
     return kept
 
 

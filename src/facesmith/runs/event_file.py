@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from facesmith.files import write_error
+from facesmith.files.marks import claim, write_error
 
 
 class EventFile:
@@ -30,6 +30,7 @@ class EventFile:
         self._path = folder / f"events.out.tfevents.{time.time_ns()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            claim(self._path)
             self._writer = RecordWriter(self._path.open("wb"))
         except OSError as error:
             raise write_error(self._path, error) from error

@@ -5,21 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from facesmith._version import __version__
 from facesmith.errors import TrainingError
-from facesmith.files import is_unfinished, remove_unfinished, write_bytes, write_json
+from facesmith.files import OutputFolder, make_folder, remove_unfinished, write_bytes, write_json
+from facesmith.files.marks import read_mark
 from facesmith.runs.event_file import EventFile
 
 # Settings that change when and how a training works, not what comes out: a resumed run may differ.
 INDIFFERENT = frozenset(
     {"checkpoint_seconds", "checkpoint_steps", "data_path", "prefetch", "time_limit"}
 )
+_Training = TypeVar("_Training", bound=Callable[..., Any])
+_RESUME = "--resume to go on with it, "
 
 
 class RunFolder:
@@ -38,6 +42,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.output = OutputFolder(path, "training")
         self.config_path = self.path / "config.json"
         self.log_path = self.path / "log.csv"
         self.metrics_path = self.path / "metrics.json"
@@ -50,22 +55,20 @@ class RunFolder:
         Args:
             config: What decides the result; compared with the stored one on resume.
             resume: Go on with what the folder holds; an empty or missing folder starts anew.
-            force: Delete what the folder holds, if it is a run folder.
+            force: Delete what an earlier training left there.
 
         Raises:
-            TrainingError: If the folder is not empty and neither `resume` nor `force` is given,
-                if a resumed run was started with other settings or data, or if `force` would
-                delete something else than a run.
+            WriteError: If the folder is not empty and neither `resume` nor `force` is given, or
+                holds what no training of facesmith wrote.
+            TrainingError: If a resumed run was started with other settings or data.
         """
-        self.check(resume=resume, force=force)
-        if resume and self.path.is_dir():
-            remove_unfinished(self.path)
         if resume and self.config_path.exists():
+            remove_unfinished(self.path)
             self._check_same(config)
+            self.output.add()
             return
-        if force and self.path.exists():
-            shutil.rmtree(self.path)
-        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        self.output.start(force=force or self._begun(resume), resume=_RESUME)
+        make_folder(self.last_checkpoint.parent)
         about = {"facesmith": __version__, "command": sys.argv, "config": config}
         write_json(self.config_path, about)
 
@@ -75,28 +78,14 @@ class RunFolder:
         Commands call it before they read photos, which may take minutes.
 
         Raises:
-            TrainingError: See `start`.
+            WriteError: See `start`.
         """
-        if resume and self.config_path.exists():
-            return
-        if self.path.exists() and not self.path.is_dir():
-            raise TrainingError(f"{self.path} is a file; pass a folder as --out.")
-        entries = self.path.iterdir() if self.path.exists() else ()
-        left = {entry.name for entry in entries if not is_unfinished(entry)}
-        # A training killed in its first moment leaves this, and nothing to lose.
-        checkpoints = self.last_checkpoint.parent
-        begun = left <= {"checkpoints"} and all(map(is_unfinished, checkpoints.glob("*")))
-        if left and not (resume and begun):
-            if not force:
-                raise TrainingError(
-                    f"The run folder {self.path} is not empty. Pass --resume to go on with it, "
-                    "--force to start it anew, or another --out."
-                )
-            if not (begun or self._is_run()):
-                raise TrainingError(
-                    f"--force deletes run folders only, and {self.path} has no config.json of "
-                    "facesmith. Delete it yourself, or pass another --out."
-                )
+        if not (resume and self.config_path.exists()):
+            self.output.check(force=force or self._begun(resume), resume=_RESUME)
+
+    def _begun(self, resume: bool) -> bool:
+        """Whether to resume what was killed before its settings were written."""
+        return resume and read_mark(self.path) is not None and not self.output.others()
 
     def read_config(self) -> dict[str, Any]:
         """The settings that the run was started with.
@@ -131,11 +120,16 @@ class RunFolder:
                 "that the run was started with, or another --out."
             )
 
-    def _is_run(self) -> bool:
-        try:
-            return "facesmith" in json.loads(self.config_path.read_text())
-        except (OSError, ValueError, TypeError):
-            return False
+
+def one_process_at_a_time(train: _Training) -> _Training:
+    """A training `train(data, out, ...)` that is refused while another process fills `out`."""
+
+    @wraps(train)
+    def locked(data: Any, out: str | Path, *args: Any, **kwargs: Any) -> Any:
+        with RunFolder(out).output.lock():
+            return train(data, out, *args, **kwargs)
+
+    return cast(_Training, locked)
 
 
 def _decisive(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

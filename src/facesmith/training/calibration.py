@@ -17,7 +17,7 @@ from facesmith.detection.calibration import Calibration, logit, sigmoid
 from facesmith.detection.detector import Detector, refine
 from facesmith.detection.refiner import Refiner
 from facesmith.detection.suppression import suppress_overlapping
-from facesmith.evaluation.detector_report import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
+from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_faces
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
@@ -102,9 +102,9 @@ def held_out_boxes(
         inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         kept = inside[suppress_overlapping(boxes[inside], ranking[inside])]
         ignored = ignored | (faces[:, 3] - faces[:, 1] < MIN_FACE_HEIGHT)
-        counts, hit = match_faces(faces, ignored, Faces(boxes[kept], ranking[kept]), MATCH_IOU)
+        counts, face = match_faces(faces, ignored, Faces(boxes[kept], ranking[kept]), MATCH_IOU)
         logits.append(np.stack([first, second], axis=1)[kept][counts])
-        labels.append(hit[counts])
+        labels.append(face[counts] >= 0)
         numbers.append(np.full(int(counts.sum()), i))
     photo = np.concatenate(numbers)
     return HeldOutBoxes(

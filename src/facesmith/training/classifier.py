@@ -22,19 +22,12 @@ from facesmith.metrics.operating_point import Target
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.classifiers import PatchClassifier, build_classifier
 from facesmith.patches import SPLITS, Patches, load_patches
-from facesmith.runs.folder import RunFolder
+from facesmith.progress import NO_PROGRESS, Progress
+from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.augmentation import augment_warped
 from facesmith.training.classifier_config import ClassifierConfig
 from facesmith.training.loop import run_loop
 from facesmith.training.optimisers import adamw
-
-__all__ = [
-    "WEIGHTS_NAME",
-    "ClassifierConfig",
-    "ClassifierTask",
-    "count_parameters",
-    "train_classifier",
-]
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
 
@@ -132,6 +125,7 @@ def _grid(places: Tensor, height: int, width: int) -> Tensor:
     return (along_y[:, :, :, None] + along_x[:, :, None, :]).permute(0, 2, 3, 1)
 
 
+@one_process_at_a_time
 def train_classifier(
     patches_path: str | Path,
     out: str | Path,
@@ -140,7 +134,7 @@ def train_classifier(
     target: Target | None = None,
     resume: bool = False,
     force: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> dict[str, Any]:
     """Train a classifier on a patches file, export it, and evaluate it on the held-out rows.
 
@@ -151,7 +145,7 @@ def train_classifier(
         target: Store the threshold that keeps this on the validation rows; `None`: 0.5.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
-        quiet: No progress bar.
+        progress: Told how far the training is.
 
     Returns:
         What `metrics.json` holds.
@@ -176,7 +170,7 @@ def train_classifier(
     task = ClassifierTask(patches, config)
     run.start(about, resume=resume, force=force)
     result = run_loop(
-        task, config.loop, run, rows_per_epoch=task.rows_per_epoch, resume=resume, quiet=quiet
+        task, config.loop, run, rows_per_epoch=task.rows_per_epoch, resume=resume, progress=progress
     )
     model = build_classifier(config.network)
     model.load_state_dict(result.weights)

@@ -8,15 +8,12 @@ wrong. Last, the scores are calibrated on photos that neither has learned from.
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto
@@ -26,9 +23,10 @@ from facesmith.detection.refiner import Refiner
 from facesmith.errors import TrainingError
 from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
-from facesmith.files import checksum, finite_or_none, write_json
+from facesmith.files import checksum, finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import OperatingPoint, Target
-from facesmith.runs.folder import RunFolder
+from facesmith.progress import NO_PROGRESS, Progress
+from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.calibration import (
     Fitted,
     evaluate,
@@ -51,14 +49,13 @@ from facesmith.training.refiner import (
 )
 from facesmith.training.resources import hand_back_freed_memory
 
-__all__ = ["ALONE", "WITH_REFINER", "DetectorConfig", "photos_checksum", "train_detector"]
-
 # The two ways to detect that a training compares.
 ALONE = "proposals alone"
 WITH_REFINER = "with refiner"
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
 
 
+@one_process_at_a_time
 def train_detector(
     photos: Sequence[AnnotatedPhoto],
     out: str | Path,
@@ -70,7 +67,7 @@ def train_detector(
     teacher: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> dict[str, Any]:
     """Train a detector.
 
@@ -86,7 +83,7 @@ def train_detector(
         teacher: Run folder or `detector.onnx` of a teacher, see `DetectorNetConfig.large`.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
-        quiet: No progress bar.
+        progress: Told which part of the training begins and how far it is.
 
     Returns:
         What `metrics.json` holds; undefined figures are `None`.
@@ -114,17 +111,17 @@ def train_detector(
             "and settings of a refiner. Pass `start` and leave `refiner` as it is."
         )
     training, held_out = split_photos(photos, config.proposals)
-    placed = _place(mined, training, held_out, quiet)
+    placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
-    stages = _Stages(run, described, resume, quiet)
+    stages = _Stages(run, described, resume, progress)
     detector_path = run.path / PROPOSALS_FILE
     # The former are read once or twice, the latter again and again.
     learned = Photos(training, dataclasses.replace(config.proposals, cache_gib=0.0))
     validation = Photos(held_out, config.proposals)
     summaries, precisions = {}, {}
     if kept_proposals is not None:
-        shutil.copyfile(kept_proposals, detector_path)
+        write_bytes(detector_path, kept_proposals.read_bytes())
         changes = {"calibration": asdict(Calibration()), "operating_point": None}
         update_description(detector_path, changes)
     else:
@@ -178,11 +175,11 @@ class _Stages:
     run: RunFolder
     described: dict[str, Any]
     resume: bool
-    quiet: bool
+    progress: Progress
 
     def train_proposals(self, task: ProposalTask, config: LoopConfig) -> dict[str, Any]:
         """Train and write the proposals; what `metrics.json` says of it."""
-        _say(f"Proposals: {task.steps_per_epoch} steps an epoch.", self.quiet)
+        self.progress.say(f"Proposals: {task.steps_per_epoch} steps an epoch.")
         result = self._train(task, config, "proposals")
         export_proposals(task.network, self.run.path / PROPOSALS_FILE, Calibration())
         return _summary(result)
@@ -196,16 +193,21 @@ class _Stages:
     ) -> tuple[ProposalPatches, ProposalPatches]:
         """Patches of the proposals in the photos to learn from and in those held out."""
         detector = Detector(self.run.path / PROPOSALS_FILE, threads=1)
-        bar = _with_bar("Patches of training photos", self.quiet)
-        other_bar = _with_bar("Patches of held-out photos", self.quiet)
+
+        def patches(photos: Photos, which: str, boxes: PlacedBoxes | None) -> ProposalPatches:
+            label = f"Patches of {which} photos"
+            return collect_patches(
+                detector, photos, config, boxes, progress=self.progress, label=label
+            )
+
         return (
-            collect_patches(detector, learned, config, bar, mined),
-            collect_patches(detector, validation, config, other_bar),
+            patches(learned, "training", mined),
+            patches(validation, "held-out", None),
         )
 
     def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
         """Train and write the refiner; what `metrics.json` says of it."""
-        _say(f"Refiner: {task.rows_per_epoch} patches an epoch.", self.quiet)
+        self.progress.say(f"Refiner: {task.rows_per_epoch} patches an epoch.")
         result = self._train(task, config, "refiner")
         export_refiner(task.network, self.run.path / REFINER_FILE)
         return _summary(result)
@@ -216,7 +218,7 @@ class _Stages:
         part.start(self.described, resume=self.resume, force=False)
         result = run_loop(
             task, config, part, rows_per_epoch=task.rows_per_epoch, resume=self.resume,
-            quiet=self.quiet,
+            progress=self.progress,
         )  # fmt: skip
         task.network.load_state_dict(result.weights)
         return result
@@ -260,12 +262,12 @@ def _place(
     mined: MinedTraining | None,
     training: Sequence[AnnotatedPhoto],
     held_out: Sequence[AnnotatedPhoto],
-    quiet: bool,
+    progress: Progress,
 ) -> PlacedBoxes | None:
     if mined is None:
         return None
     placed = PlacedBoxes(mined, training)
-    _say(placed.summary(held_out), quiet)
+    progress.say(placed.summary(held_out))
     return placed
 
 
@@ -287,18 +289,3 @@ def _summary(result: LoopResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 1),
         "stopped": result.stopped,
     }
-
-
-def _say(text: str, quiet: bool) -> None:
-    if not quiet:
-        click.echo(text, err=True)
-
-
-def _with_bar(label: str, quiet: bool) -> Callable[[Iterable[int]], Iterator[int]]:
-    """Wraps an iteration, to show how far it is."""
-
-    def wrap(numbers: Iterable[int]) -> Iterator[int]:
-        with click.progressbar(numbers, label=label, file=sys.stderr, hidden=quiet) as bar:
-            yield from bar
-
-    return wrap

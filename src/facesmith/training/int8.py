@@ -64,7 +64,7 @@ def quantise_refiner(
     areas = {}
     for name, file in (("float32", path), ("8 bits", smaller)):
         look = Refiner(file)
-        logits = [look.judge(images[i : i + 256])[:, 0] for i in range(0, len(images), 256)]
+        logits = [look.outputs(images[i : i + 256])[:, 0] for i in range(0, len(images), 256)]
         areas[name] = area_under_curve(labels, np.concatenate([*logits, np.zeros(0)]))
     if areas["float32"] - areas["8 bits"] <= MAX_AUC_LOSS:
         smaller.replace(path)

@@ -10,21 +10,19 @@ from __future__ import annotations
 import copy
 import logging
 import math
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import click
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError, WeightsError, WriteError
+from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
 from facesmith.training.loop_config import LoopConfig
@@ -32,8 +30,6 @@ from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
 from facesmith.training.signals import stop_signal
-
-__all__ = ["LoopConfig", "LoopResult", "Task", "run_loop"]
 
 
 class Task(Protocol):
@@ -89,7 +85,7 @@ def run_loop(
     *,
     rows_per_epoch: int,
     resume: bool = False,
-    quiet: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> LoopResult:
     """Train to the end, or until something stops it.
 
@@ -99,7 +95,7 @@ def run_loop(
         run: Where checkpoints, log and TensorBoard events go.
         rows_per_epoch: Rows of one epoch, for the speed that is reported.
         resume: Continue from `checkpoints/last.pt` when there is one.
-        quiet: No progress bar.
+        progress: Told how far the training is.
 
     Returns:
         The best weights (by `task.monitor`, of the moving average where there is one).
@@ -112,32 +108,34 @@ def run_loop(
     training = _Training(task, config, run)
     if resume and run.last_checkpoint.exists():
         training.restore()
-    progress = training.progress
+    at = training.progress
     first_step = training.steps_done
     with (
         stop_signal() as stop,
         prepared_ahead(task.batch, training.positions(), config.prefetch) as batches,
-        run.open_log(progress.epoch) as log,
-        _bar(training.steps_total, first_step, quiet) as bar,
+        run.open_log(at.epoch) as log,
     ):
-        while not progress.done and not training.out_of_time:
-            while progress.step < task.steps_per_epoch and not training.out_of_time:
+        progress.report("Training", first_step, training.steps_total)
+        while not at.done and not training.out_of_time:
+            while at.step < task.steps_per_epoch and not training.out_of_time:
                 training.step(next(batches))
-                bar.update(1, progress)
+                progress.report(
+                    "Training", training.steps_done, training.steps_total, training.standing()
+                )
                 training.save_if_due(stop)
-            log.write(progress.epoch, training.end_epoch(), seconds=progress.seconds)
+            log.write(at.epoch, training.end_epoch(), seconds=at.seconds)
             if not training.out_of_time:
                 training.begin_next_epoch()
     epochs_done = (training.steps_done - first_step) / task.steps_per_epoch
     spent = max(time.monotonic() - training.called_at, 1e-9)
-    stopped = "early stop" if progress.epoch < config.epochs else "all epochs"
+    stopped = "early stop" if at.epoch < config.epochs else "all epochs"
     best_weights = training.best_weights or load_checkpoint(run.best_checkpoint)["weights"]
     task.network.cpu()  # what follows, export and evaluation, needs no accelerator
     return LoopResult(
-        best_epoch=progress.best_epoch,
-        best=progress.best,
-        epochs=progress.epoch + (progress.step > 0),
-        seconds=progress.seconds,
+        best_epoch=at.best_epoch,
+        best=at.best,
+        epochs=at.epoch + (at.step > 0),
+        seconds=at.seconds,
         rows_per_second=epochs_done * rows_per_epoch / spent,
         weights={name: tensor.cpu() for name, tensor in best_weights.items()},
         stopped="time limit" if training.out_of_time else stopped,
@@ -168,6 +166,11 @@ class _Training:
     @property
     def steps_done(self) -> int:
         return self.progress.epoch * self.task.steps_per_epoch + self.progress.step
+
+    def standing(self) -> str:
+        """The epoch and the mean loss in it so far."""
+        loss = self.progress.sums["loss"] / self.progress.step
+        return f"epoch {self.progress.epoch + 1}  loss {loss:.4f}"
 
     def positions(self) -> Iterator[tuple[int, int]]:
         """Epoch and step of every batch from where the training stands now to the end."""
@@ -328,20 +331,3 @@ def _way_on(run: RunFolder) -> str:
     if run.last_checkpoint.exists():
         return f"Go on from {run.last_checkpoint} with --resume."
     return "There is no checkpoint yet."
-
-
-@contextmanager
-def _bar(total: int, done: int, quiet: bool) -> Iterator[Any]:
-    def show(progress: _Progress | None) -> str:
-        if progress is None or not progress.sums:
-            return ""
-        mean = progress.sums["loss"] / max(progress.step, 1)
-        return f"epoch {progress.epoch + 1}  loss {mean:.4f}"
-
-    with click.progressbar(
-        length=total, label="Training", file=sys.stderr, item_show_func=show, hidden=quiet,
-        update_min_steps=max(total // 2000, 1),
-    ) as bar:  # fmt: skip
-        if done:
-            bar.update(done)
-        yield bar

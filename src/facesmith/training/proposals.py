@@ -19,7 +19,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes
 from facesmith.detection.suppression import suppress_overlapping
 from facesmith.errors import TrainingError
-from facesmith.evaluation.detector_report import MATCH_IOU, MIN_FACE_HEIGHT
+from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
 from facesmith.faces import Faces
 from facesmith.images import read_photo
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from facesmith.detection.refiner import encode_deltas
 from facesmith.errors import WeightsError
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.refiner import build_refiner
+from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.augmentation import Augmentation, augment, uniforms
 from facesmith.training.crops import Crop, CropConfig, draw_crop
@@ -90,8 +91,10 @@ def collect_patches(
     detector: Detector,
     photos: Photos,
     config: RefinerConfig,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     mined: PlacedBoxes | None = None,
+    *,
+    progress: Progress = NO_PROGRESS,
+    label: str = "Patches of photos",
 ) -> ProposalPatches:
     """Cut patches around the proposals in photos, and around faces that were not proposed.
 
@@ -99,8 +102,9 @@ def collect_patches(
         detector: Proposes; without a refiner of its own.
         photos: Decoded photos with their faces.
         config: What to cut and how to label it.
-        progress: Wraps the iteration over the photos' numbers.
         mined: False boxes in these photos; those that are not proposed are cut too.
+        progress: Told how many photos are done.
+        label: What it is told that these are.
     """
     rows = _Rows()
     none = np.zeros((0, 4), np.float32)
@@ -121,7 +125,7 @@ def collect_patches(
 
     numbers = ((0, i) for i in range(len(photos)))
     with prepared_ahead(patches_of, numbers, config.loop.prefetch) as prepared:
-        for _, found in zip(progress(range(len(photos))), prepared, strict=True):
+        for _, found in zip(progress.each(range(len(photos)), label), prepared, strict=True):
             for part in found:
                 rows.add(part)
     return rows.all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from facesmith.files import write_bytes
 Float32Array = npt.NDArray[np.float32]
 
 _FILE_KIND = "facesmith adam checkpoint"
+_NUMBERS = ("method", "seed", "data_sha256", "seconds", "steps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +63,8 @@ def save_checkpoint(checkpoint: AdamCheckpoint, path: str | Path) -> None:
     about = {
         "kind": _FILE_KIND,
         "facesmith": __version__,
-        "method": checkpoint.method,
-        "settings": checkpoint.settings.to_dict(),
-        "seed": checkpoint.seed,
-        "data_sha256": checkpoint.data_sha256,
-        "seconds": checkpoint.seconds,
-        "steps": checkpoint.steps,
+        **{name: getattr(checkpoint, name) for name in _NUMBERS},
+        "settings": asdict(checkpoint.settings),
         "n_parameters": len(checkpoint.parameters),
     }
     arrays: dict[str, npt.NDArray[np.generic]] = {
@@ -97,12 +94,8 @@ def load_checkpoint(path: str | Path) -> AdamCheckpoint:
                 raise ValueError(f"its kind is {about['kind']!r}")
             numbers = range(about["n_parameters"])
             return AdamCheckpoint(
-                method=about["method"],
+                **{name: about[name] for name in _NUMBERS},
                 settings=AdamSettings(**about["settings"]),
-                seed=about["seed"],
-                data_sha256=about["data_sha256"],
-                seconds=about["seconds"],
-                steps=about["steps"],
                 parameters=tuple(file[f"parameter_{number}"] for number in numbers),
                 means=tuple(file[f"mean_{number}"] for number in numbers),
                 squares=tuple(file[f"square_{number}"] for number in numbers),

@@ -18,6 +18,7 @@ from facesmith.approximation.experiment.points import Points, Split
 from facesmith.approximation.experiment.settings import AdamSettings
 from facesmith.approximation.experiment.verdict import History
 from facesmith.approximation.model.fitted import FittedFunction, Member
+from facesmith.approximation.model.preparation import mean_and_scale
 from facesmith.errors import TrainingError
 
 # What Keras adds to the denominator of Adam; PyTorch's own default is 1e-8.
@@ -27,14 +28,9 @@ _ADAM_EPSILON = 1e-7
 def build_net(method: str, n_inputs: int, settings: AdamSettings) -> nn.Sequential:
     """The exercise's net by the name of the method, initialised as Keras does.
 
-    Args:
-        method: "linear" (one hidden layer, no activation) or "tanh-adam" (a hidden layer without
-            activation before the tanh layers and one after; one tanh layer in the exercise).
-        n_inputs: Number of inputs.
-        settings: Units and depth.
-
-    Returns:
-        The net, `(n, n_inputs)` -> `(n, 1)`; weights Glorot-uniform, biases 0.
+    "linear" has one hidden layer without activation; "tanh-adam" has a hidden layer without
+    activation before the tanh layers and one after, and one tanh layer in the exercise. Weights are
+    Glorot-uniform, biases 0. The net takes `(n, n_inputs)` to `(n, 1)`.
     """
     units = settings.units
     layers: list[nn.Module] = [nn.Linear(n_inputs, units)]
@@ -65,9 +61,9 @@ def train_adam_net(
     or 300 and then the other 200 from the checkpoint, gives the same net, to the bit.
 
     Args:
-        method: "linear" or "tanh-adam".
+        method: As for `build_net`.
         split: The points.
-        settings: Batch size, learning rate, depth and epochs; the exercise's if left out.
+        settings: The exercise's if left out.
         seed: Of the weights and of the order of the rows.
         checkpoint: Where an earlier training stands, to go on from there; nothing but the number
             of epochs may differ.
@@ -83,12 +79,11 @@ def train_adam_net(
     """
     settings = settings or AdamSettings()
     data_sha256 = _checksum(split)
-    mean, scale = _mean_and_scale(split)
+    mean, scale = mean_and_scale(split.train.inputs)
     inputs, targets = _tensors(split.train, mean, scale)
     validation_inputs, validation_targets = _tensors(split.validation, mean, scale)
     if checkpoint is not None:
         _check_checkpoint(checkpoint, method, settings, seed, data_sha256)
-    # Curves and time so far.
     train_curve = [] if checkpoint is None else checkpoint.history.train.tolist()
     validation_curve = [] if checkpoint is None else checkpoint.history.validation.tolist()
     before = 0.0 if checkpoint is None else checkpoint.seconds
@@ -140,11 +135,7 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
 
     Layers that follow each other without tanh between are one affine map: they are multiplied
     out, which changes predictions by rounding only. The noise variance is the mean squared error
-    on the validation rows; the parameters are taken as certain.
-
-    Args:
-        checkpoint: The training.
-        split: The points that it was trained on.
+    on the validation rows; the parameters are taken as certain. `split` is what it was trained on.
     """
     n_layers = len(checkpoint.parameters) // 2
     weights: list[Any] = []
@@ -160,16 +151,10 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
         else:
             biases[-1] = biases[-1] @ matrix + bias
             weights[-1] = weights[-1] @ matrix
-    mean, scale = _mean_and_scale(split)
-    n_parameters = sum(array.size for array in (*weights, *biases))
-    member = Member(
-        weights=tuple(np.ascontiguousarray(each) for each in weights),
-        biases=tuple(biases),
-        output=0,
-        weight=1.0,
-        covariance_root=np.zeros((n_parameters, 0)),
-        noise_variance=0.0,
-    )
+    mean, scale = mean_and_scale(split.train.inputs)
+    certain = np.zeros((sum(array.size for array in (*weights, *biases)), 0))
+    weights = [np.ascontiguousarray(each) for each in weights]
+    member = Member(tuple(weights), tuple(biases), 0, 1.0, certain, noise_variance=0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (split.validation.inputs - mean) / scale
         noise_variance = float(np.square(member(scaled) - split.validation.targets).mean())
@@ -182,14 +167,8 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
         input_min=split.train.inputs.min(axis=0),
         input_max=split.train.inputs.max(axis=0),
         input_names=split.input_names,
-        output_names=(split.target_name,) if split.target_name else (),
+        output_names=split.output_names,
     )
-
-
-def _mean_and_scale(split: Split) -> tuple[Any, Any]:
-    """Mean and standard deviation of each training input; 1 for a constant one."""
-    mean, scale = split.train.inputs.mean(axis=0), split.train.inputs.std(axis=0)
-    return mean, np.where(scale <= 1e-14 * np.abs(mean), 1.0, scale)
 
 
 def _tensors(points: Points, mean: Any, scale: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -209,8 +188,8 @@ def _checksum(split: Split) -> str:
 def _check_checkpoint(
     checkpoint: AdamCheckpoint, method: str, settings: AdamSettings, seed: int, data_sha256: str
 ) -> None:
-    found = {"method": checkpoint.method, "seed": checkpoint.seed, **checkpoint.settings.to_dict()}
-    asked = {"method": method, "seed": seed, **settings.to_dict()}
+    found = {"method": checkpoint.method, "seed": checkpoint.seed, **vars(checkpoint.settings)}
+    asked = {"method": method, "seed": seed, **vars(settings)}
     for name, value in asked.items():
         if name != "epochs" and found[name] != value:
             raise TrainingError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
@@ -17,15 +17,8 @@ from facesmith.approximation.experiment.report import Approximation, Approximati
 from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig, Plan
 from facesmith.approximation.experiment.summaries import summary_of_adam, summary_of_default
 from facesmith.approximation.experiment.tables import read_table
-from facesmith.approximation.experiment.verdict import (
-    History,
-    assess_overfitting,
-)
+from facesmith.approximation.experiment.verdict import History, assess_overfitting
 from facesmith.approximation.model.fitted import FittedFunction
-
-Float64Array = npt.NDArray[np.float64]
-
-MONKEY_SADDLE_TITLE = "Monkey saddle"
 
 # Called with the label of a fit and the part of it that is done, in [0, 1].
 Progress = Callable[[str, float], None]
@@ -40,7 +33,7 @@ def run(
     """Fit what the settings ask for.
 
     Args:
-        config: The settings.
+        config: What to fit, and to which points.
         checkpoints: For labels of fits by Adam, where to go on from.
         on_progress: Called with the label of the fit and the part of it that is done.
 
@@ -50,7 +43,7 @@ def run(
     """
     notes: tuple[str, ...] = ()
     if config.points is None:
-        title, split = MONKEY_SADDLE_TITLE, monkey_saddle_split()
+        title, split = "Monkey saddle", monkey_saddle_split()
     else:
         target = config.target or ""
         table = read_table(
@@ -133,17 +126,13 @@ def approximate(
     """Fit everything that is planned to the training rows and measure it on the test rows."""
     fits = []
     for plan in plans:
-        progress = None if on_progress is None else _for_label(on_progress, plan.label)
+        progress = None if on_progress is None else partial(on_progress, plan.label)
         if plan.adam is None:
             fit = _fit_default(plan, split, seed, max_iter, progress)
         else:
             fit = _train_adam(plan, split, seed, (checkpoints or {}).get(plan.label), progress)
         fits.append(fit)
     return ApproximationReport(title, split, tuple(fits))
-
-
-def _for_label(on_progress: Progress, label: str) -> Callable[[float], None]:
-    return lambda done: on_progress(label, done)
 
 
 def _fit_default(
@@ -170,9 +159,7 @@ def _fit_default(
     )
     seconds = time.perf_counter() - started
     function = replace(
-        approximator.function_,
-        input_names=split.input_names,
-        output_names=(split.target_name,) if split.target_name else (),
+        approximator.function_, input_names=split.input_names, output_names=split.output_names
     )
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
     summary = summary_of_default(approximator, split)
@@ -193,10 +180,9 @@ def _train_adam(
         plan.method, split, plan.adam, seed=seed, checkpoint=checkpoint, on_progress=on_progress
     )
     n_parameters = sum(array.size for array in end.parameters)
-    function = adam_function(end, split)
-    history = end.history
     summary = summary_of_adam(end, n_parameters, len(split.train))
-    fit = _measure(plan, split, function, n_parameters, history, end.seconds, summary)
+    function = adam_function(end, split)
+    fit = _measure(plan, split, function, n_parameters, end.history, end.seconds, summary)
     return replace(fit, checkpoint=end)
 
 

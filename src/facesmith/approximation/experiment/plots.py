@@ -26,6 +26,8 @@ from facesmith.approximation.experiment.verdict import smooth_curve
 # Distinguishable with any colour vision, and in grey.
 _TRUTH = "#1b1b1b"
 _PREDICTION = "#d55e00"
+_CIRCLES: Any = {"s": 22, "facecolors": "none", "edgecolors": _TRUTH, "linewidths": 0.8}
+_CROSSES: Any = {"s": 20, "marker": "x", "color": _PREDICTION, "linewidths": 0.9}
 _TRAIN = "#0072b2"
 _VALIDATION = "#d55e00"
 # Okabe and Ito's colours, the yellow left out: too pale for a line.
@@ -42,11 +44,8 @@ def plot_surface(report: ApproximationReport, label: str) -> Figure:
     Left: the net's surface in 3-D with the true test points and the predicted ones, joined where
     they part. Right: the same points seen along either input, as the exercise draws them.
 
-    Args:
-        report: What was fitted.
-        label: Which fit to draw: the method's name, and what was compared.
-
     Raises:
+        KeyError: If the report has no fit of this label.
         ValueError: If the points do not have two inputs.
     """
     if report.split.test.inputs.shape[1] != 2:
@@ -62,7 +61,9 @@ def plot_surface(report: ApproximationReport, label: str) -> Figure:
     _draw_surface(left, approximation, test.inputs, test.targets, names)
     for place, side in enumerate((middle, right)):
         axes = side.subplots()
-        _scatter_pair(axes, test.inputs[:, place], test.targets, approximation.predictions)
+        along = test.inputs[:, place]
+        axes.scatter(along, test.targets, label="truth", **_CIRCLES)
+        axes.scatter(along, approximation.predictions, label="prediction", **_CROSSES)
         axes.set(xlabel=names[place], ylabel=names[2], title=f"seen along {names[1 - place]}")
         axes.grid(alpha=0.25)
         _few_ticks(axes.xaxis, axes.yaxis)
@@ -74,11 +75,8 @@ def plot_surface(report: ApproximationReport, label: str) -> Figure:
 def plot_curve(report: ApproximationReport, label: str) -> Figure:
     """The fitted function of one input as a line, over the rows it was fitted to and the test rows.
 
-    Args:
-        report: What was fitted.
-        label: Which fit to draw: the method's name, and what was compared.
-
     Raises:
+        KeyError: If the report has no fit of this label.
         ValueError: If the points do not have one input.
     """
     split = report.split
@@ -95,15 +93,7 @@ def plot_curve(report: ApproximationReport, label: str) -> Figure:
     axes.scatter(
         split.train.inputs[:, 0], split.train.targets, s=14, color=_TRAIN, alpha=0.5, label="train"
     )
-    axes.scatter(
-        split.test.inputs[:, 0],
-        split.test.targets,
-        s=22,
-        facecolors="none",
-        edgecolors=_TRUTH,
-        linewidths=0.8,
-        label="test",
-    )
+    axes.scatter(split.test.inputs[:, 0], split.test.targets, label="test", **_CIRCLES)
     predicted = approximation.function.predict(along[:, None])[:, 0]
     axes.plot(along, predicted, color=_PREDICTION, label="prediction")
     axes.set(xlabel=split.input_names[0], ylabel=split.target_name)
@@ -116,9 +106,8 @@ def plot_curve(report: ApproximationReport, label: str) -> Figure:
 def plot_predictions(report: ApproximationReport) -> Figure:
     """Predicted against true targets and the errors, a column of two panels per method."""
     count = len(report.approximations)
-    figure = _figure(
-        max(4.6 * count, 5.4), 7.4, f"{report.title}: {len(report.split.test)} test rows"
-    )
+    title = f"{report.title}: {len(report.split.test)} test rows"
+    figure = _figure(max(4.6 * count, 5.4), 7.4, title)
     grid = figure.subplots(2, count, squeeze=False)
     truth = report.split.test.targets
     name = report.split.target_name
@@ -150,13 +139,8 @@ def plot_learning_curves(report: ApproximationReport) -> Figure:
         steps = np.arange(1, len(history.train) + 1)
         axes.plot(steps, history.train, color=_TRAIN, linewidth=0.9, label="train")
         axes.plot(steps, history.validation, color=_VALIDATION, linewidth=0.7, alpha=0.55)
-        first, smooth = smooth_curve(history.validation)
-        axes.plot(
-            np.arange(len(smooth)) + first,
-            smooth,
-            color=_VALIDATION,
-            linewidth=1.8,
-            label="validation, smoothed",
+        _plot_smooth(
+            axes, history.validation, color=_VALIDATION, linewidth=1.8, label="validation, smoothed"
         )
         if verdict.kind == "overfit":
             axes.axvspan(verdict.best_step, steps[-1], color=_VALIDATION, alpha=0.08)
@@ -185,9 +169,8 @@ def plot_comparison(report: ApproximationReport) -> Figure:
     # What all labels begin with stands in the title instead.
     method = f", {fits[0].method}" if len(methods) == 1 else ""
     labels = [_legend_line(fit, fit is report.chosen, whole=len(methods) > 1) for fit in fits]
-    columns = max(
-        1, min(math.ceil(len(fits) / 3), _LEGEND_CHARACTERS // (max(map(len, labels)) + 8))
-    )
+    fitting = _LEGEND_CHARACTERS // (max(map(len, labels)) + 8)
+    columns = max(1, min(math.ceil(len(fits) / 3), fitting))
     rows = math.ceil(len(fits) / columns)
     title = f"{report.title}{method}: validation error (lines), training error (dashes)"
     figure = _figure(9.5, 5.0 + 0.19 * rows, title)
@@ -197,31 +180,27 @@ def plot_comparison(report: ApproximationReport) -> Figure:
         colors = np.array([to_rgba(color) for color in _DISTINCT[: len(fits)]])
     chosen = report.chosen
     for fit, color, label in zip(fits, colors, labels, strict=True):
-        first, smooth = smooth_curve(fit.history.validation)
-        axes.plot(
-            np.arange(len(smooth)) + first,
-            smooth,
-            color=color,
-            linewidth=3.0 if fit is chosen else 1.4,
-            label=label,
-        )
-        first, smooth = smooth_curve(fit.history.train)
-        steps = np.arange(len(smooth)) + first
-        axes.plot(steps, smooth, color=color, linewidth=0.9, linestyle=(0, (4, 2)), alpha=0.8)
+        width = 3.0 if fit is chosen else 1.4
+        _plot_smooth(axes, fit.history.validation, color=color, linewidth=width, label=label)
+        dashes: Any = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "alpha": 0.8}
+        _plot_smooth(axes, fit.history.train, color=color, **dashes)
     every_error = [curve for fit in fits for curve in (fit.history.train, fit.history.validation)]
     _scale_errors(axes, np.concatenate(every_error))
     step_names = " or ".join(dict.fromkeys(fit.history.step_name for fit in fits))
     axes.set(xlabel=step_names, ylabel=f"mean abs. error of {report.split.target_name}")
     axes.set_xlim(left=0)
     axes.grid(alpha=0.25)
+    title = "validation error at the end"
     figure.legend(
-        loc="outside lower center",
-        ncols=columns,
-        fontsize=8,
-        title="validation error at the end",
-        title_fontsize=8,
+        loc="outside lower center", ncols=columns, fontsize=8, title=title, title_fontsize=8
     )
     return figure
+
+
+def _plot_smooth(axes: Axes, curve: npt.NDArray[np.float64], **style: Any) -> None:
+    """A learning curve, smoothed as for the verdict."""
+    first, smooth = smooth_curve(curve)
+    axes.plot(np.arange(len(smooth)) + first, smooth, **style)
 
 
 def _legend_line(fit: Approximation, chosen: bool, *, whole: bool) -> str:
@@ -243,16 +222,8 @@ def _draw_surface(
     sides = [np.linspace(column.min(), column.max(), _GRID_POINTS) for column in inputs.T]
     first, second = np.meshgrid(*sides)
     heights = approximation.function.predict(np.column_stack([first.ravel(), second.ravel()]))
-    axes.plot_surface(
-        first,
-        second,
-        heights.reshape(first.shape),
-        cmap="viridis",
-        alpha=0.45,
-        linewidth=0,
-        rstride=1,
-        cstride=1,
-    )
+    style: Any = {"cmap": "viridis", "alpha": 0.45, "linewidth": 0, "rstride": 1, "cstride": 1}
+    axes.plot_surface(first, second, heights.reshape(first.shape), **style)
     ends = [np.column_stack([inputs, z]) for z in (truth, approximation.predictions)]
     joins = Line3DCollection(np.stack(ends, axis=1), colors=_PREDICTION, linewidths=0.6)
     axes.add_collection3d(joins)
@@ -266,20 +237,6 @@ def _draw_surface(
     axes.zaxis.labelpad = 12
     axes.view_init(elev=24, azim=-58)
     axes.set_box_aspect(None, zoom=0.92)  # room for the labels beside the next panel's
-
-
-def _scatter_pair(
-    axes: Axes,
-    along: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.float64],
-    predictions: npt.NDArray[np.float64],
-) -> None:
-    axes.scatter(
-        along, truth, s=22, facecolors="none", edgecolors=_TRUTH, linewidths=0.8, label="truth"
-    )
-    axes.scatter(
-        along, predictions, s=20, marker="x", color=_PREDICTION, linewidths=0.9, label="prediction"
-    )
 
 
 def _headline(approximation: Approximation) -> str:

@@ -61,6 +61,11 @@ class Split:
     input_names: tuple[str, ...]
     target_name: str
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The target's name alone, or nothing where it has none."""
+        return (self.target_name,) if self.target_name else ()
+
 
 def split_points(
     points: Points,
@@ -71,27 +76,22 @@ def split_points(
     validation_fraction: float,
     seed: int,
 ) -> Split:
-    """Part points at random.
+    """Points parted at random; every part has at least one row, train at least two.
 
     Args:
         points: All rows.
         input_names: One name per input.
         target_name: Name of the target.
-        test_fraction: Part of all rows to judge by, in (0, 1).
-        validation_fraction: Part of the other rows to watch the fit by, in (0, 1).
+        test_fraction: Part of all rows, in (0, 1).
+        validation_fraction: Part of the other rows, in (0, 1).
         seed: Same seed, same split.
-
-    Returns:
-        The split; every part has at least one row, train at least two.
 
     Raises:
         ValueError: If a fraction is out of its bounds.
         TableError: If too few rows are left for training.
     """
-    for name, fraction in (
-        ("test_fraction", test_fraction),
-        ("validation_fraction", validation_fraction),
-    ):
+    fractions = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
+    for name, fraction in fractions.items():
         if not 0 < fraction < 1:
             raise ValueError(f"`{name}` must be between 0 and 1; got {name}={fraction}.")
     n_test = max(1, round(test_fraction * len(points)))
@@ -102,13 +102,8 @@ def split_points(
             f"{n_validation} validation rows. Give more rows or lower fractions."
         )
     order = np.random.default_rng(seed).permutation(len(points))
-    return Split(
-        train=points.rows(order[n_test + n_validation :]),
-        validation=points.rows(order[n_test : n_test + n_validation]),
-        test=points.rows(order[:n_test]),
-        input_names=input_names,
-        target_name=target_name,
-    )
+    test, validation, train = map(points.rows, np.split(order, [n_test, n_test + n_validation]))
+    return Split(train, validation, test, input_names, target_name)
 
 
 def monkey_saddle(inputs: Float64Array) -> Float64Array:
@@ -135,13 +130,8 @@ def monkey_saddle_split() -> Split:
     pool, test = _shuffled_split(rng, len(points), 0.6)
     train, validation = _shuffled_split(rng, len(pool), 0.8)
     pool_points = points.rows(pool)
-    return Split(
-        train=pool_points.rows(train),
-        validation=pool_points.rows(validation),
-        test=points.rows(test),
-        input_names=("x", "y"),
-        target_name="z",
-    )
+    parts = (pool_points.rows(train), pool_points.rows(validation), points.rows(test))
+    return Split(*parts, input_names=("x", "y"), target_name="z")
 
 
 def _shuffled_split(

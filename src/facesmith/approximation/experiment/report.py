@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,7 +75,7 @@ class Approximation:
         return {
             "method": self.method,
             "label": self.label,
-            "settings": None if self.plan.adam is None else self.plan.adam.to_dict(),
+            "settings": None if self.plan.adam is None else asdict(self.plan.adam),
             "l2_error": finite_or_none(self.l2_error),
             "mean_abs_error": finite_or_none(self.mean_abs_error),
             "rmse": finite_or_none(self.rmse),
@@ -122,9 +121,14 @@ class ApproximationReport:
     @property
     def chosen(self) -> Approximation:
         """The fit of the smallest error on the validation rows; the test rows have no say."""
-        return min(
+        return self.ranked[0]
+
+    @property
+    def ranked(self) -> list[Approximation]:
+        """The fits by their error on the validation rows, those that diverged last."""
+        return sorted(
             self.approximations,
-            key=lambda a: a.validation_error if math.isfinite(a.validation_error) else math.inf,
+            key=lambda fit: float(np.nan_to_num(fit.validation_error, nan=np.inf, posinf=np.inf)),
         )
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Sequence
 
@@ -23,34 +22,25 @@ def report_text(report: ApproximationReport) -> str:
     has them all.
     """
     lines = [f"{report.title}: {row_counts(report)}", "", *figure_lines(report), ""]
-    in_full = report.approximations
-    if report.compares:
-        in_full = (report.chosen,)
-    else:
+    if not report.compares:
         lines += [*curve_lines(report.approximations), ""]
-    for fit in in_full:
+    for fit in (report.chosen,) if report.compares else report.approximations:
         lines += _wrapped(f"{fit.label}: {fit.verdict.text}", later="    ")
         lines += _wrapped(fit.summary, first="    ", later="    ")
     if len(report.approximations) > 1:
         lines += ["", *_wrapped(choice(report))]
-    if len(report.split.validation) < _FEW_ROWS:
-        lines += _wrapped(few_rows(report))
+    lines += _wrapped(few_rows(report))
     return "\n".join(lines)
 
 
 def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
-    """A report as a Markdown page, with all figures, curves, verdicts and pictures.
-
-    Args:
-        report: What to tell.
-        pictures: File names of the pictures, as seen from the page.
-    """
+    """A report as a Markdown page, with all figures, curves, verdicts and the pictures' files."""
     parts = [f"# {report.title}", f"{row_counts(report)}."]
     parts += [f"Note: {note}" for note in report.notes]
     if len(report.approximations) > 1:
         parts.append(choice(report))
-    if len(report.split.validation) < _FEW_ROWS:
-        parts.append(few_rows(report))
+    if few := few_rows(report):
+        parts.append(few)
     explained = (
         "The L2 error is `norm(prediction - target) / rows`; RMSE and the mean absolute error are "
         f"in the unit of {report.split.target_name or 'the target'}. The validation error, the "
@@ -58,14 +48,13 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
     )
     parts += [
         "## Errors on the test rows",
-        _block(figure_lines(report)),
+        "\n".join(["```", *figure_lines(report), "```"]),
         explained,
         "## Learning curves",
         "Mean absolute error of training and validation rows; `log.csv` has every step.",
-        _block(curve_lines(report.approximations)),
+        "\n".join(["```", *curve_lines(report.approximations), "```"]),
     ]
-    for fit in report.approximations:
-        parts += [f"**{fit.label}.** {fit.verdict.text} {fit.summary}".rstrip()]
+    parts += [f"**{fit.label}.** {fit.verdict.text} {fit.summary}" for fit in report.approximations]
     parts += ["## Pictures", *(f"![{name}]({name})" for name in pictures)]
     return "\n\n".join(parts) + "\n"
 
@@ -134,10 +123,7 @@ def curve_steps(n_steps: int) -> list[int]:
 def choice(report: ApproximationReport) -> str:
     """Which fit is chosen, and why."""
     chosen = report.chosen
-    others = sorted(
-        (fit for fit in report.approximations if fit is not chosen),
-        key=lambda fit: fit.validation_error if math.isfinite(fit.validation_error) else math.inf,
-    )
+    others = [fit for fit in report.ranked if fit is not chosen]
     said = ", ".join(f"{format_error(fit.validation_error)} ({fit.label})" for fit in others[:3])
     if len(others) > 3:
         said += f" and {len(others) - 3} more"
@@ -148,8 +134,10 @@ def choice(report: ApproximationReport) -> str:
 
 
 def few_rows(report: ApproximationReport) -> str:
-    """What too few validation rows mean for the verdicts."""
+    """What too few validation rows mean for the verdicts; empty where there are enough."""
     count = len(report.split.validation)
+    if count >= _FEW_ROWS:
+        return ""
     rows = "row" if count == 1 else "rows"
     return (
         f"With {count} validation {rows} such a verdict is a hint at best; a larger "
@@ -166,7 +154,3 @@ def _wrapped(text: str, *, first: str = "", later: str = "") -> list[str]:
         subsequent_indent=later,
         break_on_hyphens=False,
     )
-
-
-def _block(lines: Sequence[str]) -> str:
-    return "\n".join(["```", *lines, "```"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import sys
 import warnings
 from collections.abc import Sequence
@@ -28,38 +27,15 @@ from facesmith.approximation.exports.source_code import (
 )
 from facesmith.approximation.model.saving import save_function
 from facesmith.errors import TrainingError
-from facesmith.files import finite_or_none, write_bytes, write_json
+from facesmith.files import OutputFolder, finite_or_none, write_bytes, write_json
 from facesmith.runs.event_file import EventFile
 
 _CONFIG = "config.json"
 
 
-def check_run_folder(path: str | Path, *, force: bool) -> None:
-    """Make sure that a run may be written here, before anything is computed.
-
-    Args:
-        path: The folder; it may be missing or empty.
-        force: Whether an earlier run in it may be replaced.
-
-    Raises:
-        TrainingError: If it is a file, holds a run and `force` is not given, or holds something
-            else.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise TrainingError(f"{path} is a file. Choose another --out.")
-    if not path.exists() or not any(path.iterdir()):
-        return
-    if not force:
-        raise TrainingError(
-            f"The run folder {path} is not empty. Pass --force to replace it, --resume to go on "
-            "with it, or another --out."
-        )
-    if not (path / _CONFIG).exists():
-        raise TrainingError(
-            f"{path} holds no {_CONFIG}, so it is no run folder and --force leaves it alone. "
-            "Choose another --out."
-        )
+def run_folder(path: str | Path) -> OutputFolder:
+    """The folder of a run, to check and to lock before anything is computed."""
+    return OutputFolder(path, "approximation")
 
 
 def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, AdamCheckpoint]]:
@@ -123,43 +99,32 @@ def write_run_folder(
 
     Raises:
         WriteError: If a file cannot be written, or the folder holds something, see
-            `check_run_folder`.
+            `OutputFolder.check`.
 
     Warns:
         UserWarning: If a net that diverged was to be exported.
     """
-    check_run_folder(path, force=force)
-    # Resolved: "." has no name that another one could be made from.
-    folder = Path(path).resolve()
+    folder = run_folder(path)
+    folder.check(force=force)
     about = {
         "facesmith": __version__,
         "command": sys.argv,
         "config": config.to_dict() if config else {},
     }
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    try:
-        if unfinished.exists():
-            shutil.rmtree(unfinished)
-        (unfinished / "models").mkdir(parents=True)
-        write_json(unfinished / _CONFIG, about)
-        write_json(unfinished / "metrics.json", {"rows": finite_or_none(report.rows())})
-        write_bytes(unfinished / "log.csv", _log(report).encode())
+    with folder.replaced() as new:
+        (new / "models").mkdir()
+        (new / "checkpoints").mkdir()
+        write_json(new / _CONFIG, about)
+        write_json(new / "metrics.json", {"rows": finite_or_none(report.rows())})
+        write_bytes(new / "log.csv", _log(report).encode())
         for fit in report.approximations:
-            save_function(fit.function, unfinished / "models" / f"{fit.file_name}.npz")
-            write_exports(fit, unfinished / "models", exports)
+            save_function(fit.function, new / "models" / f"{fit.file_name}.npz")
+            write_exports(fit, new / "models", exports)
             if fit.checkpoint is not None:
-                (unfinished / "checkpoints").mkdir(exist_ok=True)
-                save_checkpoint(fit.checkpoint, unfinished / "checkpoints" / f"{fit.file_name}.npz")
-            _write_tensorboard(fit, unfinished / "tensorboard" / fit.file_name)
-        pictures = _write_plots(report, unfinished)
-        write_bytes(unfinished / "report.md", report_page(report, pictures).encode())
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-    except OSError as error:
-        raise TrainingError(f"Cannot write the run folder {path}: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+                save_checkpoint(fit.checkpoint, new / "checkpoints" / f"{fit.file_name}.npz")
+            _write_tensorboard(fit, new / "tensorboard" / fit.file_name)
+        pictures = _write_plots(report, new)
+        write_bytes(new / "report.md", report_page(report, pictures).encode())
 
 
 def write_exports(fit: Approximation, folder: Path, exports: Sequence[str]) -> None:

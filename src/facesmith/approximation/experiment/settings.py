@@ -48,10 +48,6 @@ class AdamSettings:
                 f"got learning_rate={self.learning_rate!r}."
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
-
 
 # What can be compared: the name on the command line -> the field. Epochs are no such setting: the
 # longer training's curve has the shorter one in it.
@@ -68,16 +64,12 @@ def combinations(
 ) -> list[tuple[str, AdamSettings]]:
     """Every combination of the values to compare.
 
-    Args:
-        base: The settings that are not compared.
-        compare: For each of the names in `COMPARABLE` that is compared, its values.
-
-    Returns:
-        For each combination what tells it apart, as "batch-size=1 depth=2", and its settings. The
-        values of the last name change fastest. Without anything to compare, one: `("", base)`.
+    Of each it gives what tells it apart, as "batch-size=1 depth=2", and its settings; the values of
+    the last name change fastest. Without anything to compare, one: `("", base)`.
 
     Raises:
-        ValueError: If a name or a value is out of its bounds, or there are more than 24.
+        ValueError: If a name is not in `COMPARABLE`, a value is out of its bounds, or there are
+            more than 24.
 
     Example:
         >>> [label for label, _ in combinations(AdamSettings(), {"batch-size": [1, 100]})]
@@ -128,11 +120,7 @@ def plan_fits(
 ) -> tuple[Plan, ...]:
     """The fits that methods and settings to compare ask for, in this order.
 
-    Args:
-        methods: Among "linear", "tanh-adam" and "default".
-        adam: How the first two are trained; the exercise's way if left out.
-        compare: For names among "batch-size", "learning-rate", "depth" and "units" the values to
-            compare; each of the first two methods is trained with every combination.
+    The methods but "default" are trained with every combination of what is compared.
 
     Raises:
         ValueError: If a method, a name or a value is out of its bounds, there are more than 24
@@ -191,11 +179,7 @@ class ApproximationConfig:
         max_iter = 1 if self.max_iter is None else self.max_iter
         for name, wanted, allowed in (
             ("seed", "an integer from 0 to 4294967295", _is_integer(self.seed, 0, 2**32 - 1)),
-            (
-                "max_iter",
-                "a positive integer",
-                _is_integer(max_iter, 1, 2**63),
-            ),
+            ("max_iter", "a positive integer", _is_integer(max_iter, 1, 2**63)),
             ("test_fraction", "between 0 and 1", _is_fraction(self.test_fraction)),
             ("validation_fraction", "between 0 and 1", _is_fraction(self.validation_fraction)),
             ("skip_bad_lines", "true or false", isinstance(self.skip_bad_lines, bool)),
@@ -231,9 +215,8 @@ class ApproximationConfig:
         _check_names(adam, AdamSettings)
         try:
             values["compare"] = {name: tuple(several) for name, several in compare.items()}
-            values |= {
-                name: tuple(values[name]) for name in ("methods", "inputs") if name in values
-            }
+            for name in {"methods", "inputs"} & values.keys():
+                values[name] = tuple(values[name])
             return cls(**{**values, "adam": AdamSettings(**adam)})
         except TypeError as error:
             raise ValueError(f"a setting has a wrong type ({error})") from error

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from facesmith.approximation.experiment.points import Points
 from facesmith.approximation.experiment.table_rows import (
-    Columns,
+    Row,
     TableRows,
+    finite_number,
     numbered_rows,
-    read_rows,
 )
 from facesmith.errors import TableError
 
@@ -86,11 +86,11 @@ def read_table(
         lines = numbered_rows(path, reader, n_skipped)
         header = tuple(cell.strip() for cell in next(lines)[1])
         names = _check_header(path, header, target, inputs)
-        columns = Columns(path, header, tuple(header.index(name) for name in (*names, target)))
-        rows = read_rows(columns, _without_last_column(path, lines, header))
-    _check_commas(rows)
-    notes = _check_faults(rows, target, skip_bad_lines=skip_bad_lines)
-    _check_values(rows, target)
+        rows = TableRows(header, (*names, target))
+        rows.read(_without_last_column(path, lines, header))
+    _check_commas(path, rows)
+    notes = _check_faults(path, rows, skip_bad_lines=skip_bad_lines)
+    _check_values(path, rows)
     points = Points(rows.values[:, :-1], rows.values[:, -1])
     contradiction = _contradictions(points, rows.lines, target)
     return Table(points, names, target, rows.lines, (*notes, *contradiction))
@@ -121,14 +121,11 @@ def _first_line(path: Path, file: TextIO) -> tuple[str, int]:
 
 
 def _without_last_column(
-    path: Path, lines: Iterator[tuple[int, list[str]]], header: tuple[str, ...]
-) -> Iterator[tuple[int, list[str]]]:
+    path: Path, lines: Iterator[Row], header: tuple[str, ...]
+) -> Iterator[Row]:
     """The lines; where the header line ends with a comma, the last column has to be empty."""
-    if header[-1]:
-        yield from lines
-        return
     for line, row in lines:
-        if len(row) == len(header) and row[-1].strip():
+        if not header[-1] and len(row) == len(header) and row[-1].strip():
             raise TableError(
                 f"{path} line {line}: the last value, {row[-1].strip()!r}, belongs to no column: "
                 f"the header line names {len(header) - 1}. Name it there."
@@ -143,13 +140,13 @@ def _check_header(
     listing = ", ".join(repr(name) for name in header)
     for name in (target, *inputs):
         if name not in header:
-            near = difflib.get_close_matches(name.lower(), [n.lower() for n in header], n=1)
+            likely = {each.lower(): each for each in reversed(header)}
+            near = difflib.get_close_matches(name.lower(), likely, n=1)
             remedy = ""
-            if all(_is_number(cell) for cell in header):
+            if all(finite_number(cell) is not None for cell in header):
                 remedy = " Put a line with the columns' names before it."
             elif near:
-                likely = next(n for n in header if n.lower() == near[0])
-                remedy = f" Did you mean {likely!r}?"
+                remedy = f" Did you mean {likely[near[0]]!r}?"
             elif len(header) == 1:
                 remedy = " Columns are parted by commas, semicolons or tabs."
             raise TableError(
@@ -171,7 +168,7 @@ def _check_header(
                 f"reads {listing}. Name it, or choose the columns with --inputs."
             )
         if header.count(name) > 1:
-            places = [str(place + 1) for place, other in enumerate(header) if other == name]
+            places = [str(place) for place, other in enumerate(header, 1) if other == name]
             raise TableError(
                 f"{path}: {len(places)} columns are named {name!r}, columns "
                 f"{', '.join(places[:-1])} and {places[-1]}. Give each its own name."
@@ -179,80 +176,61 @@ def _check_header(
     return names
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.replace(",", ".", 1))
-    except ValueError:
-        return False
-    return True
-
-
-def _check_commas(rows: TableRows) -> None:
+def _check_commas(path: Path, rows: TableRows) -> None:
     """TableError where a comma in a number could mean either thing."""
     if rows.decimal_comma is None:
         return
     line, name, cell = rows.decimal_comma
-    where = f"{rows.columns.path} line {line}, column {name!r}"
     if rows.decimal_point is not None:
         other_line, other_name, other = rows.decimal_point
-        raise TableError(
-            f"{where}: {cell!r} has a decimal comma, but line {other_line}, column {other_name!r} "
-            f"a decimal point ({other!r}). Write decimal points instead of decimal commas, and "
-            "nothing between thousands."
-        )
-    if not rows.commas_are_decimal:
-        plain = cell.replace(",", "")
-        raise TableError(
-            f"{where}: {cell!r} may mean {cell.replace(',', '.')} or {plain}. Write decimal "
-            "points instead of decimal commas, and nothing between thousands."
-        )
+        found = f"has a decimal comma, but line {other_line}, column {other_name!r} a decimal point"
+        found += f" ({other!r})"
+    elif not rows.commas_are_decimal:
+        found = f"may mean {cell.replace(',', '.')} or {cell.replace(',', '')}"
+    else:
+        return
+    raise TableError(
+        f"{path} line {line}, column {name!r}: {cell!r} {found}. Write decimal points instead of "
+        "decimal commas, and nothing between thousands."
+    )
 
 
-def _check_faults(rows: TableRows, target: str, *, skip_bad_lines: bool) -> tuple[str, ...]:
+def _check_faults(path: Path, rows: TableRows, *, skip_bad_lines: bool) -> tuple[str, ...]:
     """TableError for lines and columns that cannot be used; notes of what was skipped."""
-    path = rows.columns.path
+    target = rows.used[-1]
     for name, count in rows.n_faults.items():
         if count < rows.n_rows:
             continue
-        remedy = (
+        found = f" {rows.faults[name]}, and none in any of its {count} rows."
+        if rows.n_empty[name] == count:
+            found = f": column {name!r} is empty in all of its {count} rows."
+        ways = (
             "Choose another --target." if name == target else "Leave it out with --inputs A,B,..."
         )
-        if rows.n_empty[name] == count:
-            raise TableError(
-                f"{path}: column {name!r} is empty in all of its {count} rows. {remedy}"
-            )
-        raise TableError(
-            f"{path} {rows.column_faults[name]}, and none in any of its {count} rows. {remedy}"
-        )
-    fault = rows.first_fault
-    if fault is None:
+        raise TableError(f"{path}{found} {ways}")
+    if not rows.faults:
         return ()
+    fault = next(iter(rows.faults.values()))
     if skip_bad_lines:
         note = (
             f"Left out {rows.n_bad:,} of {rows.n_rows:,} lines of {path} that cannot be used, "
             f"the first one {fault}."
         )
         return (note,)
-    more = ""
+    more, ways = "", "Fix or delete the line"
     if rows.n_bad > 1:
         more = f" {rows.n_bad - 1:,} more of its {rows.n_rows:,} lines cannot be used either."
-    hint = ""
-    if fault.column is None and len(rows.columns.header) * 2 == _n_got(fault.text):
-        hint = " Decimal commas need another character between the columns, such as a semicolon."
-    ways = "Fix or delete the line" if rows.n_bad == 1 else "Fix or delete the lines"
-    if fault.column is not None and fault.column != target:
+        ways += "s"
+    if fault.column is None and rows.doubled:
+        more += " Decimal commas need another character between the columns, such as a semicolon."
+    if fault.column not in (None, target):
         ways += ", leave the column out with --inputs,"
-    raise TableError(f"{path} {fault}.{more}{hint} {ways} or pass --skip-bad-lines.")
+    raise TableError(f"{path} {fault}.{more} {ways} or pass --skip-bad-lines.")
 
 
-def _n_got(text: str) -> int:
-    """The number of values at the end of "expected 3 values, as in the header line; got 6"."""
-    return int(text.rsplit(" ", 1)[1])
-
-
-def _check_values(rows: TableRows, target: str) -> None:
+def _check_values(path: Path, rows: TableRows) -> None:
     """TableError where there are too few rows, or a column has one value, or too large ones."""
-    path, values = rows.columns.path, rows.values
+    values = rows.values
     if len(values) < _MIN_ROWS:
         what = "row" if len(values) == 1 else "rows"
         left = " that can be used" if rows.n_bad else ""
@@ -260,13 +238,11 @@ def _check_values(rows: TableRows, target: str) -> None:
             f"{path} has {len(values)} {what} of points{left}; at least {_MIN_ROWS} are needed to "
             "fit a function and to judge it. Add rows."
         )
-    for name, column in zip(rows.columns.used, values.T, strict=True):
+    for name, column in zip(rows.used, values.T, strict=True):
         if column.min() == column.max():
-            remedy = (
-                "There is nothing to predict; choose another --target."
-                if name == target
-                else "It tells nothing apart; leave it out with --inputs."
-            )
+            remedy = "It tells nothing apart; leave it out with --inputs."
+            if name == rows.used[-1]:
+                remedy = "There is nothing to predict; choose another --target."
             raise TableError(
                 f"{path}: column {name!r} is {column[0]:g} in every one of its {len(column)} rows. "
                 f"{remedy}"

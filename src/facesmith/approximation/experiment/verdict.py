@@ -29,6 +29,8 @@ _STILL_FALLING = 0.05
 # Changes below this part of a constant's error are too small to speak of.
 _NEGLIGIBLE_FRACTION = 1e-3
 
+_Kind = Literal["overfit", "underfit", "unsteady", "still-learning", "settled", "diverged"]
+
 
 @dataclass(frozen=True, eq=False)
 class History:
@@ -63,7 +65,7 @@ class Verdict:
         text: The same for people, one to three sentences.
     """
 
-    kind: Literal["overfit", "underfit", "unsteady", "still-learning", "settled", "diverged"]
+    kind: _Kind
     best_step: int
     rise: float
     text: str
@@ -88,13 +90,8 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     - **still-learning**: the validation error fell by more than 5 % over the last tenth.
     - **settled**: none of these.
 
-    Args:
-        history: The curves.
-        constant_error: Mean absolute error of the best constant on the training rows (about
-            their median), the yardstick of underfitting; target units.
-
-    Returns:
-        The verdict.
+    The yardstick of underfitting is `constant_error`, the mean absolute error of the best constant
+    on the training rows (about their median), in units of the target.
 
     Example:
         >>> steps = np.arange(1, 201)
@@ -106,7 +103,12 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     step = history.step_name
     finite = np.isfinite(history.train) & np.isfinite(history.validation)
     if not finite.all():
-        return _diverged(step, int(np.argmin(finite)) + 1)
+        number = int(np.argmin(finite)) + 1
+        text = (
+            f"Diverged: from {step} {number} on the error is no finite number. The steps are too "
+            "long for these targets: lower the learning rate, or give the targets in another unit."
+        )
+        return Verdict("diverged", number, 0.0, text)
     _, train = smooth_curve(history.train)
     first, validation = smooth_curve(history.validation)
     best = int(np.argmin(validation))
@@ -119,7 +121,7 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     underfits = train_end > _UNDERFIT_FRACTION * constant_error
     earlier = float(validation[max(0, len(validation) - 1 - max(1, len(history.train) // 10))])
 
-    kind: Literal["overfit", "underfit", "unsteady", "still-learning", "settled"]
+    kind: _Kind
     if end < _NEGLIGIBLE_FRACTION * constant_error:
         kind = "settled"
         text = (
@@ -178,27 +180,11 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     return Verdict(kind, best_step, rise, text)
 
 
-def _diverged(step: str, number: int) -> Verdict:
-    return Verdict(
-        "diverged",
-        number,
-        0.0,
-        f"Diverged: from {step} {number} on the error is no finite number. The steps are too long "
-        "for these targets: lower the learning rate, or give the targets in another unit.",
-    )
-
-
-def smooth_curve(
-    values: npt.NDArray[np.float64],
-) -> tuple[int, npt.NDArray[np.float64]]:
+def smooth_curve(values: npt.NDArray[np.float64]) -> tuple[int, npt.NDArray[np.float64]]:
     """Moving median over a twentieth of the curve.
 
-    Args:
-        values: One error per step, float64 `(n,)`, n >= 1.
-
-    Returns:
-        The step, counted from 1, at the centre of the first full window, and the median of every
-        full window, float64 `(n - window + 1,)`.
+    Of `(n,)` errors, n >= 1, it gives the step, counted from 1, at the centre of the first full
+    window, and the median of every full window, float64 `(n - window + 1,)`.
 
     Example:
         >>> smooth_curve(np.array([1.0, 2.0, 30.0]))

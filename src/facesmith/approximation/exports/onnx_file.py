@@ -52,21 +52,12 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
     offset = graph.constant("output_offset", function.output_offset)
     graph.nodes.append(helper.make_node("Add", [outputs, offset], ["targets"]))
 
-    def shape(width: int) -> list[str | int]:
-        return ["n", width]
-
+    inputs, targets = (
+        [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n", width])]
+        for name, width in (("inputs", function.n_inputs), ("targets", function.n_outputs))
+    )
     model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "facesmith_function",
-            [helper.make_tensor_value_info("inputs", TensorProto.DOUBLE, shape(function.n_inputs))],
-            [
-                helper.make_tensor_value_info(
-                    "targets", TensorProto.DOUBLE, shape(function.n_outputs)
-                )
-            ],
-            graph.constants,
-        ),
+        helper.make_graph(graph.nodes, "facesmith_function", inputs, targets, graph.constants),
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
         producer_name="facesmith",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
+from string import Template
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +17,120 @@ from facesmith.errors import WeightsError
 LANGUAGES = ("python", "c")
 SUFFIXES = {"python": ".py", "c": ".c"}
 _LINE_WIDTH = 100  # characters
+_SCALING = ("input_offset", "input_scale", "output_offset", "output_scale")
+
+_PYTHON = Template('''\
+$about
+
+from math import exp, sqrt, tanh
+
+$scaling
+# Of each net: its output, its part in it, and its layers. Of each layer: for every unit the
+# weights of what comes in, and last the bias.
+$nets
+# Of each Gaussian process: its output, its part in it, whether its basis functions are Gaussian or
+# Matern's, the inverse lengths, slope and bias of its plane, and of each basis function the centre
+# and the height.
+$processes
+
+
+def predict(inputs):
+    """The prediction for the inputs of one row; several outputs make a list."""
+    if len(inputs) != len(INPUT_OFFSET):
+        raise ValueError("expected %d inputs; got %d" % (len(INPUT_OFFSET), len(inputs)))
+    scaled = [(x - o) / s for x, o, s in zip(inputs, INPUT_OFFSET, INPUT_SCALE)]
+    sums = [0.0] * len(OUTPUT_OFFSET)
+    for output, part, layers in NETS:
+        values = scaled
+        for number, units in enumerate(layers, 1):
+            values = [sum(w * v for w, v in zip(u, values)) + u[-1] for u in units]
+            if number < len(layers):
+                values = [tanh(value) for value in values]
+        sums[output] += part * values[0]
+    for output, part, gaussian, inverse, slope, value, bases in PROCESSES:
+        value += sum(s * x for s, x in zip(slope, scaled))
+        at = [i * x for i, x in zip(inverse, scaled)]
+        for basis in bases:
+            squared = sum((a - c) * (a - c) for a, c in zip(at, basis))
+            if gaussian:
+                value += basis[-1] * exp(-0.5 * squared)
+            else:
+                r = sqrt(5.0 * squared)
+                value += basis[-1] * (1.0 + r + r * r / 3.0) * exp(-r)
+        sums[output] += part * value
+    outputs = [o + s * y for o, s, y in zip(OUTPUT_OFFSET, OUTPUT_SCALE, sums)]
+    return $result
+''')
+
+_C = Template("""\
+$about
+
+#include <math.h>
+
+$scaling
+
+/* Of each unit the weights of what comes in, and last the bias. Of a Gaussian process inverse
+ * lengths, slope and bias, then centre and height of each basis function. */
+$numbers
+$functions
+$head
+{
+    double scaled[$n_in], sums[$n_out] = {0.0}, a[$widest], b[$widest];
+    int i;
+    (void)a; /* a single layer leaves b unused, Gaussian processes both */
+    (void)b;
+    for (i = 0; i < $n_in; i++)
+        scaled[i] = (inputs[i] - input_offset[i]) / input_scale[i];
+$sums
+$end
+}
+""")
+_C_ONE = (
+    "double predict(const double *inputs)",
+    "    return output_offset[0] + output_scale[0] * sums[0];",
+)
+_C_SEVERAL = (
+    "void predict(const double *inputs, double *outputs)",
+    """\
+    for (i = 0; i < $n_out; i++)
+        outputs[i] = output_offset[i] + output_scale[i] * sums[i];""",
+)
+
+_C_APPLY = """
+static void apply(const double *units, int n_in, int n_out, int bent, const double *in,
+                  double *out)
+{
+    for (int o = 0; o < n_out; o++, units += n_in + 1) {
+        double sum = 0.0;
+        for (int i = 0; i < n_in; i++)
+            sum += units[i] * in[i];
+        sum += units[n_in];
+        out[o] = bent ? tanh(sum) : sum;
+    }
+}
+"""
+
+_C_PROCESS = """
+static double process(const double *numbers, int n_in, int n_basis, int gaussian, const double *in)
+{
+    const double *inverse = numbers, *slope = numbers + n_in;
+    double value = slope[n_in];
+    for (int i = 0; i < n_in; i++)
+        value += slope[i] * in[i];
+    numbers += 2 * n_in + 1;
+    for (int b = 0; b < n_basis; b++, numbers += n_in + 1) {
+        double squared = 0.0;
+        for (int i = 0; i < n_in; i++) {
+            double apart = in[i] * inverse[i] - numbers[i];
+            squared += apart * apart;
+        }
+        double r = sqrt(5.0 * squared);
+        double basis = exp(gaussian ? -0.5 * squared : -r);
+        value += numbers[n_in] * (gaussian ? basis : basis * (1.0 + r + r * r / 3.0));
+    }
+    return value;
+}
+"""
 
 
 def function_code(function: FittedFunction, language: str) -> str:
@@ -57,8 +174,7 @@ def function_code(function: FittedFunction, language: str) -> str:
 
 def all_finite(function: FittedFunction) -> bool:
     """Whether all numbers of a function are finite: those of a net that diverged are not."""
-    arrays = [function.input_offset, function.input_scale]
-    arrays += [function.output_offset, function.output_scale]
+    arrays = [getattr(function, name) for name in _SCALING]
     for member in function.members:
         if isinstance(member, KernelMember):
             arrays += [member.centres, member.heights, member.slope, np.array(member.bias)]
@@ -68,205 +184,70 @@ def all_finite(function: FittedFunction) -> bool:
 
 
 def _python(function: FittedFunction) -> str:
-    parts = [*(f"# {line}".rstrip() for line in _about(function)), ""]
-    nets = [member for member in function.members if isinstance(member, Member)]
-    kernels = [member for member in function.members if isinstance(member, KernelMember)]
-    parts += [f"from math import {'exp, sqrt, ' if kernels else ''}tanh", ""]
-    for name, values in (
-        ("INPUT_OFFSET", function.input_offset),
-        ("INPUT_SCALE", function.input_scale),
-        ("OUTPUT_OFFSET", function.output_offset),
-        ("OUTPUT_SCALE", function.output_scale),
-    ):
-        parts += [f"{name} = (", *_wrapped(values, "    "), ")"]
-    parts += [
-        "# Of each net: its output, its part in it, and its layers. Of each layer: for every unit",
-        "# the weights of what comes in, and last the bias.",
-        "NETS = (",
-    ]
-    for member in nets:
-        parts += ["    (", f"        {member.output},", f"        {float(member.weight)!r},"]
-        parts += ["        ("]
-        for units in _layers(member):
-            parts += ["            ("]
-            for unit in units:
-                parts += ["                (", *_wrapped(unit, " " * 20), "                ),"]
-            parts += ["            ),"]
-        parts += ["        ),", "    ),"]
-    parts += [")"]
-    if kernels:
-        parts += _python_kernels(kernels)
-    one = function.n_outputs == 1
-    parts += [
-        "",
-        "",
-        "def predict(inputs):",
-        f'    """{"The prediction" if one else "The predictions"} for the inputs of one row."""',
-        "    if len(inputs) != len(INPUT_OFFSET):",
-        '        raise ValueError("expected %d inputs; got %d" % (len(INPUT_OFFSET), len(inputs)))',
-        "    scaled = [(x - o) / s for x, o, s in zip(inputs, INPUT_OFFSET, INPUT_SCALE)]",
-        "    sums = [0.0] * len(OUTPUT_OFFSET)",
-        "    for output, part, layers in NETS:",
-        "        values = scaled",
-        "        for number, units in enumerate(layers, 1):",
-        "            values = [sum(w * v for w, v in zip(u, values)) + u[-1] for u in units]",
-        "            if number < len(layers):",
-        "                values = [tanh(value) for value in values]",
-        "        sums[output] += part * values[0]",
-        *(_PYTHON_KERNEL_SUM if kernels else ()),
-        "    outputs = [o + s * y for o, s, y in zip(OUTPUT_OFFSET, OUTPUT_SCALE, sums)]",
-        f"    return {'outputs[0]' if one else 'outputs'}",
-        "",
-    ]
-    return "\n".join(parts)
-
-
-def _python_kernels(kernels: list[KernelMember]) -> list[str]:
-    """The Gaussian processes as a table."""
-    parts = [
-        "# Of each Gaussian process: its output, its part in it, whether its basis functions are",
-        "# Gaussian or Matern's, the inverse lengths, slope and bias of its plane, and of each of",
-        "# them the centre and the height.",
-        "PROCESSES = (",
-    ]
-    for member in kernels:
-        parts += ["    (", f"        {member.output},", f"        {float(member.weight)!r},"]
-        parts += [f"        {member.shape == 'gaussian'},"]
-        for values in (member.inverse_lengths, member.slope):
-            parts += ["        (", *_wrapped(values, " " * 12), "        ),"]
-        parts += [f"        {float(member.bias)!r},", "        ("]
-        for basis in _basis_functions(member):
-            parts += ["            (", *_wrapped(basis, " " * 16), "            ),"]
-        parts += ["        ),", "    ),"]
-    return [*parts, ")"]
-
-
-_PYTHON_KERNEL_SUM = (
-    "    for output, part, gaussian, inverse, slope, value, bases in PROCESSES:",
-    "        value += sum(s * x for s, x in zip(slope, scaled))",
-    "        at = [i * x for i, x in zip(inverse, scaled)]",
-    "        for basis in bases:",
-    "            squared = sum((a - c) * (a - c) for a, c in zip(at, basis))",
-    "            if gaussian:",
-    "                value += basis[-1] * exp(-0.5 * squared)",
-    "            else:",
-    "                r = sqrt(5.0 * squared)",
-    "                value += basis[-1] * (1.0 + r + r * r / 3.0) * exp(-r)",
-    "        sums[output] += part * value",
-)
+    nets: list[Any] = []
+    processes: list[Any] = []
+    for member in function.members:
+        part = (member.output, float(member.weight))
+        if isinstance(member, Member):
+            nets.append((*part, [units.tolist() for units in _layers(member)]))
+            continue
+        plane = (member.inverse_lengths.tolist(), member.slope.tolist(), float(member.bias))
+        bases = _basis_functions(member).tolist()
+        processes.append((*part, member.shape == "gaussian", *plane, bases))
+    return _PYTHON.substitute(
+        about="\n".join(f"# {line}" for line in _about(function)),
+        scaling="\n".join(
+            _wrapped(f"{name.upper()} = {getattr(function, name).tolist()}") for name in _SCALING
+        ),
+        nets=_wrapped(f"NETS = {nets}"),
+        processes=_wrapped(f"PROCESSES = {processes}"),
+        result="outputs[0]" if function.n_outputs == 1 else "outputs",
+    )
 
 
 def _c(function: FittedFunction) -> str:
     about = [line.replace("*/", "* /") for line in _about(function)]
-    parts = [f"/* {about[0]}", *(f" * {line}".rstrip() for line in about[1:]), " */", ""]
-    parts += ["#include <math.h>", ""]
-    for name, values in (
-        ("input_offset", function.input_offset),
-        ("input_scale", function.input_scale),
-        ("output_offset", function.output_offset),
-        ("output_scale", function.output_scale),
-    ):
-        parts += [f"static const double {name}[{len(values)}] = {{", *_wrapped(values, "    ")]
-        parts += ["};"]
-    parts += ["", "/* Of each unit the weights of what comes in, and last the bias. Of a Gaussian"]
-    parts += [" * process inverse lengths, slope and bias, then centre, height of each basis. */"]
+    numbers, sums = [], []
     widest = 1
-    calls = []
     for number, member in enumerate(function.members):
+        part = f"    sums[{member.output}] += {float(member.weight)!r}"
         if isinstance(member, KernelMember):
-            bases = _basis_functions(member)
-            parts += [f"static const double process_{number}[] = {{"]
-            for values in (member.inverse_lengths, [*member.slope, member.bias], *bases):
-                parts += _wrapped(values, "    ")
-            parts += ["};"]
-            calls += [f"    sums[{member.output}] += {float(member.weight)!r}"]
-            gaussian = int(member.shape == "gaussian")
-            calls += [f"        * process(process_{number}, {len(bases)}, {gaussian}, scaled);"]
+            name, bases = f"process_{number}", _basis_functions(member)
+            plane = (*member.inverse_lengths, *member.slope, member.bias)
+            numbers.append(_c_array(name, (*plane, *bases.ravel())))
+            how = f"{function.n_inputs}, {len(bases)}, {int(member.shape == 'gaussian')}"
+            sums += [part, f"        * process({name}, {how}, scaled);"]
             continue
         source, target = "scaled", "a"
         layers = _layers(member)
-        for layer, units in enumerate(layers):
+        for layer, units in enumerate(layers, 1):
             name = f"net_{number}_layer_{layer}"
             n_out, width = units.shape
             widest = max(widest, n_out)
-            parts += [f"static const double {name}[{n_out * width}] = {{"]
-            parts += [line for unit in units for line in _wrapped(unit, "    ")]
-            parts += ["};"]
-            bent = int(layer + 1 < len(layers))
-            calls += [f"    apply({name}, {width - 1}, {n_out}, {bent}, {source}, {target});"]
+            numbers.append(_c_array(name, units.ravel()))
+            how = f"{width - 1}, {n_out}, {int(layer < len(layers))}"
+            sums.append(f"    apply({name}, {how}, {source}, {target});")
             source, target = target, "b" if target == "a" else "a"
-        calls += [f"    sums[{member.output}] += {float(member.weight)!r} * {source}[0];"]
-    n_in, n_out, one = function.n_inputs, function.n_outputs, function.n_outputs == 1
-    head = "double predict(const double *inputs)"
-    if not one:
-        head = "void predict(const double *inputs, double *outputs)"
-    end = [
-        f"    for (i = 0; i < {n_out}; i++)",
-        "        outputs[i] = output_offset[i] + output_scale[i] * sums[i];",
-    ]
-    if one:
-        end = ["    return output_offset[0] + output_scale[0] * sums[0];"]
+        sums.append(f"{part} * {source}[0];")
     kinds = {type(member) for member in function.members}
-    parts += _c_process(n_in) if KernelMember in kinds else []
-    parts += _C_APPLY if Member in kinds else []
-    parts += [
-        "",
-        head,
-        "{",
-        f"    double scaled[{n_in}], sums[{n_out}] = {{0.0}}, a[{widest}], b[{widest}];",
-        "    int i;",
-        "    (void)a; /* a single layer leaves b unused, Gaussian processes both */",
-        "    (void)b;",
-        f"    for (i = 0; i < {n_in}; i++)",
-        "        scaled[i] = (inputs[i] - input_offset[i]) / input_scale[i];",
-        *calls,
-        *end,
-        "}",
-        "",
-    ]
-    return "\n".join(parts)
+    head, end = _C_ONE if function.n_outputs == 1 else _C_SEVERAL
+    return _C.substitute(
+        about="/* " + "\n * ".join(about) + "\n */",
+        scaling="\n".join(_c_array(name, getattr(function, name)) for name in _SCALING),
+        numbers="\n".join(numbers),
+        functions=_C_PROCESS * (KernelMember in kinds) + _C_APPLY * (Member in kinds),
+        head=head,
+        n_in=function.n_inputs,
+        n_out=function.n_outputs,
+        widest=widest,
+        sums="\n".join(sums),
+        end=Template(end).substitute(n_out=function.n_outputs),
+    )
 
 
-_C_APPLY = [
-    "",
-    "static void apply(const double *units, int n_in, int n_out, int bent, const double *in,",
-    "                  double *out)",
-    "{",
-    "    for (int o = 0; o < n_out; o++, units += n_in + 1) {",
-    "        double sum = 0.0;",
-    "        for (int i = 0; i < n_in; i++)",
-    "            sum += units[i] * in[i];",
-    "        sum += units[n_in];",
-    "        out[o] = bent ? tanh(sum) : sum;",
-    "    }",
-    "}",
-]
-
-
-def _c_process(n_in: int) -> list[str]:
-    """The function that sums up a Gaussian process."""
-    return [
-        "",
-        "static double process(const double *numbers, int n_basis, int gaussian, const double *in)",
-        "{",
-        f"    const double *inverse = numbers, *slope = numbers + {n_in};",
-        f"    double value = slope[{n_in}];",
-        f"    for (int i = 0; i < {n_in}; i++)",
-        "        value += slope[i] * in[i];",
-        f"    numbers += {2 * n_in + 1};",
-        f"    for (int b = 0; b < n_basis; b++, numbers += {n_in + 1}) {{",
-        "        double squared = 0.0;",
-        f"        for (int i = 0; i < {n_in}; i++) {{",
-        "            double apart = in[i] * inverse[i] - numbers[i];",
-        "            squared += apart * apart;",
-        "        }",
-        "        double r = sqrt(5.0 * squared);",
-        "        double basis = exp(gaussian ? -0.5 * squared : -r);",
-        f"        value += numbers[{n_in}] * (gaussian ? basis : basis * (1.0 + r + r * r / 3.0));",
-        "    }",
-        "    return value;",
-        "}",
-    ]
+def _c_array(name: str, values: Iterable[float]) -> str:
+    numbers = ", ".join(repr(float(value)) for value in values)
+    return _wrapped(f"static const double {name}[] = {{ {numbers} }};")
 
 
 def _about(function: FittedFunction) -> list[str]:
@@ -306,13 +287,12 @@ def _layers(member: Member) -> list[np.ndarray]:
     ]
 
 
-def _wrapped(values: Iterable[float], indent: str) -> list[str]:
-    """Numbers with commas after each, in lines of at most 100 characters."""
-    lines, line = [], indent
-    for value in values:
-        text = f"{float(value)!r},"
-        if len(line) + len(text) > _LINE_WIDTH and line != indent:
-            lines.append(line.rstrip())
-            line = indent
-        line += text + " "
-    return [*lines, line.rstrip()]
+def _wrapped(code: str) -> str:
+    """A statement in lines of at most 100 characters, broken at its blanks."""
+    return textwrap.fill(
+        code,
+        _LINE_WIDTH,
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -23,6 +23,7 @@ its own in place of the first term.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.model.kernel_member import KernelMember
+from facesmith.approximation.model.tanh_network import Layers, activations, jacobian
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -98,32 +100,20 @@ class Member:
         """Number of trained numbers."""
         return sum(array.size for array in (*self.weights, *self.biases))
 
+    @property
+    def layers(self) -> Layers:
+        """Weights and bias of each layer."""
+        return list(zip(self.weights, self.biases, strict=True))
+
     def __call__(self, scaled_inputs: Float64Array) -> Float64Array:
         """Scaled outputs, float64 `(n,)`, for scaled inputs `(n, n_inputs)`."""
-        return self._activations(scaled_inputs)[-1][:, 0]
+        return activations(self.layers, scaled_inputs)[-1][:, 0]
 
     def output_and_variance(self, scaled_inputs: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Scaled outputs and the variance that the parameters' uncertainty gives them, `(n,)`."""
-        activations = self._activations(scaled_inputs)
-        # Backwards: the derivative of the output by what enters each unit.
-        delta = np.ones((len(scaled_inputs), 1))
-        parts: list[Float64Array] = []
-        for number in range(len(self.weights) - 1, -1, -1):
-            below = activations[number]
-            products = below[:, :, None] * delta[:, None, :]  # (n, n_in, n_out)
-            parts += [delta, products.reshape(len(below), -1)]
-            if number:
-                delta = (delta @ self.weights[number].T) * (1.0 - below * below)
-        jacobian = np.concatenate(parts[::-1], axis=1)  # (n, n_parameters)
-        return activations[-1][:, 0], np.square(jacobian @ self.covariance_root).sum(axis=1)
-
-    def _activations(self, scaled_inputs: Float64Array) -> list[Float64Array]:
-        """What enters each layer, and the output."""
-        activations = [scaled_inputs]
-        for weights, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            activations.append(np.tanh(activations[-1] @ weights + bias))
-        activations.append(activations[-1] @ self.weights[-1] + self.biases[-1])
-        return activations
+        found = activations(self.layers, scaled_inputs)
+        derivatives = jacobian(self.layers, found)
+        return found[-1][:, 0], np.square(derivatives @ self.covariance_root).sum(axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,12 +163,8 @@ class FittedFunction:
     output_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, width in (
-            ("input_scale", self.n_inputs),
-            ("input_min", self.n_inputs),
-            ("input_max", self.n_inputs),
-            ("output_scale", self.n_outputs),
-        ):
+        widths = dict.fromkeys(("input_scale", "input_min", "input_max"), self.n_inputs)
+        for name, width in {**widths, "output_scale": self.n_outputs}.items():
             if getattr(self, name).shape != (width,):
                 raise ValueError(
                     f"`{name}` must have shape ({width},); got {getattr(self, name).shape}."
@@ -217,23 +203,17 @@ class FittedFunction:
         """
         inputs = self._checked(inputs)
         outputs = np.zeros((len(inputs), self.n_outputs))
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            scaled = (inputs[rows] - self.input_offset) / self.input_scale
+        for rows, scaled in self._blocks(inputs):
             for member in self.members:
                 outputs[rows, member.output] += member.weight * member(scaled)
         return self.output_offset + self.output_scale * outputs
 
     def predict_with_std(self, inputs: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
-        """Predictions and the standard deviation of new targets about them.
+        """Predictions for inputs `(n, n_inputs)`, and the standard deviation of new targets.
 
-        Args:
-            inputs: `(n, n_inputs)`, in their own units.
-
-        Returns:
-            Predictions and standard deviations, float64 `(n, n_outputs)` each, in units of the
-            targets. The deviation is that of a new measurement: what the parameters' uncertainty,
-            the disagreement of the members and the estimated noise make together.
+        Both are float64 `(n, n_outputs)`, in units of the targets. The deviation is that of a new
+        measurement: what the parameters' uncertainty, the disagreement of the members and the
+        estimated noise make together.
 
         Raises:
             ValueError: If the inputs have another shape.
@@ -241,9 +221,7 @@ class FittedFunction:
         inputs = self._checked(inputs)
         means = np.zeros((len(inputs), self.n_outputs))
         variances = np.zeros_like(means)
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            scaled = (inputs[rows] - self.input_offset) / self.input_scale
+        for rows, scaled in self._blocks(inputs):
             found = [(member, *member.output_and_variance(scaled)) for member in self.members]
             for member, values, _ in found:
                 means[rows, member.output] += member.weight * values
@@ -252,23 +230,23 @@ class FittedFunction:
                 variances[rows, member.output] += member.weight * (
                     variance + member.noise_variance + spread
                 )
-        return (
-            self.output_offset + self.output_scale * means,
-            self.output_scale * np.sqrt(variances),
-        )
+        deviations = self.output_scale * np.sqrt(variances)
+        return self.output_offset + self.output_scale * means, deviations
 
     def outside(self, inputs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Which values lie beyond the training inputs by more than 5 % of their range.
+        """Which inputs lie beyond the training inputs by more than 5 % of their range.
 
-        Args:
-            inputs: `(n, n_inputs)`, in their own units.
-
-        Returns:
-            bool `(n, n_inputs)`. Of a constant training input, any other value is outside.
+        bool `(n, n_inputs)`. Of a constant training input, any other value is outside.
         """
         inputs = self._checked(inputs)
         margin = RANGE_MARGIN * (self.input_max - self.input_min)
         return (inputs < self.input_min - margin) | (inputs > self.input_max + margin)
+
+    def _blocks(self, inputs: Float64Array) -> Iterator[tuple[slice, Float64Array]]:
+        """Blocks of rows, and their scaled inputs."""
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            yield rows, (inputs[rows] - self.input_offset) / self.input_scale
 
     def _checked(self, inputs: npt.ArrayLike) -> Float64Array:
         inputs = np.asarray(inputs, dtype=np.float64)

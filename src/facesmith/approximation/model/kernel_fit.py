@@ -25,6 +25,7 @@ from facesmith.approximation.model.kernel_member import (
     basis_values,
     squared_distances,
 )
+from facesmith.approximation.model.preparation import TrainingRows
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -55,11 +56,8 @@ class KernelFit:
     """A Gaussian process for one output; `fit` does all.
 
     Attributes:
-        inputs: float64 `(n, n_inputs)`, scaled to mean 0 and standard deviation 1.
-        targets: float64 `(n,)`, scaled likewise.
-        row_weights: float64 `(n,)`, positive: how many rows each row stands for.
-        validation: Inputs and targets, scaled, whose error is logged.
-        by_validation: Whether the error on these is what it is judged by.
+        rows: What it is fitted to.
+        by_validation: Whether the error on their validation rows is what it is judged by.
         shape: Of the basis functions, "gaussian" or "matern".
         n_iterations: Evaluations of the evidence while it was fitted, starts not counted.
         converged: Whether they were enough.
@@ -70,10 +68,7 @@ class KernelFit:
         validation_errors: The same on the validation rows.
     """
 
-    inputs: Float64Array
-    targets: Float64Array
-    row_weights: Float64Array
-    validation: tuple[Float64Array, Float64Array] | None = None
+    rows: TrainingRows
     by_validation: bool = False
     shape: str = "gaussian"
     n_iterations: int = 0
@@ -89,7 +84,7 @@ class KernelFit:
         """What it is compared by: as `SecondOrderFit.score_per_row`."""
         if self.by_validation:
             return -0.5 * float(np.log(max(self._validation_squared, 1e-20)))
-        return float(self.final_log_evidence / self.row_weights.sum())
+        return float(self.final_log_evidence / self.rows.weights.sum())
 
     def fit(
         self,
@@ -99,16 +94,14 @@ class KernelFit:
     ) -> None:
         """Find lengths, variances and noise, and solve for the heights of the basis functions.
 
-        Args:
-            rng: Chooses the rows that starts are compared on.
-            max_iter: Most iterations after the starts.
-            on_evaluation: Called after each evaluation with its work in multiplications.
+        The rows that starts are compared on are drawn from `rng`; `max_iter` counts what follows.
+        `on_evaluation` is called after each evaluation with its work in multiplications.
         """
         self._on_evaluation = on_evaluation
-        n = len(self.targets)
+        n = len(self.rows.targets)
         order = rng.permutation(n)
         scouts = np.sort(order[:_SCOUT_ROWS])
-        n_inputs = self.inputs.shape[1]
+        n_inputs = self.rows.inputs.shape[1]
         best = (np.inf, np.empty(0), SHAPES[0])
         for shape in SHAPES:
             for length in _START_LENGTHS:
@@ -125,19 +118,19 @@ class KernelFit:
 
     def member(self, output: int, weight: float) -> KernelMember:
         """The process as a part of a fitted function."""
-        inverse_lengths, kernel_variance, plane_variance, noise = self._unpacked(self._parameters)
+        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(self._parameters)
         return KernelMember(
             shape=self.shape,
             inverse_lengths=inverse_lengths,
-            centres=self.inputs * inverse_lengths,
+            centres=self.rows.inputs * inverse_lengths,
             heights=kernel_variance * self._alpha,
-            slope=plane_variance * (self._alpha @ self.inputs),
+            slope=plane_variance * (self._alpha @ self.rows.inputs),
             bias=float(plane_variance * self._alpha.sum()),
             output=output,
             weight=weight,
             kernel_variance=kernel_variance,
             plane_variance=plane_variance,
-            row_variances=noise / self.row_weights,
+            row_variances=noise / self.rows.weights,
             noise_variance=noise,
         )
 
@@ -145,15 +138,16 @@ class KernelFit:
         self,
         shape: str,
         start: Float64Array,
-        rows: npt.NDArray[np.intp],
+        part: npt.NDArray[np.intp],
         n_iter: int,
         log: bool = False,
     ) -> tuple[float, Float64Array, bool]:
         """Minus the greatest log evidence a row, where it is, and whether it was reached."""
-        n_inputs = self.inputs.shape[1]
+        n_inputs = self.rows.inputs.shape[1]
         bounds = [_LENGTH_BOUNDS] * n_inputs
         bounds += [_DEVIATION_BOUNDS, _PLANE_BOUNDS, _NOISE_BOUNDS]
-        evidence = _Evidence(self.inputs[rows], self.targets[rows], self.row_weights[rows], shape)
+        rows = self.rows
+        evidence = _Evidence(rows.inputs[part], rows.targets[part], rows.weights[part], shape)
 
         def negative(parameters: Float64Array) -> tuple[float, Float64Array]:
             value, gradient = evidence(parameters)
@@ -161,7 +155,7 @@ class KernelFit:
                 self.n_iterations += 1
                 self._log(evidence, parameters)
             if self._on_evaluation is not None:
-                self._on_evaluation(2.0 * float(len(rows)) ** 3)
+                self._on_evaluation(2.0 * float(len(part)) ** 3)
             return value, gradient
 
         options = {"maxiter": n_iter, "maxfun": int(1.3 * n_iter) + 1, "ftol": _TOLERANCE}
@@ -171,14 +165,13 @@ class KernelFit:
         return float(found.fun), np.asarray(found.x), bool(found.status != 1)
 
     def _log(self, evidence: _Evidence, parameters: Float64Array) -> None:
-        _, kernel_variance, plane_variance, noise = self._unpacked(parameters)
+        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(parameters)
         residuals = noise / evidence.weights * evidence.alpha
         weights = evidence.weights / evidence.weights.sum()
         self.train_errors.append(float(np.abs(residuals) @ weights))
-        if self.validation is None:
+        if self.rows.validation is None:
             return
-        inputs, targets = self.validation
-        inverse_lengths = np.exp(parameters[: inputs.shape[1]])
+        inputs, targets = self.rows.validation
         scaled = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
         covariance = kernel_variance * basis_values(scaled, evidence.shape)
         covariance += plane_variance * (inputs @ evidence.inputs.T + 1.0)
@@ -187,33 +180,30 @@ class KernelFit:
 
     def _solve(self, parameters: Float64Array) -> None:
         """Heights, evidence and errors on all rows."""
-        evidence = _Evidence(self.inputs, self.targets, self.row_weights, self.shape)
+        rows = self.rows
+        evidence = _Evidence(rows.inputs, rows.targets, rows.weights, self.shape)
         value, _ = evidence(parameters)
         self._parameters = parameters
         self._alpha = evidence.alpha
-        self.noise_variance = self._unpacked(parameters)[3]
+        self.noise_variance = _unpacked(parameters)[3]
         # A row of weight w is w rows of their own, whose scatter about their mean is unknown: it is
         # taken to be that of the noise.
-        total = float(self.row_weights.sum())
+        total = float(self.rows.weights.sum())
         self.final_log_evidence = -value * total
         self.n_effective_parameters = evidence.n_effective
         self._log(evidence, parameters)
         self.n_iterations += 1
         self._validation_squared = 1.0
-        if self.validation is not None:
-            errors = self.validation[1] - self.member(0, 1.0)(self.validation[0])
+        if self.rows.validation is not None:
+            errors = self.rows.validation[1] - self.member(0, 1.0)(self.rows.validation[0])
             self._validation_squared = float(np.mean(errors * errors))
 
-    @staticmethod
-    def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:
-        """Inverse lengths, and variances of process, plane and noise."""
-        kernel, plane, _ = np.exp(2.0 * parameters[-3:])
-        return np.exp(parameters[:-3]), float(kernel), float(plane), float(_noise(parameters))
 
-
-def _noise(parameters: Float64Array) -> float:
+def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:
+    """Inverse lengths, and variances of process, plane and noise."""
     kernel, plane, noise = np.exp(2.0 * parameters[-3:])
-    return float(noise + _FLOOR * (kernel + plane))
+    noise += _FLOOR * (kernel + plane)
+    return np.exp(parameters[:-3]), float(kernel), float(plane), float(noise)
 
 
 @dataclass(eq=False)
@@ -243,7 +233,7 @@ class _Evidence:
         squared = squared_distances(scaled, scaled)
         values = basis_values(squared, self.shape)
         covariance = kernel * values + plane * self._products
-        row_noise = _noise(parameters) / self.weights
+        row_noise = _unpacked(parameters)[3] / self.weights
         covariance.flat[:: n + 1] += row_noise
         factor, failed = dpotrf(covariance, lower=1)
         if failed:

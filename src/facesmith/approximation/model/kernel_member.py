@@ -71,12 +71,8 @@ class KernelMember:
         if self.shape not in SHAPES:
             raise ValueError(f"`shape` must be among {', '.join(SHAPES)}; got {self.shape!r}.")
         n, n_inputs = self.centres.shape
-        for name, wanted in (
-            ("inverse_lengths", n_inputs),
-            ("slope", n_inputs),
-            ("heights", n),
-            ("row_variances", n),
-        ):
+        widths = {"inverse_lengths": n_inputs, "slope": n_inputs, "heights": n, "row_variances": n}
+        for name, wanted in widths.items():
             if getattr(self, name).shape != (wanted,):
                 raise ValueError(
                     f"`{name}` must have shape ({wanted},); got {getattr(self, name).shape}."

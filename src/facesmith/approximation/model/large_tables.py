@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows
+from facesmith.approximation.model.preparation import TrainingRows
+from facesmith.approximation.model.search_parts import Chosen, SearchSettings
 from facesmith.approximation.model.second_order import SecondOrderFit
 
 LARGE_TABLE_ROWS = 50_000
@@ -31,42 +32,28 @@ def sample_rows(rows: TrainingRows, rng: np.random.Generator) -> TrainingRows:
     if n <= LARGE_TABLE_ROWS:
         return rows
     part = np.sort(rng.choice(n, SAMPLE_ROWS, replace=False))
-    return replace(
-        rows,
-        inputs=rows.inputs[part],
-        targets=rows.targets[part],
-        weights=rows.weights[part],
-    )
+    inputs, targets, weights = rows.inputs[part], rows.targets[part], rows.weights[part]
+    return replace(rows, inputs=inputs, targets=targets, weights=weights)
 
 
 def refine(chosen: Sequence[Chosen], rows: TrainingRows, settings: SearchSettings) -> list[Chosen]:
-    """Go on with chosen nets on all rows.
+    """Go on with the nets that a search on a part of the rows chose, on all rows.
 
-    Args:
-        chosen: What a search on a part of the rows ended with.
-        rows: All rows.
-        settings: Of that search.
-
-    Returns:
-        The same nets, or the heavier ones of them, with weights that sum to 1.
+    It gives the same nets, or the heavier ones of them, with weights that sum to 1.
     """
     heaviest = chosen[0][1]
     nets = [(fit, weight) for fit, weight in chosen if isinstance(fit, SecondOrderFit)]
     kept = [(fit, weight) for fit, weight in nets if weight >= _LIGHT * heaviest][:2]
     refined: list[Chosen] = []
     for found, weight in kept:
-        n_parameters = found.network.n_parameters
-        work = float(len(rows.targets)) * n_parameters**2
+        work = float(len(rows.targets)) * found.network.n_parameters**2
         affordable = int(_MAX_WORK / len(kept) / work)
         n_iter = int(np.clip(affordable, _MIN_ITERATIONS, _MAX_ITERATIONS))
         fit = SecondOrderFit(
             found.network,
-            rows.inputs,
-            rows.targets,
+            rows,
             found.parameters,
-            row_weights=rows.weights,
             fixed=found.fixed,
-            validation=rows.validation,
             patience=found.patience,
         )
         fit.ratios = found.ratios.copy()

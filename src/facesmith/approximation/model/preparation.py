@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -15,6 +16,23 @@ Float64Array = npt.NDArray[np.float64]
 
 # A net of more parameters is refused: one step would take minutes and gigabytes.
 _MAX_PARAMETERS = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """What one output's nets and Gaussian process are fitted to, scaled.
+
+    Attributes:
+        inputs: float64 `(n, n_inputs)`, of mean 0 and standard deviation 1.
+        targets: float64 `(n,)`, likewise.
+        weights: How many rows each row stands for, positive, float64 `(n,)`.
+        validation: Inputs and targets, scaled likewise, whose error is logged; None for none.
+    """
+
+    inputs: Float64Array
+    targets: Float64Array
+    weights: Float64Array
+    validation: tuple[Float64Array, Float64Array] | None = None
 
 
 def check_parameters(regressor: Any) -> tuple[int, ...] | None:
@@ -81,7 +99,7 @@ def merge_equal_rows(
 
 
 def mean_and_scale(
-    values: Float64Array, weights: Float64Array
+    values: Float64Array, weights: Float64Array | None = None
 ) -> tuple[Float64Array, Float64Array]:
     """Mean and standard deviation of each column; 1 in place of the deviation of a constant."""
     mean = np.average(values, axis=0, weights=weights)

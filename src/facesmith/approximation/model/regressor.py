@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -12,9 +13,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from facesmith.approximation.model.fitted import FittedFunction, Member
-from facesmith.approximation.model.kernel_fit import KernelFit
-from facesmith.approximation.model.kernel_member import KernelMember
+from facesmith.approximation.model.fitted import FittedFunction
 from facesmith.approximation.model.large_tables import (
     LARGE_TABLE_ROWS,
     SAMPLE_ROWS,
@@ -22,6 +21,7 @@ from facesmith.approximation.model.large_tables import (
     sample_rows,
 )
 from facesmith.approximation.model.preparation import (
+    TrainingRows,
     check_parameters,
     check_size,
     mean_and_scale,
@@ -29,8 +29,7 @@ from facesmith.approximation.model.preparation import (
     split_off_validation,
 )
 from facesmith.approximation.model.search import Search
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows, Tried
-from facesmith.approximation.model.second_order import SecondOrderFit
+from facesmith.approximation.model.search_parts import Chosen, SearchSettings, Tried
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -220,22 +219,16 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
                 scaled_validation,
             )
             rng = np.random.default_rng(int(random.randint(2**31 - 1)))
-            progress = _part(on_progress, output, n_outputs)
+            progress = on_progress and partial(_report_part, on_progress, output, n_outputs)
             search = Search(sample_rows(rows, rng), settings, rng, progress)
             found = search.run()
-            if search.rows is not rows:
-                refined = refine(found, rows, settings)
-                found = [
-                    (fit, weight) for (fit, _), (_, weight) in zip(found, refined, strict=False)
-                ]
-            else:
-                refined = found
-            chosen.append(refined)
-            tried += search.tried(output, found)
+            chosen.append(found if search.rows is rows else refine(found, rows, settings))
+            parts = zip(found, chosen[-1], strict=False)
+            tried += search.tried(output, [(fit, weight) for (fit, _), (_, weight) in parts])
 
         self.function_ = FittedFunction(
             members=tuple(
-                _member(fit, output, weight)
+                fit.member(output, weight)
                 for output, found in enumerate(chosen)
                 for fit, weight in found
             ),
@@ -248,7 +241,7 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             input_names=tuple(str(name) for name in getattr(self, "feature_names_in_", ())),
         )
         self.tried_ = tuple(tried)
-        self._describe([found[0][0] for found in chosen], chosen, output_scale)
+        self._describe(chosen, output_scale)
         return self
 
     def predict(
@@ -284,13 +277,9 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
     def _shaped(self, values: Float64Array) -> Float64Array:
         return values[:, 0] if self._one_dimensional else values
 
-    def _describe(
-        self,
-        leaders: list[SecondOrderFit | KernelFit],
-        chosen: list[list[Chosen]],
-        output_scale: Float64Array,
-    ) -> None:
+    def _describe(self, chosen: list[list[Chosen]], output_scale: Float64Array) -> None:
         """Set what is known of the nets that weigh most, and of all."""
+        leaders = [found[0][0] for found in chosen]
         first = leaders[0]
         noise = output_scale * np.sqrt([fit.noise_variance for fit in leaders])
         effective = np.array([fit.n_effective_parameters for fit in leaders])
@@ -321,24 +310,8 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         )
 
 
-def _member(fit: SecondOrderFit | KernelFit, output: int, weight: float) -> Member | KernelMember:
-    if isinstance(fit, KernelFit):
-        return fit.member(output, weight)
-    layers = fit.network.layers(fit.parameters)
-    return Member(
-        weights=tuple(weights.copy() for weights, _ in layers),
-        biases=tuple(bias.copy() for _, bias in layers),
-        output=output,
-        weight=weight,
-        covariance_root=fit.covariance_root(),
-        noise_variance=fit.noise_variance,
-    )
-
-
-def _part(
-    on_progress: Callable[[float], None] | None, number: int, n_parts: int
-) -> Callable[[float], None] | None:
-    """Progress of one of several equal parts."""
-    if on_progress is None:
-        return None
-    return lambda done: on_progress((number + done) / n_parts)
+def _report_part(
+    on_progress: Callable[[float], None], number: int, n_parts: int, done: float
+) -> None:
+    """Tell the progress of one of several equal parts."""
+    on_progress((number + done) / n_parts)

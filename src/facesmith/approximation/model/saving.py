@@ -22,6 +22,8 @@ from facesmith.files import write_bytes
 _FILE_KIND = "facesmith function"
 _KERNEL_ARRAYS = ("inverse_lengths", "centres", "heights", "slope", "row_variances")
 _KERNEL_NUMBERS = ("bias", "kernel_variance", "plane_variance")
+# What NumPy, JSON and the arrays' own checks raise for a file that is no function.
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 _ARRAYS = ("input_offset", "input_scale", "output_offset", "output_scale", "input_min", "input_max")
 
 
@@ -43,11 +45,8 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
         "input_names": list(function.input_names),
         "output_names": list(function.output_names),
         "members": [
-            {
-                "output": int(member.output),
-                "weight": float(member.weight),
-                "noise_variance": float(member.noise_variance),
-            }
+            {"output": int(member.output)}
+            | {name: float(getattr(member, name)) for name in ("weight", "noise_variance")}
             | _about_kind(member)
             for member in function.members
         ],
@@ -92,15 +91,7 @@ def load_function(path: str | Path) -> FittedFunction:
             )
     except FileNotFoundError as error:
         raise WeightsError(f"{path} does not exist. Pass the .npz of a run folder.") from error
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-    ) as error:
+    except _DAMAGED as error:
         raise WeightsError(
             f"{path} is damaged or no function that `facesmith approximate` wrote ({error}). "
             "Pass models/default.npz of a run folder."
@@ -116,23 +107,20 @@ def _about_kind(member: Member | KernelMember) -> dict[str, Any]:
 
 
 def _member(file: Any, number: int, about: dict[str, Any]) -> Member | KernelMember:
+    common = {name: about[name] for name in ("output", "weight", "noise_variance")}
     if "kernel" in about:
         return KernelMember(
+            **common,
             shape=about["kernel"],
-            output=about["output"],
-            weight=about["weight"],
-            noise_variance=about["noise_variance"],
             **{name: about[name] for name in _KERNEL_NUMBERS},
             **{name: _float64(file, f"member_{number}_{name}") for name in _KERNEL_ARRAYS},
         )
     layers = range(about["n_layers"])
     return Member(
+        **common,
         weights=tuple(_float64(file, f"member_{number}_weights_{layer}") for layer in layers),
         biases=tuple(_float64(file, f"member_{number}_biases_{layer}") for layer in layers),
-        output=about["output"],
-        weight=about["weight"],
         covariance_root=_float64(file, f"member_{number}_covariance_root"),
-        noise_variance=about["noise_variance"],
     )
 
 

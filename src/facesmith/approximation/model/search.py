@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from facesmith.approximation.model.kernel_fit import MAX_ROWS, MIN_ROWS, KernelFit
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, TrainingRows, Tried
+from facesmith.approximation.model.preparation import TrainingRows
+from facesmith.approximation.model.search_parts import Chosen, SearchSettings, Tried
 from facesmith.approximation.model.second_order import SecondOrderFit
 from facesmith.approximation.model.tanh_network import TanhNetwork
 
@@ -89,7 +91,8 @@ class Search:
         self._fit_process()
         first = _FIRST_SIZES if settings.sizes is None else (settings.sizes,)
         if settings.sizes is None:
-            first = tuple(hidden for hidden in first if self._fits_in(hidden))
+            small = (self._network(hidden).n_parameters <= _MAX_PARAMETERS for hidden in first)
+            first = tuple(compress(first, small))
         for number in range(settings.n_starts if first else 0):
             ratio, steepness = _VARIATIONS[number // len(first) % len(_VARIATIONS)]
             self._add(first[number % len(first)], ratio, steepness)
@@ -157,27 +160,21 @@ class Search:
             return
         if not MIN_ROWS <= len(rows.targets) <= MAX_ROWS:
             return
-        judged_by_validation = settings.patience is not None
-        process = KernelFit(
-            rows.inputs, rows.targets, rows.weights, rows.validation, judged_by_validation
-        )
+        process = KernelFit(rows, by_validation=settings.patience is not None)
         threads = 1 if len(rows.targets) < _PARAMETERS_FOR_THREADS else None
         with self._threads.limit(limits=threads, user_api="blas"):
             process.fit(self.rng, settings.max_iter, self._count)
         self.process = process
 
     def _add(self, hidden: tuple[int, ...], ratio: float, steepness: float) -> SecondOrderFit:
-        network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
+        network = self._network(hidden)
         alpha = self.settings.alpha
         fit = SecondOrderFit(
             network,
-            self.rows.inputs,
-            self.rows.targets,
+            self.rows,
             network.initial_parameters(self.rng, steepness),
             ratio if alpha is None else alpha,
-            row_weights=self.rows.weights,
             fixed=alpha is not None,
-            validation=self.rows.validation,
             patience=self.settings.patience,
         )
         self.fits.append(fit)
@@ -188,14 +185,10 @@ class Search:
         best = self._best(self.fits, _N_FINALISTS)
         depths = {len(fit.network.layer_sizes) for fit in best}
         others = [fit for fit in self.fits if len(fit.network.layer_sizes) not in depths]
-        return [
-            *best,
-            *(
-                fit
-                for fit in self._best(others, 1)
-                if fit.score_per_row > best[0].score_per_row - _HOPELESS
-            ),
-        ]
+        for other in self._best(others, 1):
+            if other.score_per_row > best[0].score_per_row - _HOPELESS:
+                best.append(other)
+        return best
 
     def _share(self, fits: Sequence[SecondOrderFit]) -> None:
         """Give the best of each depth as much work, where work is bounded.
@@ -223,7 +216,9 @@ class Search:
             else:
                 start = 1
             for larger in ladder[start:]:
-                if not self._fits_in(larger) or self._left() < self._cost(larger, 3):
+                n_parameters = self._network(larger).n_parameters
+                cost = 3 * _SEMIFINAL_ITERATIONS * self._iteration_work(n_parameters)
+                if n_parameters > _MAX_PARAMETERS or self._left() < cost:
                     break
                 fit = self._add(larger, float(best.initial_ratio), 1.0)
                 self._advance([fit], _SEMIFINAL_ITERATIONS)
@@ -255,13 +250,8 @@ class Search:
     def _left(self) -> float:
         return max(0.0, self._budget - self._done)
 
-    def _fits_in(self, hidden: tuple[int, ...]) -> bool:
-        network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
-        return network.n_parameters <= _MAX_PARAMETERS
-
-    def _cost(self, hidden: tuple[int, ...], n_rounds: int) -> float:
-        network = TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
-        return n_rounds * _SEMIFINAL_ITERATIONS * self._iteration_work(network.n_parameters)
+    def _network(self, hidden: tuple[int, ...]) -> TanhNetwork:
+        return TanhNetwork((self.rows.inputs.shape[1], *hidden, 1))
 
     def _iteration_work(self, n_parameters: int) -> float:
         """Multiplications of one iteration, calls included."""
@@ -275,10 +265,9 @@ class Search:
         if sizes is None:
             work = _WORK_AT_300_ROWS * max(1.0, n / 300) ** _WORK_EXPONENT
             return float(min(work * max(1.0, self.rows.inputs.shape[1] / 2), _MAX_WORK))
-        n_parameters = TanhNetwork((self.rows.inputs.shape[1], *sizes, 1)).n_parameters
         most = self.settings.max_iter
         iterations = self.settings.n_starts * min(_TRIAL_ITERATIONS, most) + _N_FINALISTS * most
-        return float(iterations * self._iteration_work(n_parameters))
+        return float(iterations * self._iteration_work(self._network(sizes).n_parameters))
 
 
 def _weighted(best: Sequence[SecondOrderFit], process: KernelFit | None) -> list[Chosen]:
@@ -289,7 +278,7 @@ def _weighted(best: Sequence[SecondOrderFit], process: KernelFit | None) -> list
     chosen: list[Chosen] = [(fit, float(w)) for fit, w in zip(best, weights, strict=True) if w > 0]
     if process is None:
         return chosen
-    handicap = 0.0 if process.by_validation else _PROCESS_HANDICAP / process.row_weights.sum()
+    handicap = 0.0 if process.by_validation else _PROCESS_HANDICAP / process.rows.weights.sum()
     ahead = (process.score_per_row - handicap - scores[0]) / _TEMPERATURE
     part = float(1.0 / (1.0 + np.exp(-np.clip(ahead, -50.0, 50.0))))
     if part > 1.0 - _SMALLEST_WEIGHT:

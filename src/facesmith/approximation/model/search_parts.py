@@ -1,16 +1,11 @@
-"""What a search is given and what it gives: rows, settings, what was tried, what was chosen."""
+"""What a search is given and what it gives: settings, what was tried, what was chosen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from facesmith.approximation.model.kernel_fit import KernelFit
 from facesmith.approximation.model.second_order import SecondOrderFit
-
-Float64Array = npt.NDArray[np.float64]
 
 # A net, or a Gaussian process, and its part in the function.
 Chosen = tuple[SecondOrderFit | KernelFit, float]
@@ -40,23 +35,6 @@ class Tried:
     score: float
     weight: float
     kernel: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingRows:
-    """What a search fits its nets to, scaled.
-
-    Attributes:
-        inputs: float64 `(n, n_inputs)`.
-        targets: float64 `(n,)`.
-        weights: How many rows each row stands for, float64 `(n,)`.
-        validation: Inputs and targets whose error is logged; None for none.
-    """
-
-    inputs: Float64Array
-    targets: Float64Array
-    weights: Float64Array
-    validation: tuple[Float64Array, Float64Array] | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
+from facesmith.approximation.model.fitted import Member
+from facesmith.approximation.model.preparation import TrainingRows
 from facesmith.approximation.model.tanh_network import TanhNetwork
 
 Float64Array = npt.NDArray[np.float64]
@@ -60,13 +62,10 @@ class SecondOrderFit:
 
     Attributes:
         network: What is trained.
-        inputs: float64 `(n, n_inputs)`, scaled to mean 0 and standard deviation 1.
-        targets: float64 `(n,)`, scaled likewise.
+        rows: What it is fitted to.
         parameters: The flat vector, best so far.
         initial_ratio: Precision of the weights over that of the targets, at first.
-        row_weights: float64 `(n,)`, positive: how many rows each row stands for; empty for 1.
         fixed: Whether the ratio stays what it is.
-        validation: Inputs and targets, scaled, whose error is logged.
         patience: Iterations without a lower squared validation error after which the fit ends
             where that was lowest; None for a fit that the validation rows do not change.
         ratios: One ratio a group of `network.groups`.
@@ -74,32 +73,31 @@ class SecondOrderFit:
         train_errors: Mean absolute error after each iteration, scaled units.
         validation_errors: The same on the validation rows.
         converged: Whether no further iteration would change anything worth having.
+        noise_variance: Estimated variance of the targets about the function, in scaled units.
+        n_effective_parameters: How many directions of the parameter space the data determine
+            (MacKay's gamma).
     """
 
     network: TanhNetwork
-    inputs: Float64Array
-    targets: Float64Array
+    rows: TrainingRows
     parameters: Float64Array
     initial_ratio: float = 1e-3
-    row_weights: Float64Array = field(default_factory=lambda: np.empty(0))
     fixed: bool = False
-    validation: tuple[Float64Array, Float64Array] | None = None
     patience: int | None = None
     ratios: Float64Array = field(init=False)
     log_evidence: list[float] = field(default_factory=list)
     train_errors: list[float] = field(default_factory=list)
     validation_errors: list[float] = field(default_factory=list)
     converged: bool = False
+    noise_variance: float = 1.0
+    n_effective_parameters: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._groups = self.network.groups
         self._group_sizes = np.bincount(self._groups).astype(np.float64)
         self.ratios = np.full(len(self._group_sizes), float(self.initial_ratio))
-        if not len(self.row_weights):
-            self.row_weights = np.ones(len(self.targets))
-        self._n_rows = float(self.row_weights.sum())
-        self._noise_variance = 1.0  # 1 / beta
-        self._effective = float(self.network.n_parameters)
+        self._n_rows = float(self.rows.weights.sum())
+        self.n_effective_parameters = float(self.network.n_parameters)
         self._lowest = (np.inf, 0, self.parameters)  # squared validation error, when, and where
         self._linearise()
         self._damping = _INITIAL_DAMPING * float(self._gram.diagonal().max())
@@ -125,26 +123,13 @@ class SecondOrderFit:
             return float(self.final_log_evidence / self._n_rows)
         return -0.5 * float(np.log(max(self._lowest[0], _SMALLEST_VARIANCE)))
 
-    @property
-    def n_effective_parameters(self) -> float:
-        """How many directions of the parameter space the data determine (MacKay's gamma)."""
-        return self._effective
-
-    @property
-    def noise_variance(self) -> float:
-        """Estimated variance of the targets about the function, in scaled units."""
-        return self._noise_variance
-
     def advance(
         self, max_iter: int, tol: float, on_iteration: Callable[[], None] | None = None
     ) -> None:
-        """Iterate until `max_iter` iterations are done in all, or until converged.
+        """Iterate until `max_iter` iterations are done, earlier calls included, or until converged.
 
-        Args:
-            max_iter: Iterations in all, earlier calls included.
-            tol: Converged when `CONVERGENCE_WINDOW` iterations raised the log evidence by less
-                than this, in nats per row.
-            on_iteration: Called after each iteration.
+        That is when `CONVERGENCE_WINDOW` iterations raised the log evidence by less than `tol`, in
+        nats per row.
         """
         while not self.converged and self.n_iterations < max_iter:
             if not self._step():
@@ -175,7 +160,19 @@ class SecondOrderFit:
         if failed:
             return np.zeros((len(self.parameters), 0))
         inverse, _ = dtrtri(factor)
-        return np.asarray(self._noise_variance**0.5 * inverse)
+        return np.asarray(self.noise_variance**0.5 * inverse)
+
+    def member(self, output: int, weight: float) -> Member:
+        """The net as a part of a fitted function."""
+        layers = self.network.layers(self.parameters)
+        return Member(
+            weights=tuple(weights.copy() for weights, _ in layers),
+            biases=tuple(bias.copy() for _, bias in layers),
+            output=output,
+            weight=weight,
+            covariance_root=self.covariance_root(),
+            noise_variance=self.noise_variance,
+        )
 
     def _linearise(self) -> None:
         """J'J, J'e and |e|^2 at the current parameters."""
@@ -184,34 +181,33 @@ class SecondOrderFit:
         self._slope = np.zeros(n_parameters)
         self._squared_error = 0.0
         self._absolute_error = 0.0
-        self._outputs = np.empty(len(self.targets))
-        for rows in self._blocks():
+        self._outputs = np.empty(len(self.rows.targets))
+        for block in self._blocks():
             outputs, jacobian = self.network.outputs_and_jacobian(
-                self.parameters, self.inputs[rows]
+                self.parameters, self.rows.inputs[block]
             )
-            self._outputs[rows] = outputs
-            root = np.sqrt(self.row_weights[rows])
+            self._outputs[block] = outputs
+            root = np.sqrt(self.rows.weights[block])
             jacobian *= root[:, None]
-            residuals = root * (self.targets[rows] - outputs)
+            residuals = root * (self.rows.targets[block] - outputs)
             self._gram += jacobian.T @ jacobian
             self._slope += jacobian.T @ residuals
             self._squared_error += float(residuals @ residuals)
             self._absolute_error += float(np.abs(residuals) @ root)
 
     def _blocks(self) -> list[slice]:
-        return [
-            slice(start, start + _BLOCK_ROWS) for start in range(0, len(self.targets), _BLOCK_ROWS)
-        ]
+        starts = range(0, len(self.rows.targets), _BLOCK_ROWS)
+        return [slice(start, start + _BLOCK_ROWS) for start in starts]
 
     def _all_outputs(self, parameters: Float64Array) -> Float64Array:
         return np.concatenate(
-            [self.network.outputs(parameters, self.inputs[rows]) for rows in self._blocks()]
+            [self.network.outputs(parameters, self.rows.inputs[block]) for block in self._blocks()]
         )
 
     def _objective(self, parameters: Float64Array, ratios: Float64Array) -> float:
-        residuals = self.targets - self._all_outputs(parameters)
+        residuals = self.rows.targets - self._all_outputs(parameters)
         penalty = float((ratios * parameters) @ parameters)
-        return float((self.row_weights * residuals) @ residuals) + penalty
+        return float((self.rows.weights * residuals) @ residuals) + penalty
 
     def _ridge(self) -> Float64Array:
         """What is added to J'J's diagonal: each parameter's ratio, but no less than rounding."""
@@ -269,10 +265,10 @@ class SecondOrderFit:
         """
         ahead = self._all_outputs(self.parameters + _PROBE * change)
         behind = self._all_outputs(self.parameters - _PROBE * change)
-        bend = self.row_weights * (ahead - 2.0 * self._outputs + behind) / _PROBE**2
+        bend = self.rows.weights * (ahead - 2.0 * self._outputs + behind) / _PROBE**2
         pull = np.zeros_like(change)
-        for rows in self._blocks():
-            pull += self.network.gradient(self.parameters, self.inputs[rows], bend[rows])
+        for block in self._blocks():
+            pull += self.network.gradient(self.parameters, self.rows.inputs[block], bend[block])
         correction, _ = dpotrs(factor, -0.5 * pull)
         if correction @ correction <= (0.5 * _LONGEST_BEND) ** 2 * (change @ change):
             bent = change + correction
@@ -283,8 +279,8 @@ class SecondOrderFit:
 
     def _log_errors(self) -> None:
         self.train_errors.append(self._absolute_error / self._n_rows)
-        if self.validation is not None:
-            inputs, targets = self.validation
+        if self.rows.validation is not None:
+            inputs, targets = self.rows.validation
             errors = np.abs(targets - self.network.outputs(self.parameters, inputs))
             self.validation_errors.append(float(errors.mean()))
             squared = float(np.mean(errors * errors))
@@ -294,8 +290,7 @@ class SecondOrderFit:
     def _update_evidence(self, *, at_bottom: bool = False) -> None:
         """Re-estimate all precisions, and log the evidence at the current parameters.
 
-        Args:
-            at_bottom: Whether no step lowers the objective, so that no early step can mislead.
+        Where no step lowers the objective, `at_bottom`, no early step can mislead.
         """
         n_rows = self._n_rows
         largest = float(self._gram.diagonal().max())
@@ -311,22 +306,22 @@ class SecondOrderFit:
         n_groups = len(ratios)
         traces = np.bincount(self._groups, np.einsum("ij,ij->i", root, root), n_groups)
         effective = np.maximum(self._group_sizes - ratios * traces, 1e-6)
-        self._effective = min(float(effective.sum()), n_rows - 1e-3)
+        self.n_effective_parameters = min(float(effective.sum()), n_rows - 1e-3)
         squared_weights = np.bincount(self._groups, self.parameters**2, n_groups)
         squared_weights = np.maximum(squared_weights, 1e-12)
         penalty = float(ratios @ squared_weights)
         # The second bound keeps all precisions consistent where the ratios cannot go lower.
-        self._noise_variance = max(
-            self._squared_error / (n_rows - self._effective),
+        self.noise_variance = max(
+            self._squared_error / (n_rows - self.n_effective_parameters),
             floor * float(squared_weights.sum()) / float(effective.sum()),
             _SMALLEST_VARIANCE,
         )
         self.log_evidence.append(
-            -0.5 * (self._squared_error + penalty) / self._noise_variance
+            -0.5 * (self._squared_error + penalty) / self.noise_variance
             - 0.5 * log_determinant
             + 0.5 * float(self._group_sizes @ np.log(ratios))
-            - 0.5 * n_rows * np.log(2.0 * np.pi * self._noise_variance)
+            - 0.5 * n_rows * np.log(2.0 * np.pi * self.noise_variance)
         )
         if not self.fixed and (at_bottom or self.n_iterations >= _STEPS_BEFORE_EVIDENCE):
-            wanted = effective / squared_weights * self._noise_variance
+            wanted = effective / squared_weights * self.noise_variance
             self.ratios = np.clip(wanted, floor, _LARGEST_RIDGE * largest)

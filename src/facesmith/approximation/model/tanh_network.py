@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 Float64Array = npt.NDArray[np.float64]
+
+# Weights `(n_in, n_out)` and bias `(n_out,)` of each layer; tanh follows every layer but the last,
+# which has one unit.
+Layers = Sequence[tuple[Float64Array, Float64Array]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class TanhNetwork:
             parts.append(rng.uniform(-scale, scale, n_out) if number == 0 else np.zeros(n_out))
         return np.concatenate(parts)
 
-    def layers(self, parameters: Float64Array) -> list[tuple[Float64Array, Float64Array]]:
+    def layers(self, parameters: Float64Array) -> Layers:
         """Views of the flat vector: `(weights, bias)` of each layer."""
         layers = []
         start = 0
@@ -76,77 +81,68 @@ class TanhNetwork:
         return layers
 
     def outputs(self, parameters: Float64Array, inputs: Float64Array) -> Float64Array:
-        """Outputs, float64 `(n,)`, for inputs `(n, n_inputs)`."""
-        return self._activations(parameters, inputs)[1]
+        """Outputs, float64 `(n,)`, for scaled inputs `(n, n_inputs)`."""
+        return activations(self.layers(parameters), inputs)[-1][:, 0]
 
     def outputs_and_jacobian(
         self, parameters: Float64Array, inputs: Float64Array
     ) -> tuple[Float64Array, Float64Array]:
-        """Outputs and their derivatives with respect to every parameter.
-
-        Args:
-            parameters: The flat vector, float64 `(n_parameters,)`.
-            inputs: float64 `(n, n_inputs)`, scaled.
-
-        Returns:
-            Outputs, float64 `(n,)`, and the Jacobian, float64 `(n, n_parameters)`.
-
-        Source:
-            Hagan & Menhaj, "Training feedforward networks with the Marquardt algorithm", IEEE
-            Trans. Neural Networks 5 (1994): the backward pass of the output itself instead of the
-            squared error's.
-        """
+        """Outputs `(n,)` and their derivatives with respect to every parameter, see `jacobian`."""
         layers = self.layers(parameters)
-        activations, outputs = self._activations(parameters, inputs)
-        jacobian = np.empty((len(inputs), self.n_parameters))
-        end = self.n_parameters
-        # Derivative of the output with respect to the sums that enter the current layer's units.
-        delta = np.ones((len(inputs), 1))
-        for number in range(len(layers) - 1, -1, -1):
-            weights = layers[number][0]
-            below = activations[number]  # (n, n_in)
-            n_in, n_out = weights.shape
-            jacobian[:, end - n_out : end] = delta
-            end -= n_out
-            block = jacobian[:, end - n_in * n_out : end]
-            for i in range(n_in):
-                np.multiply(below[:, i : i + 1], delta, out=block[:, i * n_out : (i + 1) * n_out])
-            end -= n_in * n_out
-            if number:
-                delta = (delta @ weights.T) * (1.0 - below * below)  # (n, n_in)
-        return outputs, jacobian
+        found = activations(layers, inputs)
+        return found[-1][:, 0], jacobian(layers, found)
 
     def gradient(
         self, parameters: Float64Array, inputs: Float64Array, rows: Float64Array
     ) -> Float64Array:
-        """The Jacobian's transpose times a vector, without the Jacobian.
-
-        Args:
-            parameters: The flat vector, float64 `(n_parameters,)`.
-            inputs: float64 `(n, n_inputs)`, scaled.
-            rows: One factor a row, float64 `(n,)`.
-
-        Returns:
-            float64 `(n_parameters,)`.
-        """
+        """The Jacobian's transpose times one factor a row `(n,)`, without the Jacobian."""
         layers = self.layers(parameters)
-        activations, _ = self._activations(parameters, inputs)
+        found = activations(layers, inputs)
         parts: list[Float64Array] = []
         delta = rows[:, None]
         for number in range(len(layers) - 1, -1, -1):
-            below = activations[number]
+            below = found[number]
             parts += [delta.sum(axis=0), (below.T @ delta).ravel()]
             if number:
                 delta = (delta @ layers[number][0].T) * (1.0 - below * below)
         return np.concatenate(parts[::-1])
 
-    def _activations(
-        self, parameters: Float64Array, inputs: Float64Array
-    ) -> tuple[list[Float64Array], Float64Array]:
-        """What enters each layer, and the outputs."""
-        layers = self.layers(parameters)
-        activations = [inputs]
-        for weights, bias in layers[:-1]:
-            activations.append(np.tanh(activations[-1] @ weights + bias))
-        weights, bias = layers[-1]
-        return activations, activations[-1] @ weights[:, 0] + bias[0]
+
+def activations(layers: Layers, inputs: Float64Array) -> list[Float64Array]:
+    """What enters each layer, float64 `(n, n_in)`, and last the output `(n, 1)`."""
+    found = [inputs]
+    for weights, bias in layers[:-1]:
+        found.append(np.tanh(found[-1] @ weights + bias))
+    weights, bias = layers[-1]
+    return [*found, found[-1] @ weights + bias]
+
+
+def jacobian(layers: Layers, found: Sequence[Float64Array]) -> Float64Array:
+    """The output's derivative by every parameter, float64 `(n, n_parameters)`.
+
+    Parameters are ordered as in the flat vector of `TanhNetwork`.
+
+    Args:
+        layers: Those of the net.
+        found: What `activations` gave for the rows.
+
+    Source:
+        Hagan & Menhaj, "Training feedforward networks with the Marquardt algorithm", IEEE Trans.
+        Neural Networks 5 (1994): the backward pass of the output itself instead of the squared
+        error's.
+    """
+    end = sum(weights.size + bias.size for weights, bias in layers)
+    derivatives = np.empty((len(found[0]), end))
+    # Derivative of the output with respect to the sums that enter the current layer's units.
+    delta = np.ones((len(found[0]), 1))
+    for number in range(len(layers) - 1, -1, -1):
+        weights, below = layers[number][0], found[number]
+        n_in, n_out = weights.shape
+        derivatives[:, end - n_out : end] = delta
+        end -= n_out * (n_in + 1)
+        for i in range(n_in):
+            start = end + i * n_out
+            np.multiply(below[:, i : i + 1], delta, out=derivatives[:, start : start + n_out])
+        if number:
+            delta = (delta @ weights.T) * (1.0 - below * below)  # (n, n_in)
+    return derivatives

@@ -8,35 +8,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import load_any_scores, photo_options
-from facesmith.cli.numbers import IOU, FiniteRange
-from facesmith.files import make_folder
+from facesmith.cli.benchmark.photos import (
+    Given,
+    ious_option,
+    load_scored,
+    min_height_option,
+    output_options,
+    photo_options,
+)
+from facesmith.cli.numbers import counted, figure
+from facesmith.cli.paths import open_report
+from facesmith.evaluation import MIN_SCORE
 
 if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores
 
-# What the curve of our own detector begins with: far below any threshold that one would use.
-LEAST_SCORE = 0.001
-
 
 @click.command()
 @photo_options
-@click.option(
-    "--iou",
-    "ious",
-    type=IOU,
-    multiple=True,
-    default=(0.5, 0.4),
-    help="A match needs at least this overlap. Repeat it for several.  [default: 0.5 and 0.4]",
-)
-@click.option(
-    "--min-height",
-    type=FiniteRange(0),
-    metavar="PX",
-    default=0,
-    show_default=True,
-    help="Ignore faces lower than this: neither found nor missed.",
-)
+@ious_option
+@min_height_option
 @click.option(
     "--rule",
     type=click.Choice(["voc", "coco"]),
@@ -48,24 +39,12 @@ LEAST_SCORE = 0.001
 @click.option(
     "--min-score",
     type=float,
-    help=f"Leave out boxes with a lower score.  [default: {LEAST_SCORE} where the detector is run, "
+    help=f"Leave out boxes with a lower score.  [default: {MIN_SCORE} where the detector is run, "
     "none of --detections]",
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for coco.json, with the curves, and precision_recall.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+@output_options("coco.json, with the curves, and precision_recall.png")
 def coco(
-    annotations: Path,
-    images: Path,
-    detections: Path | None,
-    model: Path | None,
-    threads: int,
-    annotation_format: str | None,
-    category: tuple[str, ...],
+    given: Given,
     ious: tuple[float, ...],
     min_height: float,
     rule: str,
@@ -82,26 +61,17 @@ def coco(
 
     \b
     Example:
-      facesmith benchmark coco --annotations val.json --images val/ --min-height 16
+      facesmith benchmark coco --annotations val.json --images val/
     """  # noqa: D301 - click wants the control character itself
     from facesmith.evaluation.coco import score_photos  # noqa: PLC0415 - `--help` is quick
+    from facesmith.evaluation.detections import read_any_scores  # noqa: PLC0415
 
-    if detections is None:
+    if given.detections is None:
         if min_score is None:
-            min_score = LEAST_SCORE
+            min_score = MIN_SCORE
         elif not 0 <= min_score <= 1:
             raise click.UsageError(f"--min-score {min_score:g}: our scores are from 0 to 1.")
-    photos, found, scored = load_any_scores(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        detections=detections,
-        model=model,
-        min_score=min_score,
-        threads=threads,
-        quiet=quiet,
-    )
+    photos, found, scored = load_scored(given, min_score, read_any_scores)
     report = score_photos(
         photos,
         found,
@@ -123,55 +93,44 @@ def coco(
 def _print(report: PhotoScores) -> None:
     click.echo(f"scored     {report.scored}")
     click.echo(
-        f"photos     {report.n_photos:,} with {report.n_faces:,} faces; {report.n_ignored:,} "
-        "ignored"
+        f"photos     {report.n_photos:,} with {counted(report.n_faces, 'face')}; "
+        f"{report.n_ignored:,} ignored"
     )
     click.echo(f"rule       {_rule(report)}")
     click.echo("IoU        AP      recall  recall at 0.1 / 1 false boxes a photo")
     for iou, curve in report.curves.items():
-        low, high = (_figure(curve.recall_at(allowed)) for allowed in (0.1, 1.0))
-        click.echo(
-            f"{iou:<9g}  {_figure(report.average_precision[iou])}  {_figure(report.recall(iou))}  "
-            f"{low} / {high}"
-        )
+        ap, recall = figure(report.average_precision[iou]), figure(report.recall(iou))
+        low, high = (f"{figure(curve.recall_at(allowed)):<6}" for allowed in (0.1, 1.0))
+        click.echo(f"{iou:<9g}  {ap:<6}  {recall:<6}  {low} / {high}")
 
 
 def _rule(report: PhotoScores) -> str:
     height = f", faces lower than {report.min_height:g} px ignored" if report.min_height else ""
-    most = f", best {report.max_detections} boxes a photo" if report.max_detections else ""
+    best = f", best {report.max_detections} boxes a photo" if report.max_detections else ""
     words = {"voc": "VOC 2010, every point of the curve", "coco": "COCO, 101 recalls"}
-    return words[report.rule] + most + height
-
-
-def _figure(value: float) -> str:
-    return "-     " if value != value else f"{value:.4f}"  # noqa: PLR0124 - NaN, without NumPy
+    return words[report.rule] + best + height
 
 
 def _write(report: PhotoScores, out: Path) -> None:
-    from facesmith.evaluation.plots import (  # noqa: PLC0415 - heavy
-        draw_precision_recall,
-    )
+    from facesmith.evaluation.plots import draw_precision_recall  # noqa: PLC0415 - heavy
     from facesmith.files import write_json  # noqa: PLC0415
 
-    make_folder(out)
+    open_report(out)
     curves = {
         str(iou): {
             "score": curve.scores.tolist(),
-            "precision": curve.precision.tolist(),
-            "recall": curve.recall.tolist() if curve.n_faces else [],
-            "false_per_photo": curve.false_per_photo.tolist(),
+            **curve.points(),
+            **({} if curve.n_faces else {"recall": []}),
         }
         for iou, curve in report.curves.items()
     }
     write_json(out / "coco.json", {**report.to_dict(), "curves": curves})
+    labels = {
+        f"IoU {iou:g}: AP {figure(report.average_precision[iou])}": (curve.recall, curve.precision)
+        for iou, curve in report.curves.items()
+    }
     draw_precision_recall(
-        {
-            f"IoU {iou:g}: AP {_figure(report.average_precision[iou]).strip()}": (
-                curve.recall,
-                curve.precision,
-            )
-            for iou, curve in report.curves.items()
-        },
+        labels,
         out / "precision_recall.png",
         f"{report.scored}\n{report.n_faces:,} faces in {report.n_photos:,} photos; {_rule(report)}",
     )

@@ -9,35 +9,34 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import annotation_options
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.benchmark.photos import (
+    annotation_options,
+    ious_option,
+    min_height_option,
+    output_options,
+    threads_option,
+)
+from facesmith.cli.numbers import figure
+from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
-from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
     from facesmith.evaluation.compare_report import Comparison
-    from facesmith.evaluation.timing import Timing
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 # Detectors that compute with more than this many times the threads asked for are named.
 _TOO_MANY_THREADS = 1.3
 
 
-class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """Width and height, as 640x480."""
-
-    name = "size"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(value))
+def _sizes(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Widths and heights, written as 640x480, each once."""
+    matches = [re.fullmatch(r"(\d{1,5})x(\d{1,5})", text) for text in texts]
+    for text, match in zip(texts, matches, strict=True):
         if match is None or "0" in match.groups():
-            self.fail(f"{value!r}: expected width and height in pixels, e.g. 640x480", param, ctx)
-        return int(match[1]), int(match[2])
+            raise click.BadParameter(f"{text!r}: expected width and height in pixels, e.g. 640x480")
+    return tuple(dict.fromkeys((int(match[1]), int(match[2])) for match in matches if match))
 
 
 @click.command()
@@ -45,7 +44,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 @click.option(
     "--face-free",
     multiple=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of photos without any human face; may be repeated.",
 )
 @click.option(
@@ -57,47 +56,20 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
     "yunet:ONNX, opencv-yunet:ONNX, opencv-haar, mtcnn, mediapipe, mediapipe:TFLITE, dlib, or all: "
     "facesmith and those that are installed and need no file.  [default: all]",
 )
-@click.option(
-    "--iou",
-    "ious",
-    type=IOU,
-    multiple=True,
-    default=(0.5, 0.4),
-    show_default="0.5 and 0.4",
-    help="A match needs at least this overlap. Repeat it for several; pictures show the first.",
-)
-@click.option(
-    "--min-height",
-    type=FiniteRange(0),
-    metavar="PX",
-    default=16,
-    show_default=True,
-    help="Ignore faces lower than this: neither found nor missed.",
-)
+@ious_option
+@min_height_option
 @click.option(
     "--size",
     "sizes",
-    type=_Size(),
+    callback=_sizes,
     multiple=True,
     default=("640x480",),
     show_default="640x480",
     metavar="WxH",
     help="Stretch photos to this size for the timing. Repeat it for several.",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="CPU threads of each detector.",
-)
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for compare.json, precision_recall.png and accuracy_time.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="No tables and no progress bar; errors remain.")
+@threads_option
+@output_options("compare.json, precision_recall.png and accuracy_time.png")
 def compare(
     annotations: Path,
     images: Path,
@@ -116,7 +88,8 @@ def compare(
     """Face detectors side by side on the same photos.
 
     For each photo all detectors take turns, in one process. A detector that is named and absent is
-    an error before anything runs, and says what to install.
+    an error before anything runs, and says what to install. Pictures show the first --iou and
+    --size.
 
     \b
     Example:
@@ -145,11 +118,11 @@ def compare(
     config = CompareConfig(
         iou_thresholds=tuple(dict.fromkeys(ious)),
         min_height=min_height,
-        sizes_wh=tuple(dict.fromkeys(sizes)),
+        sizes_wh=sizes,
         threads=threads,
     )
     if out is not None:
-        make_folder(out)
+        open_report(out)
     with progress_bar(n_steps(len(photos), len(without), config), quiet) as step:
         measured = run_compare(baselines, photos, without, config, progress=step)
     compared = comparison(
@@ -211,10 +184,7 @@ def _warn(compared: Comparison) -> None:
 def _print(compared: Comparison) -> None:
     free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
     click.echo(f"{compared.title}{free}; false: boxes a photo\n")
-    for line in _columns(_accuracy_rows(compared)):
-        click.echo(line)
-    click.echo()
-    for line in _columns(_cost_rows(compared)):
+    for line in [*_columns(_accuracy_rows(compared)), "", *_columns(_cost_rows(compared))]:
         click.echo(line)
 
 
@@ -235,14 +205,11 @@ def _accuracy_rows(compared: Comparison) -> list[list[str]]:
     for label, each in compared.measured.items():
         first = each.curves[ious[0]]
         own = each.at_own_threshold(ious[0])
-        row = [label, *(_three(each.curves[iou].average_precision) for iou in ious)]
-        row += [_three(first.recall_at(0.1)), _three(first.recall_at(1.0))]
-        row += [f"{own.threshold:.2f}", f"{_three(own.precision)}, {_three(own.recall)}"]
-        if each.face_free_own is not None and each.face_free_common is not None:
-            row += [
-                _three(each.face_free_own.false_per_photo),
-                _three(each.face_free_common.false_per_photo),
-            ]
+        row = [label, *(figure(each.curves[iou].average_precision, 3) for iou in ious)]
+        row += [figure(first.recall_at(0.1), 3), figure(first.recall_at(1.0), 3)]
+        row += [f"{own.threshold:.2f}", f"{figure(own.precision, 3)}, {figure(own.recall, 3)}"]
+        face_free = (each.face_free_own, each.face_free_common)
+        row += [figure(at.false_per_photo, 3) for at in face_free if at is not None]
         rows.append(row)
     return rows
 
@@ -251,16 +218,15 @@ def _cost_rows(compared: Comparison) -> list[list[str]]:
     threads = compared.config.threads
     first = next(iter(compared.measured.values()))
     unit = f"ms, {threads} thread{'s' * (threads != 1)}: median / p95"
-    rows = [["", *("" for _ in first.timings), "peak", "", ""]]
-    rows[0][1] = unit
-    rows.append(["detector", *first.timings, "memory", "install", "weights"])
+    rows = [
+        ["", unit, *("" for _ in list(first.timings)[1:]), "peak", "", ""],
+        ["detector", *first.timings, "memory", "install", "weights"],
+    ]
     for label, each in compared.measured.items():
-        row = [label, *map(_times, each.timings.values())]
+        times = [f"{t.median_ms:.1f} / {t.p95_ms:.1f}" for t in each.timings.values()]
         sizes = each.footprint
-        row += ["-", "-", "-"] if sizes is None else [
-            _megabytes(sizes.peak_memory), _megabytes(sizes.install), _megabytes(sizes.weights),
-        ]  # fmt: skip
-        rows.append(row)
+        bytes_of = (sizes.peak_memory, sizes.install, sizes.weights) if sizes else (None,) * 3
+        rows.append([label, *times, *map(_megabytes, bytes_of)])
     return rows
 
 
@@ -274,14 +240,6 @@ def _columns(rows: list[list[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def _three(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"  # noqa: PLR0124 - NaN, without NumPy
-
-
-def _times(timing: Timing) -> str:
-    return f"{timing.median_ms:.1f} / {timing.p95_ms:.1f}"
 
 
 def _megabytes(n_bytes: int | None) -> str:

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.photos import (
+    Given,
+    iou_option,
     load_scored,
+    output_options,
     photo_options,
 )
-from facesmith.cli.numbers import IOU, FiniteRange, counted
+from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.paths import open_report
 from facesmith.cli.progress import progress_bar
-from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.failure_bins import Breakdown
     from facesmith.evaluation.failure_report import Failures
-    from facesmith.faces import Faces
 
 # Boxes are looked for down to this score, so that a miss can be told from one that a lower
 # threshold would find.
@@ -36,13 +38,7 @@ _LABEL_WIDTH = 24
     help="Boxes count from this score on.  [default: the detector's threshold; with --detections "
     "all of them]",
 )
-@click.option(
-    "--iou",
-    type=IOU,
-    default=0.4,
-    show_default=True,
-    help="A face is found by a box that overlaps it at least so much.",
-)
+@iou_option
 @click.option(
     "--min-height",
     type=FiniteRange(0),
@@ -50,21 +46,9 @@ _LABEL_WIDTH = 24
     metavar="PX",
     help="Ignore lower faces.  [default: 0, none]",
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for failures.json, breakdown.png, misses.png and false_boxes.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print failures.json instead of tables.")
-@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+@output_options("failures.json, breakdown.png, misses.png and false_boxes.png")
 def failures(
-    annotations: Path,
-    images: Path,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    detections: Path | None,
-    model: Path | None,
-    threads: int,
+    given: Given,
     min_score: float | None,
     iou: float,
     min_height: float,
@@ -85,29 +69,27 @@ def failures(
     Example:
       facesmith benchmark failures --annotations val.json --images val/ --out failures/
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.evaluation.failures import find_failures, write_failures  # noqa: PLC0415 - slow
+    from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - slow
+    from facesmith.evaluation.failures import find_failures, write_failures  # noqa: PLC0415
 
     lowest = None
-    if detections is None:
+    if given.detections is None:
         from facesmith.detection.detector import load_detector  # noqa: PLC0415 - slow
 
-        threshold = load_detector(model, threads).min_score if min_score is None else min_score
+        threshold = (
+            load_detector(given.model, given.threads).min_score if min_score is None else min_score
+        )
         lowest = min(threshold, _LOWEST_SCORE)
     else:
         threshold = min_score or 0.0
-    photos, found, name = load_scored(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        detections=detections,
-        model=model,
-        min_score=lowest,
-        threads=threads,
-        quiet=quiet,
-    )
-    if detections is not None and min_score is None and not quiet:
-        _note_threshold(found, detections)
+    photos, found, name = load_scored(given, lowest, read_detections)
+    if given.detections is not None and min_score is None and not quiet:
+        lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
+        click.echo(
+            f"All boxes of {given.detections.name} count, down to a score of {lowest:.2f}; "
+            "--min-score judges the detector at a threshold.",
+            err=True,
+        )
     with progress_bar(len(photos), quiet) as step:
         failed = find_failures(
             photos,
@@ -120,7 +102,7 @@ def failures(
         )
     written = []
     if out is not None:
-        make_folder(out)
+        open_report(out)
         written = write_failures(failed, out)
     if as_json:
         click.echo(json.dumps(failed.to_dict()))
@@ -130,33 +112,20 @@ def failures(
             click.echo(f"\nwritten    {', '.join(map(str, written))}")
 
 
-def _note_threshold(found: list[Faces], detections: Path) -> None:
-    lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
-    click.echo(
-        f"All boxes of {detections.name} count, down to a score of {lowest:.2f}; --min-score "
-        "judges the detector at a threshold.",
-        err=True,
-    )
-
-
 def _print(failed: Failures) -> None:
     from facesmith.evaluation.failure_bins import wilson_interval  # noqa: PLC0415 - slow
 
-    n_false = len(failed.false_boxes)
+    n_false, n_right = len(failed.false_boxes), failed.n_boxes - len(failed.false_boxes)
+    faces, boxes = counted(failed.n_faces, "face"), counted(failed.n_boxes, "box", "boxes")
+    recall = _rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))
+    precision = _rate(failed.precision, wilson_interval(n_right, failed.n_boxes))
     click.echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
     click.echo(
-        f"photos     {failed.n_photos:,} with {counted(failed.n_faces, 'face')}; "
-        f"a match has an IoU of at least {failed.iou_threshold:g}"
+        f"photos     {failed.n_photos:,} with {faces}; a match has an IoU of at least "
+        f"{failed.iou_threshold:g}"
     )
-    click.echo(
-        f"recall     {_rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))}  "
-        f"{failed.n_found:,} of {counted(failed.n_faces, 'face')} found"
-    )
-    right = failed.n_boxes - n_false
-    click.echo(
-        f"precision  {_rate(failed.precision, wilson_interval(right, failed.n_boxes))}  "
-        f"{n_false:,} of {counted(failed.n_boxes, 'box', 'boxes')} false"
-    )
+    click.echo(f"recall     {recall}  {failed.n_found:,} of {faces} found")
+    click.echo(f"precision  {precision}  {n_false:,} of {boxes} false")
     reasons = [miss.reason for miss in failed.misses]
     click.echo(
         f"misses     {_counts(reasons, ('not seen', 'badly placed', 'below the threshold'))}"

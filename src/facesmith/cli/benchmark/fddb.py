@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
+from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
-from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.evaluation.fddb import FddbDetections, FddbResult, Fold
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _DETECTIONS_NAME = "detections.txt"
 _CURVE_NAMES = ("DiscROC.txt", "ContROC.txt")
 _PICTURE_NAME = "roc.png"
@@ -24,7 +25,7 @@ _PICTURE_NAME = "roc.png"
 @click.option(
     "--folds",
     "folds_dir",
-    type=_FOLDER,
+    type=FOLDER,
     required=True,
     help="Folder of the annotations: FDDB-fold-01-ellipseList.txt, FDDB-fold-01.txt and so on.",
 )
@@ -38,13 +39,7 @@ _PICTURE_NAME = "roc.png"
 @click.option(
     "--image-sizes", type=_FILE, help="CSV file image,width,height, where there are no images."
 )
-@click.option("--images", "images_dir", type=_FOLDER, help="Folder that the names start from.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder for DiscROC.txt and ContROC.txt.",
-)
+@click.option("--images", "images_dir", type=FOLDER, help="Folder that the names start from.")
 @click.option(
     "--fold",
     "fold_numbers",
@@ -67,23 +62,10 @@ _PICTURE_NAME = "roc.png"
     help="Fit an ellipse to each box, 1.2 times as high and 1.1 times as wide: raises the "
     "continuous score. Say so with the figure.",
 )
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
-    help="Without --detections: a detector.onnx or the run folder of a training.  [default: the "
-    "weights that come along]",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Without --detections: CPU threads of the detector.",
-)
+@model_option("Without --detections: a")
+@threads_option
 @click.option("--plot", is_flag=True, help="Draw both curves into roc.png, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="Write the files only.")
+@output_options("DiscROC.txt and ContROC.txt", required=True)
 def fddb(
     folds_dir: Path,
     detections: tuple[Path, ...],
@@ -131,13 +113,10 @@ def fddb(
         raise click.UsageError("Pass either --detections or --model.")
     every_fold = read_folds(folds_dir)
     folds = choose_folds(every_fold, fold_numbers)
+    open_report(out)
     if detections:
-        found = read_fddb_detections(
-            detections,
-            every_fold,
-            shape=None if shape == "auto" else shape,  # type: ignore[arg-type]  # one of the two
-            wanted=folds,
-        )
+        given: Any = None if shape == "auto" else shape
+        found = read_fddb_detections(detections, every_fold, shape=given, wanted=folds)
     else:
         assert images_dir is not None
         found = _detect(folds, images_dir, model, threads, out, quiet)
@@ -146,15 +125,9 @@ def fddb(
     result = evaluate(folds, found, image_sizes=image_sizes, images_dir=images_dir)
     _write(result, out, each_fold, plot)
     if as_json:
-        import json  # noqa: PLC0415
-
         click.echo(json.dumps(_as_dict(result, folds, each_fold)))
     elif not quiet:
-        written = [
-            *_CURVE_NAMES,
-            *([] if detections else [_DETECTIONS_NAME]),
-            *([_PICTURE_NAME] if plot else []),
-        ]
+        written = [*_CURVE_NAMES, *[_DETECTIONS_NAME] * (not detections), *[_PICTURE_NAME] * plot]
         _print(result, out, written, each_fold)
 
 
@@ -169,7 +142,6 @@ def _detect(
     names = [name for fold in folds for name in fold.names]
     with progress_bar(len(names), quiet, "Images") as step:
         found = detect_fddb(detector, folds, images_dir, progress=step)
-    make_folder(out)
     write_fddb_detections(found, names, out / _DETECTIONS_NAME)
     return found
 
@@ -180,21 +152,18 @@ def _write(result: FddbResult, out: Path, each_fold: bool, plot: bool) -> None:
         for number, curves in result.by_fold.items():
             curves.write(out, f"fold-{number:02d}-")
     if plot:
-        from facesmith.evaluation.fddb.picture import draw_curves  # noqa: PLC0415 - Matplotlib
+        from facesmith.evaluation.plots import draw_fddb  # noqa: PLC0415 - Matplotlib
 
         folds = ", ".join(map(str, result.by_fold))
         title = "FDDB" if len(result.by_fold) == 10 else f"FDDB, fold {folds}"
-        draw_curves(result.curves, out / _PICTURE_NAME, title)
+        draw_fddb(result.curves, out / _PICTURE_NAME, title)
 
 
 def _as_dict(result: FddbResult, folds: list[Fold], each_fold: bool) -> dict[str, Any]:
     from facesmith.evaluation.fddb import FOLD_FALSE_POSITIVES  # noqa: PLC0415 - see `fddb`
 
-    values = {
-        "folds": [fold.number for fold in folds],
-        "shape": result.shape,
-        **result.curves.to_dict(),
-    }
+    numbers = [fold.number for fold in folds]
+    values = {"folds": numbers, "shape": result.shape, **result.curves.to_dict()}
     if each_fold:
         values["by_fold"] = [
             {"fold": number, **curves.to_dict(FOLD_FALSE_POSITIVES)}
@@ -204,10 +173,7 @@ def _as_dict(result: FddbResult, folds: list[Fold], each_fold: bool) -> dict[str
 
 
 def _print(result: FddbResult, out: Path, written: list[str], each_fold: bool) -> None:
-    from facesmith.evaluation.fddb import (  # noqa: PLC0415 - see `fddb`
-        FALSE_POSITIVES,
-        FOLD_FALSE_POSITIVES,
-    )
+    from facesmith.evaluation.fddb import FALSE_POSITIVES, FOLD_FALSE_POSITIVES  # noqa: PLC0415
 
     curves = result.curves
     click.echo(

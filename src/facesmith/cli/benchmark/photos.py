@@ -1,196 +1,177 @@
-"""What the benchmarks on annotated photos share: their options, the photos, what was found."""
+"""What the benchmarks share: their options, the annotated photos, what was found in them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.options import FORMAT_OPTIONS, Command, with_options
+from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.options import FORMAT_OPTIONS, Command, Option, with_options
+from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER
 from facesmith.cli.progress import progress_bar
+from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
 
 if TYPE_CHECKING:
-    from facesmith.annotations import AnnotatedPhoto, Annotations
+    from facesmith.annotations import AnnotatedPhoto
     from facesmith.evaluation.detections import Detections
     from facesmith.faces import Faces
 
-_ANNOTATION_OPTIONS = (
-    click.option(
-        "--annotations",
-        required=True,
-        type=click.Path(exists=True, path_type=Path),
-        help="The annotated photos: COCO JSON, VOC XML, YOLO, WIDER FACE or FDDB lists.",
-    ),
-    click.option(
-        "--images",
-        required=True,
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder of the photos.",
-    ),
+    Scored = TypeVar("Scored", Faces, Detections)
+
+iou_option = click.option(
+    "--iou",
+    type=IOU,
+    default=MATCH_IOU,
+    show_default=True,
+    help="A box is right when it overlaps a face at least this much.",
+)
+ious_option = click.option(
+    "--iou",
+    "ious",
+    type=IOU,
+    multiple=True,
+    default=(0.5, 0.4),
+    help="A match needs at least this overlap. Repeat it for several.  [default: 0.5 and 0.4]",
+)
+min_height_option = click.option(
+    "--min-height",
+    type=FiniteRange(0),
+    metavar="PX",
+    default=MIN_FACE_HEIGHT,
+    help="Ignore faces lower than this: neither found nor missed. 0: none.  "
+    f"[default: {MIN_FACE_HEIGHT:g}]",
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="CPU threads of the detector.",
 )
 
-_DETECTION_OPTIONS = (
-    click.option(
-        "--detections",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="What any detector found in these photos: COCO results, or the lines of "
-        "`facesmith detect --json`.  [default: run --model]",
-    ),
-    click.option(
+
+def model_option(when: str = "A") -> Option:
+    """The option `--model`; `when` begins its help."""
+    return click.option(
         "--model",
         metavar="FILE_OR_RUN",
-        type=click.Path(exists=True, path_type=Path),
-        help="A detector.onnx or the run folder of a training.  "
-        "[default: the weights that come along]",
-    ),
-    click.option(
-        "--threads",
-        type=click.IntRange(1),
-        default=1,
-        show_default=True,
-        help="CPU threads of the detector.",
-    ),
+        type=EXISTING,
+        help=f"{when} detector.onnx or the run folder of a training.  [default: the weights that "
+        "come along]",
+    )
+
+
+def output_options(files: str, *, required: bool = False) -> Callable[[Command], Command]:
+    """The options `--out`, a folder for these files, `--json` (`as_json`) and `--quiet`."""
+    options = (
+        click.option(
+            "--out",
+            type=REPORT_FOLDER,
+            required=required,
+            help=f"Folder for {files}.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON."),
+        click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain."),
+    )
+    return lambda command: with_options(command, options)
+
+
+_annotations_option = click.option(
+    "--annotations",
+    required=True,
+    type=EXISTING,
+    help="The annotated photos: COCO JSON, VOC XML, YOLO, WIDER FACE or FDDB lists.",
+)
+_images_option = click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
+_detections_option = click.option(
+    "--detections",
+    type=FILE,
+    help="What any detector found in these photos: COCO results, or the lines of "
+    "`facesmith detect --json`.  [default: run --model]",
 )
 
 
 def annotation_options(command: Command) -> Command:
     """The options `--annotations --images --format --category` of a command."""
-    return with_options(with_options(command, FORMAT_OPTIONS), _ANNOTATION_OPTIONS)
+    return with_options(command, (_annotations_option, _images_option, *FORMAT_OPTIONS))
 
 
-def photo_options(command: Command) -> Command:
-    """Those of `annotation_options`, and `--detections --model --threads`."""
-    return annotation_options(with_options(command, _DETECTION_OPTIONS))
+@dataclass(frozen=True)
+class Given:
+    """The values of `photo_options`, and whether `--quiet` is given."""
+
+    annotations: Path
+    images: Path
+    annotation_format: str | None  # `None`: told from the content
+    category: tuple[str, ...]  # categories that are faces; empty: the only one, or that called face
+    detections: Path | None  # what a detector found; `None`: run one
+    model: Path | None  # weights of the detector to run; `None`: those that come along
+    threads: int
+    quiet: bool
+
+
+def photo_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Those of `annotation_options`, and `--detections --model --threads`.
+
+    Together with `--quiet`, an option of its own, they are the command's first argument, `Given`.
+    """
+
+    @wraps(command)
+    def gathered(**values: Any) -> None:
+        given = Given(**{field.name: values.pop(field.name) for field in fields(Given)})
+        if given.detections is not None and given.model is not None:
+            raise click.UsageError(
+                "Pass either --detections, what a detector has found, or --model, a detector to "
+                "run."
+            )
+        command(given, quiet=given.quiet, **values)
+
+    options = (_detections_option, model_option(), threads_option)
+    return annotation_options(with_options(gathered, options))
 
 
 def load_scored(
-    annotations: Path,
-    images: Path,
-    *,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    detections: Path | None,
-    model: Path | None,
-    min_score: float | None,
-    threads: int,
-    quiet: bool,
-) -> tuple[tuple[AnnotatedPhoto, ...], list[Faces], str]:
-    """Annotated photos, and the faces found in them with scores that are probabilities.
+    given: Given, min_score: float | None, read: Callable[..., Sequence[Scored]]
+) -> tuple[tuple[AnnotatedPhoto, ...], Sequence[Scored | Faces], str]:
+    """Annotated photos, the faces found in each, and a name for what was scored.
 
-    What the annotations cannot use is named on standard error.
-
-    Args:
-        annotations: The annotations.
-        images: Folder of the photos.
-        annotation_format: Format of the annotations; `None`: told from their content.
-        category: Categories that are faces; empty: the only one, or the one called face.
-        detections: What a detector found; `None`: run one.
-        model: Weights of the detector to run; `None`: those that come along.
-        min_score: Leave out faces with a lower score. `None`: none of `detections`, and those of
-            the detector below its own threshold.
-        threads: CPU threads of the detector.
-        quiet: No progress bar.
-
-    Returns:
-        The photos, the faces of each, and a name for what was scored.
+    What the annotations cannot use is named on standard error. Faces with a score below `min_score`
+    are left out; `None`: none of the detections given, and those of the detector below its own
+    threshold. `read` is `read_detections` or `read_any_scores`.
 
     Raises:
-        FacesmithError: If a file cannot be used, or scores are not in [0, 1].
-        click.UsageError: If both `detections` and `model` are given.
+        FacesmithError: If a file cannot be used.
     """
-    from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - see `cli`
-
-    _check_one(detections, model)
-    found = load_photos(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        counted=not quiet,
-    )
-    if detections is None:
-        return found.photos, *_run(found.photos, model, min_score, threads, quiet)
-    faces = read_detections(
-        detections,
-        annotations,
-        found.photos,
-        allow_others=_left_out_photos(found),
-        categories=category or None,
-    )
-    if min_score is not None:
-        faces = [each[each.scores >= min_score] for each in faces]
-    return found.photos, faces, detections.name
-
-
-def load_any_scores(
-    annotations: Path,
-    images: Path,
-    *,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    detections: Path | None,
-    model: Path | None,
-    min_score: float | None,
-    threads: int,
-    quiet: bool,
-) -> tuple[tuple[AnnotatedPhoto, ...], Sequence[Faces | Detections], str]:
-    """As `load_scored`, but the scores of `detections` may be any numbers."""
-    from facesmith.evaluation.detections import (  # noqa: PLC0415 - see `cli`
-        Detections,
-        read_any_scores,
-    )
-
-    _check_one(detections, model)
-    found = load_photos(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        counted=not quiet,
-    )
-    if detections is None:
-        return found.photos, *_run(found.photos, model, min_score, threads, quiet)
-    scored = read_any_scores(
-        detections,
-        annotations,
-        found.photos,
-        allow_others=_left_out_photos(found),
-        categories=category or None,
-    )
-    if min_score is not None:
-        kept = [each.scores >= min_score for each in scored]
-        scored = [
-            Detections(each.boxes[keep], each.scores[keep])
-            for each, keep in zip(scored, kept, strict=True)
-        ]
-    return found.photos, scored, detections.name
-
-
-def _check_one(detections: Path | None, model: Path | None) -> None:
-    if detections is not None and model is not None:
-        raise click.UsageError(
-            "Pass either --detections, what a detector has found, or --model, a detector to run."
-        )
-
-
-def _left_out_photos(found: Annotations) -> bool:
-    return any(problem.skipped == "photo" for problem in found.problems)
-
-
-def _run(
-    photos: tuple[AnnotatedPhoto, ...],
-    model: Path | None,
-    min_score: float | None,
-    threads: int,
-    quiet: bool,
-) -> tuple[list[Faces], str]:
     from facesmith.detection.detector import load_detector  # noqa: PLC0415 - see `cli`
     from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
 
-    detector = load_detector(model, threads)
-    with progress_bar(len(photos), quiet) as step:
-        faces = find_faces(detector, photos, min_score=min_score, progress=step)
-    return faces, "facesmith" if model is None else f"facesmith, {model.as_posix()}"
+    loaded = load_photos(
+        given.annotations,
+        given.images,
+        annotation_format=given.annotation_format,
+        category=given.category,
+        counted=not given.quiet,
+    )
+    photos = loaded.photos
+    if given.detections is None:
+        detector = load_detector(given.model, given.threads)
+        with progress_bar(len(photos), given.quiet) as step:
+            faces = find_faces(detector, photos, min_score=min_score, progress=step)
+        name = "facesmith" if given.model is None else f"facesmith, {given.model.as_posix()}"
+        return photos, faces, name
+    found = read(
+        given.detections,
+        given.annotations,
+        photos,
+        allow_others=any(problem.skipped == "photo" for problem in loaded.problems),
+        categories=given.category or None,
+    )
+    if min_score is not None:
+        found = [each[each.scores >= min_score] for each in found]
+    return photos, found, given.detections.name

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from facesmith.cli.benchmark.photos import load_scored, photo_options
-from facesmith.cli.numbers import IOU, FiniteRange
-from facesmith.files import finite_or_none, make_folder, write_json
+from facesmith.cli.benchmark.photos import (
+    Given,
+    iou_option,
+    load_scored,
+    min_height_option,
+    output_options,
+    photo_options,
+)
+from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.paths import open_report
+from facesmith.files import finite_or_none, write_json
 
 
 @click.command()
 @photo_options
-@click.option(
-    "--iou",
-    type=IOU,
-    default=0.4,
-    show_default=True,
-    help="A box is right when it overlaps a face at least this much.",
-)
-@click.option(
-    "--min-height",
-    type=FiniteRange(0),
-    metavar="PX",
-    default=16,
-    show_default=True,
-    help="Ignore faces lower than this, and the boxes on them.",
-)
+@iou_option
+@min_height_option
 @click.option(
     "--min-score",
     type=FiniteRange(0, 1),
@@ -39,21 +35,9 @@ from facesmith.files import finite_or_none, make_folder, write_json
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for reliability.json and reliability.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+@output_options("reliability.json and reliability.png")
 def reliability(
-    annotations: Path,
-    images: Path,
-    annotation_format: str | None,
-    category: tuple[str, ...],
-    detections: Path | None,
-    model: Path | None,
-    threads: int,
+    given: Given,
     iou: float,
     min_height: float,
     min_score: float,
@@ -71,28 +55,16 @@ def reliability(
     Example:
       facesmith benchmark reliability --annotations val.json --images val/ --out reliability/
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.metrics.average_precision import (  # noqa: PLC0415 - `--help` is quick
-        AnnotatedFaces,
-    )
-    from facesmith.metrics.reliability import expected_error_interval  # noqa: PLC0415
-    from facesmith.metrics.reliability import reliability as compare  # noqa: PLC0415
+    from facesmith.evaluation.detections import read_detections  # noqa: PLC0415 - `--help` is quick
+    from facesmith.metrics import reliability as metric  # noqa: PLC0415
+    from facesmith.metrics.average_precision import AnnotatedFaces  # noqa: PLC0415
     from facesmith.metrics.scored_rows import match_scores  # noqa: PLC0415
 
-    photos, found, scored = load_scored(
-        annotations,
-        images,
-        annotation_format=annotation_format,
-        category=category,
-        detections=detections,
-        model=model,
-        min_score=min_score,
-        threads=threads,
-        quiet=quiet,
-    )
+    photos, found, scored = load_scored(given, min_score, read_detections)
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     boxes = match_scores(truths, found, iou_threshold=iou, min_height=min_height)
-    compared = compare(boxes.scores, boxes.right)
-    low, high = expected_error_interval(boxes, seed=seed)
+    compared = metric.reliability(boxes.scores, boxes.right)
+    n_bins = len(compared.counts)
     result = finite_or_none(
         {
             "scored": scored,
@@ -102,23 +74,23 @@ def reliability(
             "n_photos": boxes.n_photos,
             "n_boxes": len(boxes.scores),
             "expected_calibration_error": compared.expected_error,
-            "interval": [low, high],
+            "interval": list(metric.expected_error_interval(boxes, seed=seed)),
             "largest_error": compared.largest_error,
             "bins": [
                 {
-                    "from": i / len(compared.counts),
+                    "from": i / n_bins,
                     "boxes": int(compared.counts[i]),
                     "mean_score": float(compared.mean_scores[i]),
                     "share_right": float(compared.shares_right[i]),
                 }
-                for i in range(len(compared.counts))
+                for i in range(n_bins)
             ],
         }
     )
     if out is not None:
         from facesmith.evaluation.plots import write_diagram  # noqa: PLC0415 - heavy
 
-        make_folder(out)
+        open_report(out)
         write_json(out / "reliability.json", result)
         write_diagram(compared, out / "reliability.png")
     if as_json:
@@ -129,23 +101,17 @@ def reliability(
             click.echo(f"written  {out / 'reliability.json'}, {out / 'reliability.png'}")
 
 
-def _print(result: dict[str, object]) -> None:
+def _print(result: dict[str, Any]) -> None:
     click.echo(f"{result['scored']}: {result['n_boxes']:,} boxes in {result['n_photos']:,} photos")
     click.echo("score          boxes  mean score  share right")
-    bins = result["bins"]
-    assert isinstance(bins, list)
-    for each in bins:
+    for each in result["bins"]:
         if each["boxes"]:
             click.echo(
                 f"{each['from']:.1f} to {each['from'] + 0.1:.1f}  {each['boxes']:8,}  "
                 f"{each['mean_score']:10.3f}  {each['share_right']:11.3f}"
             )
-    error, interval = result["expected_calibration_error"], result["interval"]
-    assert isinstance(interval, list)
+    error, (low, high) = result["expected_calibration_error"], result["interval"]
     if error is None:
         click.echo("No boxes: the expected calibration error is undefined.")
     else:
-        click.echo(
-            f"expected calibration error {error:.4f}  (95 %: {interval[0]:.4f} to "
-            f"{interval[1]:.4f})"
-        )
+        click.echo(f"expected calibration error {error:.4f}  (95 %: {low:.4f} to {high:.4f})")

@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.coco import LEAST_SCORE
+from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
+from facesmith.cli.numbers import figure
+from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
+from facesmith.evaluation import MIN_SCORE
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
     from facesmith.detection.detector import Detector
     from facesmith.evaluation.wider import WiderImage, WiderScores
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 
 @click.command()
 @click.option(
     "--ground-truth",
     required=True,
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of wider_face_val.mat and wider_easy_val.mat, _medium_, _hard_.",
 )
 @click.option(
@@ -37,16 +38,10 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option(
     "--images",
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder of the images, WIDER_val/images: run facesmith's detector on them first.",
 )
-@click.option(
-    "--model",
-    metavar="FILE_OR_RUN",
-    type=click.Path(exists=True, path_type=Path),
-    help="With --images: a detector.onnx or the run folder of a training.  "
-    "[default: the weights that come along]",
-)
+@model_option("With --images: a")
 @click.option(
     "--min-face",
     type=click.FloatRange(0, min_open=True),
@@ -54,13 +49,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     help="With --images: height of the smallest face to look for; this sets the image scale.  "
     "[default: as `facesmith detect`]",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="CPU threads of the detector.",
-)
+@threads_option
 @click.option(
     "--protocol",
     type=click.Choice(["common", "strict"]),
@@ -68,13 +57,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="common: the figures that everybody quotes. strict: without that program's quirks.",
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for wider.json, with the curves, and precision_recall.png.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option("--quiet", is_flag=True, help="No table and no progress bar; errors remain.")
+@output_options("wider.json, with the curves, and precision_recall.png")
 def wider(
     ground_truth: Path,
     predictions: Path | None,
@@ -114,6 +97,8 @@ def wider(
         if not predictions.is_dir():
             raise click.UsageError(f"--predictions: the folder {predictions} does not exist.")
     truth = read_ground_truth(ground_truth)
+    if out is not None:
+        open_report(out)
     image_scale = None
     if images is not None:
         predictions = _folder_to_write(predictions, out)
@@ -179,7 +164,7 @@ def _detect(
     make_folder(folder)
     sources = [PhotoSource(path.as_posix(), path) for path in paths]
     with progress_bar(len(paths), quiet) as step:
-        for found in detect_photos(detector, sources, DetectionConfig(LEAST_SCORE, min_face)):
+        for found in detect_photos(detector, sources, DetectionConfig(MIN_SCORE, min_face)):
             if found.error is not None:
                 raise ImageError(found.error)
             faces.append(found.faces)
@@ -196,11 +181,7 @@ def _print(scores: WiderScores, predictions: Path, scale: tuple[float, float] | 
     click.echo(f"protocol     {scores.protocol}, IoU 0.5")
     click.echo("setting      AP      faces")
     for name, setting in scores.settings.items():
-        click.echo(f"{name:<11}  {_figure(setting.average_precision):<6}  {setting.n_faces:,}")
-
-
-def _figure(value: float) -> str:
-    return "-" if value != value else f"{value:.4f}"  # noqa: PLR0124 - NaN, without NumPy
+        click.echo(f"{name:<11}  {figure(setting.average_precision):<6}  {setting.n_faces:,}")
 
 
 def _scale(scale: tuple[float, float] | None) -> str:
@@ -213,12 +194,9 @@ def _scale(scale: tuple[float, float] | None) -> str:
 def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
     import numpy as np  # noqa: PLC0415 - see `wider`
 
-    from facesmith.evaluation.plots import (  # noqa: PLC0415 - heavy
-        draw_precision_recall,
-    )
+    from facesmith.evaluation.plots import draw_precision_recall  # noqa: PLC0415 - heavy
     from facesmith.files import write_json  # noqa: PLC0415
 
-    make_folder(out)
     curves = {}
     for name, setting in scores.settings.items():
         drawn = np.isfinite(setting.precision) & np.isfinite(setting.recall)
@@ -227,14 +205,15 @@ def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
             "recall": setting.recall[drawn].tolist(),
         }
     write_json(out / "wider.json", {**values, "curves": curves})
+    labels = {
+        f"{name}: AP {figure(setting.average_precision)}, {setting.n_faces:,} faces": (
+            setting.recall,
+            setting.precision,
+        )
+        for name, setting in scores.settings.items()
+    }
     draw_precision_recall(
-        {
-            f"{name}: AP {_figure(setting.average_precision)}, {setting.n_faces:,} faces": (
-                setting.recall,
-                setting.precision,
-            )
-            for name, setting in scores.settings.items()
-        },
+        labels,
         out / "precision_recall.png",
         f"WIDER FACE, {scores.n_images:,} images\n{scores.protocol} protocol, IoU 0.5",
     )

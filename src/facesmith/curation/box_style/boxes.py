@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou, clip_boxes
 from facesmith.errors import AnnotationError
 from facesmith.images import read_image
+from facesmith.progress import NO_PROGRESS, Progress
 
 # A new box that overlaps the old one by less has lost its face: the old one stays.
 MIN_OVERLAP = 0.4
@@ -56,7 +57,7 @@ def apply_style(
     source: str,
     style: ApplyStyle,
     strength: float = 0.5,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    progress: Progress = NO_PROGRESS,
 ) -> Restyled:
     """Bring the boxes of one source's photos to a box style.
 
@@ -66,7 +67,7 @@ def apply_style(
         style: The style, see `facesmith.curation.box_style.learning.BoxStyle`.
         strength: From 0, the old box, to 1, the new one. A lean of all old boxes to one side is
             removed whatever the strength: faces look to the left as often as to the right.
-        progress: Wraps the iteration over the photos' numbers.
+        progress: Told how many photos are done.
 
     Returns:
         The photos and what has changed. Boxes stay where they are ignored, touch the border of
@@ -81,7 +82,7 @@ def apply_style(
     shapes = [_shapes(photos[row].boxes[~photos[row].ignored]) for row in rows]
     median = float(np.median(np.concatenate(shapes))) if rows else 1.0
     chosen, restyled = [], []
-    for row in progress(rows):
+    for row in progress.each(rows, "Photos"):
         photo = photos[row]
         usual = np.abs(np.log(_shapes(photo.boxes) / median)) <= np.log(USUAL_SHAPE)
         numbers = np.flatnonzero(usual & ~photo.ignored & inside_photo(photo))

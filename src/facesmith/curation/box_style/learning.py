@@ -7,7 +7,7 @@ that give the annotated one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -25,16 +25,16 @@ from facesmith.errors import TrainingError
 from facesmith.images import read_image
 from facesmith.networks.refiner import build_box_corrector
 from facesmith.patches.seeding import name_number
-from facesmith.runs.folder import RunFolder
+from facesmith.progress import NO_PROGRESS, Progress
+from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.augmentation import Augmentation
 from facesmith.training.detector import photos_checksum
-from facesmith.training.loop import LoopConfig, run_loop
+from facesmith.training.loop import run_loop
+from facesmith.training.loop_config import LoopConfig
 from facesmith.training.refiner import ProposalPatches, RefinerConfig, RefinerTask, moved
 
 MIN_FACES = 200  # to learn from; fewer teach nothing that can be relied on
 _PASSES = 2  # the second starts from a box that is centred better
-
-Progress = Callable[[Iterable[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
@@ -97,26 +97,25 @@ class LearnedStyle:
     drawn: float  # the same after the style
 
 
+@one_process_at_a_time
 def learn_style(
     photos: Sequence[AnnotatedPhoto],
-    run: str | Path,
+    out: str | Path,
     config: StyleConfig | None = None,
     *,
     resume: bool = False,
     force: bool = False,
-    quiet: bool = False,
-    progress: Progress = iter,
+    progress: Progress = NO_PROGRESS,
 ) -> LearnedStyle:
     """Learn the box style of some photos.
 
     Args:
         photos: Photos of one source. Ignored boxes, low ones and those at the border are left out.
-        run: The run folder of the training.
+        out: The run folder of the training.
         config: Settings.
         resume: Go on with what the run folder holds.
         force: Start anew over what the run folder holds.
-        quiet: No progress bar of the training.
-        progress: Wraps the iteration over the photos that are cut.
+        progress: Told how many photos are cut and how far the training is.
 
     Raises:
         TrainingError: If there are too few faces, or the training ends early.
@@ -129,7 +128,7 @@ def learn_style(
             f"Learning how boxes are drawn needs at least {MIN_FACES} of them, "
             f"{config.min_height:g} px high and more, not at the border; got {n_faces}."
         )
-    folder = RunFolder(run)
+    folder = RunFolder(out)
     described = {"task": "box style", "data": photos_checksum(photos), **asdict(config)}
     folder.start(described, resume=resume, force=force)
     copies = int(np.clip(config.max_patches // n_faces, 1, config.patches.copies))
@@ -141,12 +140,17 @@ def learn_style(
     )
     task = StyleTask(training, judged, patches)
     result = run_loop(
-        task, patches.loop, folder, rows_per_epoch=task.rows_per_epoch, resume=resume, quiet=quiet
+        task,
+        patches.loop,
+        folder,
+        rows_per_epoch=task.rows_per_epoch,
+        resume=resume,
+        progress=progress,
     )
     network = build_box_corrector(patches.loop.seed)
     network.load_state_dict(result.weights)
     style = BoxStyle(network)
-    given, drawn = _judge(style, photos, usable, held_out, patches)
+    given, drawn = _overlaps(style, photos, usable, held_out, patches)
     n_judged = len(given)
     return LearnedStyle(
         style, n_faces - n_judged, n_judged, float(np.mean(given)), float(np.mean(drawn))
@@ -184,7 +188,7 @@ def _cut(
 ) -> ProposalPatches:
     images, deltas, numbers = [], [], []
     rows = [row for row in np.flatnonzero(chosen).tolist() if len(usable[row])]
-    for row in progress(rows):
+    for row in progress.each(rows, "Photos"):
         faces = np.repeat(usable[row], config.copies, axis=0)
         boxes = _moved(faces, row, config)
         images.append(cut_patches(read_image(photos[row].path), boxes))
@@ -201,7 +205,7 @@ def _cut(
     )
 
 
-def _judge(
+def _overlaps(
     style: BoxStyle,
     photos: Sequence[AnnotatedPhoto],
     usable: Sequence[npt.NDArray[np.float32]],

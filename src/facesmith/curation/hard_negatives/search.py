@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource,
 from facesmith.detection.processes import detect_in_workers
 from facesmith.errors import AnnotationError
 from facesmith.faces import Faces
+from facesmith.progress import NO_PROGRESS, Progress
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def mine(
     *,
     workers: int = 1,
     threads: int = 1,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Mining:
     """Find the false boxes of a detector; they depend on photos, weights and `config` alone.
 
@@ -82,7 +83,7 @@ def mine(
         config: What counts.
         workers: Processes; see `facesmith.detection.processes`, which is for many photos.
         threads: CPU threads of each detector.
-        progress: Called once for every photo.
+        progress: Told how many photos are done.
 
     Raises:
         AnnotationError: If two photos have one name.
@@ -97,14 +98,12 @@ def mine(
     problems: list[str] = []
     seen: dict[str, AnnotatedPhoto] = {}
     with closing(_look(safe, detector, model, config.min_score, workers, threads)) as results:
-        for photo, found in zip(safe, results, strict=True):
+        for photo, found in zip(progress.each(safe, "Photos"), results, strict=True):
             if found.error is not None:
                 problems.append(found.error)
             else:
                 seen[photo.name] = photo
                 boxes += _false_boxes(photo, found.faces, detector, name, config)
-            if progress is not None:
-                progress()
     likely = [b for b in boxes if b.kind == "background" and b.score > config.max_background_score]
     return Mining(
         boxes=merge_mined(set(boxes) - set(likely)),

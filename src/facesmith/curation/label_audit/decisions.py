@@ -91,17 +91,14 @@ def write_decisions(
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for finding in audit.findings:
-        decision = REFUSE if finding.number in refused else ACCEPT
+    for one in audit.findings:
         writer.writerow(
-            [finding.number, finding.kind, finding.reason, finding.photo.name,
-             *rounded(finding.box), f"{finding.score:.3f}", decision]
+            [one.number, one.kind, one.reason, one.photo.name, *rounded(one.box),
+             f"{one.score:.3f}", REFUSE if one.number in refused else ACCEPT]
         )  # fmt: skip
     for other in others:
-        decision = ACCEPT if other.accepted else REFUSE
-        writer.writerow(
-            ["", other.kind, other.reason, other.file, *rounded(other.box), "", decision]
-        )
+        said = ACCEPT if other.accepted else REFUSE
+        writer.writerow(["", other.kind, other.reason, other.file, *rounded(other.box), "", said])
     write_bytes(path, text.getvalue().encode())
 
 

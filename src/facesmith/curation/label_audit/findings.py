@@ -85,18 +85,17 @@ class SourceOffset:
         whose = f"Boxes of source {self.source}" if self.source else "Boxes"
         if self.n_pairs < MIN_PAIRS:
             return f"{whose}: only {self.n_pairs} to compare with detections, too few to say."
-        parts = []
-        if abs(self.right) >= _MIN_SHIFT:
-            side = "right" if self.right > 0 else "left"
-            parts.append(f"lie {abs(self.right):.0%} of their width further to the {side}")
-        if abs(self.down) >= _MIN_SHIFT:
-            way = "lower" if self.down > 0 else "higher"
-            parts.append(f"lie {abs(self.down):.0%} of their height {way}")
-        if abs(self.wider) >= _MIN_SCALE:
-            parts.append(f"are {abs(self.wider):.0%} {'wider' if self.wider > 0 else 'narrower'}")
-        if abs(self.higher) >= _MIN_SCALE:
-            size = "taller" if self.higher > 0 else "less tall"
-            parts.append(f"are {abs(self.higher):.0%} {size}")
+        parts = [
+            text.format(abs(value), more if value > 0 else less)
+            for value, least, text, more, less in (
+                (self.right, _MIN_SHIFT, "lie {:.0%} of their width further to the {}", "right",
+                 "left"),
+                (self.down, _MIN_SHIFT, "lie {:.0%} of their height {}", "lower", "higher"),
+                (self.wider, _MIN_SCALE, "are {:.0%} {}", "wider", "narrower"),
+                (self.higher, _MIN_SCALE, "are {:.0%} {}", "taller", "less tall"),
+            )
+            if abs(value) >= least
+        ]  # fmt: skip
         if not parts:
             return f"{whose} lie where the detector's do ({self.n_pairs:,} compared)."
         said = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
@@ -134,18 +133,10 @@ class Audit:
 
 def as_dict(finding: Finding) -> dict[str, Any]:
     """A finding for JSON, numbers rounded: pixels to a tenth, scores to four places."""
-    return {
-        "number": finding.number,
-        "kind": finding.kind,
-        "rank": finding.rank,
-        "reason": finding.reason,
-        "file": finding.photo.name,
-        "source": finding.photo.source,
-        "box": rounded(finding.box),
-        "score": round(finding.score, 4),
-        "support": round(finding.support, 4),
-        "iou": round(finding.iou, 4),
-    }
+    plain = {name: getattr(finding, name) for name in ("number", "kind", "rank", "reason")}
+    scores = {name: round(getattr(finding, name), 4) for name in ("score", "support", "iou")}
+    photo = {"file": finding.photo.name, "source": finding.photo.source}
+    return plain | photo | {"box": rounded(finding.box)} | scores
 
 
 def rounded(box: npt.NDArray[np.float32]) -> list[float]:

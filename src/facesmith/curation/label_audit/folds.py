@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import numpy as np
 import numpy.typing as npt
 
@@ -32,10 +31,11 @@ from facesmith.files import write_bytes, write_json
 from facesmith.images import read_image
 from facesmith.patches.duplicates import fingerprint, group_duplicates
 from facesmith.patches.seeding import name_number
+from facesmith.progress import NO_PROGRESS, Progress
 
 if TYPE_CHECKING:
-    from facesmith.training.detector import DetectorConfig
-    from facesmith.training.loop import LoopConfig
+    from facesmith.training.detector_config import DetectorConfig
+    from facesmith.training.loop_config import LoopConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def divide(
     n_folds: int,
     *,
     seed: int = 0,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> npt.NDArray[np.intp]:
     """Which fold each photo is in, intp `(n,)`, from 0 on; photos that look the same are in one.
 
@@ -87,7 +87,7 @@ def divide(
         photos: The photos; each is read.
         n_folds: How many folds, at least 2.
         seed: Another seed, another division.
-        progress: Called once for every photo.
+        progress: Told how many photos are read.
 
     Raises:
         ValueError: If `n_folds` is below 2.
@@ -96,11 +96,9 @@ def divide(
     if n_folds < 2:
         raise ValueError(f"`n_folds` must be at least 2; got n_folds={n_folds}.")
     order = sorted(range(len(photos)), key=lambda index: photos[index].name)
-    prints = []
-    for index in order:
-        prints.append(fingerprint(read_image(photos[index].path)))
-        if progress is not None:
-            progress()
+    prints = [
+        fingerprint(read_image(photos[index].path)) for index in progress.each(order, "Photos")
+    ]
     groups: dict[int, list[int]] = {}
     for index, first in zip(order, group_duplicates(prints).tolist(), strict=True):
         groups.setdefault(first, []).append(index)
@@ -135,13 +133,12 @@ def short_config(epochs: int, *, seed: int = 0, threads: int | None = None) -> D
 
     The refiner is that of `--quick`; `epochs` are those of the proposals.
     """
-    from facesmith.training.detector import DetectorConfig  # noqa: PLC0415 - needs PyTorch
+    from facesmith.training.detector_config import DetectorConfig  # noqa: PLC0415 - needs PyTorch
 
     def changed(loop: LoopConfig) -> LoopConfig:
         return replace(loop, seed=seed, threads=threads or loop.threads)
 
-    config = replace(DetectorConfig(), refiner=DetectorConfig.quick().refiner)
-    config = config.with_loops(changed)
+    config = replace(DetectorConfig(), refiner=DetectorConfig.quick().refiner).with_loops(changed)
     loop = replace(config.proposals.loop, epochs=epochs)
     return replace(config, proposals=replace(config.proposals, loop=loop))
 
@@ -159,8 +156,7 @@ def detect_in_folds(
     n_folds: int = N_FOLDS,
     config: DetectorConfig | None = None,
     face_free: Sequence[AnnotatedPhoto] = (),
-    quiet: bool = False,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> FoldDetections:
     """Train a detector for each fold on the photos of the others, and let it judge the fold.
 
@@ -172,8 +168,7 @@ def detect_in_folds(
         n_folds: How many folds.
         config: Settings of each training; `None`: a short one, see `short_config`.
         face_free: Photos without a face, for all trainings.
-        quiet: No word and no progress bar of the trainings.
-        progress: Called once for every photo when the photos are divided.
+        progress: Told which fold comes next and how far its training is.
 
     Raises:
         TrainingError: If there are too few photos, the folder holds folds of other photos or
@@ -193,12 +188,11 @@ def detect_in_folds(
         judged = [photos[row] for row in rows]
         run, results = out / f"fold-{fold + 1}", out / f"fold-{fold + 1}.jsonl"
         if not results.exists():
-            _say(f"Fold {fold + 1} of {n_folds}: {len(judged):,} photos to judge.", quiet)
+            progress.say(f"Fold {fold + 1} of {n_folds}: {len(judged):,} photos to judge.")
             learned = [photos[row] for row in np.flatnonzero(folds != fold).tolist()]
-            train_detector([*learned, *face_free], run, config, resume=True, quiet=quiet)
-            write_found(
-                results, judged, find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
-            )
+            train_detector([*learned, *face_free], run, config, resume=True, progress=progress)
+            seen = find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
+            write_found(results, judged, seen)
         # What was written is what counts, so that a second run gives the same to the last digit.
         for row, faces in zip(rows, read_detections(results, results, judged), strict=True):
             found[row] = faces
@@ -250,8 +244,3 @@ def _start(
         return
     out.mkdir(parents=True, exist_ok=True)
     write_json(path, described)
-
-
-def _say(text: str, quiet: bool) -> None:
-    if not quiet:
-        click.echo(text, err=True)

@@ -5,10 +5,10 @@ score far below what labels of its kind get. A detector misses faces, small ones
 common low scores are among boxes of the same height tells how much a low one means. The label-error
 score of a box is
 
-    (1 - support) * rarity
+    (1 - support) * factor
 
-where the support is the highest score of a detection on the box, and `rarity` says how much so low
-a support means at this height.
+where the support is the highest score of a detection on the box, and the factor says how much so
+low a support means at this height.
 
 Source:
     Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels",
@@ -95,22 +95,16 @@ def audit_photos(
     return Audit(judged_by, config, tuple(photos), n_found, tuple(findings), offsets)
 
 
-def rarity(
+def label_error_factor(
     values: npt.NDArray[np.floating], heights: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """How much a low value means for a box of its height, 1 where it is likely wrong.
+    """How much a low value `(n,)` means for a box of its height, pixels `(n,)`: float64 `(n,)`.
 
+    It is 1 where the box is likely wrong, and for all where there are too few boxes for two bins.
     Wrong boxes come in all heights. The share of so low values among the higher half of all boxes,
     where a detector misses least, is about what wrong boxes make; what a bin of heights has beyond
     it is put down to the detector. The ratio of the two shares estimates which part of the boxes
     with so low a value are wrong. From a half on a low value counts in full, below in proportion.
-
-    Args:
-        values: What is low for wrong boxes, `(n,)`.
-        heights: Heights of the boxes, `(n,)`, pixels.
-
-    Returns:
-        float64 `(n,)`; 1 for all where there are too few boxes for two bins.
     """
     n = len(values)
     n_bins = min(n // _MIN_IN_BIN, _MAX_BINS)
@@ -143,10 +137,7 @@ def _suspicious(
     augmented: Mapping[tuple[int, int], float],
 ) -> tuple[list[_Seen], int]:
     places: list[tuple[int, int]] = []
-    heights: list[npt.NDArray[np.floating]] = []
-    support: list[npt.NDArray[np.floating]] = []
-    iou: list[npt.NDArray[np.floating]] = []
-    beside: list[npt.NDArray[np.floating]] = []
+    parts: list[npt.NDArray[np.floating]] = [np.zeros((4, 0))]
     seconds: list[tuple[int, float]] = []
     for number, (photo, faces) in enumerate(zip(photos, found, strict=True)):
         overlap = box_iou(photo.boxes, faces.boxes)
@@ -158,18 +149,15 @@ def _suspicious(
             (len(places) + i, share) for i, share in _second_boxes(photo.boxes[kept], best[kept])
         ]
         places += [(number, int(i)) for i in kept]
-        heights.append((photo.boxes[:, 3] - photo.boxes[:, 1])[kept])
-        support.append(on_box[kept])
-        iou.append(best[kept])
-        beside.append(sure_beside[kept])
-    all_support, all_iou = _joined(support), _joined(iou)
-    all_heights, all_beside = _joined(heights), _joined(beside)
+        heights = photo.boxes[:, 3] - photo.boxes[:, 1]
+        parts.append(np.stack([heights, on_box, best, sure_beside])[:, kept])
+    all_heights, all_support, all_iou, all_beside = np.concatenate(parts, axis=1)
     n_found = int((all_support >= _FOUND_SCORE).sum())
     looked = np.array([augmented.get(place, 0.0) for place in places])
     # How common so low a support is, is told from photos as they are: there all boxes were judged.
-    score = np.minimum(1 - looked, 1 - all_support) * rarity(all_support, all_heights)
+    score = np.minimum(1 - looked, 1 - all_support) * label_error_factor(all_support, all_heights)
     all_support = np.maximum(looked, all_support)
-    misplaced = rarity(all_iou, all_heights)
+    misplaced = label_error_factor(all_iou, all_heights)
     reasons: dict[int, tuple[float, Reason]] = {
         i: (float(score[i]), "no face")
         for i in np.flatnonzero(score >= config.min_suspicion).tolist()
@@ -238,7 +226,3 @@ def _missed(
 
 def _height(box: npt.NDArray[np.float32]) -> float:
     return float(box[3] - box[1])
-
-
-def _joined(parts: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float64]:
-    return np.concatenate([np.zeros(0), *parts])

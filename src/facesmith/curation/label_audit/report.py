@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto, write_coco
-from facesmith.curation.label_audit.decisions import Decision, write_decisions
+from facesmith.curation.label_audit.decisions import ACCEPT, REFUSE, Decision, write_decisions
 from facesmith.curation.label_audit.findings import KINDS, REASONS, Audit, Finding, as_dict
 from facesmith.curation.label_audit.sheets import page_name, write_sheets
 from facesmith.files import write_json
@@ -60,19 +60,14 @@ def audit_dict(
         },
         "n_refused": len(refused),
         "offsets": [
-            {
-                name: round(value, 4) if isinstance(value, float) else value
-                for name, value in asdict(offset).items()
-            }
+            {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(offset).items()}
             for offset in audit.offsets
         ],
         "findings": [
-            as_dict(finding)
-            | {
-                "page": page_name(finding.kind, finding.rank) if finding.rank <= n_shown else None,
-                "decision": "refuse" if finding.number in refused else "accept",
-            }
-            for finding in audit.findings
+            as_dict(one)
+            | {"page": page_name(one.kind, one.rank) if one.rank <= n_shown else None}
+            | {"decision": REFUSE if one.number in refused else ACCEPT}
+            for one in audit.findings
         ],
     }
 

@@ -16,6 +16,7 @@ from facesmith.boxes import box_iou
 from facesmith.curation.label_audit.findings import Audit
 from facesmith.faces import Faces
 from facesmith.images import read_image
+from facesmith.progress import NO_PROGRESS, Progress
 
 # What is cut out: so many times the longer side of the box, which then has so many pixels, where
 # detectors are at their best.
@@ -31,7 +32,7 @@ Support = dict[tuple[int, int], float]
 def augmented_support(
     audit: Audit,
     detector_of: Callable[[int], Callable[..., Faces]],
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Support:
     """The support of the boxes that an audit takes for no face, each seen in eight views.
 
@@ -39,7 +40,7 @@ def augmented_support(
         audit: A first audit.
         detector_of: The detector that judges a photo, by the photo's index; called as
             `detector(image, min_score=...)`.
-        progress: Called once for every such box.
+        progress: Told how many of them are done.
 
     Returns:
         Index of the photo and of the box in it -> the support of the best of four rotations, each
@@ -48,13 +49,12 @@ def augmented_support(
     support: Support = {}
     image, shown = np.zeros((1, 1, 3), np.uint8), -1
     no_faces = [finding for finding in audit.findings if finding.reason == "no face"]
-    for finding in sorted(no_faces, key=lambda one: one.photo_index):
+    no_faces.sort(key=lambda one: one.photo_index)
+    for finding in progress.each(no_faces, "Boxes"):
         if finding.photo_index != shown:
             image, shown = read_image(finding.photo.path), finding.photo_index
         detector = detector_of(finding.photo_index)
         support[finding.photo_index, finding.box_index] = box_support(image, finding.box, detector)
-        if progress is not None:
-            progress()
     return support
 
 

@@ -7,15 +7,22 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.demo.synthetic.canvas import Canvas, ellipse, mix, random_colour, rgb
+from facesmith.demo.synthetic.canvas import (
+    Canvas,
+    Colour,
+    FloatArray,
+    ellipse,
+    mix,
+    random_colour,
+    rgb,
+)
 from facesmith.demo.synthetic.textures import texture
 
 UInt8Image = npt.NDArray[np.uint8]
+Rng = np.random.Generator
 
 
-def draw_background(
-    rng: np.random.Generator, width: int, height: int, *, busy: float = 0.5
-) -> UInt8Image:
+def draw_background(rng: Rng, width: int, height: int, *, busy: float = 0.5) -> UInt8Image:
     """A scene without people, uint8 RGB `(height, width, 3)`; `busy` from 0 to 1 adds clutter."""
     calm = (_gradient, _cloudy, _bokeh, _wall)
     full = (_leaves, _stripes, _bricks, _building, _writing, _shelf, _landscape, _clutter, _tiles)
@@ -23,7 +30,7 @@ def draw_background(
     return scenes[rng.integers(0, len(scenes))](rng, width, height)
 
 
-def _gradient(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _gradient(rng: Rng, width: int, height: int) -> UInt8Image:
     a, b = random_colour(rng), random_colour(rng)
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[0:height, 0:width]
@@ -32,7 +39,7 @@ def _gradient(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return _to_bytes(a + (b - a) * share[..., None])
 
 
-def _cloudy(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _cloudy(rng: Rng, width: int, height: int) -> UInt8Image:
     name = str(rng.choice(["cloud", "rough", "grain", "streak"]))
     field = texture(name, rng, width, height, rng.uniform(0.5, 2.5))
     if rng.random() < 0.4:
@@ -41,17 +48,17 @@ def _cloudy(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return _to_bytes(mix(a, b, 0.5) + (b - a) * 0.5 * field[..., None])
 
 
-def _bokeh(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _bokeh(rng: Rng, width: int, height: int) -> UInt8Image:
     canvas = Canvas(_gradient(rng, width, height), 1)
     side = max(width, height)
     for _ in range(rng.integers(5, 18)):
         centre = rng.uniform(0, 1, 2) * (width, height)
         radius = side * rng.uniform(0.03, 0.16)
         canvas.ellipse(centre, radius, radius, random_colour(rng, high=255), rng.uniform(0.15, 0.6))
-    return _blurred_bytes(canvas, rng.uniform(0.5, 1.5))
+    return _blurred(canvas, rng.uniform(0.5, 1.5))
 
 
-def _wall(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _wall(rng: Rng, width: int, height: int) -> UInt8Image:
     """A wall with a picture, a window or a door on it, and its floor."""
     canvas = Canvas(_gradient(rng, width, height), 1)
     for _ in range(rng.integers(0, 3)):
@@ -59,19 +66,13 @@ def _wall(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
         w, h = rng.uniform(0.2, 0.6, 2) * (width, height)
         frame = random_colour(rng, saturation=0.3)
         canvas.polygon(_box(x, y, w, h), frame)
-        inner = min(w, h) * 0.1
-        canvas.textured(
-            _box(x + inner, y + inner, w - 2 * inner, h - 2 * inner),
-            random_colour(rng),
-            "cloud",
-            0.3,
-            rng,
-            zoom=3,
-        )
-    return _blurred_bytes(canvas, rng.uniform(0, 1))
+        edge = min(w, h) * 0.1
+        inner = _box(x + edge, y + edge, w - 2 * edge, h - 2 * edge)
+        canvas.textured(inner, random_colour(rng), "cloud", 0.3, rng, zoom=3)
+    return _blurred(canvas, rng.uniform(0, 1))
 
 
-def _leaves(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _leaves(rng: Rng, width: int, height: int) -> UInt8Image:
     zoom = rng.uniform(0.6, 2.5)
     leaf = texture("leaf", rng, width, height, zoom)
     light = texture("cloud", rng, width, height, 1.5)
@@ -84,7 +85,7 @@ def _leaves(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return _to_bytes(picture)
 
 
-def _stripes(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _stripes(rng: Rng, width: int, height: int) -> UInt8Image:
     a, b = random_colour(rng), random_colour(rng)
     angle, period = rng.uniform(0, np.pi), rng.uniform(0.06, 0.35) * max(width, height)
     y, x = np.mgrid[0:height, 0:width]
@@ -95,9 +96,9 @@ def _stripes(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return _to_bytes(a + (b - a) * share[..., None])
 
 
-def _bricks(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _bricks(rng: Rng, width: int, height: int) -> UInt8Image:
     mortar = random_colour(rng, saturation=0.15, low=110)
-    canvas = Canvas(np.broadcast_to(mortar.astype(np.uint8), (height, width, 3)).copy(), 2)
+    canvas = _plain(mortar, width, height)
     base = random_colour(rng, saturation=0.6, low=70, high=200)
     h = rng.uniform(0.06, 0.16) * max(width, height)
     w, shift = h * rng.uniform(1.6, 3), rng.uniform(0, 1)
@@ -108,9 +109,9 @@ def _bricks(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return canvas.finish()[0].astype(np.uint8)
 
 
-def _building(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _building(rng: Rng, width: int, height: int) -> UInt8Image:
     sky = np.linspace(1.0, 0.8, height)[:, None, None] * rgb(*rng.uniform(150, 235, 3))
-    canvas = Canvas(_to_bytes(np.broadcast_to(sky, (height, width, 3))), 2)
+    canvas = _plain(sky, width, height)
     x = -rng.uniform(0, 0.2) * width
     while x < width:
         w = rng.uniform(0.25, 0.7) * width
@@ -129,11 +130,11 @@ def _building(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return canvas.finish()[0].astype(np.uint8)
 
 
-def _writing(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _writing(rng: Rng, width: int, height: int) -> UInt8Image:
     """Lines of strokes that look like text on a page or a sign."""
     paper = random_colour(rng, saturation=0.3, low=30, high=250)
     ink = np.where(paper.mean() > 130, paper * 0.2, 255 - 0.2 * paper)
-    canvas = Canvas(np.broadcast_to(paper.astype(np.uint8), (height, width, 3)).copy(), 2)
+    canvas = _plain(paper, width, height)
     size = rng.uniform(0.07, 0.3) * max(width, height)
     y = rng.uniform(-0.5, 0.5) * size
     while y < height:
@@ -147,10 +148,10 @@ def _writing(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return canvas.finish()[0].astype(np.uint8)
 
 
-def _shelf(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _shelf(rng: Rng, width: int, height: int) -> UInt8Image:
     """Books or boxes side by side on boards."""
     wood = rgb(rng.uniform(70, 160), rng.uniform(50, 110), rng.uniform(30, 80))
-    canvas = Canvas(_to_bytes(np.broadcast_to(wood * 0.5, (height, width, 3))), 2)
+    canvas = _plain(wood * 0.5, width, height)
     board = rng.uniform(0.3, 0.7) * max(width, height)
     y = -rng.uniform(0, 0.5) * board
     while y < height:
@@ -160,22 +161,18 @@ def _shelf(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
             top = y + rng.uniform(0.05, 0.35) * board
             colour = random_colour(rng, saturation=0.8)
             canvas.polygon(_box(x, top, w * 0.94, y + board * 0.93 - top), colour)
-            canvas.polygon(
-                _box(x + 0.15 * w, top + 0.1 * board, w * 0.64, 0.06 * board),
-                mix(colour, rgb(250, 240, 220), 0.7),
-            )
+            label = _box(x + 0.15 * w, top + 0.1 * board, w * 0.64, 0.06 * board)
+            canvas.polygon(label, mix(colour, rgb(250, 240, 220), 0.7))
             x += w
         canvas.polygon(_box(0, y + board * 0.93, width, board * 0.07), wood)
         y += board
     return canvas.finish()[0].astype(np.uint8)
 
 
-def _landscape(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _landscape(rng: Rng, width: int, height: int) -> UInt8Image:
     sky = mix(rgb(120, 165, 220), random_colour(rng, high=250), rng.uniform(0, 0.7))
     fade = np.linspace(0.0, 0.6, height)[:, None, None]
-    canvas = Canvas(
-        _to_bytes(np.broadcast_to(sky * (1 - fade) + 235 * fade, (height, width, 3))), 2
-    )
+    canvas = _plain(sky * (1 - fade) + 235 * fade, width, height)
     horizon = rng.uniform(0.3, 0.75)
     x = np.linspace(-0.05, 1.05, 24)
     for layer in range(rng.integers(2, 5)):
@@ -183,15 +180,14 @@ def _landscape(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
         waves = rng.uniform(0.02, 0.1) * np.sin(x * rng.uniform(3, 14) + rng.uniform(0, 6))
         waves += 0.02 * rng.standard_normal(24)
         top = np.stack([x * width, (base + waves) * height], axis=1)
-        ground = np.concatenate(
-            [top, [(1.05 * width, 1.1 * height), (-0.05 * width, 1.1 * height)]]
-        )
+        bottom = [(1.05 * width, 1.1 * height), (-0.05 * width, 1.1 * height)]
         colour = mix(rgb(*rng.uniform(30, 150, 3)), sky, 0.5 / (layer + 1))
+        ground = np.concatenate([top, bottom])
         canvas.textured(ground, colour, str(rng.choice(["rough", "leaf", "fine"])), 0.25, rng)
     return canvas.finish()[0].astype(np.uint8)
 
 
-def _clutter(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _clutter(rng: Rng, width: int, height: int) -> UInt8Image:
     """Things of all shapes, one over the other, skin colours among them."""
     canvas = Canvas(_cloudy(rng, width, height), 2)
     side = max(width, height)
@@ -216,10 +212,10 @@ def _clutter(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return canvas.finish()[0].astype(np.uint8)
 
 
-def _tiles(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
+def _tiles(rng: Rng, width: int, height: int) -> UInt8Image:
     """Checks, dots or a grid."""
     a, b = random_colour(rng, saturation=0.8), random_colour(rng, saturation=0.8)
-    canvas = Canvas(np.broadcast_to(a.astype(np.uint8), (height, width, 3)).copy(), 2)
+    canvas = _plain(a, width, height)
     step = rng.uniform(0.1, 0.35) * max(width, height)
     kind, turn = rng.integers(0, 3), rng.uniform(-0.3, 0.3)
     for row in range(-2, math.ceil(height / step) + 2):
@@ -235,18 +231,23 @@ def _tiles(rng: np.random.Generator, width: int, height: int) -> UInt8Image:
     return canvas.finish()[0].astype(np.uint8)
 
 
-def _box(x: float, y: float, width: float, height: float) -> npt.NDArray[np.float64]:
+def _plain(colour: Colour, width: int, height: int) -> Canvas:
+    """A canvas of one colour, or of what broadcasts to `(height, width, 3)`."""
+    return Canvas(_to_bytes(np.broadcast_to(colour, (height, width, 3))), 2)
+
+
+def _box(x: float, y: float, width: float, height: float) -> FloatArray:
     return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
 
 
-def _to_bytes(picture: npt.NDArray[np.floating]) -> UInt8Image:
+def _to_bytes(picture: FloatArray) -> UInt8Image:
     pixels: UInt8Image = np.clip(picture, 0, 255).astype(np.uint8)
     return pixels
 
 
-def _blurred_bytes(canvas: Canvas, strength: float) -> UInt8Image:
+def _blurred(canvas: Canvas, strength: float) -> UInt8Image:
     """The finished canvas, out of focus by about `strength` hundredths of its width."""
-    picture: npt.NDArray[np.floating] = canvas.finish()[0]
+    picture: FloatArray = canvas.finish()[0]
     radius = max(round(strength * canvas.width / 100), 0)
     for axis in (0, 1):
         for _ in range(radius):

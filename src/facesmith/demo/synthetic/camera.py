@@ -17,14 +17,7 @@ UInt8Image = npt.NDArray[np.uint8]
 
 
 def shade_bust(picture: Float32Image, solid: Float32Image, head: Head, view: View) -> Float32Image:
-    """Light a bust as if its head were an egg.
-
-    Args:
-        picture: float32 RGB `(height, width, 3)` in [0, 255]. Not modified.
-        solid: float32 `(height, width)`, which pixels are body.
-        head: Where the head is.
-        view: Where the light is.
-    """
+    """A picture and its mask of bodies, see `Canvas.finish`, lit as if the head were an egg."""
     height, width = solid.shape
     pose = head.pose
     x = (np.arange(width, dtype=np.float32) + 0.5 - pose.centre_x) / pose.half_height
@@ -47,12 +40,9 @@ def shade_bust(picture: Float32Image, solid: Float32Image, head: Head, view: Vie
 def take_photo(
     picture: Float32Image, rng: np.random.Generator, *, harshness: float = 1.0
 ) -> UInt8Image:
-    """What a camera makes of a scene, uint8 RGB of the same size.
+    """What a camera makes of a scene, float32 RGB in [0, 255]: uint8 RGB of the same size.
 
-    Args:
-        picture: float32 RGB `(height, width, 3)` in [0, 255].
-        rng: Decides the camera, and its noise.
-        harshness: 0 for a good camera, 1 for anything that people send.
+    `harshness` goes from 0 for a good camera to 1 for anything that people send.
     """
     height, width = picture.shape[:2]
     picture = _expose(picture, rng, harshness)

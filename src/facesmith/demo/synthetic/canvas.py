@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,14 @@ from facesmith.demo.synthetic.textures import texture
 FloatArray = npt.NDArray[np.floating]
 Points = npt.NDArray[np.floating] | Sequence[tuple[float, float]]
 Colour = npt.NDArray[np.floating]  # red, green, blue in [0, 255]
+
+
+def rgb(red: float, green: float, blue: float) -> Colour:
+    """A colour."""
+    return np.array([red, green, blue], dtype=np.float64)
+
+
+DARK, WHITE = rgb(30, 20, 18), rgb(255, 255, 255)
 
 
 class Canvas:
@@ -49,11 +57,10 @@ class Canvas:
         colour: Colour,
         alpha: float = 1.0,
         *,
-        angle: float = 0.0,
         solid: bool = False,
     ) -> None:
-        """A filled ellipse, turned by `angle` radians."""
-        self.polygon(ellipse(centre, radius_x, radius_y, angle), colour, alpha, solid=solid)
+        """A filled ellipse."""
+        self.polygon(ellipse(centre, radius_x, radius_y), colour, alpha, solid=solid)
 
     def line(
         self,
@@ -82,30 +89,26 @@ class Canvas:
         *,
         alpha: float = 1.0,
         zoom: float = 1.0,
-        solid: bool = True,
     ) -> None:
-        """A polygon filled with a colour that a texture lightens and darkens."""
+        """A solid polygon filled with a colour that a texture lightens and darkens."""
         large = np.asarray(points, dtype=np.float64) * self.factor
         low = np.maximum(np.floor(large.min(axis=0)), 0).astype(int)
-        limit = [self._image.width, self._image.height]
-        high = np.minimum(np.ceil(large.max(axis=0)) + 1, limit).astype(int)
+        high = np.minimum(np.ceil(large.max(axis=0)) + 1, self._image.size).astype(int)
         width, height = (high - low).tolist()
         if width <= 0 or height <= 0:
             return
         field = texture(name, rng, width, height, zoom * self.factor / 3)
         tint = np.clip(colour * (1 + contrast * field[..., None]), 0, 255).astype(np.uint8)
         stencil = Image.new("L", (width, height))
-        outline = (large - low).ravel().tolist()
-        ImageDraw.Draw(stencil).polygon(outline, fill=round(255 * alpha))
+        ImageDraw.Draw(stencil).polygon((large - low).ravel().tolist(), fill=round(255 * alpha))
         corner = (int(low[0]), int(low[1]))
         self._image.paste(Image.fromarray(tint), corner, stencil)
-        if solid:
-            self._solid.paste(255, (*corner, int(high[0]), int(high[1])), stencil)
+        self._solid.paste(255, (*corner, int(high[0]), int(high[1])), stencil)
 
     def finish(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """The picture, float32 RGB `(height, width, 3)` in [0, 255], and how solid each pixel is.
+        """The picture, float32 RGB `(height, width, 3)` in [0, 255], and the mask of lit bodies.
 
-        The second array, float32 `(height, width)` in [0, 1], says which pixels belong to bodies.
+        The mask is float32 `(height, width)` in [0, 1].
         """
         picture = np.asarray(self._image.reduce(self.factor), dtype=np.float32)
         solid = np.asarray(self._solid.reduce(self.factor), dtype=np.float32)
@@ -141,11 +144,6 @@ def bumpy(points: FloatArray, rng: np.random.Generator, amount: float, bumps: in
     wave += 0.5 * np.sin(3 * turn + phases[2])
     uneven: FloatArray = centre + (points - centre) * (1 + amount * wave[:, None] / 2)
     return uneven
-
-
-def rgb(red: float, green: float, blue: float) -> Colour:
-    """A colour."""
-    return np.array([red, green, blue], dtype=np.float64)
 
 
 def random_colour(
@@ -187,6 +185,69 @@ class Place:
         points = np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
         return np.array([self.x, self.y]) + self.size * points
 
-    def outline(self, points: FloatArray, out: float = 0.0) -> FloatArray:
-        """The same for points `(n, 2)`."""
-        return self.at(points[:, 0], points[:, 1], out)
+
+@dataclass(frozen=True)
+class Pen:
+    """Draws a thing in its own coordinates; widths and radii are in its units.
+
+    `out` is how far points stand out of the thing. A `solid` thing is lit, see `Canvas`.
+    """
+
+    canvas: Canvas
+    # From x, y and `out` to pixels `(n, 2)`, for example `Place.at`.
+    to_pixels: Callable[[FloatArray, FloatArray, float], FloatArray]
+    size: float  # pixels a unit
+    rng: np.random.Generator  # picks the pieces of textures
+
+    def outline(self, points: Points, out: float = 0.0) -> FloatArray:
+        """Points `(n, 2)` to pixels."""
+        x, y = np.asarray(points, float).T
+        return self.to_pixels(x, y, out)
+
+    def fill(
+        self,
+        points: Points,
+        colour: Colour,
+        alpha: float = 1,
+        *,
+        out: float = 0,
+        solid: bool = False,
+    ) -> None:
+        """A filled polygon."""
+        self.canvas.polygon(self.outline(points, out), colour, alpha, solid=solid)
+
+    def textured(
+        self, points: Points, colour: Colour, name: str, contrast: float, *, out: float = 0
+    ) -> None:
+        """A solid polygon with a texture."""
+        self.paint(self.outline(points, out), colour, name, contrast)
+
+    def paint(
+        self, pixels: Points, colour: Colour, name: str, contrast: float, **other: float
+    ) -> None:
+        """The same for an outline in pixels; `alpha` and `zoom` as in `Canvas.textured`."""
+        self.canvas.textured(pixels, colour, name, contrast, self.rng, **other)
+
+    def line(
+        self, points: Points, colour: Colour, width: float, alpha: float = 1, *, out: float = 0,
+        solid: bool = False,
+    ) -> None:  # fmt: skip
+        """A line through points `(n, 2)`."""
+        pixels = self.outline(points, out)
+        self.canvas.line(pixels, colour, width * self.size, alpha, solid=solid)
+
+    def curve(
+        self, x: FloatArray, y: FloatArray, colour: Colour, width: float, alpha: float = 1,
+        *, out: float = 0,
+    ) -> None:  # fmt: skip
+        """A line through points with these coordinates, each `(n,)`."""
+        self.line(np.stack([x, y], axis=1), colour, width, alpha, out=out)
+
+    def dot(
+        self, x: float, y: float, radius: float | tuple[float, float], colour: Colour,
+        alpha: float = 1, *, out: float = 0, solid: bool = False,
+    ) -> None:  # fmt: skip
+        """A filled circle, or an upright ellipse with a pair of radii."""
+        centre = self.outline([(x, y)], out)[0]
+        radius_x, radius_y = np.broadcast_to(radius, 2) * self.size
+        self.canvas.ellipse(centre, radius_x, radius_y, colour, alpha, solid=solid)

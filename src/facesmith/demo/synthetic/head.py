@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+from facesmith.demo.synthetic.canvas import FloatArray
 
 _DIRECTIONS = np.linspace(0, 2 * np.pi, 56, endpoint=False)
 _ROUND = np.linspace(0, 2 * np.pi, 18, endpoint=False)
@@ -59,17 +57,24 @@ class Head:
         self._turn = roll @ pitch @ yaw
         self._centre = np.array([pose.centre_x, pose.centre_y])
 
-    def width_at(self, v: FloatArray) -> FloatArray:
+    def width_at(self, v: FloatArray | float) -> FloatArray:
         """Half width of the head at each height."""
-        return np.interp(v, _HEIGHTS, self._widths)
+        return np.asarray(np.interp(v, _HEIGHTS, self._widths))
 
-    def project(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
+    def project(
+        self, x: FloatArray | float, y: FloatArray | float, z: FloatArray | float
+    ) -> FloatArray:
         """Points in space, in half heights about the middle of the head, to pixels `(n, 2)`."""
         turned = self._turn[:2] @ np.stack(np.broadcast_arrays(x, y, z)).reshape(3, -1)
         pixels: FloatArray = self._centre + self.pose.half_height * turned.T
         return pixels
 
-    def surface(self, u: FloatArray, v: FloatArray, lift: float | FloatArray = 0.0) -> FloatArray:
+    def in_space(self, x: float, y: float, z: float) -> FloatArray:
+        """One point in space, pixels `(2,)`; see `project`."""
+        pixel: FloatArray = self.project(x, y, z)[0]
+        return pixel
+
+    def surface(self, u: FloatArray, v: FloatArray | float, lift: float = 0.0) -> FloatArray:
         """Points on the front of the head, raised by `lift`, to pixels `(n, 2)`."""
         u, v = np.broadcast_arrays(np.asarray(u, float), np.asarray(v, float))
         width = np.maximum(self.width_at(v), 1e-3)
@@ -79,37 +84,24 @@ class Head:
 
     def point(self, u: float, v: float, lift: float = 0.0) -> FloatArray:
         """One point on the front of the head, pixels `(2,)`."""
-        pixel: FloatArray = self.surface(np.array([u]), np.array([v]), lift)[0]
+        pixel: FloatArray = self.surface(np.array([u]), v, lift)[0]
         return pixel
 
     def faces_viewer(self, u: float, v: float) -> float:
         """Cosine between the skin at a point and the line of sight; negative: out of sight."""
-        width = float(self.width_at(np.array([v]))[0])
-        side = min(max(u / width, -1.0), 1.0)
+        side = min(max(u / float(self.width_at(v)), -1.0), 1.0)
         normal = np.array([side, 0.25 * v, math.sqrt(1 - side * side)])
         return float(self._turn[2] @ normal)
 
-    def around(self, v: FloatArray, angle: FloatArray, swell: float = 1.0) -> FloatArray:
-        """Points round the head, pixels `(n, 2)`, one for each pair of height and angle.
+    def around(self, v: FloatArray | float, angle: FloatArray, swell: float = 1.0) -> FloatArray:
+        """Points round the head at heights `v`, enlarged by `swell`, pixels `(n, 2)`.
 
-        Args:
-            v: Heights, any shape.
-            angle: Radians, broadcasts with `v`: 0 is the front, pi/2 the right, pi the back.
-            swell: Enlargement about the middle of the head.
+        Angles are in radians and broadcast with `v`: 0 is the front, pi/2 the right, pi the back.
         """
         width = self.width_at(v)
         depth, middle = self._depth_at(v)
         z = middle + depth * np.cos(angle)
         return self.project(swell * width * np.sin(angle), swell * v, swell * z)
-
-    def ring(self, v: float, angle: FloatArray, swell: float = 1.0) -> FloatArray:
-        """Points round the head at one height, see `around`."""
-        return self.around(np.array([v]), angle, swell)
-
-    @cached_property
-    def outline(self) -> FloatArray:
-        """The silhouette of the whole head, pixels `(k, 2)`."""
-        return self.silhouette()
 
     def silhouette(self, top: float = -1.0, bottom: float = 1.0, swell: float = 1.0) -> FloatArray:
         """The silhouette of the head between two heights, enlarged, pixels `(k, 2)`."""
@@ -129,9 +121,10 @@ class Head:
         heights = low + (1 - low) * np.linspace(0, 1, 12)[:, None]
         return hull(self.around(heights, angle))
 
-    def _depth_at(self, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _depth_at(self, v: FloatArray | float) -> tuple[FloatArray, FloatArray]:
         """Half depth of the head at each height, and where the middle of that depth lies."""
-        return np.interp(v, _HEIGHTS, self._depths), np.interp(v, _HEIGHTS, self._middles)
+        depth, middle = (np.interp(v, _HEIGHTS, known) for known in (self._depths, self._middles))
+        return np.asarray(depth), np.asarray(middle)
 
 
 def _profiles(shape: HeadShape) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -13,12 +13,13 @@ import numpy.typing as npt
 from facesmith.demo.synthetic.animals import ANIMALS, draw_animal
 from facesmith.demo.synthetic.backgrounds import draw_background
 from facesmith.demo.synthetic.bust import draw_bust
-from facesmith.demo.synthetic.camera import shade_bust, take_photo
+from facesmith.demo.synthetic.camera import Float32Image, UInt8Image, shade_bust, take_photo
 from facesmith.demo.synthetic.canvas import Canvas, random_colour
 from facesmith.demo.synthetic.face import Shifts
 from facesmith.demo.synthetic.head import Head, HeadShape, Pose
 from facesmith.demo.synthetic.objects import OBJECTS, draw_object
-from facesmith.demo.synthetic.person import Person, View, draw_person, draw_view
+from facesmith.demo.synthetic.person import Person, View, draw_person, draw_view, pick
+from facesmith.demo.synthetic.portrait import Portrait
 from facesmith.detection.patches import PATCH_SIZE
 from facesmith.patches.file import (
     BACKGROUND,
@@ -38,26 +39,16 @@ _MIDDLE = PATCH_SIZE / 2
 _PERSON_STREAM = 1 << 40  # sets the generator of a person apart from that of any row
 _LARGE_STREAM = 1 << 41  # and that of a person's large picture from both
 
-# What a row without a face shows, and how often.
+# What a row without a face shows: how often, and its kind.
 NON_FACES = {
-    "clutter": 0.25,
-    "object": 0.24,
-    "animal": 0.17,
-    "half": 0.1,
-    "small": 0.05,
-    "large": 0.05,
-    "scrambled": 0.06,
-    "behind": 0.08,
-}
-_KINDS = {
-    "clutter": BACKGROUND,
-    "object": FACE_FREE,
-    "animal": FACE_FREE,
-    "half": PART,
-    "small": WRONG_SCALE,
-    "large": WRONG_SCALE,
-    "scrambled": NOT_A_FACE,
-    "behind": NOT_A_FACE,
+    "clutter": (0.25, BACKGROUND),
+    "object": (0.24, FACE_FREE),
+    "animal": (0.17, FACE_FREE),
+    "half": (0.1, PART),
+    "small": (0.05, WRONG_SCALE),
+    "large": (0.05, WRONG_SCALE),
+    "scrambled": (0.06, NOT_A_FACE),
+    "behind": (0.08, NOT_A_FACE),
 }
 # Faces put together wrongly: shifts of each part in half heights of the head, None for missing.
 _SCRAMBLES: tuple[Shifts, ...] = (
@@ -65,7 +56,7 @@ _SCRAMBLES: tuple[Shifts, ...] = (
     {
         "left_eye": (0.32, -0.35),
         "right_eye": (-0.32, 0.45),
-        "nose": (0.4, 0.0),
+        "nose": (0.4, 0),
         "mouth": (-0.35, -0.3),
     },
     {"left_eye": None, "right_eye": None, "nose": None, "mouth": None},
@@ -115,33 +106,35 @@ def draw_patches(
     for name, value in (("count", count), ("processes", processes)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1; got {name}={value}.")
-    images = np.empty((count, PATCH_SIZE, PATCH_SIZE, 3), dtype=np.uint8)
-    labels = np.empty((count, 1), dtype=np.uint8)
-    kinds = np.empty(count, dtype=np.uint8)
-    names: list[str] = []
-    for row, made in enumerate(_synthetic_rows(count, seed, processes, on_progress)):
-        images[row], labels[row], kinds[row] = made.image, made.label, made.kind
-        names.append(made.photo_name)
+    rows: list[SyntheticRow] = []
+    for chunk in _chunks(count, seed, processes):
+        rows += chunk
+        if on_progress is not None:
+            on_progress(len(chunk))
+    names = [row.photo_name for row in rows]
     photo_names = tuple(dict.fromkeys(names))
     numbers = {name: number for number, name in enumerate(photo_names)}
     photo_indices = np.array([numbers[name] for name in names], dtype=np.int32)
-    splits = draw_splits(photo_names, seed, SplitShares())[photo_indices]
-    return Patches(images, labels, photo_indices, photo_names, splits, kinds)
+    return Patches(
+        images=np.stack([row.image for row in rows]),
+        labels=np.array([[row.label] for row in rows], np.uint8),
+        photo_indices=photo_indices,
+        photo_names=photo_names,
+        splits=draw_splits(photo_names, seed, SplitShares())[photo_indices],
+        kinds=np.array([row.kind for row in rows], np.uint8),
+    )
 
 
 def draw_row(seed: int, row: int) -> SyntheticRow:
     """Draw one row of the set that `seed` stands for."""
     rng = np.random.default_rng([seed, row])
     number = row // ROWS_PER_PERSON
-    person = draw_person(np.random.default_rng([seed, _PERSON_STREAM + number]))
-    photo_name = f"person-{number:05d}"
+    person, photo_name = _person(seed, number), f"person-{number:05d}"
     if row % 2 == 0:
         what, label, kind = "face", 1, FACE
     else:
-        total = np.cumsum(list(NON_FACES.values()))
-        place = np.searchsorted(total, rng.random() * total[-1], side="right")
-        what, label = list(NON_FACES)[int(place)], 0
-        kind = _KINDS[what]
+        what = pick(rng, {name: weight for name, (weight, _) in NON_FACES.items()})
+        label, kind = 0, NON_FACES[what][1]
     if what in ("clutter", "object", "animal"):
         picture, what = _draw_thing(what, rng)
         photo_name = f"{what}-{row:05d}"
@@ -154,7 +147,7 @@ def draw_row(seed: int, row: int) -> SyntheticRow:
 def draw_large_face(seed: int, person_number: int, side: int) -> npt.NDArray[np.uint8]:
     """A person of the set of `seed`, by a better camera, uint8 `(side, side, 3)`, BGR."""
     rng = np.random.default_rng([seed, _LARGE_STREAM + person_number])
-    person = draw_person(np.random.default_rng([seed, _PERSON_STREAM + person_number]))
+    person = _person(seed, person_number)
     view = draw_view(rng, person)
     pose = Pose(side / 2, side * 0.48, side * 0.36, view.yaw, view.pitch, view.roll)
     picture = draw_portrait(draw_background(rng, side, side), person, view, pose, rng)
@@ -162,7 +155,11 @@ def draw_large_face(seed: int, person_number: int, side: int) -> npt.NDArray[np.
     return np.ascontiguousarray(image)
 
 
-def _draw_portrait(what: str, person: Person, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _person(seed: int, number: int) -> Person:
+    return draw_person(np.random.default_rng([seed, _PERSON_STREAM + number]))
+
+
+def _draw_portrait(what: str, person: Person, rng: np.random.Generator) -> Float32Image:
     """A face, or a picture of the same person that shows none."""
     view = draw_view(rng, person)
     background = draw_background(rng, PATCH_SIZE, PATCH_SIZE)
@@ -189,7 +186,7 @@ def _draw_portrait(what: str, person: Person, rng: np.random.Generator) -> npt.N
 
 
 def draw_portrait(
-    background: npt.NDArray[np.uint8],
+    background: UInt8Image,
     person: Person,
     view: View,
     pose: Pose,
@@ -197,21 +194,15 @@ def draw_portrait(
     *,
     shifts: Shifts | None = None,
     from_behind: bool = False,
-) -> npt.NDArray[np.float32]:
-    """A lit person in front of a background, float32 RGB of its size, in [0, 255].
+) -> Float32Image:
+    """A lit person in front of a background uint8 RGB, float32 RGB of its size, in [0, 255].
 
-    Args:
-        background: uint8 RGB `(height, width, 3)`.
-        person: Who.
-        view: How.
-        pose: Where, pixels of the background.
-        rng: For hair, cloth, and whether something stands before the face.
-        shifts: See `draw_bust`.
-        from_behind: Show the back of the head.
+    `shifts` and `from_behind` as in `draw_bust`; chance also puts things before the face.
     """
     head = Head(person.shape, pose)
     canvas = Canvas(background, 3 if pose.half_height < 45 else 2)
-    draw_bust(canvas, head, person, view, rng, shifts=shifts, from_behind=from_behind)
+    portrait = Portrait(canvas, head.surface, pose.half_height, rng, head, person, view)
+    draw_bust(portrait, shifts=shifts, from_behind=from_behind)
     if shifts is None and not from_behind and rng.random() < 0.08:
         _draw_obstacle(canvas, head, rng)
     picture, solid = canvas.finish()
@@ -231,9 +222,7 @@ def _draw_obstacle(canvas: Canvas, head: Head, rng: np.random.Generator) -> None
         draw_object(canvas, what, x, y, 0.42 * size, rng)
 
 
-def _add_neighbour(
-    background: npt.NDArray[np.uint8], rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def _add_neighbour(background: UInt8Image, rng: np.random.Generator) -> UInt8Image:
     """Someone else, cut off by the edge of the patch."""
     person = draw_person(rng)
     view = draw_view(rng, person)
@@ -243,46 +232,32 @@ def _add_neighbour(
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def _draw_thing(what: str, rng: np.random.Generator) -> tuple[npt.NDArray[np.float32], str]:
+def _draw_thing(what: str, rng: np.random.Generator) -> tuple[Float32Image, str]:
     """Clutter, a thing or an animal, and its name."""
     if what == "clutter":
         return draw_background(rng, PATCH_SIZE, PATCH_SIZE, busy=0.8).astype(np.float32), what
     canvas = Canvas(draw_background(rng, PATCH_SIZE, PATCH_SIZE))
     x, y = _MIDDLE + rng.normal(0, 2.5, 2)
     size = rng.uniform(18, 29)
-    if what == "animal":
-        name = ANIMALS[rng.integers(0, len(ANIMALS))]
-        draw_animal(canvas, name, float(x), float(y), float(size), rng)
-    else:
-        name = OBJECTS[rng.integers(0, len(OBJECTS))]
-        draw_object(canvas, name, float(x), float(y), float(size), rng)
+    names, draw = (ANIMALS, draw_animal) if what == "animal" else (OBJECTS, draw_object)
+    name = names[rng.integers(0, len(names))]
+    draw(canvas, name, float(x), float(y), float(size), rng)
     picture, solid = canvas.finish()
     light = draw_view(rng, draw_person(rng))
     egg = Head(HeadShape(width=0.9), Pose(float(x), float(y), float(size)))
     return shade_bust(picture, solid, egg, light), name
 
 
-def _synthetic_rows(
-    count: int, seed: int, processes: int, on_progress: Callable[[int], None] | None
-) -> Iterator[SyntheticRow]:
-    """All rows in order, whoever draws them."""
+def _chunks(count: int, seed: int, processes: int) -> Iterator[list[SyntheticRow]]:
+    """All rows in order, `_CHUNK` at a time."""
     chunks = [(seed, start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
     if processes == 1:
-        yield from _told(map(_draw_chunk, chunks), on_progress)
+        yield from map(_draw_chunk, chunks)
         return
     # Started afresh, not forked: a fork copies the locks of threads that do not come along.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        yield from _told(pool.map(_draw_chunk, chunks), on_progress)
-
-
-def _told(
-    chunks: Iterator[list[SyntheticRow]], on_progress: Callable[[int], None] | None
-) -> Iterator[SyntheticRow]:
-    for chunk in chunks:
-        yield from chunk
-        if on_progress is not None:
-            on_progress(len(chunk))
+        yield from pool.map(_draw_chunk, chunks)
 
 
 def _draw_chunk(chunk: tuple[int, int, int]) -> list[SyntheticRow]:

@@ -11,47 +11,21 @@ from facesmith.demo.synthetic.canvas import Colour, mix, random_colour, rgb
 from facesmith.demo.synthetic.head import HeadShape
 
 # From light to dark; in between is mixed.
-SKINS = np.array(
-    [
-        [246, 221, 204],
-        [240, 205, 180],
-        [228, 184, 152],
-        [211, 161, 122],
-        [186, 132, 92],
-        [154, 103, 70],
-        [120, 76, 51],
-        [88, 55, 39],
-        [62, 40, 31],
-    ],
-    dtype=np.float64,
-)
-HAIRS = np.array(
-    [
-        [28, 23, 22],
-        [48, 34, 27],
-        [82, 54, 36],
-        [122, 82, 50],
-        [176, 130, 76],
-        [219, 184, 124],
-        [158, 72, 38],
-    ],
-    dtype=np.float64,
-)
+SKINS = np.array([
+    [246, 221, 204], [240, 205, 180], [228, 184, 152], [211, 161, 122], [186, 132, 92],
+    [154, 103, 70], [120, 76, 51], [88, 55, 39], [62, 40, 31],
+], dtype=np.float64)  # fmt: skip
+HAIRS = np.array([
+    [28, 23, 22], [48, 34, 27], [82, 54, 36], [122, 82, 50], [176, 130, 76], [219, 184, 124],
+    [158, 72, 38],
+], dtype=np.float64)  # fmt: skip
 HAIR_WEIGHTS = np.array([0.28, 0.24, 0.18, 0.1, 0.08, 0.07, 0.05])
 IRISES = np.array([[62, 40, 26], [92, 62, 36], [96, 110, 66], [84, 118, 148], [110, 124, 130]])
 
 HAIRSTYLES = {
-    "bald": 0.07,
-    "buzz": 0.1,
-    "short": 0.2,
-    "parted": 0.13,
-    "receding": 0.07,
-    "fringe": 0.1,
-    "bob": 0.1,
-    "long": 0.12,
-    "curly": 0.06,
-    "afro": 0.05,
-}
+    "bald": 0.07, "buzz": 0.1, "short": 0.2, "parted": 0.13, "receding": 0.07, "fringe": 0.1,
+    "bob": 0.1, "long": 0.12, "curly": 0.06, "afro": 0.05,
+}  # fmt: skip
 BEARDS = {"none": 0.55, "stubble": 0.17, "full": 0.14, "moustache": 0.06, "goatee": 0.08}
 HATS = {"beanie": 0.3, "cap": 0.3, "brim": 0.18, "helmet": 0.12, "hood": 0.1}
 GLASSES = {"round": 0.3, "square": 0.4, "rimless": 0.15, "sun": 0.15}
@@ -135,16 +109,16 @@ def draw_person(rng: np.random.Generator) -> Person:
     if rng.random() < 0.03:
         hair = random_colour(rng, saturation=0.9, low=120)
     style = _hairstyle(rng, child=child, long_haired=long_haired, age=age)
+    softer = long_haired or child
     lips = mix(skin, rgb(168, 62, 66), rng.uniform(0.25, 0.5))
     if long_haired and not child and rng.random() < 0.3:
         lips = mix(lips, rgb(178, 24, 48), rng.uniform(0.3, 0.75))
     shape = HeadShape(
         width=rng.normal(0.75, 0.03) + 0.05 * child,
-        jaw=rng.uniform(2.1, 2.5) if long_haired or child else rng.uniform(2.2, 3.0),
+        jaw=rng.uniform(2.1, 2.5) if softer else rng.uniform(2.2, 3.0),
         taper=rng.uniform(0.05, 0.24),
         depth=rng.uniform(0.84, 0.96),
     )
-    bearded = not long_haired and not child
     return Person(
         shape=shape,
         skin=skin,
@@ -158,8 +132,8 @@ def draw_person(rng: np.random.Generator) -> Person:
         + rng.uniform(-0.02, 0.04) * (style not in ("buzz", "bald")),
         parting=rng.uniform(-1, 1),
         headscarf=bool(long_haired and not child and rng.random() < 0.11),
-        beard=_pick(rng, BEARDS) if bearded else "none",
-        glasses=_pick(rng, GLASSES) if rng.random() < 0.18 + 0.25 * max(age, 0) else "",
+        beard=pick(rng, BEARDS) if not softer else "none",
+        glasses=pick(rng, GLASSES) if rng.random() < 0.18 + 0.25 * max(age, 0) else "",
         age=age,
         freckles=bool(tone < 3 and rng.random() < 0.18),
         eye_distance=rng.normal(0.315, 0.014),
@@ -167,9 +141,7 @@ def draw_person(rng: np.random.Generator) -> Person:
         eye_width=rng.normal(0.145, 0.01) + 0.02 * child,
         eye_opening=rng.uniform(0.055, 0.085) + 0.02 * child,
         eye_tilt=rng.normal(0.03, 0.05),
-        brow_thickness=rng.uniform(0.022, 0.04)
-        if long_haired or child
-        else rng.uniform(0.03, 0.06),
+        brow_thickness=rng.uniform(0.022, 0.04) if softer else rng.uniform(0.03, 0.06),
         brow_arch=rng.uniform(0.0, 0.045),
         nose_length=rng.normal(0.4, 0.025) - 0.09 * child,
         nose_width=rng.normal(0.145, 0.02) - 0.02 * child,
@@ -204,7 +176,7 @@ def draw_view(rng: np.random.Generator, person: Person) -> View:
         warmth=float(rng.normal(0.1, 0.45)),
         glasses=person.glasses if rng.random() < 0.85 else ("sun" if rng.random() < 0.35 else ""),
         mask=str(rng.choice(["surgical", "cloth", "respirator"])) if occasion < 0.07 else "",
-        hat=_pick(rng, HATS) if 0.07 <= occasion < 0.2 and not person.headscarf else "",
+        hat=pick(rng, HATS) if 0.07 <= occasion < 0.2 and not person.headscarf else "",
         accent=random_colour(rng, saturation=0.85, low=40, high=240),
         cloth=random_colour(rng, saturation=0.75, low=25, high=235),
         collar=str(rng.choice(["round", "shirt", "v", "high"])),
@@ -219,10 +191,10 @@ def _hairstyle(rng: np.random.Generator, *, child: bool, long_haired: bool, age:
     if child:
         weights["bald"] = weights["receding"] = 0.0
     weights["receding"] *= 1 + 3 * max(age - 0.3, 0)
-    return _pick(rng, weights)
+    return pick(rng, weights)
 
 
-def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
+def pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
     """One of the names, with a chance in proportion to its weight."""
     total = np.cumsum(list(weights.values()))
     return list(weights)[int(np.searchsorted(total, rng.random() * total[-1], side="right"))]

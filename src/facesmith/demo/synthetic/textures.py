@@ -7,8 +7,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
-
 _SIDE = 256  # px; every field repeats seamlessly after this many
 # Name -> (exponent of the fall of the spectrum, stretch along y, narrowest and widest frequency).
 _SPECTRA = {
@@ -42,14 +40,9 @@ def _bank() -> dict[str, npt.NDArray[np.float32]]:
 def texture(
     name: str, rng: np.random.Generator, width: int, height: int, zoom: float = 1.0
 ) -> npt.NDArray[np.float32]:
-    """A random piece of a field, float32 `(height, width)`, in [-1, 1], around 0.
+    """A random piece of an enlarged field, float32 `(height, width)`, in [-1, 1], around 0.
 
-    Args:
-        name: One of "cloud", "rough", "fine", "streak" (along y), "grain", "leaf", "curl".
-        rng: Picks the piece.
-        width: Pixels.
-        height: Pixels.
-        zoom: Enlargement of the field.
+    Names are "cloud", "rough", "fine", "streak" (along y), "grain", "leaf" and "curl".
     """
     field = _bank()[name]
     top, left = rng.integers(0, _SIDE, 2)

@@ -19,35 +19,26 @@ from facesmith.evaluation.baselines.opencv import OpenCVHaar, OpenCVYuNet
 from facesmith.evaluation.baselines.ours import Ours, ProposalsAlone
 from facesmith.evaluation.baselines.yunet import YuNet
 
-__all__ = [
-    "KINDS",
-    "Baseline",
-    "BaselineError",
-    "DetectorName",
-    "Kind",
-    "open_baseline",
-    "parse_names",
-]
+__all__ = ["Baseline", "BaselineError", "DetectorName", "open_baseline", "parse_names"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of detector."""
+    """A kind of detector, with a weights file or a run folder, or with what comes with it."""
 
-    about: str  # what it is, for people
     path: Literal["needed", "optional", "none"]  # weights file or run folder
     open: Callable[[Path | None, int], Baseline]  # from path and threads to the detector
 
 
 KINDS = {
-    "facesmith": Kind("facesmith, shipped or trained", "optional", Ours),
-    "facesmith-proposals": Kind("facesmith without its refiner", "optional", ProposalsAlone),
-    "yunet": Kind("YuNet in ONNX Runtime", "needed", lambda p, n: YuNet(_given(p), n)),
-    "opencv-yunet": Kind("YuNet in OpenCV", "needed", lambda p, n: OpenCVYuNet(_given(p), n)),
-    "opencv-haar": Kind("Haar cascade in OpenCV", "none", lambda _, n: OpenCVHaar(n)),
-    "mtcnn": Kind("MTCNN in PyTorch", "none", lambda _, n: MTCNN(n)),
-    "mediapipe": Kind("MediaPipe, short range", "optional", MediaPipeFaces),
-    "dlib": Kind("dlib, HOG", "none", lambda _, n: DlibHog(n)),
+    "facesmith": Kind("optional", Ours),
+    "facesmith-proposals": Kind("optional", ProposalsAlone),
+    "yunet": Kind("needed", lambda p, n: YuNet(p or "", n)),
+    "opencv-yunet": Kind("needed", lambda p, n: OpenCVYuNet(p or "", n)),
+    "opencv-haar": Kind("none", lambda _, n: OpenCVHaar(n)),
+    "mtcnn": Kind("none", lambda _, n: MTCNN(n)),
+    "mediapipe": Kind("optional", MediaPipeFaces),
+    "dlib": Kind("none", lambda _, n: DlibHog(n)),
 }
 # What `all` stands for; the others need a file that only the user can name.
 WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
@@ -107,11 +98,8 @@ def parse_names(texts: Sequence[str]) -> list[DetectorName]:
     for text in texts:
         if text == "all":
             known = {name.kind for name in names if name.path is None}
-            names += [
-                DetectorName(kind, kind, optional=kind != "facesmith")
-                for kind in WITHOUT_PATH
-                if kind not in known
-            ]
+            kinds = (kind for kind in WITHOUT_PATH if kind not in known)
+            names += [DetectorName(kind, kind, optional=kind != "facesmith") for kind in kinds]
         else:
             names.append(parse_name(text))
     labels = [name.label for name in names]
@@ -126,8 +114,3 @@ def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
     return KINDS[name.kind].open(name.path, threads)
-
-
-def _given(path: Path | None) -> Path:
-    assert path is not None  # `parse_name` has seen to it
-    return path

@@ -30,14 +30,11 @@ class Baseline(Protocol):
     modules: tuple[str, ...]  # packages that it imports: their distributions are its installation
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
-        """Find the faces in one image.
+        """Find the faces in one image, best score first.
 
-        Args:
-            image: uint8 `(height, width, 3)`, BGR, upright. Not modified.
-            min_score: Leave out faces with a lower score, in [0, 1]; `None`: the own threshold.
-
-        Returns:
-            The faces, best score first. Scores rank the faces; only facesmith's are probabilities.
+        The image is uint8 `(height, width, 3)`, BGR, upright, and not modified. Faces with a score
+        below `min_score`, in [0, 1], are left out; `None` is the detector's own threshold. Scores
+        rank the faces; only facesmith's are probabilities.
         """
         ...
 
@@ -75,7 +72,7 @@ def faces_in(
     scores: npt.NDArray[np.floating] | Sequence[float],
     image: npt.NDArray[np.uint8],
     min_score: float,
-) -> Faces:
+) -> tuple[Faces, npt.NDArray[np.intp]]:
     """A baseline's boxes as `Faces`: clipped by the image, those without area dropped, best first.
 
     Args:
@@ -83,17 +80,10 @@ def faces_in(
         scores: `(n,)`, in [0, 1] but for rounding.
         image: Where they were found, `(height, width, 3)`.
         min_score: Lower scores are left out.
+
+    Returns:
+        The faces, and the index of each in the arguments, `(m,)`.
     """
-    return faces_in_order(boxes, scores, image, min_score)[0]
-
-
-def faces_in_order(
-    boxes: npt.NDArray[np.floating] | Sequence[Sequence[float]],
-    scores: npt.NDArray[np.floating] | Sequence[float],
-    image: npt.NDArray[np.uint8],
-    min_score: float,
-) -> tuple[Faces, npt.NDArray[np.intp]]:
-    """What `faces_in` gives, and the index of each face in the arguments, `(m,)`."""
     height, width = image.shape[:2]
     inside = clip_boxes(np.asarray(boxes, np.float32).reshape(-1, 4), width, height)
     clipped = np.clip(np.asarray(scores, np.float32).reshape(-1), 0, 1)

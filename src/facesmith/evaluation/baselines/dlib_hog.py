@@ -39,10 +39,10 @@ class DlibHog:
         """Find the faces in one image, see `Baseline`. Not safe to call from several threads."""
         min_score = self.min_score if min_score is None else min_score
         inner = min(max(min_score, 1e-6), 1 - 1e-6)
-        least = max(float(np.log(inner / (1 - inner))), _LOWEST_MARGIN)
+        min_margin = max(float(np.log(inner / (1 - inner))), _LOWEST_MARGIN)
         rgb = np.ascontiguousarray(image[..., ::-1])
-        found, margins, _ = self._detector.run(rgb, 0, least)
+        found, margins, _ = self._detector.run(rgb, 0, min_margin)
         # dlib's rectangles hold their last row and column.
         boxes = [(r.left(), r.top(), r.right() + 1, r.bottom() + 1) for r in found]
         scores = 1 / (1 + np.exp(-np.array(margins, np.float64)))
-        return faces_in(boxes, scores, image, min_score)
+        return faces_in(boxes, scores, image, min_score)[0]

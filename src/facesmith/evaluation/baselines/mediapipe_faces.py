@@ -65,7 +65,7 @@ class MediaPipeFaces:
                 self._solution(min_score) if self._path is None else self._task(min_score)
             )
         boxes, scores = self._finders[min_score](np.ascontiguousarray(image[..., ::-1]))
-        return faces_in(boxes, scores, image, min_score)
+        return faces_in(boxes, scores, image, min_score)[0]
 
     def _task(self, min_score: float) -> Find:
         tasks: Any = self._package.tasks
@@ -76,9 +76,8 @@ class MediaPipeFaces:
         try:
             detector = tasks.vision.FaceDetector.create_from_options(options)
         except (RuntimeError, ValueError) as error:
-            raise BaselineError(
-                f"{self._path} cannot be used: expected {_WHAT} ({error})."
-            ) from error
+            message = f"{self._path} cannot be used: expected {_WHAT} ({error})."
+            raise BaselineError(message) from error
 
         def find(rgb: npt.NDArray[np.uint8]) -> tuple[list[list[float]], list[float]]:
             image = self._package.Image(image_format=self._package.ImageFormat.SRGB, data=rgb)

@@ -48,4 +48,4 @@ class MTCNN:
         boxes, scores = self._detector.detect(np.ascontiguousarray(image[..., ::-1]))
         if boxes is None:
             return Faces.empty()
-        return faces_in(boxes, scores, image, min_score)
+        return faces_in(boxes, scores, image, min_score)[0]

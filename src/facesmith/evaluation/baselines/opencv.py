@@ -65,7 +65,7 @@ class OpenCVYuNet:
             return Faces.empty()
         # x, y, width, height, five landmarks, score.
         boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
-        return faces_in(boxes, rows[:, 14], image, min_score)
+        return faces_in(boxes, rows[:, 14], image, min_score)[0]
 
 
 class OpenCVHaar:
@@ -108,7 +108,7 @@ class OpenCVHaar:
             return Faces.empty()
         corners = np.array(boxes, np.float32)
         corners[:, 2:] += corners[:, :2]
-        return faces_in(corners, scores_of_sums(np.ravel(sums)), image, min_score)
+        return faces_in(corners, scores_of_sums(np.ravel(sums)), image, min_score)[0]
 
 
 def scores_of_sums(sums: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -119,8 +119,7 @@ def scores_of_sums(sums: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         array([0.25 , 0.5  , 0.875])
     """
     # Not the sigmoid, which float32 rounds to 1 from sums of 17 on.
-    scores: npt.NDArray[np.float64] = (1 + sums / (1 + np.abs(sums))) / 2
-    return scores
+    return np.asarray((1 + sums / (1 + np.abs(sums))) / 2)
 
 
 def _import_cv2(threads: int, install: str) -> Any:

@@ -45,5 +45,5 @@ class ProposalsAlone(Ours):
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`. Safe to call from several threads."""
-        least = self.min_score if min_score is None else min_score
-        return Faces(*self._detector.candidates(image, min(max(least, 1e-6), 1 - 1e-6)))
+        min_score = self.min_score if min_score is None else min_score
+        return Faces(*self._detector.candidates(image, min(max(min_score, 1e-6), 1 - 1e-6)))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from facesmith.boxes import non_maximum_suppression
-from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in_order
+from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in
 from facesmith.faces import Faces
 
 _STRIDES = (8, 16, 32)
@@ -90,8 +90,7 @@ class YuNet:
         self, image: npt.NDArray[np.uint8], min_score: float | None, *, points: bool
     ) -> tuple[Faces, npt.NDArray[np.float32]]:
         """The faces, and their points where these are asked for, `(0, 5, 2)` otherwise."""
-        if min_score is None:
-            min_score = self.min_score
+        min_score = self.min_score if min_score is None else min_score
         height, width = image.shape[:2]
         padded_shape = (-(-height // _COARSEST) * _COARSEST, -(-width // _COARSEST) * _COARSEST, 3)
         padded = np.zeros(padded_shape, np.float32)
@@ -114,9 +113,7 @@ class YuNet:
             if points:
                 offsets = outputs[len(_OUTPUTS) + i][0][cells].reshape(-1, 5, 2)
                 marks.append((corner[:, None] + offsets) * stride)
-        found, order = faces_in_order(
-            np.concatenate(boxes), np.concatenate(scores), image, min_score
-        )
+        found, order = faces_in(np.concatenate(boxes), np.concatenate(scores), image, min_score)
         kept = non_maximum_suppression(found.boxes, found.scores, _NMS_IOU)
         all_marks = np.concatenate([np.zeros((0, 5, 2)), *marks]).astype(np.float32)
         return found[kept], all_marks[order[kept]] if points else all_marks

@@ -19,13 +19,11 @@ from facesmith.errors import AnnotationError
 from facesmith.evaluation.fddb.curves import (
     FALSE_POSITIVES,
     FOLD_FALSE_POSITIVES,
-    CurvePoint,
     FddbCurves,
     pool,
     score_images,
 )
 from facesmith.evaluation.fddb.detections import (
-    SHAPES,
     FddbDetections,
     Shape,
     fit_ellipses,
@@ -33,28 +31,13 @@ from facesmith.evaluation.fddb.detections import (
     write_fddb_detections,
 )
 from facesmith.evaluation.fddb.folds import Fold, read_folds
-from facesmith.evaluation.fddb.images import find_image, read_sizes
+from facesmith.evaluation.fddb.images import read_sizes
 
 __all__ = [
-    "FALSE_POSITIVES",
-    "FOLD_FALSE_POSITIVES",
-    "SHAPES",
-    "CurvePoint",
-    "FddbCurves",
-    "FddbDetections",
-    "FddbResult",
-    "Fold",
-    "Shape",
-    "choose_folds",
-    "evaluate",
-    "evaluate_fddb",
-    "find_image",
-    "fit_ellipses",
-    "read_fddb_detections",
-    "read_folds",
-    "read_sizes",
-    "write_fddb_detections",
-]
+    "FALSE_POSITIVES", "FOLD_FALSE_POSITIVES", "FddbCurves", "FddbDetections", "FddbResult",
+    "Fold", "choose_folds", "evaluate", "evaluate_fddb", "fit_ellipses", "read_fddb_detections",
+    "read_folds", "read_sizes", "write_fddb_detections",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

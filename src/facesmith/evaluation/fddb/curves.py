@@ -15,7 +15,7 @@ from facesmith.evaluation.fddb.detections import FddbDetections
 from facesmith.evaluation.fddb.folds import Fold
 from facesmith.evaluation.fddb.matching import Matching
 from facesmith.evaluation.fddb.polygons import ellipse_spans
-from facesmith.evaluation.fddb.spans import Spans, rectangle_spans, shared_pixels
+from facesmith.evaluation.fddb.spans import Spans, each, rectangle_spans, shared_pixels, starts_of
 from facesmith.files import write_bytes
 
 FloatArray = npt.NDArray[np.float64]
@@ -78,15 +78,10 @@ class FddbCurves:
         # Of equally many found, the fewest false positives, then the highest threshold.
         best = max(within, key=lambda i: (self.n_found[i], -self.false_positives[i], i))
         threshold = float(self.thresholds[best])
-        return CurvePoint(
-            false_positives=false_positives,
-            reached=int(self.false_positives[best]),
-            n_found=int(self.n_found[best]),
-            discrete_tpr=float(self.discrete_tpr[best]),
-            continuous_tpr=float(self.continuous_tpr[within].max()),
-            threshold=None if threshold == NO_DETECTION else threshold,
-            beyond_end=beyond_end,
-        )
+        found, reached = int(self.n_found[best]), int(self.false_positives[best])
+        tprs = float(self.discrete_tpr[best]), float(self.continuous_tpr[within].max())
+        score = None if threshold == NO_DETECTION else threshold
+        return CurvePoint(false_positives, reached, found, *tprs, score, beyond_end)
 
     def to_dict(self, false_positives: Sequence[int] = FALSE_POSITIVES) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -105,17 +100,13 @@ class FddbCurves:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        false = self.false_positives.tolist()
+        tprs, false = self.discrete_tpr.tolist(), self.false_positives.tolist()
         discrete = [
             f"{tpr:.6g} {count} {threshold:.6g}\r\n"
-            for tpr, count, threshold in zip(
-                self.discrete_tpr.tolist(), false, self.thresholds.tolist(), strict=True
-            )
+            for tpr, count, threshold in zip(tprs, false, self.thresholds.tolist(), strict=True)
         ]
-        continuous = [
-            f"{tpr:.6g} {count}\r\n"
-            for tpr, count in zip(self.continuous_tpr.tolist(), false, strict=True)
-        ]
+        pairs = zip(self.continuous_tpr.tolist(), false, strict=True)
+        continuous = [f"{tpr:.6g} {count}\r\n" for tpr, count in pairs]
         paths = folder / f"{prefix}{DISCRETE_NAME}", folder / f"{prefix}{CONTINUOUS_NAME}"
         for path, lines in zip(paths, (discrete, continuous), strict=True):
             write_bytes(path, "".join(lines).encode())
@@ -137,21 +128,17 @@ def score_images(
 ) -> ScoredImages:
     """Match the detections of every image with its faces.
 
-    Args:
-        folds: The annotations.
-        detections: Of every image of the folds.
-        sizes_wh: Width and height of the images in the order of the folds, `(n, 2)`.
+    `sizes_wh` holds width and height of the images in the order of the folds, `(n, 2)`.
     """
     names = [name for fold in folds for name in fold.names]
     faces = [ellipses for fold in folds for ellipses in fold.ellipses]
-    face_image = np.repeat(np.arange(len(names)), [len(each) for each in faces])
+    face_image = np.repeat(np.arange(len(names)), [len(rows) for rows in faces])
     face_spans = ellipse_spans(
         np.concatenate([*faces, np.zeros((0, 5))]), sizes_wh[face_image].reshape(-1, 2)
     )
     n_columns = 5 if detections.shape == "ellipse" else 4
-    regions = np.concatenate(
-        [*(detections.regions[name] for name in names), np.zeros((0, n_columns))]
-    )
+    tables = [detections.regions[name] for name in names]
+    regions = np.concatenate([*tables, np.zeros((0, n_columns))])
     counts = np.array([len(detections.scores[name]) for name in names], np.int64)
     image = np.repeat(np.arange(len(names)), counts)
     touched = _overlaps(face_spans, face_image, regions, image, sizes_wh)
@@ -174,12 +161,9 @@ def score_images(
 
 
 def pool(scored: ScoredImages, folds: Sequence[Fold], detections: FddbDetections) -> FddbCurves:
-    """The curves over the images of some folds together.
+    """The curves over the images of some of the folds that were scored, together.
 
-    Args:
-        scored: Of these folds, and maybe of others.
-        folds: The folds that count.
-        detections: Where images without any are found.
+    Among `detections` images without any are found.
     """
     counts = np.isin(scored.fold, [fold.number for fold in folds])
     scores, found, overlaps = scored.scores[counts], scored.found[counts], scored.overlaps[counts]
@@ -213,7 +197,7 @@ def _overlaps(
 ) -> dict[int, dict[int, float]]:
     """Intersection over union of every detection with the faces that it touches."""
     n_faces = np.bincount(face_image, minlength=len(sizes_wh))
-    first_face = np.cumsum(n_faces) - n_faces
+    first_face = starts_of(n_faces)[:-1]
     face_areas, face_bounds = faces.areas, faces.bounds()
     draw = ellipse_spans if regions.shape[1] == 5 else rectangle_spans
     touched: dict[int, dict[int, float]] = {}
@@ -221,11 +205,7 @@ def _overlaps(
         part = slice(start, start + _CHUNK)
         spans = draw(regions[part], sizes_wh[image[part]])
         areas, bounds = spans.areas, spans.bounds()
-        per_detection = n_faces[image[part]]
-        mine = np.repeat(np.arange(len(spans)), per_detection)
-        within = np.arange(len(mine)) - np.repeat(
-            np.cumsum(per_detection) - per_detection, per_detection
-        )
+        mine, within = each(n_faces[image[part]])
         face = first_face[image[part]][mine] + within
         low = np.maximum(bounds[mine, :2], face_bounds[face, :2])
         high = np.minimum(bounds[mine, 2:], face_bounds[face, 2:])

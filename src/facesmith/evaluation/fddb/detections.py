@@ -42,18 +42,16 @@ def read_fddb_detections(
     shape: Shape | None = None,
     wanted: Sequence[Fold] | None = None,
 ) -> FddbDetections:
-    """Detections of FDDB images, from one file or several.
+    """Detections of FDDB images, from one file or several, one after the other.
 
     Args:
-        paths: The files, one after the other.
+        paths: The files.
         folds: All folds there are: they say which names exist. Files may have them in any order.
         shape: What the lines describe; `None`: five numbers are a rectangle, six an ellipse.
-        wanted: The folds whose images must all have an entry; `None`: all. Entries of other folds
-            are checked and left out.
+        wanted: The folds whose images must all have an entry; `None`: all. Others are left out.
 
     Raises:
-        AnnotationError: If a file cannot be used, an image is unknown, missing or comes
-            twice.
+        AnnotationError: If a file cannot be used, an image is unknown, missing or comes twice.
     """
     fold_of = {name: fold.number for fold, name in _all_names(folds)}
     columns = [_N_NUMBERS[each] for each in SHAPES if shape in (None, each)]
@@ -114,10 +112,8 @@ def _all_names(folds: Iterable[Fold]) -> Iterator[tuple[Fold, str]]:
     return ((fold, name) for fold in folds for name in fold.names)
 
 
-# FDDB's faces are ellipses from the crown of the head to the chin, which a rectangle overlaps by no
-# more than 0.785 of its own area. In parts of the box: the median of what fits the annotated
-# ellipses best over one public detector's sure boxes, 1.215, 1.089 and 0.085, rounded. Boxes that
-# begin at the hairline, or go down below the chin, would need others.
+# FDDB's ellipses reach from the crown of the head to the chin. In parts of the box: the median of
+# what fits them best over one public detector's boxes, 1.215, 1.089 and 0.085, rounded.
 HEIGHT_FACTOR = 1.2
 WIDTH_FACTOR = 1.1
 RISE = 0.08
@@ -134,14 +130,7 @@ def fit_ellipses(detections: FddbDetections) -> FddbDetections:
     ellipses = {}
     for name, boxes in detections.regions.items():
         left, top, width, height = boxes.T
-        ellipses[name] = np.stack(
-            [
-                HEIGHT_FACTOR * height / 2,
-                WIDTH_FACTOR * width / 2,
-                np.full(len(boxes), pi / 2),
-                left + width / 2,
-                top + height / 2 - RISE * height,
-            ],
-            axis=1,
-        )
+        radii = HEIGHT_FACTOR * height / 2, WIDTH_FACTOR * width / 2
+        centre = left + width / 2, top + height / 2 - RISE * height
+        ellipses[name] = np.stack([*radii, np.full(len(boxes), pi / 2), *centre], axis=1)
     return FddbDetections("ellipse", ellipses, detections.scores)

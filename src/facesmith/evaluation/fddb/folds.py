@@ -29,11 +29,9 @@ class Fold:
 
 
 def read_folds(folder: str | Path) -> tuple[Fold, ...]:
-    """All folds of a folder, by their numbers.
+    """All folds of a folder, `FDDB-fold-01-ellipseList.txt` and so on, by their numbers.
 
-    Args:
-        folder: Holds `FDDB-fold-01-ellipseList.txt` and so on. The list of images beside each,
-            `FDDB-fold-01.txt`, decides their order where it is there.
+    The list of images beside each, `FDDB-fold-01.txt`, decides their order where it is there.
 
     Raises:
         AnnotationError: If there is none, one cannot be used, its images come in another order
@@ -59,13 +57,8 @@ def read_folds(folder: str | Path) -> tuple[Fold, ...]:
         list_path = path.with_name(path.name.replace("-ellipseList", ""))
         if list_path.exists():
             _check_order(entries, list_path)
-        folds.append(
-            Fold(
-                number,
-                tuple(entry.name for entry in entries),
-                tuple(entry.rows.reshape(-1, 6)[:, :5] for entry in entries),
-            )
-        )
+        ellipses = tuple(entry.rows.reshape(-1, 6)[:, :5] for entry in entries)
+        folds.append(Fold(number, tuple(entry.name for entry in entries), ellipses))
     return tuple(folds)
 
 

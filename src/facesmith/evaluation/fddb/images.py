@@ -24,10 +24,7 @@ def read_sizes(
 ) -> npt.NDArray[np.int64]:
     """Width and height of images, pixels `(n, 2)`, from their files or else from a table.
 
-    Args:
-        names: The images.
-        table: A CSV file with the columns `image`, `width`, `height`, or `None`.
-        images_dir: Folder that the names start from, or `None`.
+    The files are looked for in `images_dir`; the table is a CSV file `image,width,height`.
 
     Raises:
         AnnotationError: If the table cannot be used or an image's size stands nowhere.
@@ -39,10 +36,8 @@ def read_sizes(
         path = None if images_dir is None else find_image(name, images_dir)
         size = listed.get(name) if path is None else read_size(path)
         if size is None:
-            places = [
-                *([f"no file {Path(images_dir) / name}.jpg"] if images_dir is not None else []),
-                *([f"no line in {table}"] if table is not None else []),
-            ]
+            places = [f"no file {Path(images_dir) / name}.jpg"] if images_dir is not None else []
+            places += [f"no line in {table}"] if table is not None else []
             raise AnnotationError(
                 f"The size of the image {name} is unknown: there is "
                 f"{' and '.join(places) or 'neither a table of sizes nor a folder of images'}."
@@ -55,24 +50,20 @@ def read_sizes(
 
 def find_image(name: str, images_dir: str | Path) -> Path | None:
     """The file of an image, `.jpg` before other suffixes, or `None`."""
-    for suffix in (".jpg", *IMAGE_SUFFIXES):
-        path = Path(images_dir) / f"{name}{suffix}"
-        if path.is_file():
-            return path
-    return None
+    paths = (Path(images_dir) / f"{name}{suffix}" for suffix in (".jpg", *IMAGE_SUFFIXES))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     lines: dict[str, int] = {}
-    rows = csv.reader(line for _, line in text_lines(path))
-    header = [cell.strip().lower() for cell in next(rows, [])]
+    rows = [(number, next(csv.reader([line]))) for number, line in text_lines(path)]
+    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     if header != ["image", "width", "height"]:
         raise AnnotationError(
             f"{path} line 1: expected the header image,width,height, got {','.join(header)[:60]!r}."
         )
-    numbered = (number for number, _ in text_lines(path)[1:])
-    for number, row in zip(numbered, rows, strict=False):
+    for number, row in rows[1:]:
         where = f"{path} line {number}"
         values = [cell.strip() for cell in row]
         if len(values) != 3 or not all(v.isascii() and v.isdigit() for v in values[1:]):

@@ -143,8 +143,7 @@ def _bad_values(values: list[float]) -> str | None:
 
 def bare_name(name: str) -> str:
     """A name as FDDB writes it: forward slashes, no suffix."""
-    if "\\" in name:
-        name = name.replace("\\", "/")
+    name = name.replace("\\", "/")
     return name.rpartition(".")[0] if name.lower().endswith(IMAGE_SUFFIXES) else name
 
 

@@ -15,9 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# Matchings whose overlaps add up to the same are told apart by their number of pairs above one
-# half, more is better: then the result does not depend on the order of faces or detections. Sums
-# count as the same when they differ by less than this.
+# Of matchings whose totals differ by less than this, that with more pairs above one half is better:
+# then the result does not depend on the order of faces or detections.
 SAME_TOTAL = 1e-9
 _ROUNDING = 1e-12  # gains below this are rounding errors
 

@@ -28,9 +28,8 @@ from facesmith.evaluation.fddb.spans import (
 
 Int32Array = npt.NDArray[np.int32]
 
-# The official tool takes this for pi where the compiler's mathematics header does not define it,
-# as on Windows, where the curves were made that others compare with. Four of the annotated angles
-# round to another degree than with the true value.
+# Pi of the official tool where the mathematics header does not define it, as on Windows, where the
+# published curves were made. With the true one four annotated angles round to another degree.
 OFFICIAL_PI = 3.14156
 _SHIFT = 16
 _ONE = 1 << _SHIFT
@@ -184,9 +183,8 @@ def _outline(
     x1, y1, x2, y2, owner = x1[kept], y1[kept], x2[kept], y2[kept], owner[kept]
     flat = np.abs(x2 - x1) > np.abs(y2 - y1)
     for chosen, along1, across1, along2, across2 in (
-        (flat, x1, y1, x2, y2),
-        (~flat, y1, x1, y2, x2),
-    ):
+        (flat, x1, y1, x2, y2), (~flat, y1, x1, y2, x2),
+    ):  # fmt: skip
         # Along the longer of the two directions, from the smaller end to the larger.
         a1, c1, a2, c2 = along1[chosen], across1[chosen], along2[chosen], across2[chosen]
         turned = a1 > a2
@@ -221,15 +219,15 @@ def _clip(
     a, b, c, d, x_end, y_end = x1[cut], y1[cut], x2[cut], y2[cut], x_end[cut], y_end[cut]
     # Above and below first; each end is cut with what the cuts before have left.
     b_cut, d_cut = np.clip(b, 0, y_end), np.clip(d, 0, y_end)
-    a = a + np.where(b_cut != b, _quotient((b_cut - b) * (c - a), _nonzero(d - b)), 0)
+    a = a + np.where(b_cut != b, _quotient((b_cut - b) * (c - a), d - b), 0)
     b = b_cut
-    c = c + np.where(d_cut != d, _quotient((d_cut - d) * (c - a), _nonzero(d - b)), 0)
+    c = c + np.where(d_cut != d, _quotient((d_cut - d) * (c - a), d - b), 0)
     d = d_cut
     seen = beyond(a, x_end) * beyond(c, x_end) <= 0
     a_cut, c_cut = np.clip(a, 0, x_end), np.clip(c, 0, x_end)
-    b = b + np.where(seen & (a_cut != a), _quotient((a_cut - a) * (d - b), _nonzero(c - a)), 0)
+    b = b + np.where(seen & (a_cut != a), _quotient((a_cut - a) * (d - b), c - a), 0)
     a = a_cut
-    d = d + np.where(seen & (c_cut != c), _quotient((c_cut - c) * (d - b), _nonzero(c - a)), 0)
+    d = d + np.where(seen & (c_cut != c), _quotient((c_cut - c) * (d - b), c - a), 0)
     c = c_cut
     x1[cut], y1[cut], x2[cut], y2[cut] = a, b, c, d
     kept[cut] = seen
@@ -237,14 +235,9 @@ def _clip(
 
 
 def _quotient(a: IntArray, b: IntArray) -> IntArray:
-    """Whole-number division that cuts towards 0, as C's; NumPy's goes down. `b` may be negative."""
-    quotient = np.abs(a) // np.abs(b)
+    """Whole-number division that cuts towards 0, as C's; NumPy's goes down. By 0 as by 1."""
+    quotient = np.abs(a) // np.maximum(np.abs(b), 1)
     return np.where((a < 0) ^ (b < 0), -quotient, quotient)
-
-
-def _nonzero(values: IntArray) -> IntArray:
-    """1 for 0: where no division is wanted, none by 0."""
-    return np.where(values == 0, 1, values)
 
 
 def _in_order(parts: list[tuple[IntArray, Spans]], n: int) -> Spans:
@@ -258,9 +251,6 @@ def _in_order(parts: list[tuple[IntArray, Spans]], n: int) -> Spans:
         owner, step = each(spans.n_rows)
         at = offsets[chosen[owner]] + step
         left[at], right[at] = spans.left, spans.right
-    detached = {
-        int(chosen[shape]): runs
-        for chosen, spans in parts
-        for shape, runs in spans.detached.items()
-    }
+    all_runs = ((chosen[i], runs) for chosen, spans in parts for i, runs in spans.detached.items())
+    detached = {int(shape): runs for shape, runs in all_runs}
     return Spans(first_row, offsets, left, right, detached)

@@ -1,9 +1,8 @@
-"""Filled shapes in whole pixels: each row of a shape is one interval of columns.
+"""Filled shapes in whole pixels: each row of a shape is one interval of columns, a span.
 
-These intervals, the spans, hold the same pixels as a mask of the photo's size in a hundredth of the
-memory, and what two shapes share is a sum over rows. (Where the border of the photo cuts an
-ellipse, OpenCV may leave a pixel out between two parts of a row; such rare rows have further runs,
-which are counted one by one.)
+Spans hold the same pixels as a mask of the photo's size in a hundredth of the memory, and what two
+shapes share is a sum over rows. Where the border of the photo cuts an ellipse, OpenCV may leave out
+a pixel between two parts of a row: such rare rows have further runs, counted one by one.
 """
 
 from __future__ import annotations
@@ -79,41 +78,24 @@ class Spans:
         spans = [(first + row, int(self.left[row]), int(self.right[row])) for row in rows]
         return [span for span in spans if span[1] <= span[2]] + self.detached.get(index, [])
 
-    def mask(self, index: int, width: int, height: int) -> npt.NDArray[np.bool_]:
-        """One shape as bool `(height, width)`."""
-        mask = np.zeros((height, width), bool)
-        for row, left, right in self.runs(index):
-            mask[row, left : right + 1] = True
-        return mask
-
 
 def rectangle_spans(boxes: FloatArray, sizes_wh: IntArray) -> Spans:
     """The pixels of rectangles: corners rounded, both of them included, cut off by the photo.
 
-    Args:
-        boxes: `(n, 4)` as `(left, top, width, height)`, pixels.
-        sizes_wh: Width and height of each rectangle's photo, `(n, 2)`.
+    `boxes` are `(n, 4)`, left, top, width, height, pixels; `sizes_wh`, `(n, 2)`, width and height
+    of each one's photo.
     """
-    low = whole(boxes[:, :2])
-    high = whole(boxes[:, :2] + boxes[:, 2:4])
-    low = np.maximum(low, 0)
-    high = np.minimum(high, sizes_wh - 1)
+    low = np.maximum(whole(boxes[:, :2]), 0)
+    high = np.minimum(whole(boxes[:, :2] + boxes[:, 2:4]), sizes_wh - 1)
     n_rows = np.where((high >= low).all(axis=1), high[:, 1] - low[:, 1] + 1, 0)
-    return Spans(
-        first_row=low[:, 1],
-        offsets=starts_of(n_rows),
-        left=np.repeat(low[:, 0], n_rows).astype(np.int32),
-        right=np.repeat(high[:, 0], n_rows).astype(np.int32),
-    )
+    left, right = (np.repeat(edge[:, 0], n_rows).astype(np.int32) for edge in (low, high))
+    return Spans(low[:, 1], starts_of(n_rows), left, right)
 
 
 def shared_pixels(a: Spans, b: Spans, pairs: IntArray) -> IntArray:
-    """Pixels that shapes have in common, int64 `(k,)`.
+    """Pixels that shapes of the same photos have in common, int64 `(k,)`.
 
-    Args:
-        a: Shapes.
-        b: Shapes in the same photos.
-        pairs: Which to compare, `(k, 2)`: an index into `a`, an index into `b`.
+    `pairs` says which to compare, `(k, 2)`: an index into `a`, an index into `b`.
     """
     i, j = pairs[:, 0], pairs[:, 1]
     top = np.maximum(a.first_row[i], b.first_row[j])
@@ -167,12 +149,12 @@ def each(counts: IntArray) -> tuple[IntArray, IntArray]:
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _bounded(counts: IntArray, most: int) -> Iterator[slice]:
+def _bounded(counts: IntArray, n_max: int) -> Iterator[slice]:
     """Runs of groups with at most so many members together, or a single larger group."""
     ends = np.cumsum(counts)
     start = 0
     while start < len(counts):
         before = ends[start] - counts[start]
-        stop = max(int(np.searchsorted(ends, before + most, side="right")), start + 1)
+        stop = max(int(np.searchsorted(ends, before + n_max, side="right")), start + 1)
         yield slice(start, stop)
         start = stop

@@ -37,7 +37,6 @@ from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 
 Protocol = Literal["common", "strict"]
-PROTOCOLS: tuple[Protocol, ...] = ("common", "strict")
 Array = npt.NDArray[np.float64]
 _IOU = 0.5
 _N_THRESHOLDS = 1000
@@ -78,17 +77,14 @@ def evaluate_wider(
 ) -> WiderScores:
     """Average precision in the three settings, by one of the protocols above.
 
-    Args:
-        images: The ground truth.
-        predictions: For each image float64 `(n, 5)`: x, y, width, height, score; not modified.
-        protocol: `common` or `strict`.
+    `predictions` are for each image float64 `(n, 5)`: x, y, width, height, score; not modified.
     """
     if len(images) != len(predictions):
         raise ValueError(
             f"`predictions` must have one entry per image; got {len(predictions)} for "
             f"{len(images)} images."
         )
-    if protocol not in PROTOCOLS:
+    if protocol not in ("common", "strict"):
         raise ValueError(f"`protocol` must be common or strict; got protocol={protocol!r}.")
     score = _common if protocol == "common" else _strict
     n_detections = sum(map(len, predictions))
@@ -156,12 +152,8 @@ def _strict(images: Sequence[WiderImage], predictions: Sequence[Array]) -> dict[
 
 def _range(predictions: Sequence[Array]) -> tuple[float, float]:
     """Lowest and highest score, of those and 1, and of those and 0."""
-    lowest, highest = 1.0, 0.0
-    for rows in predictions:
-        if len(rows):
-            lowest = min(lowest, float(rows[:, 4].min()))
-            highest = max(highest, float(rows[:, 4].max()))
-    return lowest, highest
+    scores = np.concatenate([np.zeros(0), *(rows[:, 4] for rows in predictions)])
+    return float(scores.min(initial=1)), float(scores.max(initial=0))
 
 
 def _corners(boxes: Array) -> Array:
@@ -176,8 +168,7 @@ def _overlaps_of_wider_boxes(a: Array, b: Array) -> Array:
     sides = np.maximum(high - np.maximum(a[:, None, :2], b[None, :, :2]) + 1, 0)
     shared = sides[..., 0] * sides[..., 1]
     areas = [(c[:, 2] - c[:, 0] + 1) * (c[:, 3] - c[:, 1] + 1) for c in (a, b)]
-    iou: Array = shared / (areas[0][:, None] + areas[1][None] - shared)
-    return iou
+    return np.asarray(shared / (areas[0][:, None] + areas[1][None] - shared))
 
 
 def _area(precision: Array, recall: Array) -> float:

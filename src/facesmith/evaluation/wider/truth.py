@@ -60,23 +60,13 @@ def read_ground_truth(folder: str | Path) -> tuple[WiderImage, ...]:
         )
     faces = folder / FACES_FILE
     content = _load(faces, "event_list", "file_list", "face_bbx_list")
-    events = [
-        _text(name, f"{faces.name}, event_list, row {i}")
-        for i, name in enumerate(_cell(content["event_list"], f"{faces.name}, event_list"), start=1)
-    ]
-    lists = {
-        setting: _load(folder / f"wider_{setting}_val.mat", "gt_list")["gt_list"]
-        for setting in SETTINGS
-    }
+    place = f"{faces.name}, event_list"
+    rows = _rows(content["event_list"], place)
+    events = [_text(name, where) for where, name in rows]
+    lists = [(f"{name}, gt_list", _load(folder / name, "gt_list")["gt_list"]) for name in names[1:]]
     images: list[WiderImage] = []
-    columns = [
-        _rows(content["file_list"], f"{faces.name}, file_list", len(events)),
-        _rows(content["face_bbx_list"], f"{faces.name}, face_bbx_list", len(events)),
-        *(
-            _rows(lists[setting], f"wider_{setting}_val.mat, gt_list", len(events))
-            for setting in SETTINGS
-        ),
-    ]
+    tables = [(f"{faces.name}, {key}", content[key]) for key in ("file_list", "face_bbx_list")]
+    columns = [_rows(value, where, len(events)) for where, value in [*tables, *lists]]
     seen: set[tuple[str, str]] = set()
     for event, (where, files), *others in zip(events, *columns, strict=True):
         names_of_event = _cell(files, where)
@@ -139,7 +129,7 @@ def _load(path: Path, *keys: str) -> dict[str, Any]:
     return content
 
 
-def _rows(value: Any, where: str, n: int) -> Iterator[tuple[str, Any]]:
+def _rows(value: Any, where: str, n: int | None = None) -> Iterator[tuple[str, Any]]:
     """The place and the content of each event's row."""
     for i, row in enumerate(_cell(value, where, n), start=1):
         yield f"{where}, row {i}", row

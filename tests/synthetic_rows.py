@@ -13,7 +13,7 @@ from facesmith.patches.file import FACE, NOT_A_FACE
 PER_PHOTO = 2  # rows: one of each kind
 
 
-def drawn_patches(n_photos: int, seed: int = 0) -> Patches:
+def synthetic_patches(n_photos: int, seed: int = 0) -> Patches:
     """Two rows from each of `n_photos` photos; of every four photos two are for training."""
     r = np.random.default_rng(seed)
     labels = np.tile(np.uint8([1, 0]), n_photos)
@@ -40,9 +40,9 @@ def part_of(rows: Patches, keep: npt.NDArray[np.generic]) -> Patches:
     )
 
 
-def save_drawn(path: Path, n_photos: int, seed: int = 0) -> Path:
+def save_synthetic(path: Path, n_photos: int, seed: int = 0) -> Path:
     """The same as a file."""
-    save_patches(path, drawn_patches(n_photos, seed))
+    save_patches(path, synthetic_patches(n_photos, seed))
     return path
 
 

@@ -1,0 +1,89 @@
+"""No output of a command is one of its inputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facesmith.cli.paths import NewPath
+
+# Suffixes of photos and annotations, which a command may read from a folder that it is given.
+_READ_FROM_FOLDERS = {
+    *(".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+    *(".csv", ".json", ".txt", ".xml"),
+}
+
+
+class WritingCommand(click.Command):
+    """A command that checks before it starts that no output is an input."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, or say which output it must not write."""
+        _check_outputs(self, ctx.params)
+        return super().invoke(ctx)
+
+
+def _check_outputs(command: click.Command, values: dict[str, Any]) -> None:
+    inputs = [
+        (param, path)
+        for param in command.params
+        if not _is_output(param)
+        for path in _existing(param, values.get(param.name or ""))
+    ]
+    force = bool(values.get("force"))
+    seen: dict[str, str] = {}
+    for param in filter(_is_output, command.params):
+        out: Path | None = values.get(param.name or "")
+        if out is None:
+            continue
+        name = _name(param)
+        place = os.path.realpath(out)
+        if place in seen and not out.is_dir():
+            raise click.UsageError(f"{seen[place]} and {name} name the same file, {out}.")
+        seen[place] = name
+        for other, path in inputs:
+            if not out.is_dir():
+                _check_file(name, out, _name(other), path)
+            elif force and Path(os.path.realpath(path)).is_relative_to(place):
+                raise click.UsageError(
+                    f"{_name(other)} reads {path}, and {name} {out} with --force would delete it. "
+                    f"Choose another {name}."
+                )
+
+
+def _check_file(name: str, out: Path, other: str, path: Path) -> None:
+    """Refuse a file that is read, or that looks like one of those read from a folder."""
+    if not out.exists():
+        return
+    inside = path.is_dir() and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(path))
+    if out.samefile(path) or (inside and out.suffix.lower() in _READ_FROM_FOLDERS):
+        raise click.UsageError(
+            f"{name} {out} is read by {other}: an output is never an input. Choose another {name}."
+        )
+
+
+def _is_output(param: click.Parameter) -> bool:
+    return isinstance(param.type, NewPath)
+
+
+def _existing(param: click.Parameter, value: Any) -> Iterator[Path]:
+    """The files and folders that a value names, as `judge=kind:PATH` too."""
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from _existing(param, each)
+    elif isinstance(value, Path) and value.exists():
+        yield value
+    elif isinstance(value, str) and not isinstance(param.type, click.Choice):
+        for text in {value, value.partition("=")[2], value.rpartition(":")[2]}:
+            if text and os.path.lexists(text):
+                yield Path(text)
+
+
+def _name(param: click.Parameter) -> str:
+    if isinstance(param, click.Argument):
+        return param.human_readable_name
+    return max(param.opts, key=len)

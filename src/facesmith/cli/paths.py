@@ -1,0 +1,57 @@
+"""Paths on the command line: what must exist, what is written, and what is never replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facesmith.files import OutputFolder
+
+
+class NewPath(click.Path):
+    """A file or folder that a command writes."""
+
+    def __init__(self, *, folder: bool = False) -> None:
+        super().__init__(dir_okay=folder, file_okay=not folder, path_type=Path)
+
+
+class ReportFolder(NewPath):
+    """A folder that a command writes its report to; one with files needs facesmith's mark."""
+
+    def __init__(self) -> None:
+        super().__init__(folder=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path; refused at once where the report could not be written later."""
+        path: Path = super().convert(value, param, ctx)  # type: ignore[assignment]
+        OutputFolder(path, "report").check_report()
+        return path
+
+
+EXISTING = click.Path(exists=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FILE = NewPath()
+NEW_FOLDER = NewPath(folder=True)
+REPORT_FOLDER = ReportFolder()
+
+
+def open_report(folder: Path) -> None:
+    """Make the folder of a report, or write over an earlier one in it."""
+    OutputFolder(folder, "report").report()
+
+
+def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
+    """End the command where it would replace a file without --force."""
+    for path in paths:
+        if path.exists() and not force:
+            raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+
+
+def refuse_resume_and_force(*, resume: bool, force: bool) -> None:
+    """End the command where both are given."""
+    if resume and force:
+        raise click.UsageError("--resume goes on with a run, --force replaces it; choose one.")
