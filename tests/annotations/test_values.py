@@ -319,3 +319,28 @@ def test_numbers() -> None:
     assert number_of("٣") is None
     assert json.loads("1e400") == float("inf")
     assert number_of(float("inf")) is None
+
+
+def test_damage_behind_the_header_is_found_before_the_work(tmp_path: Path, images: Path) -> None:
+    for name in ("c.jpg", "sub/b.png"):
+        photo = images / name
+        photo.write_bytes(photo.read_bytes()[:-200])
+    path = coco(tmp_path / "f.json", {"a.jpg": [GOOD], "c.jpg": [GOOD], "sub/b.png": []})
+    assert len(load_annotations(path, images)) == 3
+    found = load_annotations(path, images, decoded=True)
+    assert list(boxes_of(found)) == ["a.jpg"]
+    assert [problem.kind for problem in found.problems] == ["damaged", "damaged"]
+    assert [photo.name for photo in load_face_free([images], decoded=True).photos] == [
+        "photos/a.jpg"
+    ]
+
+
+def test_what_is_left_out_stays_left_out_when_the_photo_is_gone(
+    tmp_path: Path, images: Path
+) -> None:
+    (images / "c.jpg").write_bytes((images / "c.jpg").read_bytes()[:-200])
+    path = coco(tmp_path / "f.json", {"a.jpg": [GOOD], "c.jpg": [GOOD]})
+    before = load_annotations(path, images, decoded=True)
+    (images / "c.jpg").unlink()
+    after = load_annotations(path, images, decoded=True)
+    assert [photo.name for photo in before.photos] == [photo.name for photo in after.photos]

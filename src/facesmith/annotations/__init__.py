@@ -45,6 +45,7 @@ def load_annotations(
     strict: bool = False,
     categories: Sequence[str] | None = None,
     images_anywhere: bool = False,
+    decoded: bool = False,
     progress: Callable[[], object] | None = None,
 ) -> Annotations:
     """Read annotated photos, in the order of the annotations, and the problems.
@@ -58,6 +59,8 @@ def load_annotations(
             one that is called face.
         images_anywhere: Read photos outside `images_dir` too, which names with `..` and absolute
             ones lead to; else these are left out.
+        decoded: Decode each photo, so that a damaged one is found here and not by later work; else
+            only the start of its file is looked at.
         progress: Called once for every photo.
 
     Raises:
@@ -82,7 +85,9 @@ def load_annotations(
         )
     if not entries:
         raise AnnotationError(f"{path} lists no photo.")
-    photos = check_entries(entries, PhotoFolder(images_dir, images_anywhere), log, progress)
+    photos = check_entries(
+        entries, PhotoFolder(images_dir, images_anywhere), log, progress, decoded
+    )
     missing = [problem.photo for problem in log.problems if problem.kind == "missing"]
     if not photos and missing:
         raise AnnotationError(
@@ -97,6 +102,7 @@ def load_face_free(
     folders: Sequence[str | Path],
     *,
     strict: bool = False,
+    decoded: bool = False,
     progress: Callable[[], object] | None = None,
 ) -> Annotations:
     """Photos without any human face, without boxes: every image file below some folders, each once.
@@ -104,6 +110,7 @@ def load_face_free(
     Args:
         folders: The folders. A photo's name starts with its folder's.
         strict: Raise at the first file that cannot be used instead of leaving it out.
+        decoded: Decode each photo, as in `load_annotations`.
         progress: Called once for every photo.
 
     Raises:
@@ -126,7 +133,7 @@ def load_face_free(
         prefixes.add(prefix)
         photos += [
             replace(photo, name=f"{prefix}/{photo.name}")
-            for photo in check_entries(entries, PhotoFolder(folder), log, progress)
+            for photo in check_entries(entries, PhotoFolder(folder), log, progress, decoded)
         ]
     return Annotations(tuple(photos), tuple(log.problems))
 

@@ -7,7 +7,9 @@ with a box or a photo, whichever format it came from, is checked here, once.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Literal
@@ -22,10 +24,11 @@ from facesmith.annotations.photo_paths import (
 )
 from facesmith.annotations.photos import AnnotatedPhoto, Problem
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.images import read_size
+from facesmith.images import read_photo, read_size
 
 # A box cut off by the photo's border by more than this part of its area shows too little of a face.
 MIN_INSIDE = 0.5
+_DECODERS = 4  # threads that look into photos
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def check_entries(
     folder: PhotoFolder,
     log: ProblemLog,
     progress: Callable[[], object] | None = None,
+    decoded: bool = False,
 ) -> list[AnnotatedPhoto]:
     """Photos that exist and open, with boxes that lie inside them.
 
@@ -93,6 +97,7 @@ def check_entries(
         folder: Where the photos lie.
         log: Where problems go.
         progress: Called once for every entry.
+        decoded: Decode each photo, so that damage behind its header is found.
     """
     merged: dict[Hashable, tuple[PhotoEntry, Path]] = {}
     for entry in entries:
@@ -111,13 +116,33 @@ def check_entries(
         if first is not entry:
             _merge(first, entry, log)
     photos = []
-    for entry, path in merged.values():
-        photo = _check_photo(entry, path, log)
-        if photo is not None:
-            photos.append(photo)
-        if progress is not None:
-            progress()
+    read = _decoded_size if decoded else read_size
+    with ThreadPoolExecutor(_DECODERS) as pool:
+        sizes = pool.map(partial(_size_or_error, read), [path for _, path in merged.values()])
+        try:
+            for (entry, path), size_wh in zip(merged.values(), sizes, strict=True):
+                photo = _check_photo(entry, path, size_wh, log)
+                if photo is not None:
+                    photos.append(photo)
+                if progress is not None:
+                    progress()
+        finally:
+            pool.shutdown(cancel_futures=True)
     return photos
+
+
+def _decoded_size(path: Path) -> tuple[int, int]:
+    photo = read_photo(path, max_side=1)
+    return photo.width, photo.height
+
+
+def _size_or_error(
+    read: Callable[[Path], tuple[int, int]], path: Path
+) -> tuple[int, int] | ImageError:
+    try:
+        return read(path)
+    except ImageError as error:
+        return error
 
 
 def _merge(first: PhotoEntry, entry: PhotoEntry, log: ProblemLog) -> None:
@@ -134,12 +159,12 @@ def _merge(first: PhotoEntry, entry: PhotoEntry, log: ProblemLog) -> None:
         first.other_sizes.append(entry.size_wh)
 
 
-def _check_photo(entry: PhotoEntry, path: Path, log: ProblemLog) -> AnnotatedPhoto | None:
-    try:
-        size_wh = read_size(path)
-    except ImageError as error:
+def _check_photo(
+    entry: PhotoEntry, path: Path, size_wh: tuple[int, int] | ImageError, log: ProblemLog
+) -> AnnotatedPhoto | None:
+    if isinstance(size_wh, ImageError):
         kind = "missing" if is_missing(path) else "damaged"
-        message = f"{error} The photo is left out."
+        message = f"{size_wh} The photo is left out."
         log.add(entry.where, message, "photo", kind=kind, photo=entry.name)
         return None
     stated_sizes = [size for size in (entry.size_wh, *entry.other_sizes) if size is not None]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.warned import warnings_in_words
@@ -60,6 +61,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
     help="Annotated photos to judge a detector on, in any format that `train` reads.",
 )
 @click.option("--images", type=FOLDER, help="Folder of these photos.")
+@images_anywhere_option
 @click.option(
     "--negatives",
     multiple=True,
