@@ -127,17 +127,18 @@ def test_what_cannot_be_used_is_named_and_counted(work: Path) -> None:
     assert sorted(line.partition(": ")[0] for line in told) == [
         "people.json annotation 3 (3.png)",
         "people.json image 10",
+        "people.json image 3",  # its only box was left out: it is no photo without a face
         "people.json image 5",
         "pets/bad.jpg",
     ]
-    assert summary["skipped"] == {"photos": 3, "boxes": 1}
+    assert summary["skipped"] == {"photos": 4, "boxes": 1}
     assert summary["rows"] == 40
     names = set(load_patches("p.npz").photo_names)
     assert {"0.png", "9.png"} <= names
     assert not {"5.png", "gone.png"} & names
     quiet = run(*BASIC, "--negatives", "pets", "--quiet", "--force")
     assert not [line for line in quiet.stderr.splitlines() if not line.startswith("Warning")]
-    assert "left out 3 photos and 1 box." in quiet.stdout
+    assert "left out 4 photos and 1 box." in quiet.stdout
 
 
 def test_strict_stops_at_the_first_and_writes_nothing(work: Path) -> None:
