@@ -158,7 +158,9 @@ def test_what_is_wrong_is_named(folder: Path, arguments: Any, code: int, message
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_photo_that_is_damaged_behind_its_header_is_left_out_and_named(spot_weights: Path) -> None:
+def test_a_photo_that_is_damaged_behind_its_header_is_left_out_and_named(
+    spot_weights: Path,
+) -> None:
     Path("val/one.png").write_bytes(Path("val/one.png").read_bytes()[:60])
     result = run("--model", spot_weights)
     assert result.exit_code == 0
