@@ -121,10 +121,14 @@ def load_face_free(
     log = ProblemLog(strict)
     seen: set[Hashable] = set()
     prefixes: set[str] = set()
+
+    def tell(line: str) -> None:
+        log.problems.append(Problem("Face-free photos", line, "photo"))
+
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise AnnotationError(f"The folder of face-free photos, {folder}, does not exist.")
-        paths = [path for path in find_images([folder]) if file_identity(path) not in seen]
+        paths = [path for path in find_images([folder], tell) if file_identity(path) not in seen]
         seen.update(map(file_identity, paths))
         entries = [
             PhotoEntry(path.as_posix(), path.relative_to(folder).as_posix()) for path in paths

@@ -85,6 +85,14 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     "at any angle. Each look takes as long as the first.",
 )
 @workers_option
+@click.option(
+    "--photo-memory",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="Memory that decoding one photo may take; photos that would take more are errors.",
+)
 @model_option
 @click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
@@ -101,6 +109,7 @@ def detect(
     min_face: float | None,
     rotations: tuple[int, ...],
     workers: int | None,
+    photo_memory: int,
     model: Path | None,
     force: bool,
     quiet: bool,
@@ -125,7 +134,7 @@ def detect(
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
-    config = DetectionConfig(min_score, min_face, finish, rotations)
+    config = DetectionConfig(min_score, min_face, finish, rotations, photo_memory * 2**20)
     n_workers = min(workers or default_workers(len(sources)), len(sources))
     n_faces = n_failed = 0
     with ExitStack() as stack:
@@ -165,7 +174,7 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
                 sources[STDIN] = PhotoSource(STDIN, sys.stdin.buffer.read())
             continue
         try:
-            paths = find_images([given])
+            paths = find_images([given], lambda line: click.echo(line, err=True))
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue

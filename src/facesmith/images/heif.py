@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from importlib.util import find_spec
 
 from PIL import Image
@@ -12,6 +13,7 @@ from facesmith.errors import ImageError
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
+@cache
 def heif_installed() -> bool:
     """Whether HEIC photos can be read."""
     return find_spec("pillow_heif") is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from facesmith.errors import ImageError
 from facesmith.images.files import IMAGE_SUFFIXES
@@ -37,8 +37,6 @@ _UNSUPPORTED_STARTS = {
     b"\x1aE\xdf\xa3": "a video",
     b"PK\x03\x04": "a zip archive",
 }
-# Raw files are TIFFs outside, and would pass for the thumbnail that they carry along.
-RAW_SUFFIXES = (".3fr", ".arw", ".cr2", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".rw2")
 
 
 @contextmanager
