@@ -75,10 +75,10 @@ def test_a_wrong_checksum_of_pixels_is_damage(tmp_path: Path) -> None:
 
 def test_transparency_with_a_wrong_checksum_stays(tmp_path: Path) -> None:
     file = io.BytesIO()
-    Image.new("P", (8, 8), 1).save(file, "PNG", transparency=1)
+    Image.new("RGB", (8, 8)).save(file, "PNG", transparency=(0, 0, 0))
     data = bytearray(file.getvalue())
     place = data.index(b"tRNS")
-    data[place + 6] ^= 255  # of the checksum
+    data[place + 10] ^= 255  # of the checksum
     (tmp_path / "a.png").write_bytes(data)
     assert (read_image(tmp_path / "a.png") == 255).all()
 

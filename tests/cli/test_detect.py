@@ -93,7 +93,7 @@ def test_an_empty_folder_does_not_stop_the_others(weights: Path, tmp_path: Path)
     (tmp_path / "none").mkdir()
     result = run(weights, "none", "photos/img2.png", "--json")
     first, second = lines(result)
-    assert first["error"].startswith("No images found in none/. Looked for .avif, ")
+    assert first["error"].startswith("No images found in none/. Looked for .apng, ")
     assert second["faces"] == TWO_FACES
     assert result.exit_code == 1
 

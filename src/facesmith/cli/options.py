@@ -30,7 +30,7 @@ images_anywhere_option: Option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_remember,
-    help="Read photos that annotations name outside --images, too: by `..` or absolute paths.",
+    help="Read photos outside --images, too.",
 )
 
 FORMAT_OPTIONS: tuple[Option, ...] = (
