@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from annotation_files import WIDER_FLAGS, boxes_of, coco, save, voc_xml, write
-from facesmith.annotations import load_annotations, write_coco
+from facesmith.annotations import formats, load_annotations, write_coco
+from facesmith.annotations.entries import PhotoEntry
 
 
 def test_coco_boxes_are_corner_and_size(tmp_path: Path, images: Path) -> None:
@@ -189,3 +190,15 @@ def test_fddb_names_may_be_numbers(tmp_path: Path, images: Path) -> None:
     assert {name: len(boxes) for name, boxes in boxes_of(found).items()} == {
         "0001.jpg": 1, "0002.jpg": 0, "7.jpg": 2,
     }  # fmt: skip
+
+
+def test_a_format_is_added_in_one_place(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(source: formats.Source) -> list[PhotoEntry]:
+        return [PhotoEntry("line 1", source.path.read_text())]
+
+    monkeypatch.setitem(formats._READERS, "names", read)
+    monkeypatch.setattr("facesmith.annotations.FORMATS", tuple(formats._READERS))
+    path = write(tmp_path / "f.names", "a.jpg")
+    assert [p.name for p in load_annotations(path, images, format="names").photos] == ["a.jpg"]

@@ -252,3 +252,23 @@ def test_real_photos(tmp_path: Path) -> None:
     summary = json.loads(result.stdout)
     assert summary["read"] == {"photos": 150, "faces": 309, "face_free_photos": 0}
     assert (summary["rows"], summary["faces"]) == (618, 309)
+
+
+def test_photos_outside_the_folder_are_read_only_if_that_is_allowed(work: Path) -> None:
+    content = json.loads((work / "people.json").read_text())
+    for image in content["images"]:
+        image["file_name"] = f"../photos/{image['file_name']}"
+    (work / "people.json").write_text(json.dumps(content))
+    arguments = ["people.json", "--images", "pets", "--out", "p.npz", "--count", "40"]
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "--images-anywhere" in refused.stderr
+    assert run(*arguments, "--images-anywhere").exit_code == 0
+
+
+def test_a_wrong_folder_of_photos_is_one_line(work: Path) -> None:
+    (work / "elsewhere").mkdir()
+    result = run("people.json", "--images", "elsewhere", "--out", "p.npz")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "and 7 more. Is it the folder" in result.stderr

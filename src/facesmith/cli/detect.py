@@ -171,7 +171,7 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
     for given in inputs:
         if given == STDIN:
             if STDIN not in sources:
-                sources[STDIN] = PhotoSource(STDIN, sys.stdin.buffer.read())
+                sources[STDIN] = PhotoSource(STDIN, _standard_input())
             continue
         try:
             paths = find_images([given], lambda line: click.echo(line, err=True))
@@ -190,6 +190,16 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
             if os.path.realpath(path) not in written or str(path) == str(Path(given)):
                 sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
+
+
+def _standard_input() -> bytes | ImageError:
+    from facesmith.files import read_up_to  # noqa: PLC0415 - see `detect`
+    from facesmith.images import MAX_BYTES  # noqa: PLC0415
+
+    try:
+        return read_up_to(sys.stdin.buffer, MAX_BYTES)
+    except OSError as error:
+        return ImageError(f"Standard input cannot be read: {error.strerror or error}.")
 
 
 def _as_dict(found: PhotoFaces) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _SPELT = {
 
 @click.command(cls=WritingCommand)
 @click.argument("data", type=EXISTING)
-@click.option("--images", type=FOLDER, help="Folder of the annotated photos; only for a detector.")
+@click.option("--images", type=FOLDER, help="Folder of the photos, for a detector.")
 @images_anywhere_option
 @click.option(
     "--negatives",
@@ -38,7 +38,7 @@ _SPELT = {
     "--mined",
     multiple=True,
     type=FILE,
-    help="False boxes of `facesmith mine`, to be seen more often; may be repeated.",
+    help="False boxes of `facesmith mine`, seen more often; may be repeated.",
 )
 @click.option(
     "--out",
