@@ -509,16 +509,22 @@ def test_a_run_s_own_settings_repeat_the_run(table: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.json", '{"colour": 1}', "there is no setting 'colour'; there are methods, seed"),
-        ("a.toml", "[adam]\nlayers = 1", "there is no setting 'layers'; there are batch_size"),
+        ("a.json", '{"colour": 1}', "Unknown setting 'colour'. Known here: adam, compare"),
+        ("a.toml", "[adam]\nlayers = 1", "Unknown setting 'adam.layers'. Known here: batch_size"),
         ("a.json", '{"validation_fraction": 2}', "`validation_fraction` must be between 0 and 1"),
         ("a.json", '{"max_iter": 0}', "`max_iter` must be a positive integer; got max_iter=0"),
-        ("a.json", '{"adam": {"units": "many"}}', "`units` must be an integer"),
-        ("a.json", '{"adam": 3}', "`adam` must be a dict"),
-        ("a.json", '{"compare": {"depth": 3}}', "a setting has a wrong type"),
-        ("a.json", "[]", "expected an object"),
-        ("a.json", "{", "a.json holds no settings to use"),
-        ("a.toml", "{", "a.toml holds no settings to use"),
+        ("a.json", '{"adam": {"units": "many"}}', "'adam.units' must be int; got 'many'"),
+        ("a.json", '{"adam": 3}', "'adam' must be dict; got 3"),
+        ("a.json", '{"methods": "linear"}', "'methods' must be a list; got 'linear'"),
+        ("a.json", '{"max_iter": "9"}', "'max_iter' must be int; got '9'"),
+        (
+            "a.json",
+            '{"compare": {"depth": 3}}',
+            "`compare` must be lists of values; got compare={'depth': 3}",
+        ),
+        ("a.json", "[]", "expected a JSON object"),
+        ("a.json", "{", "a.json: expected a JSON file with settings"),
+        ("a.toml", "{", "a.toml: expected a TOML file with settings"),
     ],
 )
 @pytest.mark.usefixtures("table")

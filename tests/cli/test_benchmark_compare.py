@@ -57,7 +57,7 @@ def test_json_and_files_hold_the_figures(data, spot_weights, tmp_path):
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout, parse_constant=pytest.fail)
     assert found == json.loads((out / "compare.json").read_text())
-    assert sorted(path.name for path in out.iterdir()) == [
+    assert sorted(path.name for path in out.glob("[!.]*")) == [
         "accuracy_time.png", "compare.json", "precision_recall.png",
     ]  # fmt: skip
     assert found["sets"] == {

@@ -145,7 +145,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypat
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("facesmith.files.os.fsync", refuse)
+    monkeypatch.setattr("facesmith.files.atomic.os.fsync", refuse)
 
     with pytest.raises(WriteError, match=r"roc\.png: the disk is full"):
         draw_roc([made()], Path(path))

@@ -168,7 +168,7 @@ class OutputFolder:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - not part of the base install
 
         self._check_is_folder()
-        new = not self.path.exists()
+        new = [each for each in (self.path, *self.path.parents) if not each.exists()]
         self._make()
         running = self.path / _RUNNING_NAME
         lock = FileLock(self.path / _LOCK_NAME, timeout=0)
@@ -195,9 +195,9 @@ class OutputFolder:
                 running.unlink(missing_ok=True)
                 (self.path / _LOCK_NAME).unlink(missing_ok=True)
             lock.release()
-            if new:
-                with suppress(OSError):  # it holds something now
-                    self.path.rmdir()
+            with suppress(OSError):  # it holds something now
+                for each in new:
+                    each.rmdir()
 
     def others(self) -> list[str]:
         """Names of the files in the folder, and those below, that facesmith did not write."""

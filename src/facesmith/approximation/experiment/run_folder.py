@@ -29,6 +29,7 @@ from facesmith.approximation.model.saving import save_function
 from facesmith.errors import TrainingError
 from facesmith.files import OutputFolder, finite_or_none, write_bytes, write_json
 from facesmith.runs.event_file import EventFile
+from facesmith.runs.settings import SettingsError
 
 _CONFIG = "config.json"
 
@@ -54,7 +55,7 @@ def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, Ad
         config = ApproximationConfig.from_dict(content["config"])
         rows = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["rows"]
         labels = [row["label"] for row in rows if row["settings"] is not None]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SettingsError) as error:
         raise TrainingError(
             f"{path} is no run folder of `facesmith approximate` to go on with ({error}). Pass "
             "the --out of an earlier run, or leave out --resume."
