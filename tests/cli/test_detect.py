@@ -358,3 +358,14 @@ def test_errors_of_a_source_are_results(weights: Path) -> None:
 )
 def test_names_of_outputs_are_unique(names: list[str], expected: list[str]) -> None:
     assert unique_stems(names) == expected
+
+
+@pytest.mark.usefixtures("photos")
+def test_memory_of_a_photo_and_what_was_passed_over(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos/clip.mov").touch()
+    result = run(weights, "photos", "--json")
+    assert "photos/: passed over 1 .mov, which cannot be read." in result.stderr
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "large.png")
+    refused = run(weights, "large.png", "--photo-memory", "1")
+    assert refused.exit_code == 1
+    assert "MB are allowed" in refused.stderr
