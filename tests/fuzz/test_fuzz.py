@@ -49,6 +49,7 @@ def try_all(
 ) -> int:
     """Make and read `n` files; returns how many were refused."""
     faults, refused = [], 0
+    earlier_peak = peak_bytes()
     for number in range(n * FACTOR):
         rng = np.random.default_rng([SEED, number])
         path = make(rng)
@@ -59,7 +60,8 @@ def try_all(
                 read(path)
         except FacesmithError as error:
             refused += 1
-            if path.name not in str(error) and path.stem not in str(error):
+            # A folder whose format cannot be told is named itself.
+            if path.name not in str(error) and f"{path.parent}: " not in str(error):
                 faults.append(f"case {number}: no name in {error}")
             if len(str(error)) > LONGEST_MESSAGE + len(str(path)):
                 faults.append(f"case {number}: {len(str(error))} characters")
@@ -69,7 +71,7 @@ def try_all(
         if time.process_time() - started > MOST_SECONDS:
             faults.append(f"case {number}: {time.process_time() - started:.1f} s")
     assert not faults, f"{len(faults)} of {n * FACTOR}:\n" + "\n".join(faults[:12])
-    assert peak_bytes() < MOST_BYTES
+    assert peak_bytes() <= max(MOST_BYTES, earlier_peak)
     return refused
 
 
