@@ -19,7 +19,13 @@ class Proposer:
 class OnePhoto:
     """One photo, 200 x 200, with these faces."""
 
-    def __init__(self, *faces: tuple[float, ...], ignored: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        *faces: tuple[float, ...],
+        ignored: tuple[int, ...] = (),
+        weights: tuple[float, ...] | None = None,
+    ) -> None:
+        self.given_weights = None if weights is None else np.float32(weights)
         self.faces = np.float32(faces).reshape(-1, 4)
         self.ignored = np.isin(np.arange(len(self.faces)), ignored)
 
@@ -29,3 +35,7 @@ class OnePhoto:
     def __getitem__(self, index: int):
         assert index == 0
         return np.zeros((200, 200, 3), np.uint8), self.faces, self.ignored
+
+    def weights(self, index: int) -> np.ndarray | None:
+        assert index == 0
+        return self.given_weights

@@ -18,9 +18,8 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.cli.demo import _summary
 from facesmith.demo import photos, words
-from facesmith.demo.folder import start_folder
 from facesmith.demo.report import render
-from facesmith.demo.results import Demo, DemoConfig
+from facesmith.demo.results import Demo, DemoConfig, start_folder
 from facesmith.demo.run import run_demo
 from facesmith.detection.detector import load_detector
 from facesmith.errors import FacesmithError, WriteError

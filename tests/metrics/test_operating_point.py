@@ -43,6 +43,18 @@ def test_the_lowest_threshold_that_keeps_it(target, threshold, reached, tpr):
     assert (point.n_faces, point.n_groups) == (4, 6)
 
 
+def test_photos_may_weigh_differently():
+    """The false box at 0.7 counts three times: precision 1, 1, 2/5, 3/6, 3/7, 3/8."""
+    weights = np.array([1.0, 1.0, 3.0, 1.0, 1.0, 1.0])
+    point = choose_threshold(ROWS, Target("precision", 0.5), photo_weights=weights, n_resamples=50)
+    assert (point.threshold, point.reached) == (pytest.approx(0.55), 0.5)
+    assert choose_threshold(ROWS, Target("precision", 0.5), n_resamples=50).threshold < 0.5
+    alike = choose_threshold(
+        ROWS, Target("precision", 0.5), photo_weights=np.full(6, 2.0), n_resamples=50
+    )
+    assert alike == choose_threshold(ROWS, Target("precision", 0.5), n_resamples=50)
+
+
 def test_rows_of_equal_score_go_together():
     rows = patch_rows([1, 0, 1], [0.8, 0.8, 0.3], [0, 1, 2])
     point = choose_threshold(rows, Target("precision", 0.6))

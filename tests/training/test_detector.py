@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,7 +30,7 @@ from facesmith.images import read_image  # noqa: E402
 from facesmith.metrics.operating_point import Target  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
-from facesmith.training.detector import ALONE, WITH_REFINER, train_detector  # noqa: E402
+from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.proposals import (  # noqa: E402
@@ -34,7 +38,8 @@ from facesmith.training.proposals import (  # noqa: E402
     ProposalTask,
     split_photos,
 )
-from facesmith.training.refiner import RefinerConfig  # noqa: E402
+from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
+from facesmith.training.ways import ALONE, WITH_REFINER  # noqa: E402
 
 N_PHOTOS, N_FACE_FREE = 44, 8
 
@@ -228,6 +233,35 @@ def test_killed_at_any_step_and_resumed_ends_the_same(
     n_left = 10**6
     train(photos, run, config(), resume=True)
     assert weights(run) == weights(undisturbed[0])
+
+
+@pytest.mark.slow
+def test_killed_at_many_random_moments(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
+) -> None:
+    """The command itself, in any part of the training; then it goes on to the same bytes."""
+    run, finished = tmp_path / "run", undisturbed[0]
+    words = [str(photos / "faces.json"), "--images", str(photos / "people")]
+    words += ["--negatives", str(photos / "empty"), "--config", str(finished / "config.json")]
+    words += ["--out", str(run), "--resume", "--quiet", "--threads", "1"]
+    command = [sys.executable, "-m", "facesmith", "train", *words]
+    seed = time.time_ns() % 10**6  # other moments each time; shown when it fails
+    draw, killed = np.random.default_rng(seed), 0
+    longest = 10.0
+    for _ in range(int(os.environ.get("FACESMITH_KILLS", "3"))):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        began = time.monotonic()
+        try:
+            errors = process.communicate(timeout=draw.uniform(0, longest))[1]
+            assert process.returncode == 0, errors
+            longest = time.monotonic() - began
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            killed += 1
+    subprocess.run(command, check=True)
+    assert killed, "none was still running when its time came"
+    assert weights(run) == weights(finished), f"seed {seed}"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

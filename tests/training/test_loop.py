@@ -9,6 +9,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import facesmith.files  # noqa: E402
 from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E402
 from facesmith.files.marks import open_mark  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
+from facesmith.training import loop  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
 from facesmith.training.loop import LoopResult, run_loop  # noqa: E402
 from facesmith.training.loop_config import LoopConfig  # noqa: E402
@@ -176,6 +178,34 @@ def test_a_half_written_file_beside_is_no_obstacle(tmp_path, undisturbed):
     assert not list(folder.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize(("cost", "n_saved"), [(0.0, 13), (0.1, 4), (10.0, 2)])
+def test_cheap_checkpoints_come_often(tmp_path, monkeypatch, cost, n_saved):
+    """A clock that moves by a second a step, and by `cost` while a checkpoint is written."""
+    now, saved = 0.0, 0
+    true_loss, true_save = TinyTask.loss, loop.save_checkpoint
+
+    def loss(self: TinyTask, *batch: Any) -> Any:
+        nonlocal now
+        now += 1
+        return true_loss(self, *batch)
+
+    def save(path: Path, state: dict[str, Any]) -> None:
+        nonlocal now, saved
+        saved += path.name == "last.pt"
+        now += cost
+        true_save(path, state)
+
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now)
+    monkeypatch.setattr(TinyTask, "loss", loss)
+    monkeypatch.setattr(loop, "save_checkpoint", save)
+    run = RunFolder(tmp_path / "run")
+    run.start({}, resume=False, force=False)
+    config = replace(CONFIG, checkpoint_steps=0, checkpoint_seconds=60.0)
+    run_loop(TinyTask(), config, run, rows_per_epoch=64)
+    # After the first of 12 steps, then as often as 2 % of the time allow, and at the end.
+    assert saved == n_saved
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("where", [(0, 0), (1, 2), (2, 3)])
 def test_a_stop_signal_ends_in_words_and_resumes_exactly(tmp_path, undisturbed, number, where):
@@ -239,6 +269,32 @@ def test_a_full_disk_ends_in_words_and_resumes_exactly(tmp_path, monkeypatch, un
         monkeypatch.undo()
         train(folder, resume=True)
         assert outcome(folder) == undisturbed
+
+
+def test_a_pause_has_the_weights_of_then_and_forgets_what_was_best(tmp_path):
+    class Worsening(TinyTask):
+        def validate(self, network):  # noqa: ARG002
+            self.calls = getattr(self, "calls", 0) + 1
+            return {"loss": float(self.calls)}
+
+    config = replace(CONFIG, epochs=4)
+    run, whole = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole")
+    for folder in (run, whole):
+        folder.start({}, resume=False, force=False)
+    task = Worsening()
+    paused = run_loop(task, config, run, rows_per_epoch=64, until_epoch=2)
+    assert (paused.epochs, paused.best_epoch) == (2, -1)
+    average = load_checkpoint(run.last_checkpoint)["average"]
+    for name, tensor in paused.weights.items():
+        assert torch.equal(tensor, average[name])
+    again = run_loop(task, config, run, rows_per_epoch=64, resume=True, until_epoch=2)
+    assert again.epochs == 2
+    rest = run_loop(task, config, run, rows_per_epoch=64, resume=True)
+    assert (rest.epochs, rest.best_epoch, rest.best) == (4, 2, 3)
+    run_loop(TinyTask(), config, whole, rows_per_epoch=64)
+    last, expected = (load_checkpoint(f.last_checkpoint)["network"] for f in (run, whole))
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, last[name])
 
 
 def test_early_stop_waits_so_many_epochs_and_resumes_to_itself(tmp_path):

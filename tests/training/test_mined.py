@@ -17,16 +17,20 @@ torch = pytest.importorskip("torch")
 
 from facesmith.annotations import AnnotatedPhoto  # noqa: E402
 from facesmith.cli import main  # noqa: E402
-from facesmith.curation.hard_negatives import mined_checksum, write_mined  # noqa: E402
+from facesmith.curation.hard_negatives import mined_checksum, read_mined, write_mined  # noqa: E402
 from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
+from facesmith.training import detector as detector_training  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
+from facesmith.training.drawing import draw_rows  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
-from facesmith.training.proposals import ProposalConfig, ProposalTask, draw_rows, split_photos  # noqa: E402
-from facesmith.training.refiner import RefinerConfig, collect_patches  # noqa: E402
+from facesmith.training.own_mining import OwnMiningConfig  # noqa: E402
+from facesmith.training.proposals import ProposalConfig, ProposalTask, split_photos  # noqa: E402
+from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
+from facesmith.training.refiner_patches import collect_patches  # noqa: E402
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 from mined_photos import mined_box, photo  # noqa: E402
 
@@ -310,6 +314,18 @@ def test_the_refiner_sees_mined_boxes(proposed, labels):
     assert np.isnan(rows.deltas).all()
 
 
+def test_mined_boxes_can_give_more_patches():
+    mined = PlacedBoxes(
+        MinedTraining((mined_box(size_wh=(200, 200)),)), [replace_size(unread("a.png"), 200, 200)]
+    )
+    more = replace(STILL, mined_copies=3)
+    few, many = (
+        len(collect_patches(Proposer(), OnePhoto(), config, mined=mined).labels)
+        for config in (STILL, more)
+    )
+    assert many == few + 3
+
+
 def replace_size(one: AnnotatedPhoto, width: int, height: int) -> AnnotatedPhoto:
     return replace(one, width=width, height=height)
 
@@ -365,6 +381,134 @@ def test_mined_boxes_change_a_training_and_its_config_only_when_given(photos, wh
     assert written[1].pop("mined")["share"] == 0.25
     assert written[0] == written[1]
     assert weights(plain)["detector.onnx"] != weights(whole)["detector.onnx"]
+
+
+@pytest.fixture(scope="module")
+def lookalikes(tmp_path_factory: pytest.TempPathFactory) -> list[AnnotatedPhoto]:
+    """Photos with a light square each; in those of people it is the face."""
+    folder = tmp_path_factory.mktemp("lookalikes")
+    made = []
+    for i in range(40):
+        rng = np.random.default_rng(i)
+        image = rng.integers(40, 90, (96, 128, 3)).astype(np.uint8)
+        side = int(rng.integers(20, 40))
+        x, y = (int(rng.integers(0, limit - side)) for limit in (128, 96))
+        image[y : y + side, x : x + side] = 230
+        boxes = [(x, y, x + side, y + side)] if i < 28 else []
+        made.append(photo(folder, f"{i:02d}.png", image, *boxes))
+    return made
+
+
+def mining_itself() -> DetectorConfig:
+    """Twelve passes, the search after the tenth."""
+    config = settings(12)
+    loop = replace(config.proposals.loop, learning_rate=1e-2)
+    boxes = MinedConfig(share=0.25, max_each=2)
+    return replace(
+        config,
+        proposals=replace(config.proposals, loop=loop),
+        own_mining=OwnMiningConfig(0.83, 0.02, boxes),
+    )
+
+
+@pytest.fixture(scope="module")
+def mined_itself(lookalikes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a training that mines in between."""
+    run = tmp_path_factory.mktemp("itself") / "run"
+    train_detector(lookalikes, run, mining_itself())
+    return run
+
+
+def test_a_training_mines_the_face_free_photos_that_it_learns_from(
+    lookalikes, mined_itself, tmp_path
+):
+    boxes = read_mined(mined_itself / "mined.json")
+    training, _ = split_photos(lookalikes, settings().proposals)
+    assert {box.file for box in boxes} <= {one.name for one in training if not len(one.boxes)}
+    assert boxes
+    assert not (mined_itself / "proposals" / "detector.onnx").exists()
+    with (mined_itself / "proposals" / "log.csv").open() as log:
+        assert len(log.readlines()) == 1 + 12
+    plain = tmp_path / "plain"
+    train_detector(lookalikes, plain, replace(mining_itself(), own_mining=None))
+    assert weights(plain)["detector.onnx"] != weights(mined_itself)["detector.onnx"]
+
+
+def test_killed_before_at_and_after_the_search_it_ends_the_same(
+    lookalikes, mined_itself, tmp_path, monkeypatch
+):
+    """The kills come in the first half, in the search, after it, and in the refiner's training."""
+    run = tmp_path / "run"
+    step, n_left = _Training.step, 0
+
+    def mortal(self: _Training, batch: object) -> None:
+        nonlocal n_left
+        if n_left == 0:
+            raise TrainingError("killed")
+        n_left -= 1
+        step(self, batch)
+
+    monkeypatch.setattr(_Training, "step", mortal)
+    steps = ProposalTask(lookalikes, settings().proposals).steps_per_epoch
+
+    def killed() -> None:
+        with pytest.raises(TrainingError, match="killed"):
+            train_detector(lookalikes, run, mining_itself(), resume=True)
+
+    n_left = steps + 1
+    killed()
+    with monkeypatch.context() as patch:
+
+        def dying(*_: object) -> None:
+            raise TrainingError("killed")
+
+        patch.setattr("facesmith.training.detector.mine_face_free", dying)
+        n_left = 10**6
+        killed()
+    n_left = steps - 1
+    killed()
+    assert (run / "mined.json").is_file()
+    n_left = 2 * steps
+    killed()  # in the refiner's training, where the last checkpoint was not far back
+    n_left = 10**6
+    train_detector(lookalikes, run, mining_itself(), resume=True)
+    assert weights(run) == weights(mined_itself)
+    assert read_mined(run / "mined.json") == read_mined(mined_itself / "mined.json")
+
+
+def test_the_refiner_learns_from_what_was_mined_in_between(lookalikes, tmp_path, monkeypatch):
+    given = []
+    collect = detector_training.collect_patches
+
+    def watched(*arguments, **options):
+        given.append(arguments[3])
+        return collect(*arguments, **options)
+
+    monkeypatch.setattr(detector_training, "collect_patches", watched)
+    mined = mined_of(lookalikes)
+    train_detector(lookalikes, tmp_path / "run", mining_itself(), mined=mined)
+    own = read_mined(tmp_path / "run" / "mined.json")
+    training, _ = split_photos(lookalikes, settings().proposals)
+    placed, none = given
+    assert none is None
+    both = MinedTraining.merged([mined.boxes, own])
+    assert len(placed) == len(PlacedBoxes(both, training)) > len(own)
+
+
+def test_a_time_limit_before_the_search_leaves_it_for_later(lookalikes, mined_itself, tmp_path):
+    run, own = tmp_path / "run", mining_itself()
+    short = own.with_loops(lambda loop: replace(loop, time_limit=1e-6))
+    metrics = train_detector(lookalikes, run, short)
+    assert metrics["proposals"]["stopped"] == "time limit"
+    assert not (run / "mined.json").exists()
+    train_detector(lookalikes, run, own, resume=True)
+    assert read_mined(run / "mined.json") == read_mined(mined_itself / "mined.json")
+
+
+def test_kept_proposals_cannot_be_mined_in_between(lookalikes, whole, tmp_path):
+    both = replace(mining_itself(), keep_proposals=True)
+    with pytest.raises(TrainingError, match="`own_mining` is for a training of proposals"):
+        train_detector(lookalikes, tmp_path / "run", both, start=whole)
 
 
 def test_train_takes_mined_boxes_with_annotated_photos_only(tmp_path, monkeypatch) -> None:

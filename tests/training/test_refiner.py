@@ -15,13 +15,9 @@ from facesmith.detection.refiner import decode_deltas, encode_deltas  # noqa: E4
 from facesmith.errors import WeightsError  # noqa: E402
 from facesmith.export.detector import export_refiner  # noqa: E402
 from facesmith.networks.refiner import build_box_corrector  # noqa: E402
-from facesmith.training.refiner import (  # noqa: E402
-    ProposalPatches,
-    RefinerConfig,
-    RefinerTask,
-    collect_patches,
-    refiner_loss,
-)
+from facesmith.training.refiner import RefinerTask, refiner_loss  # noqa: E402
+from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
+from facesmith.training.refiner_patches import ProposalPatches, collect_patches  # noqa: E402
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 
 # Boxes exactly as proposed, in the photo as it is.
@@ -92,6 +88,22 @@ def test_crops_of_a_photo_give_further_patches_of_their_own():
     np.testing.assert_array_equal(rows.images, again.images)
 
 
+def test_weighty_faces_give_patches_with_boxes_far_off():
+    faces = ((50, 50, 100, 100), (120, 120, 170, 170), (20, 120, 70, 170))
+    photo = OnePhoto(*faces, ignored=(2,), weights=(3, 1, 3))
+    config = replace(STILL, far_copies=20.0)
+    plain = collect_patches(Proposer(*faces), photo, STILL)
+    rows = collect_patches(Proposer(*faces), photo, config)
+    n = len(plain.labels)
+    np.testing.assert_array_equal(rows.images[:n], plain.images)
+    # Forty of the first face alone, but for those that overlap the ignored one or leave the photo.
+    assert 30 < len(rows.labels) - n <= 40
+    offsets = np.abs(rows.deltas[n:, 0])
+    assert np.nanmax(offsets) > 0.15
+    again = collect_patches(Proposer(*faces), OnePhoto(*faces, ignored=(2,)), config)
+    assert len(again.labels) == n
+
+
 def test_patches_do_not_depend_on_how_many_photos_are_looked_through_at_once():
     class SomePhotos:
         def __len__(self):
@@ -101,6 +113,9 @@ def test_patches_do_not_depend_on_how_many_photos_are_looked_through_at_once():
             # The later ones are quicker, so that threads finish them first.
             time.sleep(0.002 * (7 - index))
             return OnePhoto((50, 50, 100 + 5 * index, 100 + 5 * index))[0]
+
+        def weights(self, index):
+            del index
 
     def patches(prefetch):
         loop = replace(STILL.loop, prefetch=prefetch)

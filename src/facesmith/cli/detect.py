@@ -121,7 +121,7 @@ def detect(
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
-    if csv_path is not None and not is_table(csv_path):
+    if csv_path is not None and csv_path.is_file() and not is_table(csv_path):
         refuse_existing([csv_path], force=force)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
     if not sources:

@@ -41,12 +41,20 @@ class Pictures:
         self._photos = {os.path.realpath(source.name) for source in sources}
         stems = unique_stems([source.name for source in sources])
         self._stems = dict(zip(map(_key, sources), stems, strict=True))
-        for folder in (draw_dir, crops_dir):
-            if folder is not None:
-                OutputFolder(folder, "detection").add(force=force)
+        self._force = force
+        self._opened_by = 0
+        self._open()
+
+    def _open(self) -> None:
+        """Open the folders in this process, which then lists what it writes in their marks."""
+        if self._opened_by != os.getpid():
+            for folder in filter(None, (self._draw_dir, self._crops_dir)):
+                OutputFolder(folder, "detection").add(force=self._force)
+            self._opened_by = os.getpid()
 
     def __call__(self, found: PhotoFaces) -> None:
         """Write the drawing and the crops of one photo."""
+        self._open()
         from facesmith.pictures.drawing import crop_faces, draw_faces  # noqa: PLC0415 - see `detect`
 
         stem = self._stems[_key(found.source)]
@@ -90,6 +98,8 @@ class Table:
         self._rows = None
         if path is not None:
             try:
+                if path.is_file():  # a new file: the old one may have a second name
+                    path.unlink()
                 file: TextIO = stack.enter_context(
                     path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
                 )

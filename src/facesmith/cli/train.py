@@ -17,7 +17,9 @@ from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
-_OF_DETECTORS = (*("images", "negatives", "mined", "quick", "start", "teacher", "single_look"),)
+_OF_DETECTORS = (
+    *("images", "negatives", "mined", "quick", "start", "teacher", "single_look", "recipe"),
+)
 
 _SPELT = {
     "start": "from",
@@ -38,13 +40,13 @@ _SPELT = {
     "--mined",
     multiple=True,
     type=FILE,
-    help="False boxes of `facesmith mine`, to be seen more often; may be repeated.",
+    help="What `facesmith mine` found; may be repeated.",
 )
 @click.option(
     "--out",
     type=NEW_FOLDER,
     required=True,
-    help="Run folder to write: config, log, checkpoints, weights, metrics.",
+    help="Run folder: config, log, checkpoints, weights, metrics.",
 )
 @click.option(
     "--network",
@@ -66,15 +68,13 @@ _SPELT = {
     "--teacher",
     type=EXISTING,
     metavar="MODEL",
-    help="A large detector whose answers are learned beside the labels: a run folder or its "
-    "detector.onnx.",
+    help="A large detector whose answers are learned beside the labels.",
 )
 @click.option(
     "--no-refiner",
     "single_look",
     is_flag=True,
-    help="Train no second network that looks at doubtful boxes again: the detector is faster and "
-    "finds a little less.",
+    help="No second network for doubtful boxes: faster, a little worse.",
 )
 @click.option(
     "--epochs",
@@ -101,6 +101,11 @@ _SPELT = {
 @click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
     "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
+)
+@click.option(
+    "--recipe",
+    metavar="NAME",
+    help="`shipped`: as the weights that come along; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")

@@ -22,6 +22,7 @@ from facesmith.training.detector import train_detector
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedConfig, MinedTraining
+from facesmith.training.recipe_files import read_recipe
 
 _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
 SHIPPED = Path("shipped")  # what --from takes for the weights that come along
@@ -51,8 +52,7 @@ def train_detector_command(
     target = read_target(options, detector=True)
     if options.pop("network") is not None:
         raise click.UsageError(f"--network goes with a patches file; {data} holds annotations.")
-    path = options.pop("config")
-    settings = read_settings(path, "detector") if path is not None else {}
+    settings = _settings(options.pop("config"), options.pop("recipe"), start, options["quick"])
     false_boxes = _read_mined(mined, settings.pop("mined", None))
     if start == SHIPPED:
         start = shipped_weights()
@@ -70,6 +70,20 @@ def train_detector_command(
         echo(json.dumps(metrics))
     elif not quiet:
         _print(metrics, out)
+
+
+def _settings(
+    path: Path | None, recipe: str | None, start: Path | None, quick: bool
+) -> dict[str, Any]:
+    """Those of a file or of a recipe."""
+    if recipe is None:
+        return read_settings(path, "detector") if path is not None else {}
+    for option, given in (("config", path), ("from", start), ("quick", quick or None)):
+        if given is not None:
+            raise click.UsageError(
+                f"--recipe holds all settings of one training, so --{option} does not go with it."
+            )
+    return read_recipe(recipe)
 
 
 def _read_mined(paths: tuple[Path, ...], settings: Any) -> MinedTraining | None:

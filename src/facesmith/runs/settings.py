@@ -99,14 +99,17 @@ def _value(name: str, old: Any, new: Any, hint: Any) -> Any:
         if new is None or new is False:  # TOML has no null
             return None
         (hint,) = (kind for kind in kinds if kind is not NoneType)
+        old = hint() if old is None else old
         if is_dataclass(hint):
-            default: Any = hint
-            old = default() if old is None else old
             new = {} if new is True else new
     if is_dataclass(old) and not isinstance(old, type):
         if isinstance(new, Mapping):
             return with_changes(old, new, f"{name}.")
         raise SettingsError(f"Setting '{name}' must be dict; got {new!r}.")
+    if kinds[1:] == (...,):
+        if not isinstance(new, list | tuple):
+            raise SettingsError(f"Setting '{name}' must be a list; got {new!r}.")
+        return tuple(_value(name, kinds[0](), each, None) for each in new)
     if isinstance(old, tuple):
         if not isinstance(new, list | tuple) or len(new) != len(old):
             raise SettingsError(f"Setting '{name}' must be {len(old)} values; got {new!r}.")

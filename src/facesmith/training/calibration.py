@@ -232,8 +232,19 @@ def _log_loss(scores: Floats, labels: Flags, weights: npt.NDArray[np.float64]) -
     return float(-(weights * np.log(given)).sum() / weights.sum())
 
 
+def equal_sources(sources: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Weights of photos `(n,)` with the same total for each source, their mean 1."""
+    names, source, counts = np.unique(
+        np.array(sources, dtype=str), return_inverse=True, return_counts=True
+    )
+    return np.asarray(len(sources) / len(names) / counts[source], np.float64)
+
+
 def evaluate(
-    detector: Detector, photos: Photos, target: Target | None = None
+    detector: Detector,
+    photos: Photos,
+    target: Target | None = None,
+    photo_weights: npt.NDArray[np.float64] | None = None,
 ) -> tuple[dict[str, float], OperatingPoint | None]:
     """How good a whole detector is on held-out photos, and the threshold to use it with.
 
@@ -241,6 +252,7 @@ def evaluate(
         detector: With its calibration.
         photos: Held out from training.
         target: What the threshold is to meet; `None`: a threshold of 0.5.
+        photo_weights: How much each photo counts for the target, `(n,)`; `None`: all alike.
 
     Returns:
         Figures: `ap` and `ap_iou40`, average precision at an IoU of 0.5 and 0.4; `recall_at_0.1`,
@@ -259,7 +271,7 @@ def evaluate(
     threshold, point = EVEN_ODDS, None
     if target is not None:
         boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
-        point = choose_threshold(boxes, target)
+        point = choose_threshold(boxes, target, photo_weights=photo_weights)
         threshold = point.threshold
     figures = {**accuracy(strict, loose), "threshold": threshold, **loose.at_score(threshold)}
     return figures, point

@@ -15,6 +15,8 @@ from PIL import Image
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.augmentation import LUMA_BGR
 from facesmith.training.degradation import DegradationConfig, degrade
+from facesmith.training.drawing import draw_one
+from facesmith.training.occlusion import OcclusionConfig, occlude
 
 # The smallest side of a crop, pixels. With less, the last strided convolution has one cell as its
 # input, and PyTorch 2.13 computes its bfloat16 gradient from uninitialised memory.
@@ -37,6 +39,7 @@ class CropConfig:
     rotate: float = 0.4  # share of crops that are rotated
     largest_angle: float = 60.0  # degrees; small angles are more frequent
     grey: float = 0.15  # share of crops without colour
+    occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
     keep_visible: float = 0.5  # a face cut off by more than this is ignored
     drop_visible: float = 0.15  # a face cut off by more than this is background
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
@@ -55,11 +58,13 @@ class Crop:
         image: uint8 `(side, side, 3)` BGR.
         boxes: float32 `(n, 4)`, pixels of the crop, clipped to it.
         ignored: bool `(n,)`.
+        rows: int64 `(n,)`, which of the photo's boxes each is.
     """
 
     image: Pixels
     boxes: Floats
     ignored: Flags
+    rows: npt.NDArray[np.int64]
 
 
 def draw_crop(
@@ -69,6 +74,7 @@ def draw_crop(
     rng: np.random.Generator,
     config: CropConfig,
     view: tuple[float, Floats] | None = None,
+    weights: Floats | None = None,
 ) -> Crop:
     """Draw one crop.
 
@@ -80,14 +86,19 @@ def draw_crop(
         config: How to draw.
         view: Crop pixels per pixel of `image`, and the position in it of the crop's centre;
             `None`: drawn too.
+        weights: How often a crop is drawn about each face, in proportion, float32 `(n,)`; `None`:
+            all alike.
     """
-    anchors = boxes[~ignored]
+    anchors, rows = boxes[~ignored], np.arange(len(boxes))
+    shares = None if weights is None else weights[~ignored]
     if view is None and len(anchors) and rng.random() < config.cut_through:
-        anchor = anchors[rng.integers(len(anchors))]
-        image, boxes, ignored, anchor = _cut_through(image, boxes, ignored, anchor, rng, config)
-        anchors = anchor[None]
+        anchor = anchors[draw_one(len(anchors), shares, rng)]
+        image, boxes, ignored, rows, anchor = _cut_through(
+            image, boxes, ignored, anchor, rng, config
+        )
+        anchors, shares = anchor[None], None
     height, width = image.shape[:2]
-    scale, centre = view or _scale_and_centre((width, height), anchors, rng, config)
+    scale, centre = view or _scale_and_centre((width, height), anchors, shares, rng, config)
     angle = 0.0
     if rng.random() < config.rotate:
         angle = float(np.clip(rng.normal(0, 0.6), -1, 1)) * config.largest_angle
@@ -110,8 +121,10 @@ def draw_crop(
     keep = visible > config.drop_visible
     ignored = ignored | (visible < config.keep_visible) | small
     # The image stays Pillow's until here: a conversion takes as long as a change of the image.
-    pixels = degrade(np.asarray(_recolour(patch, rng, config)), rng, config.degradation)
-    return Crop(pixels, clipped[keep], ignored[keep])
+    pixels = np.asarray(_recolour(patch, rng, config))
+    pixels = occlude(pixels, clipped[keep & ~ignored], rng, config.occlusion)
+    pixels = degrade(pixels, rng, config.degradation)
+    return Crop(pixels, clipped[keep], ignored[keep], rows[keep])
 
 
 def _cut_through(
@@ -121,10 +134,11 @@ def _cut_through(
     face: Floats,
     rng: np.random.Generator,
     config: CropConfig,
-) -> tuple[Pixels, Floats, Flags, Floats]:
+) -> tuple[Pixels, Floats, Flags, npt.NDArray[np.int64], Floats]:
     """The larger part of a photo that is cut off through `face`, its faces, and `face` itself.
 
-    It adds faces at the border, which are rare in training photos.
+    Of its faces boxes, which to ignore, and which of `boxes` they are. It adds faces at the border,
+    which are rare in training photos.
     """
     axis = int(rng.integers(2))
     end = np.array([image.shape[1], image.shape[0]])
@@ -139,7 +153,7 @@ def _cut_through(
     clipped, visible = _clipped(np.concatenate([boxes, face[None]]), start, end)
     keep = visible[:-1] > config.drop_visible
     ignored = ignored | (visible[:-1] < config.keep_visible)
-    return part, clipped[:-1][keep], ignored[keep], clipped[-1]
+    return part, clipped[:-1][keep], ignored[keep], np.flatnonzero(keep), clipped[-1]
 
 
 def _clipped(
@@ -153,12 +167,16 @@ def _clipped(
 
 
 def _scale_and_centre(
-    size_wh: tuple[int, int], faces: Floats, rng: np.random.Generator, config: CropConfig
+    size_wh: tuple[int, int],
+    faces: Floats,
+    shares: Floats | None,
+    rng: np.random.Generator,
+    config: CropConfig,
 ) -> tuple[float, Floats]:
     """Crop pixels per photo pixel, and the photo position of the crop's centre."""
     size = np.array(size_wh, np.float32)
     if len(faces) and rng.random() < config.face_anchored:
-        face = faces[rng.integers(len(faces))]
+        face = faces[draw_one(len(faces), shares, rng)]
         face_side = max(float(np.sqrt(np.prod(face[2:] - face[:2]))), 1.0)
         low, high = np.log(config.smallest_face), np.log(config.largest_face)
         scale = float(np.exp(rng.uniform(low, high))) / face_side

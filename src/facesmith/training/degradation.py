@@ -25,6 +25,10 @@ class DegradationConfig:
     jpeg_quality: tuple[int, int] = (25, 85)  # lowest and highest
     shaded: float = 0.15  # share of images that grow darker towards one side
     darkest: float = 0.3  # brightness left at the dark side is at least this
+    smeared: float = 0.0  # share of images blurred along a line, as by motion
+    longest_smear: int = 9  # its longest length, pixels
+    dark: float = 0.0  # share of images with little light, and noise
+    least_light: float = 0.15  # brightness left there is at least this, and at most half
 
 
 def degrade(
@@ -46,6 +50,10 @@ def degrade(
         config.compressed,
         config.shaded,
     )
+    if config.smeared and rng.random() < config.smeared:
+        image = _smear(image, rng, config.longest_smear)
+    if config.dark and rng.random() < config.dark:
+        image = _darken(image, rng, config.least_light)
     if shaded:
         image = _shade(image, rng, config.darkest)
     if blurred:
@@ -59,6 +67,30 @@ def degrade(
         low, high = config.jpeg_quality
         image = _through_jpeg(image, int(rng.integers(low, high + 1)))
     return image
+
+
+def _smear(
+    image: npt.NDArray[np.uint8], rng: np.random.Generator, longest: int
+) -> npt.NDArray[np.uint8]:
+    """The mean of the image and copies of it, moved step by step along a line."""
+    length, angle = rng.uniform(3, max(longest, 3)), rng.uniform(0, np.pi)
+    n_steps = int(np.ceil(length))
+    reach = n_steps // 2 + 1
+    padded = np.pad(image, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    total = np.zeros(image.shape, np.uint16)
+    height, width = image.shape[:2]
+    for along in np.linspace(-length / 2, length / 2, n_steps):
+        x, y = reach + round(along * np.cos(angle)), reach + round(along * np.sin(angle))
+        total += padded[y : y + height, x : x + width]
+    return (total // n_steps).astype(np.uint8)
+
+
+def _darken(
+    image: npt.NDArray[np.uint8], rng: np.random.Generator, least_light: float
+) -> npt.NDArray[np.uint8]:
+    light = np.float32(rng.uniform(least_light, 0.5))
+    noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(1, 6))
+    return np.clip(image * light + noise, 0, 255).astype(np.uint8)
 
 
 def _shade(

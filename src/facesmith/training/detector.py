@@ -14,45 +14,32 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.annotations.mined import MinedBox, read_mined, write_mined
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
-from facesmith.detection.refiner import Refiner
 from facesmith.errors import TrainingError
 from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import checksum, finite_or_none, write_bytes, write_json
-from facesmith.metrics.operating_point import OperatingPoint, Target
+from facesmith.metrics.operating_point import Target
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
-from facesmith.training.calibration import (
-    Fitted,
-    evaluate,
-    fit_calibration,
-    held_out_boxes,
-    held_out_sources,
-    with_mean_logits,
-)
+from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
-from facesmith.training.loop import LoopResult, run_loop
+from facesmith.training.loop import TIME_LIMIT, LoopResult, run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes
+from facesmith.training.own_mining import OwnMiningConfig, mine_face_free
 from facesmith.training.proposals import Photos, ProposalTask, split_photos
-from facesmith.training.refiner import (
-    ProposalPatches,
-    RefinerConfig,
-    RefinerTask,
-    collect_patches,
-)
+from facesmith.training.refiner import RefinerTask
+from facesmith.training.refiner_config import RefinerConfig
+from facesmith.training.refiner_patches import ProposalPatches, collect_patches
 from facesmith.training.resources import hand_back_freed_memory
+from facesmith.training.ways import calibrate
 
-# The two ways to detect that a training compares.
-ALONE = "proposals alone"
-WITH_REFINER = "with refiner"
-GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
+MINED_FILE = "mined.json"  # in the run folder: what `own_mining` has found
 
 
 @one_process_at_a_time
@@ -94,7 +81,10 @@ def train_detector(
         EvaluationError: If no threshold meets the target.
     """
     config = with_threads(config or DetectorConfig())
-    described = {"task": "detector", "data": photos_checksum(photos), **asdict(config)}
+    if target is None and config.target_precision:
+        target = Target("precision", config.target_precision)
+    data = photos_checksum(photos, config.proposals.weight_attribute)
+    described = {"task": "detector", "data": data, **asdict(config)}
     described |= {} if mined is None else {"mined": mined.described()}
     first_start, second_start = weights_of(start)
     if config.refiner is None:
@@ -105,11 +95,7 @@ def train_detector(
     if teaching is not None:
         described["teacher"] = checksum(teaching)
     kept_proposals = first_start if config.keep_proposals else None
-    if config.keep_proposals and (kept_proposals is None or config.refiner is None):
-        raise TrainingError(
-            "A refiner of its own for proposals that stay as they are needs those proposals "
-            "and settings of a refiner. Pass `start` and leave `refiner` as it is."
-        )
+    _check(config, kept_proposals)
     training, held_out = split_photos(photos, config.proposals)
     placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
@@ -126,10 +112,11 @@ def train_detector(
         update_description(detector_path, changes)
     else:
         # Not kept: it holds gigabytes of photos.
-        summaries["proposals"] = stages.train_proposals(
+        summaries["proposals"], mined = stages.train_proposals(
             ProposalTask(photos, config.proposals, mined, first_start, teaching),
-            config.proposals.loop,
-        )
+            config.proposals.loop, config.own_mining, training, mined,
+        )  # fmt: skip
+        placed = None if mined is None else PlacedBoxes(mined, training)
         hand_back_freed_memory()
         most = config.quantise_loss
         precisions["proposals"] = quantise_proposals(detector_path, learned, validation, most)
@@ -141,31 +128,32 @@ def train_detector(
         if config.quantise_loss >= 0:
             precisions["refiner"] = quantise_refiner(run.path / REFINER_FILE, *patches)
 
-    sources_held_out = held_out_sources(held_out)
-    kept, ways = _evaluate_ways(run.path, validation, sources_held_out, config.refiner, target)
-    fitted, figures, point = ways[kept]
-    stored = {
-        "calibration": asdict(fitted.calibration),
-        "threshold": figures["threshold"],
-        **({"operating_point": point.to_dict()} if point else {}),
-    }
-    update_description(detector_path, stored)
-    if not fitted.calibration.refiner_weight:
-        (run.path / REFINER_FILE).unlink(missing_ok=True)
     outcome = {
         "photos": len(photos),
         "photos_held_out": len(held_out),
         **summaries,
         "precision": precisions,
-        "kept": kept,
-        "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
-        "calibration_error": fitted.calibration_error,
-        **({"operating_point": point.to_dict()} if point else {}),
-        "held_out": {way: result[1] for way, result in ways.items()},
+        **calibrate(run.path, validation, held_out_sources(held_out), config, target),
     }
     metrics: dict[str, Any] = finite_or_none(outcome)
     write_json(run.metrics_path, metrics)
     return metrics
+
+
+def _check(config: DetectorConfig, kept_proposals: Path | None) -> None:
+    """Refuse settings that do not go together."""
+    if not config.keep_proposals:
+        return
+    if kept_proposals is None or config.refiner is None:
+        raise TrainingError(
+            "A refiner of its own for proposals that stay as they are needs those proposals "
+            "and settings of a refiner. Pass `start` and leave `refiner` as it is."
+        )
+    if config.own_mining is not None:
+        raise TrainingError(
+            "`own_mining` is for a training of proposals, which `keep_proposals` leaves as they "
+            "are. Leave one of the two out, or pass `mined`."
+        )
 
 
 @dataclass(frozen=True)
@@ -177,12 +165,50 @@ class _Stages:
     resume: bool
     progress: Progress
 
-    def train_proposals(self, task: ProposalTask, config: LoopConfig) -> dict[str, Any]:
-        """Train and write the proposals; what `metrics.json` says of it."""
+    def train_proposals(
+        self,
+        task: ProposalTask,
+        config: LoopConfig,
+        mining: OwnMiningConfig | None,
+        training: Sequence[AnnotatedPhoto],
+        mined: MinedTraining | None,
+    ) -> tuple[dict[str, Any], MinedTraining | None]:
+        """Train and write the proposals; what `metrics.json` says of it, and all mined boxes.
+
+        The file of boxes mined in between says that the training is past that: there is one search.
+        """
         self.progress.say(f"Proposals: {task.steps_per_epoch} steps an epoch.")
-        result = self._train(task, config, "proposals")
+        part, path, resume = self._part("proposals"), self.run.path / MINED_FILE, self.resume
+        until = None
+        if mining is not None and not path.is_file():
+            until = mining.pause(config.epochs)
+        if until is not None or mining is None:
+            result = self._train(task, config, part, resume=resume, until_epoch=until)
+            resume = True
+        if until is not None and mining is not None and result.stopped != TIME_LIMIT:
+            write_mined(path, self._mine(task, training, mining.min_score))
+        if mining is not None and path.is_file():
+            own = read_mined(path)
+            if own:
+                earlier = () if mined is None else mined.boxes
+                mined = MinedTraining.merged([earlier, own], mining.boxes)
+                task.show(mined)
+            result = self._train(task, config, part, resume=resume)
         export_proposals(task.network, self.run.path / PROPOSALS_FILE, Calibration())
-        return _summary(result)
+        return _summary(result), mined
+
+    def _mine(
+        self, task: ProposalTask, training: Sequence[AnnotatedPhoto], min_score: float
+    ) -> tuple[MinedBox, ...]:
+        """False boxes of the present weights."""
+        path = self.run.path / "proposals" / PROPOSALS_FILE
+        export_proposals(task.network, path, Calibration())
+        detector = Detector(path, threads=1)
+        found = mine_face_free(detector, training, min_score, self.progress)
+        path.unlink()
+        n_photos = len({box.file for box in found})
+        self.progress.say(f"Mined boxes: {len(found)} in {n_photos} photos.")
+        return found
 
     def collect(
         self,
@@ -208,54 +234,32 @@ class _Stages:
     def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
         """Train and write the refiner; what `metrics.json` says of it."""
         self.progress.say(f"Refiner: {task.rows_per_epoch} patches an epoch.")
-        result = self._train(task, config, "refiner")
+        result = self._train(task, config, self._part("refiner"), resume=self.resume)
         export_refiner(task.network, self.run.path / REFINER_FILE)
         return _summary(result)
 
-    def _train(self, task: ProposalTask | RefinerTask, config: LoopConfig, name: str) -> LoopResult:
-        """Train in a folder of that name; the network gets the best weights."""
+    def _part(self, name: str) -> RunFolder:
+        """The run folder of that name within the run folder."""
         part = RunFolder(self.run.path / name)
         part.start(self.described, resume=self.resume, force=False)
+        return part
+
+    def _train(
+        self,
+        task: ProposalTask | RefinerTask,
+        config: LoopConfig,
+        part: RunFolder,
+        *,
+        resume: bool,
+        until_epoch: int | None = None,
+    ) -> LoopResult:
+        """Train in a folder; the network gets the best weights, or at a pause the present ones."""
         result = run_loop(
-            task, config, part, rows_per_epoch=task.rows_per_epoch, resume=self.resume,
-            progress=self.progress,
+            task, config, part, rows_per_epoch=task.rows_per_epoch, resume=resume,
+            until_epoch=until_epoch, progress=self.progress,
         )  # fmt: skip
         task.network.load_state_dict(result.weights)
         return result
-
-
-def _evaluate_ways(
-    folder: Path,
-    validation: Photos,
-    sources: Sequence[str],
-    config: RefinerConfig | None,
-    target: Target | None,
-) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
-    """Calibrate and evaluate the proposals alone and, where it was trained, with the refiner.
-
-    Returns:
-        The way that is kept, and of each the calibration, figures and threshold for a target.
-    """
-    path = folder / PROPOSALS_FILE
-    detector = Detector(path, threads=1)
-    ways: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
-
-    def evaluate_way(way: str, refiner: Refiner | None, gate: Calibration) -> None:
-        boxes = held_out_boxes(detector, refiner, validation, sources, gate)
-        fitted = fit_calibration(boxes, refiner is not None, gate)
-        update_description(path, {"calibration": asdict(fitted.calibration)})
-        ways[way] = (fitted, *evaluate(Detector(path, threads=1), validation, target))
-
-    gate = Calibration()
-    evaluate_way(ALONE, None, gate)
-    if config is None:
-        return ALONE, ways
-    refiner = Refiner(folder / REFINER_FILE)
-    gate = dataclasses.replace(gate, gate_lower=config.gate_lower, gate_upper=config.gate_upper)
-    gate = with_mean_logits(gate, detector, refiner, validation)
-    evaluate_way(WITH_REFINER, refiner, gate)
-    gain = float(np.mean([ways[WITH_REFINER][1][n] - ways[ALONE][1][n] for n in GAINING]))
-    return WITH_REFINER if gain >= config.min_gain else ALONE, ways
 
 
 def _place(
@@ -271,13 +275,19 @@ def _place(
     return placed
 
 
-def photos_checksum(photos: Sequence[AnnotatedPhoto]) -> str:
-    """SHA-256 over names, boxes and ignore flags, in order; the pixels are taken on trust."""
+def photos_checksum(photos: Sequence[AnnotatedPhoto], attribute: str = "") -> str:
+    """SHA-256 over names, boxes and ignore flags, in order; the pixels are taken on trust.
+
+    Where an attribute of the boxes is named, what it says counts too.
+    """
     digest = sha256()
     for photo in photos:
         digest.update(photo.name.encode() + b"\0")
         digest.update(photo.boxes.astype("<f4").tobytes())
         digest.update(photo.ignored.tobytes())
+        if attribute:
+            said = [words.get(attribute, "") for words in photo.attributes]
+            digest.update("\0".join(said).encode() + b"\0")
     return digest.hexdigest()
 
 

@@ -11,8 +11,9 @@ from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE
 from facesmith.detection.sessions import available_cores
 from facesmith.errors import WeightsError
 from facesmith.training.loop_config import LoopConfig
+from facesmith.training.own_mining import OwnMiningConfig
 from facesmith.training.proposals import ProposalConfig
-from facesmith.training.refiner import RefinerConfig
+from facesmith.training.refiner_config import RefinerConfig
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,14 @@ class DetectorConfig:
     keep_proposals: bool = False
     # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
     quantise_loss: float = 0.005
+    # Mine the face-free photos within the training; `None`: do not.
+    own_mining: OwnMiningConfig | None = None
+    # The threshold is chosen for this precision, where the training is asked for no other target;
+    # 0: none, a threshold of 0.5.
+    target_precision: float = 0.0
+    # Choose a target's threshold with all sources of held-out photos weighed alike, all face-free
+    # photos being one; off: with all photos weighed alike.
+    weigh_sources: bool = False
 
     @classmethod
     def quick(cls) -> DetectorConfig:

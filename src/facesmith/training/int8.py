@@ -16,7 +16,7 @@ from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.detector import INPUT_MULTIPLE
 from facesmith.training.calibration import evaluate
 from facesmith.training.proposals import Photos
-from facesmith.training.refiner import ProposalPatches
+from facesmith.training.refiner_patches import ProposalPatches
 
 N_TYPICAL = 64  # photos that tell the ranges of 8-bit activations
 MAX_AUC_LOSS = 0.001  # that 8 bits may cost the refiner

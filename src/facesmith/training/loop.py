@@ -31,6 +31,12 @@ from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
 from facesmith.training.signals import stop_signal
 
+_MIN_CHECKPOINT_SECONDS = 1.0
+_CHECKPOINT_SHARE = 0.02  # of the time that writing checkpoints may take, unless set otherwise
+
+
+TIME_LIMIT = "time limit"  # a reason to stop, see `LoopResult`
+
 
 class Task(Protocol):
     """What the loop trains."""
@@ -85,6 +91,7 @@ def run_loop(
     *,
     rows_per_epoch: int,
     resume: bool = False,
+    until_epoch: int | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> LoopResult:
     """Train to the end, or until something stops it.
@@ -95,6 +102,8 @@ def run_loop(
         run: Where checkpoints, log and TensorBoard events go.
         rows_per_epoch: Rows of one epoch, for the speed that is reported.
         resume: Continue from `checkpoints/last.pt` when there is one.
+        until_epoch: Pause before this epoch (0: the first), with the weights of then. The call
+            that resumes looks for the best ones anew.
         progress: Told how far the training is.
 
     Returns:
@@ -110,13 +119,14 @@ def run_loop(
         training.restore()
     at = training.progress
     first_step = training.steps_done
+    last = config.epochs if until_epoch is None else min(until_epoch, config.epochs)
     with (
         stop_signal() as stop,
-        prepared_ahead(task.batch, training.positions(), config.prefetch) as batches,
+        prepared_ahead(task.batch, training.positions(last), config.prefetch) as batches,
         run.open_log(at.epoch) as log,
     ):
         progress.report("Training", first_step, training.steps_total)
-        while not at.done and not training.out_of_time:
+        while at.epoch < last and not at.done and not training.out_of_time:
             while at.step < task.steps_per_epoch and not training.out_of_time:
                 training.step(next(batches))
                 progress.report(
@@ -126,9 +136,11 @@ def run_loop(
             log.write(at.epoch, training.end_epoch(), seconds=at.seconds)
             if not training.out_of_time:
                 training.begin_next_epoch()
+        if at.epoch == last < config.epochs and not at.done:
+            training.pause()
     epochs_done = (training.steps_done - first_step) / task.steps_per_epoch
     spent = max(time.monotonic() - training.called_at, 1e-9)
-    stopped = "early stop" if at.epoch < config.epochs else "all epochs"
+    stopped = "early stop" if at.epoch < last else "all epochs"
     best_weights = training.best_weights or load_checkpoint(run.best_checkpoint)["weights"]
     task.network.cpu()  # what follows, export and evaluation, needs no accelerator
     return LoopResult(
@@ -138,7 +150,7 @@ def run_loop(
         seconds=at.seconds,
         rows_per_second=epochs_done * rows_per_epoch / spent,
         weights={name: tensor.cpu() for name, tensor in best_weights.items()},
-        stopped="time limit" if training.out_of_time else stopped,
+        stopped=TIME_LIMIT if training.out_of_time else stopped,
     )
 
 
@@ -161,6 +173,7 @@ class _Training:
         self.best_weights: dict[str, Tensor] | None = None
         self.out_of_time = False
         self.called_at = self.saved_at = time.monotonic()
+        self.save_seconds = 0.0
         self.seconds_before = 0.0
 
     @property
@@ -172,9 +185,9 @@ class _Training:
         loss = self.progress.sums["loss"] / self.progress.step
         return f"epoch {self.progress.epoch + 1}  loss {loss:.4f}"
 
-    def positions(self) -> Iterator[tuple[int, int]]:
-        """Epoch and step of every batch from where the training stands now to the end."""
-        numbers = range(self.steps_done, self.steps_total)
+    def positions(self, last: int) -> Iterator[tuple[int, int]]:
+        """Epoch and step of every batch from where the training stands now to epoch `last`."""
+        numbers = range(self.steps_done, last * self.task.steps_per_epoch)
         return (divmod(number, self.task.steps_per_epoch) for number in numbers)
 
     def step(self, batch: Any) -> None:
@@ -209,7 +222,7 @@ class _Training:
         now = time.monotonic()
         self.out_of_time = 0 < self.config.time_limit <= now - self.called_at
         every = self.config.checkpoint_steps
-        due = now - self.saved_at >= self.config.checkpoint_seconds
+        due = now - self.saved_at >= self.checkpoint_seconds
         due = due or bool(every and self.steps_done % every == 0)
         if due or self.out_of_time or stop.is_set():
             self.save()
@@ -252,8 +265,23 @@ class _Training:
         progress.done = progress.epoch >= config.epochs or early_stop
         # A short epoch is quickly done again: the checkpoint at its end follows the clock too.
         since = time.monotonic() - self.saved_at
-        if progress.done or since >= min(config.checkpoint_seconds, 5.0):
+        if progress.done or since >= self.checkpoint_seconds:
             self.save()
+
+    @property
+    def checkpoint_seconds(self) -> float:
+        """Seconds between checkpoints: as set, or sooner where writing them costs little.
+
+        A short training would otherwise end before its first one.
+        """
+        cheap = max(_MIN_CHECKPOINT_SECONDS, self.save_seconds / _CHECKPOINT_SHARE)
+        return min(self.config.checkpoint_seconds, cheap)
+
+    def pause(self) -> None:
+        """Forget the best weights so far and save; the present ones are the result."""
+        self.progress.best, self.progress.best_epoch, self.progress.stale = math.nan, -1, 0
+        self.best_weights = copy.deepcopy(self.average.state_dict())
+        self.save()
 
     def save(self) -> None:
         """Write `last.pt`: everything that the next step depends on."""
@@ -267,11 +295,13 @@ class _Training:
             "optimizer": self.task.optimizer.state_dict(),
             "progress": dict(vars(self.progress)),
         }
+        began = time.monotonic()
         try:
             save_checkpoint(self.run.last_checkpoint, state)
         except WriteError as error:
             raise WriteError(f"{error} {_way_on(self.run)}") from error
         self.saved_at = time.monotonic()
+        self.save_seconds = self.saved_at - began
 
     def restore(self) -> None:
         """Take up what `last.pt` holds."""

@@ -34,6 +34,7 @@ from facesmith.networks.detector import (
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
+from facesmith.training.drawing import draw_rows
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.optimisers import adamw
@@ -65,6 +66,9 @@ class ProposalConfig:
     # Sources of photos (see `AnnotatedPhoto.source`) are drawn in proportion to their number of
     # photos to this power: 1 takes each photo once an epoch, 0 all sources alike.
     source_power: float = 1.0
+    # Attribute of the boxes that says how often a face is drawn beside others, such as 3 for one
+    # in profile; a photo is drawn as often as its rarest face. Empty: all alike.
+    weight_attribute: str = ""
     # Share of a batch's crops that a teacher looks at, where there is one: it takes longer for a
     # crop than the network that learns.
     taught: float = 0.5
@@ -80,7 +84,7 @@ class Photos:
 
     def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
         self._photos = photos
-        self._side = config.photo_side
+        self._side, self._attribute = config.photo_side, config.weight_attribute
         self._room = int(config.cache_gib * 2**30)
         self._cache: dict[int, tuple[Pixels, Floats]] = {}
 
@@ -100,6 +104,38 @@ class Photos:
             self._room -= photo.image.nbytes
             self._cache[index] = entry
         return *entry, annotated.ignored
+
+    def weights(self, index: int) -> Floats | None:
+        """How often each box is to be drawn, float32 `(n,)`; `None`: all alike.
+
+        Raises:
+            TrainingError: If an attribute that should say so is no number above 0.
+        """
+        if not self._attribute:
+            return None
+        photo = self._photos[index]
+        words = [given.get(self._attribute, "1") for given in photo.attributes]
+        try:
+            weights = np.array([float(word) for word in words], np.float32)
+        except ValueError:
+            weights = np.full(1, np.nan, np.float32)
+        if not (np.isfinite(weights) & (weights > 0)).all():
+            raise TrainingError(
+                f"{photo.name}: expected a number above 0 as the attribute {self._attribute} of "
+                f"each box, got {', '.join(words)}."
+            )
+        return weights
+
+    def photo_weights(self) -> npt.NDArray[np.float64] | None:
+        """How often each photo is to be drawn, `(n,)`: as its rarest face; `None`: all alike."""
+        if not self._attribute:
+            return None
+        weights = np.ones(len(self))
+        for index, photo in enumerate(self._photos):
+            of_boxes = self.weights(index)
+            assert of_boxes is not None
+            weights[index] = of_boxes[~photo.ignored].max(initial=1.0)
+        return weights
 
 
 class ProposalTask:
@@ -128,7 +164,7 @@ class ProposalTask:
                 f"faces held out; got {len(training)} and {len(held_out)}. Add annotated photos."
             )
         self._config = config
-        self._training = Photos(training, config)
+        self._learned_from, self._training = training, Photos(training, config)
         self._held_out = Photos(held_out, config)
         torch.manual_seed(config.loop.seed)
         self.network: nn.Module = DetectorNet(config.network)
@@ -136,13 +172,20 @@ class ProposalTask:
         self.steps_per_epoch = len(training) // config.batch_size
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         sources = [p.source if len(p.boxes) else None for p in training]
+        weights = self._training.photo_weights()
         self._order = lru_cache(maxsize=2)(
-            partial(draw_rows, sources, config.source_power, config.loop.seed)
+            partial(draw_rows, sources, config.source_power, config.loop.seed, weights=weights)
         )
-        self._mined = None if mined is None else PlacedBoxes(mined, training)
+        self._mined: PlacedBoxes | None = None
+        if mined is not None:
+            self.show(mined)
         self._teacher = None if teacher is None else Teacher(teacher)
         if start is not None:
             start_from(self.network, start, to_input(self.batch(0, 0)[0]))
+
+    def show(self, mined: MinedTraining) -> None:
+        """Show these mined boxes from now on, and no others."""
+        self._mined = PlacedBoxes(mined, self._learned_from)
 
     def batch(self, epoch: int, step: int) -> Any:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore.
@@ -168,7 +211,8 @@ class ProposalTask:
                 crops.append(self._mined_crop(int(mined[place]), rng, crop_config))
             else:
                 rng = np.random.default_rng([seed, epoch, 1 + int(row), place])
-                crops.append(draw_crop(*self._training[int(row)], rng, crop_config))
+                photo, weights = self._training[int(row)], self._training.weights(int(row))
+                crops.append(draw_crop(*photo, rng, crop_config, weights=weights))
         counts = [len(crop.boxes) for crop in crops]
         images = np.stack([crop.image for crop in crops])
         taught: tuple[Tensor, ...] = ()
@@ -231,36 +275,6 @@ def accuracy(strict: PrecisionRecall, loose: PrecisionRecall) -> dict[str, float
         "ap_iou40": loose.average_precision,
         "recall_at_0.1": loose.recall_at(0.1),
     }
-
-
-def draw_rows(
-    sources: Sequence[str | None], power: float, seed: int, epoch: int
-) -> npt.NDArray[np.int64]:
-    """Which photos an epoch takes, in which order; as many as there are.
-
-    Args:
-        sources: Where each photo with faces comes from; `None` for face-free ones, which are
-            taken once each.
-        power: Sources are drawn in proportion to their number of photos to this power.
-        seed: Of the order.
-        epoch: Its number; each has another order.
-
-    Returns:
-        Indices int64 `(n,)`. A source that is drawn more often than it has photos begins anew.
-    """
-    rng = np.random.default_rng([seed, epoch])
-    groups: dict[str | None, list[int]] = {}
-    for row, source in enumerate(sources):
-        groups.setdefault(source, []).append(row)
-    face_free = groups.pop(None, [])
-    weights = np.array([len(rows) for rows in groups.values()], np.float64) ** power
-    shares = np.cumsum(weights) / max(weights.sum(), 1e-12)
-    ends = np.round(shares * (len(sources) - len(face_free))).astype(int)
-    drawn = [np.array(face_free, np.int64)]
-    for rows, count in zip(groups.values(), np.diff(ends, prepend=0), strict=True):
-        rounds = [rng.permutation(rows) for _ in range(-(-int(count) // len(rows)))]
-        drawn.append(np.concatenate([*rounds, np.zeros(0, np.int64)])[:count])
-    return rng.permutation(np.concatenate(drawn))
 
 
 def to_input(images: Tensor) -> Tensor:

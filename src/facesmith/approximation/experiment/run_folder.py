@@ -29,6 +29,7 @@ from facesmith.errors import TrainingError
 from facesmith.files import OutputFolder, finite_or_none, write_bytes, write_json
 from facesmith.printable import shortened_text
 from facesmith.runs.event_file import EventFile
+from facesmith.runs.settings import SettingsError
 from facesmith.untrusted import ContentError, read_json
 
 _CONFIG = "config.json"
@@ -56,7 +57,15 @@ def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, Ad
         rows = read_json(path / "metrics.json")["rows"]
         labels = [row["label"] for row in rows if row["settings"] is not None]
         files = [path / "checkpoints" / f"{label.replace(' ', '_')}.npz" for label in labels]
-    except (ContentError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (
+        ContentError,
+        SettingsError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
         reason = shortened_text(str(error))
         raise TrainingError(
             f"{path} is no run folder of `facesmith approximate` to go on with ({reason}). Pass "

@@ -101,7 +101,7 @@ def compare(
     from facesmith.evaluation.compare import CompareConfig, n_steps  # noqa: PLC0415
     from facesmith.evaluation.compare import compare as run_compare  # noqa: PLC0415
     from facesmith.evaluation.compare_report import (  # noqa: PLC0415
-        comparison,
+        Comparison,
         with_footprints,
         write_comparison,
     )
@@ -126,13 +126,13 @@ def compare(
         open_report(out)
     with progress_bar(n_steps(len(photos), len(without), config), quiet) as step:
         measured = run_compare(baselines, photos, without, config, progress=step)
-    compared = comparison(
-        names,
-        with_footprints(measured, names, photos, config),
+    compared = Comparison(
         config,
-        n_face_free=len(without),
-        left_out=left_out,
-        sources={
+        tuple(names),
+        with_footprints(measured, names, photos, config),
+        left_out,
+        len(without),
+        {
             "annotated": annotations.name,
             "face_free": [folder.resolve().name for folder in face_free],
         },

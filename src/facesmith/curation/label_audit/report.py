@@ -28,19 +28,29 @@ def correct(
     Suspicious boxes become ignored ones. Faces without a box get one at the end, ignored too. Both
     have the attribute `audit`, which says `suspicious` or `missed`.
 
-    Args:
-        audit: The findings.
-        refused: Numbers of findings that are wrong and change nothing.
-        add_missed: Make faces to learn of the missed ones.
+    `refused` are numbers of findings that are wrong and change nothing; `add_missed` makes faces to
+    learn of the missed ones.
     """
     of_photo: dict[int, list[Finding]] = {}
     for finding in audit.findings:
         if finding.number not in refused:
             of_photo.setdefault(finding.photo_index, []).append(finding)
-    return [
-        _correct(photo, of_photo[index], add_missed) if index in of_photo else photo
-        for index, photo in enumerate(audit.photos)
-    ]
+    corrected = list(audit.photos)
+    for index, findings in of_photo.items():
+        photo = corrected[index]
+        ignored, attributes = photo.ignored.copy(), [dict(said) for said in photo.attributes]
+        added = [finding for finding in findings if finding.kind == "missed"]
+        for finding in findings:
+            if finding.kind == "suspicious":
+                ignored[finding.box_index] = True
+                attributes[finding.box_index][ATTRIBUTE] = "suspicious"
+        corrected[index] = replace(
+            photo,
+            boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
+            ignored=np.concatenate([ignored, np.full(len(added), not add_missed)]),
+            attributes=(*attributes, *({ATTRIBUTE: "missed"} for _ in added)),
+        )
+    return corrected
 
 
 def audit_dict(
@@ -54,10 +64,7 @@ def audit_dict(
         "n_boxes": audit.n_boxes,
         "n_found": audit.n_found,
         **{f"n_{kind}": len(audit.of_kind(kind)) for kind in KINDS},
-        "reasons": {
-            reason: sum(finding.reason == reason for finding in audit.findings)
-            for reason in REASONS
-        },
+        "reasons": {why: sum(one.reason == why for one in audit.findings) for why in REASONS},
         "n_refused": len(refused),
         "offsets": [
             {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(offset).items()}
@@ -83,13 +90,9 @@ def write_audit(
 ) -> list[Path]:
     """Write `audit.json`, `corrected.json`, `decisions.csv` and the contact sheets.
 
-    Args:
-        audit: The findings.
-        folder: Made if it does not exist; files of these names are replaced.
-        refused: Numbers of the findings that a person has refused.
-        others: Earlier decisions about none of the findings, see `write_decisions`.
-        add_missed: See `correct`.
-        n_shown: How many findings of each kind the sheets show at most.
+    The folder is made if it does not exist; files of these names are replaced. `refused` are the
+    numbers of the findings that a person has refused, `others` earlier decisions about none of
+    them; the sheets show at most `n_shown` findings of each kind.
     """
     corrected = correct(audit, refused, add_missed=add_missed)
     folder = Path(folder)
@@ -101,21 +104,3 @@ def write_audit(
     for kind in KINDS:
         paths += write_sheets(audit, kind, folder, max_shown=n_shown, refused=refused)
     return paths
-
-
-def _correct(
-    photo: AnnotatedPhoto, findings: Sequence[Finding], add_missed: bool
-) -> AnnotatedPhoto:
-    ignored = photo.ignored.copy()
-    attributes = [dict(said) for said in photo.attributes]
-    added = [finding for finding in findings if finding.kind == "missed"]
-    for finding in findings:
-        if finding.kind == "suspicious":
-            ignored[finding.box_index] = True
-            attributes[finding.box_index][ATTRIBUTE] = "suspicious"
-    return replace(
-        photo,
-        boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
-        ignored=np.concatenate([ignored, np.full(len(added), not add_missed)]),
-        attributes=(*attributes, *({ATTRIBUTE: "missed"} for _ in added)),
-    )
