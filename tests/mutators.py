@@ -1,12 +1,14 @@
-"""Damages files as disks, transfers and attackers do; the same seed does the same damage."""
+"""Sound photos of every kind, and damage as disks and attackers do it; a seed does the same."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from PIL import Image, features
 
 # What stands where a number or a text belongs.
 WRONG: tuple[Any, ...] = (
@@ -18,6 +20,42 @@ WORDS = (
     "\u2028".encode(), b"\xff", b"[" * 3000, b'"', b"<a>", b"&lol;", b",", b";", b"\t", b"\r",
     b"\n\n",
 )  # fmt: skip
+
+
+def pictures() -> dict[str, bytes]:
+    """A small photo in every format and in some of their kinds."""
+    blobs = np.random.default_rng(1).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    photo = Image.fromarray(blobs).resize((61, 47))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 14.0)})
+    kinds: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
+        "jpg": (photo, "JPEG", {"exif": exif}),
+        "progressive.jpg": (photo, "JPEG", {"progressive": True, "quality": 95}),
+        "cmyk.jpg": (photo.convert("CMYK"), "JPEG", {}),
+        "png": (photo, "PNG", {"exif": exif}),
+        "16.png": (Image.fromarray(np.arange(2000, dtype=np.uint16).reshape(40, 50)), "PNG", {}),
+        "palette.png": (photo.quantize(), "PNG", {"transparency": 3}),
+        "gif": (photo.quantize(), "GIF", {"save_all": True, "append_images": [photo.quantize()]}),
+        "bmp": (photo, "BMP", {}),
+        "tif": (photo, "TIFF", {"compression": "tiff_lzw"}),
+        "float.tif": (photo.convert("F"), "TIFF", {}),
+        "webp": (photo, "WEBP", {"exif": exif}),
+        "ppm": (photo, "PPM", {}),
+        "tga": (photo, "TGA", {"compression": "tga_rle"}),
+        "ico": (photo, "ICO", {}),
+        "pcx": (photo, "PCX", {}),
+    }
+    if features.check("jpg_2000"):
+        kinds["jp2"] = (photo, "JPEG2000", {})
+    if features.check("avif"):
+        kinds["avif"] = (photo, "AVIF", {})
+    found = {}
+    for name, (image, kind, options) in kinds.items():
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        found[name] = buffer.getvalue()
+    return found
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:

@@ -162,6 +162,7 @@ BAD_TABLES = {
         "x,z\n" + "".join(f"{i},7\n" for i in range(12)),
         "There is nothing to predict; choose another --target.",
     ),
+    "names without characters": ('""\n', "has no header line with the names of its columns"),
     "endless quote": ('x,z\n"' + "1" * 140_000, "line 2 cannot be read as CSV"),
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.paths import NewPath
+from facesmith.errors import WriteError
 
 READY_THEN_RUN = """
 import signal
@@ -43,14 +44,21 @@ def run(*words: object) -> Result:
 
 
 def all_commands(group: click.Command = main) -> Iterator[click.Command]:
+    yield from (command for _, command in named_commands(group))
+
+
+def named_commands(
+    group: click.Command = main, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Each command with the words that call it."""
     if not isinstance(group, click.Group):
-        yield group
+        yield words, group
         return
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
-        yield from all_commands(command)
+        yield from named_commands(command, (*words, name))
 
 
 def options() -> list[click.Option]:
@@ -94,6 +102,31 @@ def test_no_output_is_written_to_a_file_called_dash() -> None:
         with pytest.raises(click.BadParameter, match="standard output"):
             option.type.convert("-", option, None)
         assert option.type.convert("./-", option, None) == Path("-")
+
+
+def test_no_command_starts_where_its_output_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"mine")
+    tried = 0
+    for words, command in named_commands():
+        for option in command.params:
+            if isinstance(option.type, NewPath):
+                tried += 1
+                for out in (file / "new", file / "some" / "new"):
+                    result = run(*words, option.opts[0], out)
+                    assert result.exit_code == 1, (words, option.opts)
+                    assert result.stderr.startswith(f"Error: Cannot write {out}: {file} is no fold")
+    assert tried > 12
+    assert file.read_bytes() == b"mine"
+
+
+def test_an_output_in_a_folder_that_may_not_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    option = click.Option(["--out"], type=NewPath(folder=True))
+    with pytest.raises(WriteError, match="Choose a folder that you may write to"):
+        option.type.convert(str(tmp_path / "a" / "b"), option, None)
 
 
 def test_an_unexpected_exception_is_one_line_that_asks_for_a_report(

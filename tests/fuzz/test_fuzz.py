@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image, features
 
 from facesmith.annotations import load_annotations
 from facesmith.annotations.mined import read_mined, write_mined
@@ -28,7 +27,7 @@ from facesmith.errors import FacesmithError
 from facesmith.images import read_image
 from facesmith.patches.file import load_patches
 from mined_photos import mined_box
-from mutators import damaged, misstated
+from mutators import damaged, misstated, pictures
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +48,7 @@ def try_all(
 ) -> int:
     """Make and read `n` files; returns how many were refused."""
     faults, refused = [], 0
+    earlier_peak = peak_bytes()
     for number in range(n * FACTOR):
         rng = np.random.default_rng([SEED, number])
         path = make(rng)
@@ -59,7 +59,8 @@ def try_all(
                 read(path)
         except FacesmithError as error:
             refused += 1
-            if path.name not in str(error) and path.stem not in str(error):
+            # A folder whose format cannot be told is named itself.
+            if path.name not in str(error) and f"{path.parent}: " not in str(error):
                 faults.append(f"case {number}: no name in {error}")
             if len(str(error)) > LONGEST_MESSAGE + len(str(path)):
                 faults.append(f"case {number}: {len(str(error))} characters")
@@ -69,7 +70,7 @@ def try_all(
         if time.process_time() - started > MOST_SECONDS:
             faults.append(f"case {number}: {time.process_time() - started:.1f} s")
     assert not faults, f"{len(faults)} of {n * FACTOR}:\n" + "\n".join(faults[:12])
-    assert peak_bytes() < MOST_BYTES
+    assert peak_bytes() <= max(MOST_BYTES, earlier_peak)
     return refused
 
 
@@ -93,42 +94,6 @@ def wrong_json(path: Path, value: Any) -> Callable[[np.random.Generator], Path]:
         return path
 
     return make
-
-
-def pictures() -> dict[str, bytes]:
-    """A small photo in every format and in some of their kinds."""
-    blobs = np.random.default_rng(1).integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    photo = Image.fromarray(blobs).resize((61, 47))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 14.0)})
-    kinds: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
-        "jpg": (photo, "JPEG", {"exif": exif}),
-        "progressive.jpg": (photo, "JPEG", {"progressive": True, "quality": 95}),
-        "cmyk.jpg": (photo.convert("CMYK"), "JPEG", {}),
-        "png": (photo, "PNG", {"exif": exif}),
-        "16.png": (Image.fromarray(np.arange(2000, dtype=np.uint16).reshape(40, 50)), "PNG", {}),
-        "palette.png": (photo.quantize(), "PNG", {"transparency": 3}),
-        "gif": (photo.quantize(), "GIF", {"save_all": True, "append_images": [photo.quantize()]}),
-        "bmp": (photo, "BMP", {}),
-        "tif": (photo, "TIFF", {"compression": "tiff_lzw"}),
-        "float.tif": (photo.convert("F"), "TIFF", {}),
-        "webp": (photo, "WEBP", {"exif": exif}),
-        "ppm": (photo, "PPM", {}),
-        "tga": (photo, "TGA", {"compression": "tga_rle"}),
-        "ico": (photo, "ICO", {}),
-        "pcx": (photo, "PCX", {}),
-    }
-    if features.check("jpg_2000"):
-        kinds["jp2"] = (photo, "JPEG2000", {})
-    if features.check("avif"):
-        kinds["avif"] = (photo, "AVIF", {})
-    found = {}
-    for name, (image, kind, options) in kinds.items():
-        buffer = io.BytesIO()
-        image.save(buffer, kind, **options)
-        found[name] = buffer.getvalue()
-    return found
 
 
 def test_images(tmp_path: Path) -> None:

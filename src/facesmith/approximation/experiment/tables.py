@@ -73,7 +73,10 @@ def read_table(
         unquoted = re.sub(r'"[^"]*"', "", first)
         reader = csv.reader(chain([first], file), delimiter=max(",;\t", key=unquoted.count))
         lines = numbered_rows(path, reader, n_skipped)
-        header = tuple(cell.strip() for cell in next(lines)[1])
+        _, cells = next(lines, (0, []))
+        if not cells:
+            raise TableError(f"{path} has no header line with the names of its columns.")
+        header = tuple(cell.strip() for cell in cells)
         names = _check_header(path, header, target, inputs)
         rows = TableRows(header, (*names, target))
         rows.read(_without_last_column(path, lines, header))
