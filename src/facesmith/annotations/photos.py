@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +61,16 @@ class AnnotatedPhoto:
     where: str = ""
     attributes: tuple[Mapping[str, str], ...] = ()
     source: str = ""
+
+    def without_background(self) -> AnnotatedPhoto:
+        """The photo with all of it an ignored region, but for its boxes: nothing is background."""
+        whole = np.array([[0, 0, self.width, self.height]], np.float32)
+        return replace(
+            self,
+            boxes=np.concatenate([self.boxes, whole]),
+            ignored=np.append(self.ignored, True),
+            attributes=(*self.attributes, {}),
+        )
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float32)

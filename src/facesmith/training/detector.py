@@ -81,6 +81,7 @@ def train_detector(
         WeightsError: If weights of `start` or `teacher` cannot be used.
         EvaluationError: If no threshold meets the target.
     """
+    photos = _usable(photos, progress)
     config = with_threads(config or DetectorConfig())
     if target is None and config.target_precision:
         target = Target("precision", config.target_precision)
@@ -261,6 +262,21 @@ class _Stages:
         )  # fmt: skip
         task.network.load_state_dict(result.weights)
         return result
+
+
+def _usable(photos: Sequence[AnnotatedPhoto], progress: Progress) -> list[AnnotatedPhoto]:
+    """The photos to learn from: where a box was lost, nothing is taken for background."""
+    usable = [
+        photo if photo.complete else photo.without_background()
+        for photo in photos
+        if photo.complete or len(photo.boxes)
+    ]
+    n_incomplete = sum(not photo.complete for photo in photos)
+    if n_incomplete:
+        progress.say(
+            f"Incomplete: {n_incomplete} photos lost boxes, so that nothing in them is background."
+        )
+    return usable
 
 
 def _place(
