@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.errors import FacesmithError
+from facesmith.files import open_regular, read_bounded
 from facesmith.printable import shortened_text
 
 MOST_BYTES = 1 << 30  # of a text file; the annotations of 100,000 photos have half of this
@@ -46,19 +46,14 @@ class PickledError(ContentError):
 
 
 @contextmanager
-def open_regular(path: str | Path) -> Iterator[BinaryIO]:
+def open_file(path: str | Path) -> Iterator[BinaryIO]:
     """A regular file, open for reading.
 
     Raises:
         ContentError: If it is missing, a folder, a pipe or a device, or cannot be read.
     """
-    path = Path(path)
     try:
-        kind = path.stat().st_mode
-        if not stat.S_ISREG(kind):
-            what = "a folder" if stat.S_ISDIR(kind) else "a pipe or a device"
-            raise ContentError(f"{path} is {what}; expected a file.")
-        file = path.open("rb")
+        file = open_regular(path)
     except FileNotFoundError:
         raise ContentError(f"{path} does not exist. Check the path.") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
@@ -69,14 +64,12 @@ def open_regular(path: str | Path) -> Iterator[BinaryIO]:
 
 def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
     """All bytes of a regular file of at most `most` bytes, or a `ContentError`."""
-    with open_regular(path) as file:
-        try:
-            content = file.read(most + 1)
-        except (OSError, MemoryError) as error:
-            raise _unreadable(path, error) from error
-    if len(content) > most:
-        raise ContentError(f"{path} has more than {most:,} bytes, too many to be what it should.")
-    return content
+    try:
+        return read_bounded(path, most)
+    except FileNotFoundError:
+        raise ContentError(f"{path} does not exist. Check the path.") from None
+    except (OSError, ValueError, MemoryError) as error:
+        raise _unreadable(path, error) from error
 
 
 def read_text(path: str | Path, most: int = MOST_BYTES) -> str:
@@ -217,7 +210,7 @@ def open_arrays(path: str | Path) -> Iterator[ArrayFile]:
         ContentError: If the file is missing, no `.npz`, encrypted or damaged, or an array claims
             another size than the archive states.
     """
-    with open_regular(path) as file:
+    with open_file(path) as file:
         yield ArrayFile(Path(path), file)
 
 

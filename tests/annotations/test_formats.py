@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from annotation_files import WIDER_FLAGS, boxes_of, coco, save, voc_xml, write
-from facesmith.annotations import load_annotations, write_coco
+from facesmith.annotations import formats, load_annotations, write_coco
+from facesmith.annotations.entries import PhotoEntry
 from facesmith.annotations.files import read_lines
 
 
@@ -198,3 +199,15 @@ def test_lines_end_at_newlines_only(tmp_path: Path) -> None:
     path.write_bytes("a\u2028b\nc\u0085d\r\ne\x0cf\rg\n".encode())
     lines = [(1, "a\u2028b"), (2, "c\u0085d"), (3, "e\x0cf"), (4, "g")]
     assert read_lines(path) == lines
+
+
+def test_a_format_is_added_in_one_place(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(source: formats.Source) -> list[PhotoEntry]:
+        return [PhotoEntry("line 1", source.path.read_text())]
+
+    monkeypatch.setitem(formats._READERS, "names", read)
+    monkeypatch.setattr("facesmith.annotations.FORMATS", tuple(formats._READERS))
+    path = write(tmp_path / "f.names", "a.jpg")
+    assert [p.name for p in load_annotations(path, images, format="names").photos] == ["a.jpg"]

@@ -93,7 +93,7 @@ def test_an_empty_folder_does_not_stop_the_others(weights: Path, tmp_path: Path)
     (tmp_path / "none").mkdir()
     result = run(weights, "none", "photos/img2.png", "--json")
     first, second = lines(result)
-    assert first["error"].startswith("No images found in none/. Looked for .avif, ")
+    assert first["error"].startswith("No images found in none/. Looked for .apng, ")
     assert second["faces"] == TWO_FACES
     assert result.exit_code == 1
 
@@ -381,3 +381,14 @@ def test_where_only_pictures_of_ours_are_left_an_error_says_so(weights: Path) ->
     result = run(weights, "seen", "--draw", "seen")
     assert result.exit_code == 1
     assert "Nothing is left to look at" in result.stderr
+
+
+@pytest.mark.usefixtures("photos")
+def test_memory_of_a_photo_and_what_was_passed_over(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos/clip.mov").touch()
+    result = run(weights, "photos", "--json")
+    assert "photos/: passed over 1 .mov, which cannot be read." in result.stderr
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "large.png")
+    refused = run(weights, "large.png", "--photo-memory", "1")
+    assert refused.exit_code == 1
+    assert "MB are allowed" in refused.stderr

@@ -10,7 +10,7 @@ from facesmith.errors import AnnotationError
 from facesmith.printable import shortened_text
 
 FACE_NAMES = ("face", "human face", "person-face", "person face", "faces")
-Key = TypeVar("Key", int, str)
+Key = TypeVar("Key", int, str, int | str)
 
 
 def choose_categories(

@@ -86,6 +86,14 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     "at any angle. Each look takes as long as the first.",
 )
 @workers_option
+@click.option(
+    "--photo-memory",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="Memory that decoding one photo may take; photos that would take more are errors.",
+)
 @model_option
 @click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
@@ -102,6 +110,7 @@ def detect(
     min_face: float | None,
     rotations: tuple[int, ...],
     workers: int | None,
+    photo_memory: int,
     model: Path | None,
     force: bool,
     quiet: bool,
@@ -128,7 +137,7 @@ def detect(
         raise ImageError("Nothing is left to look at. Choose another folder for what is written.")
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
-    config = DetectionConfig(min_score, min_face, finish, rotations)
+    config = DetectionConfig(min_score, min_face, finish, rotations, photo_memory * 2**20)
     n_workers = min(workers or default_workers(len(sources)), len(sources))
     n_faces = n_failed = 0
     with ExitStack() as stack:
@@ -168,7 +177,7 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
                 sources[STDIN] = PhotoSource(STDIN, _standard_input())
             continue
         try:
-            paths = find_images([given])
+            paths = find_images([given], lambda line: click.echo(line, err=True))
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue
@@ -187,7 +196,13 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
 
 
 def _standard_input() -> bytes | ImageError:
-    content = sys.stdin.buffer.read()
+    from facesmith.files import read_up_to  # noqa: PLC0415 - see `detect`
+    from facesmith.images import MAX_BYTES  # noqa: PLC0415
+
+    try:
+        content = read_up_to(sys.stdin.buffer, MAX_BYTES)
+    except OSError as error:
+        return ImageError(f"Standard input cannot be read: {error.strerror or error}.")
     return content or ImageError("Standard input is empty. Send it a photo, as in: < photo.jpg")
 
 

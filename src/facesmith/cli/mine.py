@@ -11,6 +11,7 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
 from facesmith.cli.progress import ShownProgress
@@ -36,6 +37,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
     "searched.",
 )
 @click.option("--images", type=FOLDER, help="Folder of the annotated photos.")
+@images_anywhere_option
 @model_option
 @click.option(
     "--out",
@@ -100,7 +102,7 @@ def mine(
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415 - see `cli`
 
     sheet_path = _check_paths(negatives, annotations, images, out, force)
-    photos = load_photos(annotations, images, negatives).photos
+    photos = load_photos(annotations, images, negatives, decoded=False).photos
     with ShownProgress(quiet=quiet) as progress:
         found = search(
             photos,

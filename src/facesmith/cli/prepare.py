@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import click
 import numpy as np
 
-from facesmith.annotations import Annotations, Problem, load_annotations, load_face_free
+from facesmith.annotations import Annotations, Problem, in_lines, load_annotations, load_face_free
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
-from facesmith.cli.options import format_options
+from facesmith.cli.options import format_options, images_anywhere
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
 from facesmith.cli.progress import progress_bar
@@ -115,26 +116,30 @@ def prepare(
     sheet = out.with_suffix(".png")
     _check_outputs(out, sheet, force)
     config = PrepareConfig(count=count, seed=seed, min_face=min_face, split=split)
-    problems: list[Problem] = []
 
-    def report(problem: Problem) -> None:
-        problems.append(problem)
+    def tell(problems: Sequence[Problem]) -> None:
         if not quiet:
-            echo(str(problem), err=True)
+            for line in in_lines(problems):
+                echo(line, err=True)
 
     loaded = load_annotations(
-        annotations, images, format=annotation_format, strict=strict, categories=category or None
+        annotations,
+        images,
+        format=annotation_format,
+        strict=strict,
+        categories=category or None,
+        images_anywhere=images_anywhere(),
     )
     face_free = load_face_free(negatives, strict=strict)
-    for problem in loaded.problems + face_free.problems:
-        report(problem)
+    problems = [*loaded.problems, *face_free.problems]
+    tell(problems)
     found: list[Problem] = []
     with progress_bar(2 * (len(loaded) + len(face_free)), quiet, "Cutting") as step:
         patches = prepare_patches(
             loaded, face_free, config, strict=strict, report=found.append, progress=step
         )
-    for problem in found:  # not while the bar is drawn
-        report(problem)
+    tell(found)  # not while the bar is drawn
+    problems += found
     for split_name, share in asdict(split).items():
         if share and not len(patches.rows_of(split_name)):
             echo(

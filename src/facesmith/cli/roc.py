@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.numbers import WholeRange
+from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.terminal import echo
@@ -62,6 +63,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
     help="Annotated photos to judge a detector on, in any format that `train` reads.",
 )
 @click.option("--images", type=FOLDER, help="Folder of these photos.")
+@images_anywhere_option
 @click.option(
     "--negatives",
     multiple=True,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
@@ -29,7 +30,8 @@ _SPELT = {
 
 @click.command(cls=WritingCommand)
 @click.argument("data", type=EXISTING)
-@click.option("--images", type=FOLDER, help="Folder of the annotated photos; only for a detector.")
+@click.option("--images", type=FOLDER, help="Folder of the photos, for a detector.")
+@images_anywhere_option
 @click.option(
     "--negatives",
     multiple=True,

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.errors import DetectionsError
-from facesmith.evaluation.detection_entries import coco_results, face_row, json_lines
+from facesmith.evaluation.detection_entries import check_size, coco_results, face_row, json_lines
 from facesmith.faces import Faces
 from facesmith.images import read_image
 from facesmith.untrusted import ContentError, read_text
@@ -146,7 +146,7 @@ def read_any_scores(
     else:
         find_photo = _photo_finder(photos)
         seen: dict[int, str] = {}
-        for where, file, faces in json_lines(path, text):
+        for where, file, faces, size_wh in json_lines(path, text):
             found = find_photo(file)
             if found is None and allow_others:
                 continue
@@ -160,6 +160,7 @@ def read_any_scores(
                     f"{where}: {file} has a line already, {seen[found]}. Keep one of the two."
                 )
             seen[found] = where
+            check_size(where, photos[found], size_wh)
             rows[found] = [face_row(f"{where}, faces[{i}]", face) for i, face in enumerate(faces)]
         missing = [photo.name for i, photo in enumerate(photos) if i not in seen]
         if missing:

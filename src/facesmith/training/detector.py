@@ -28,8 +28,9 @@ from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
-from facesmith.training.loop import TIME_LIMIT, LoopResult, run_loop
+from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
+from facesmith.training.loop_task import TIME_LIMIT, LoopResult
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.own_mining import OwnMiningConfig, mine_face_free
 from facesmith.training.proposals import Photos, ProposalTask, split_photos

@@ -17,6 +17,7 @@ from facesmith.cli.benchmark.photos import (
     threads_option,
 )
 from facesmith.cli.numbers import figure
+from facesmith.cli.options import images_anywhere
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.terminal import echo
@@ -112,10 +113,16 @@ def compare(
     names, baselines, left_out = _open(detectors, threads)
     # A photo or a box that cannot be used is an error here: left out, it would change the figures.
     loaded = load_annotations(
-        annotations, images, format=annotation_format, strict=True, categories=category or None
+        annotations,
+        images,
+        format=annotation_format,
+        strict=True,
+        categories=category or None,
+        images_anywhere=images_anywhere(),
+        decoded=True,
     )
     photos = loaded.photos
-    without = load_face_free(face_free, strict=True).photos if face_free else ()
+    without = load_face_free(face_free, strict=True, decoded=True).photos if face_free else ()
     config = CompareConfig(
         iou_thresholds=tuple(dict.fromkeys(ious)),
         min_height=min_height,

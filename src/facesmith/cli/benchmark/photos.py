@@ -98,7 +98,7 @@ _detections_option = click.option(
 
 
 def annotation_options(command: Command) -> Command:
-    """The options `--annotations --images --format --category` of a command."""
+    """The options `--annotations --images`, and those of annotations, of a command."""
     return with_options(command, (_annotations_option, _images_option, *FORMAT_OPTIONS))
 
 
