@@ -31,6 +31,7 @@ from facesmith.metrics.operating_point import Target  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
+from facesmith.training.detector_calibration import ALONE, WITH_REFINER  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.proposals import (  # noqa: E402
@@ -39,7 +40,6 @@ from facesmith.training.proposals import (  # noqa: E402
     split_photos,
 )
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
-from facesmith.training.ways import ALONE, WITH_REFINER  # noqa: E402
 
 N_PHOTOS, N_FACE_FREE = 44, 8
 

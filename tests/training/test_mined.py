@@ -24,13 +24,13 @@ from facesmith.training import detector as detector_training  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
-from facesmith.training.drawing import draw_rows  # noqa: E402
 from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
 from facesmith.training.own_mining import OwnMiningConfig  # noqa: E402
 from facesmith.training.proposals import ProposalConfig, ProposalTask, split_photos  # noqa: E402
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
 from facesmith.training.refiner_patches import collect_patches  # noqa: E402
+from facesmith.training.sampling import draw_rows  # noqa: E402
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 from mined_photos import mined_box, photo  # noqa: E402
 

@@ -15,8 +15,8 @@ from PIL import Image
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.augmentation import LUMA_BGR
 from facesmith.training.degradation import DegradationConfig, degrade
-from facesmith.training.drawing import draw_one
 from facesmith.training.occlusion import OcclusionConfig, occlude
+from facesmith.training.sampling import draw_one
 
 # The smallest side of a crop, pixels. With less, the last strided convolution has one cell as its
 # input, and PyTorch 2.13 computes its bfloat16 gradient from uninitialised memory.

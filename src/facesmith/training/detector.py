@@ -26,6 +26,7 @@ from facesmith.metrics.operating_point import Target
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.calibration import held_out_sources
+from facesmith.training.detector_calibration import calibrate
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
 from facesmith.training.loop import run_loop
@@ -38,7 +39,6 @@ from facesmith.training.refiner import RefinerTask
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches, collect_patches
 from facesmith.training.resources import hand_back_freed_memory
-from facesmith.training.ways import calibrate
 
 MINED_FILE = "mined.json"  # in the run folder: what `own_mining` has found
 

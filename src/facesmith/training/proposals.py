@@ -34,10 +34,10 @@ from facesmith.networks.detector import (
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
-from facesmith.training.drawing import draw_rows
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.optimisers import adamw
+from facesmith.training.sampling import draw_rows
 from facesmith.training.teacher import Teacher, distillation_loss
 from facesmith.training.warm_start import start_from
 

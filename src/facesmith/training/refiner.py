@@ -16,10 +16,10 @@ from facesmith.errors import WeightsError
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.refiner import build_refiner
 from facesmith.training.augmentation import augment, uniforms
-from facesmith.training.drawing import draw_rows
 from facesmith.training.optimisers import adamw
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches
+from facesmith.training.sampling import draw_rows
 from facesmith.training.warm_start import start_from
 
 

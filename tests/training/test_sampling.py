@@ -12,8 +12,8 @@ pytest.importorskip("torch")
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.errors import TrainingError
 from facesmith.training.crops import CropConfig, draw_crop
-from facesmith.training.drawing import draw_one, draw_rows
 from facesmith.training.proposals import Photos, ProposalConfig
+from facesmith.training.sampling import draw_one, draw_rows
 
 
 def test_one_of_some_things_comes_as_often_as_its_weight_says() -> None:

@@ -1,4 +1,4 @@
-"""How well a trained detector does on the photos held out, and what is stored with its weights."""
+"""Calibration, threshold and evaluation of a trained detector, with and without its refiner."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from facesmith.training.calibration import (
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.proposals import Photos
 
-# The two ways to detect that a training compares.
+# The two variants of a detector that a training compares.
 ALONE = "proposals alone"
 WITH_REFINER = "with refiner"
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
@@ -51,8 +51,8 @@ def calibrate(
     Returns:
         What `metrics.json` says of it.
     """
-    kept, ways = _evaluate_ways(folder, validation, sources, config, target)
-    fitted, figures, point = ways[kept]
+    kept, variants = _evaluate_variants(folder, validation, sources, config, target)
+    fitted, figures, point = variants[kept]
     chosen = {"operating_point": point.to_dict()} if point else {}
     calibration = asdict(fitted.calibration)
     update_description(
@@ -66,11 +66,11 @@ def calibrate(
         "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
         "calibration_error": fitted.calibration_error,
         **chosen,
-        "held_out": {way: result[1] for way, result in ways.items()},
+        "held_out": {variant: result[1] for variant, result in variants.items()},
     }
 
 
-def _evaluate_ways(
+def _evaluate_variants(
     folder: Path,
     validation: Photos,
     sources: Sequence[str],
@@ -80,27 +80,27 @@ def _evaluate_ways(
     """Calibrate and evaluate the proposals alone and, where it was trained, with the refiner.
 
     Returns:
-        The way that is kept, and of each the calibration, figures and threshold for a target.
+        The variant that is kept, and of each the calibration, figures and threshold for a target.
     """
     path = folder / PROPOSALS_FILE
     detector = Detector(path, threads=1)
     weights = equal_sources(sources) if config.weigh_sources else None
-    ways: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
+    variants: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
 
-    def evaluate_way(way: str, refiner: Refiner | None, gate: Calibration) -> None:
+    def evaluate_variant(variant: str, refiner: Refiner | None, gate: Calibration) -> None:
         boxes = held_out_boxes(detector, refiner, validation, sources, gate)
         fitted = fit_calibration(boxes, refiner is not None, gate)
         update_description(path, {"calibration": asdict(fitted.calibration)})
         calibrated = Detector(path, threads=1)
-        ways[way] = (fitted, *evaluate(calibrated, validation, target, weights))
+        variants[variant] = (fitted, *evaluate(calibrated, validation, target, weights))
 
     gate, settings = Calibration(), config.refiner
-    evaluate_way(ALONE, None, gate)
+    evaluate_variant(ALONE, None, gate)
     if settings is None:
-        return ALONE, ways
+        return ALONE, variants
     refiner = Refiner(folder / REFINER_FILE)
     gate = dataclasses.replace(gate, gate_lower=settings.gate_lower, gate_upper=settings.gate_upper)
     gate = with_mean_logits(gate, detector, refiner, validation)
-    evaluate_way(WITH_REFINER, refiner, gate)
-    gain = float(np.mean([ways[WITH_REFINER][1][n] - ways[ALONE][1][n] for n in GAINING]))
-    return WITH_REFINER if gain >= settings.min_gain else ALONE, ways
+    evaluate_variant(WITH_REFINER, refiner, gate)
+    gain = float(np.mean([variants[WITH_REFINER][1][n] - variants[ALONE][1][n] for n in GAINING]))
+    return WITH_REFINER if gain >= settings.min_gain else ALONE, variants
