@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
 
 STDIN = "-"
-_PICTURE_NAME = re.compile(r".+_face(s|_\d+)\.jpg")
 _CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
 
 
@@ -74,16 +72,6 @@ class Pictures:
                 f"Cannot write {path}: it is one of the photos to look at. Choose another folder."
             )
         write_image(path, image)
-
-
-def is_picture_name(name: str) -> bool:
-    """Whether a file is called as `Pictures` calls what it writes.
-
-    Example:
-        >>> [is_picture_name(name) for name in ("a_faces.jpg", "a_face_2.jpg", "a.jpg")]
-        [True, True, False]
-    """
-    return _PICTURE_NAME.fullmatch(name) is not None
 
 
 def _key(source: PhotoSource) -> tuple[str, bool]:

@@ -11,11 +11,8 @@ import click
 
 from facesmith.cli.paths import NewPath
 
-# Suffixes of photos and annotations, which a command may read from a folder that it is given.
-_READ_FROM_FOLDERS = {
-    *(".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
-    *(".csv", ".json", ".txt", ".xml"),
-}
+# Annotations and tables, which a command may read from a folder that it is given, as photos are.
+_READ_FROM_FOLDERS = (".csv", ".json", ".txt", ".xml", ".yaml", ".yml")
 
 
 class WritingCommand(click.Command):
@@ -59,8 +56,11 @@ def _check_file(name: str, out: Path, other: str, path: Path) -> None:
     """Refuse a file that is read, or that looks like one of those read from a folder."""
     if not out.exists():
         return
+    from facesmith.images.files import HEIF_SUFFIXES, IMAGE_SUFFIXES  # noqa: PLC0415 - loads NumPy
+
     inside = path.is_dir() and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(path))
-    if out.samefile(path) or (inside and out.suffix.lower() in _READ_FROM_FOLDERS):
+    read = out.name.lower().endswith((*_READ_FROM_FOLDERS, *IMAGE_SUFFIXES, *HEIF_SUFFIXES))
+    if out.samefile(path) or (inside and read):
         raise click.UsageError(
             f"{name} {out} is read by {other}: an output is never an input. Choose another {name}."
         )

@@ -1,4 +1,4 @@
-"""`facesmith redraw`: the boxes of one source of photos drawn in the way of another."""
+"""`facesmith redraw`: the boxes of one source of photos drawn in the style of another."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def redraw(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Draw the boxes of one source of photos in the way of another.
+    """Draw the boxes of one source of photos in the style of another.
 
     One annotator draws squares around the head, another follows the face from ear to ear. A
     detector that learns from both draws boxes that fit nobody. A small network learns from the

@@ -25,10 +25,10 @@ IMAGE_SUFFIXES = (
     ".jpg", ".jpx", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif",
     ".tiff", ".webp",
 )  # fmt: skip
-_HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # with the extra `heic`
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # with the extra `heic`
 # Files in folders that somebody may take for photos to be read: they are counted.
 _OTHER_SUFFIXES = (
-    *_HEIF_SUFFIXES, ".3gp", ".ai", ".avi", ".eps", ".exr", ".hdr", ".jxl", ".m4v", ".mkv", ".mov",
+    *HEIF_SUFFIXES, ".3gp", ".ai", ".avi", ".eps", ".exr", ".hdr", ".jxl", ".m4v", ".mkv", ".mov",
     ".mp4", ".mpeg", ".mpg", ".mts", ".pdf", ".psd", ".svg", ".webm", ".wmv", *RAW_SUFFIXES,
 )  # fmt: skip
 JPEG_QUALITY = 95
@@ -119,7 +119,7 @@ def _walk(top: Path) -> tuple[list[Path], Counter[str]]:
 def _in_words(folder: Path, others: Counter[str]) -> str:
     counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
     line = f"{folder}/: passed over {counts}, which cannot be read."
-    if any(suffix in others for suffix in _HEIF_SUFFIXES):
+    if any(suffix in others for suffix in HEIF_SUFFIXES):
         line += " HEIC needs pillow-heif: pip install 'facesmith[heic]'."
     return line
 
@@ -133,7 +133,7 @@ def _expand(pattern: str) -> list[Path]:
 
 
 def _looks_like_image(name: str) -> bool:
-    readable = IMAGE_SUFFIXES + (_HEIF_SUFFIXES if heif_installed() else ())
+    readable = IMAGE_SUFFIXES + (HEIF_SUFFIXES if heif_installed() else ())
     return name.lower().endswith(readable) and not name.startswith(".")
 
 
