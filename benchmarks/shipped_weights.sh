@@ -15,7 +15,7 @@ mkdir -p "$work/labels" "$work/face_free/monkeys" "$work/face_free/monkeys_held"
 if [ ! -e "$work/labels/merged.json" ]; then
     [ -e "$work/labels/redrawn/redrawn.json" ] ||
         facesmith redraw "$photos/train.coco.json" --images "$photos/train" \
-            --source fc --like jol --way 0.6 --out "$work/labels/redrawn"
+            --source fc --like jol --strength 0.6 --out "$work/labels/redrawn"
     python "$here/judge_detections.py" --photos "$photos" --out "$work/labels/found" \
         --set train --set train_street --set train_people \
         --judge "yunet_n=yunet:$peers/yunet_n.onnx" \

@@ -187,7 +187,7 @@ def run(*arguments: str) -> Result:
 @pytest.mark.usefixtures("folder")
 def test_the_command_writes_annotations_and_a_sheet() -> None:
     pytest.importorskip("torch")
-    result = run("--source", "squares", "--like", "exact", "--json", "--way", "1")
+    result = run("--source", "squares", "--like", "exact", "--json", "--strength", "1")
     assert result.exit_code == 0, result.stderr
     figures = json.loads(result.stdout, parse_constant=pytest.fail)
     assert figures["learned_from"] + figures["judged_on"] == 240

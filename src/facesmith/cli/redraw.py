@@ -29,7 +29,7 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
 @click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option("--source", required=True, help="Source of the photos whose boxes are redrawn.")
 @click.option(
-    "--like", required=True, help="Source of the photos from which the way of drawing is learned."
+    "--like", required=True, help="Source of the photos from which the style of drawing is learned."
 )
 @click.option(
     "--out",
@@ -38,8 +38,7 @@ N_SHOWN = 80  # boxes that the contact sheet shows at most
     help="Folder for redrawn.json, the contact sheet redrawn.png and the training's run folder.",
 )
 @click.option(
-    "--way",
-    "strength",
+    "--strength",
     type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
