@@ -21,12 +21,12 @@ from facesmith.errors import FacesmithError
 from facesmith.files import open_regular, read_bounded
 from facesmith.printable import shortened_text
 
-MOST_BYTES = 1 << 30  # of a text file; the annotations of 100,000 photos have half of this
+MAX_BYTES = 1 << 30  # of a text file; the annotations of 100,000 photos have half of this
 # A whole number of more digits is read as a floating point one, which may be infinite.
-_MOST_DIGITS = 40
+_MAX_DIGITS = 40
 # Arrays may be compressed, but a small file that swells beyond these two is refused.
 _SWELLING, _SWOLLEN_BYTES = 100, 1 << 28
-_LONGEST_HEADER = 10_000  # bytes of an array's header; NumPy's own limit
+_MAX_HEADER_BYTES = 10_000  # bytes of an array's header; NumPy's own limit
 _CHUNK = 1 << 22  # bytes
 _NPY_START, _ZIP_START = b"\x93NUMPY", b"PK"
 _WIDE_MARKS = (
@@ -62,19 +62,19 @@ def open_file(path: str | Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_bytes(path: str | Path, most: int = MOST_BYTES) -> bytes:
-    """All bytes of a regular file of at most `most` bytes, or a `ContentError`."""
+def read_bytes(path: str | Path) -> bytes:
+    """All bytes of a regular file of at most 1 GB, or a `ContentError`."""
     try:
-        return read_bounded(path, most)
+        return read_bounded(path, MAX_BYTES)
     except FileNotFoundError:
         raise ContentError(f"{path} does not exist. Check the path.") from None
     except (OSError, ValueError, MemoryError) as error:
         raise _unreadable(path, error) from error
 
 
-def read_text(path: str | Path, most: int = MOST_BYTES) -> str:
+def read_text(path: str | Path) -> str:
     """The text of a file in UTF-8, with or without byte order mark, or a `ContentError`."""
-    return decoded(read_bytes(path, most), str(path))
+    return decoded(read_bytes(path), str(path))
 
 
 def decoded(content: bytes, name: str) -> str:
@@ -96,9 +96,9 @@ def decoded(content: bytes, name: str) -> str:
         ) from None
 
 
-def read_json(path: str | Path, most: int = MOST_BYTES) -> Any:
+def read_json(path: str | Path) -> Any:
     """The content of a JSON file, see `parsed_json`; raises a `ContentError`."""
-    return parsed_json(read_text(path, most), str(path))
+    return parsed_json(read_text(path), str(path))
 
 
 def parsed_json(text: str, name: str) -> Any:
@@ -220,7 +220,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], boo
         read = np.lib.format.read_array_header_1_0
     else:
         read = np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(stream, _LONGEST_HEADER)
+    shape, fortran, dtype = read(stream, _MAX_HEADER_BYTES)
     if dtype.hasobject:
         raise PickledError("pickled")
     if any(side < 0 for side in shape):
@@ -251,7 +251,7 @@ def _damage(path: Path) -> Iterator[None]:
 
 
 def _whole(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _unreadable(path: str | Path, error: Exception) -> ContentError:

@@ -15,11 +15,12 @@ from typing import Any
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import read_content, shortened
+from facesmith.annotations.files import shortened
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
 from facesmith.errors import AnnotationError
 from facesmith.files import write_bytes
+from facesmith.untrusted import ContentError, read_json
 
 
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
@@ -151,9 +152,9 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
 def load_json(path: Path) -> dict[str, Any]:
     """The content of COCO object detection JSON, or an `AnnotationError`."""
     try:
-        content = json.loads(read_content(path))
-    except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"{path}: not valid JSON: {error}") from error
+        content = read_json(path)
+    except ContentError as error:
+        raise AnnotationError(str(error)) from error
     if not isinstance(content, dict):
         raise AnnotationError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
     for key in ("images", "annotations"):

@@ -11,15 +11,8 @@ from typing import Any
 from facesmith.errors import AnnotationError
 from facesmith.files import open_regular
 from facesmith.images import IMAGE_SUFFIXES
+from facesmith.printable import shortened_text
 from facesmith.untrusted import ContentError, decoded, read_bytes
-
-
-def read_content(path: Path) -> bytes:
-    """The bytes of a file, or an `AnnotationError`."""
-    try:
-        return read_bytes(path)
-    except ContentError as error:
-        raise AnnotationError(str(error)) from error
 
 
 def read_start(path: Path) -> bytes:
@@ -37,8 +30,8 @@ def read_text(path: Path) -> str:
 
     An empty file is text, too: YOLO's labels of a photo without faces.
     """
-    content = read_content(path)
     try:
+        content = read_bytes(path)
         return decoded(content, str(path)) if content else ""
     except ContentError as error:
         raise AnnotationError(str(error)) from error
@@ -62,11 +55,10 @@ def numbers(text: str) -> list[float] | None:
 
 
 def shortened(value: Any) -> str:
-    """A value as JSON, cut to what fits into a message."""
+    """A value as JSON, of at most 60 characters, for a message."""
     if value is None:
         return "nothing"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened_text(json.dumps(value), 60)
 
 
 def files_below(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:

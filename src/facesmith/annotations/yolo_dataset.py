@@ -24,7 +24,7 @@ _KEYS = ("path", *SPLITS, "names")
 
 
 @dataclass(frozen=True)
-class PhotoFolder:
+class LabelledFolder:
     """A folder of photos, and the folder of their labels."""
 
     photos: Path
@@ -35,7 +35,7 @@ class PhotoFolder:
 class Dataset:
     """What a YOLO data set consists of."""
 
-    folders: tuple[PhotoFolder, ...]  # photos with labels of the same path
+    folders: tuple[LabelledFolder, ...]  # photos with labels of the same path
     listed: tuple[tuple[Path, Path], ...]  # photos of lists, each with the label that it would have
     names: dict[int, str]  # of the classes, as far as they are given
 
@@ -52,7 +52,7 @@ def find_dataset(path: Path) -> Dataset | None:
     if description is not None:
         return _described(description)
     pairs = [
-        PhotoFolder(folder / "images", folder / "labels")
+        LabelledFolder(folder / "images", folder / "labels")
         for folder in (path, *(path / split for split in SPLITS))
         if (folder / "images").is_dir() and (folder / "labels").is_dir()
     ]
@@ -104,7 +104,7 @@ def _described(file: Path) -> Dataset:
             f"{file}: expected the folders of the photos under `train`, `val` or `test`, and their "
             "common folder, if any, under `path`."
         )
-    folders: dict[Path, PhotoFolder] = {}
+    folders: dict[Path, LabelledFolder] = {}
     listed: dict[Path, Path] = {}
     for split, value in splits:
         if isinstance(value, dict):
@@ -114,7 +114,7 @@ def _described(file: Path) -> Dataset:
             if (place / "images").is_dir() and (place / "labels").is_dir():
                 place /= "images"
             if place.is_dir():
-                folders[place] = PhotoFolder(place, _labels_of(place))
+                folders[place] = LabelledFolder(place, _labels_of(place))
             else:
                 listed.update(_list(place))
     return Dataset(
