@@ -37,7 +37,7 @@ _CHECKPOINT_SHARE = 0.02  # of the time that writing checkpoints may take, unles
 
 
 @dataclass
-class _Progress:
+class _State:
     """Where a training stands, besides weights and optimiser; all of it goes into a checkpoint."""
 
     epoch: int = 0
@@ -83,7 +83,7 @@ def run_loop(
     training = _Training(task, config, run)
     if resume and run.last_checkpoint.exists():
         training.restore()
-    at = training.progress
+    at = training.state
     first_step = training.steps_done
     last = config.epochs if until_epoch is None else min(until_epoch, config.epochs)
     with (
@@ -134,7 +134,7 @@ class _Training:
         self.average = copy.deepcopy(task.network).eval().requires_grad_(False)
         self.averaged = _floating_tensors(self.average)
         self.trained = _floating_tensors(task.network)
-        self.progress = _Progress()
+        self.state = _State()
         self.steps_total = config.epochs * task.steps_per_epoch
         self.best_weights: dict[str, Tensor] | None = None
         self.out_of_time = False
@@ -144,12 +144,12 @@ class _Training:
 
     @property
     def steps_done(self) -> int:
-        return self.progress.epoch * self.task.steps_per_epoch + self.progress.step
+        return self.state.epoch * self.task.steps_per_epoch + self.state.step
 
     def standing(self) -> str:
         """The epoch and the mean loss in it so far."""
-        loss = self.progress.sums["loss"] / self.progress.step
-        return f"epoch {self.progress.epoch + 1}  loss {loss:.4f}"
+        loss = self.state.sums["loss"] / self.state.step
+        return f"epoch {self.state.epoch + 1}  loss {loss:.4f}"
 
     def positions(self, last: int) -> Iterator[tuple[int, int]]:
         """Epoch and step of every batch from where the training stands now to epoch `last`."""
@@ -158,7 +158,7 @@ class _Training:
 
     def step(self, batch: Any) -> None:
         """One batch forward and back, one change of the weights."""
-        progress, config = self.progress, self.config
+        state, config = self.state, self.config
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.steps_done, self.steps_total)
         self.network.train()
@@ -178,10 +178,10 @@ class _Training:
             raise self._not_finite("gradient", float(norm))
         self.optimizer.step()
         _update_average(self.averaged, self.trained, config.average_decay, self.steps_done)
-        progress.step += 1
-        progress.seconds = self.seconds_before + time.monotonic() - self.called_at
+        state.step += 1
+        state.seconds = self.seconds_before + time.monotonic() - self.called_at
         for name, figure in {"loss": loss, **figures}.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + float(figure.detach())
+            state.sums[name] = state.sums.get(name, 0.0) + float(figure.detach())
 
     def save_if_due(self, stop: threading.Event) -> None:
         """Write `last.pt` when clock, count, time limit or a signal ask for it."""
@@ -197,11 +197,11 @@ class _Training:
 
     def end_epoch(self) -> dict[str, float]:
         """Validate if it is time to, keep the best weights, and return the row for the log."""
-        progress, config = self.progress, self.config
-        row = {f"train_{k}": v / max(progress.step, 1) for k, v in progress.sums.items()}
+        state, config = self.state, self.config
+        row = {f"train_{k}": v / max(state.step, 1) for k, v in state.sums.items()}
         row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        last_epoch = progress.epoch + 1 >= config.epochs or self.out_of_time
-        if not last_epoch and (progress.epoch + 1) % config.validate_every:
+        last_epoch = state.epoch + 1 >= config.epochs or self.out_of_time
+        if not last_epoch and (state.epoch + 1) % config.validate_every:
             return row
         evaluated = self.average if config.average_decay else self.task.network
         evaluated.eval()
@@ -211,10 +211,10 @@ class _Training:
         # An average precision may be undefined; a loss that is not finite means lost weights.
         if not (math.isfinite(value) or self.task.higher_is_better):
             raise self._not_finite("validation loss", value)
-        if not _better(value, progress.best, self.task):
-            progress.stale += config.validate_every
+        if not _better(value, state.best, self.task):
+            state.stale += config.validate_every
             return row
-        progress.best, progress.best_epoch, progress.stale = value, progress.epoch, 0
+        state.best, state.best_epoch, state.stale = value, state.epoch, 0
         self.best_weights = copy.deepcopy(evaluated.state_dict())
         # When time is up, last.pt stands within the epoch, and resuming validates at its end.
         if not self.out_of_time:
@@ -225,13 +225,13 @@ class _Training:
 
     def begin_next_epoch(self) -> None:
         """Go on to the next epoch unless this was the last."""
-        progress, config = self.progress, self.config
-        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
-        early_stop = 0 < config.early_stop <= progress.stale
-        progress.done = progress.epoch >= config.epochs or early_stop
+        state, config = self.state, self.config
+        state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
+        early_stop = 0 < config.early_stop <= state.stale
+        state.done = state.epoch >= config.epochs or early_stop
         # A short epoch is quickly done again: the checkpoint at its end follows the clock too.
         since = time.monotonic() - self.saved_at
-        if progress.done or since >= self.checkpoint_seconds:
+        if state.done or since >= self.checkpoint_seconds:
             self.save()
 
     @property
@@ -245,7 +245,7 @@ class _Training:
 
     def pause(self) -> None:
         """Forget the best weights so far and save; the present ones are the result."""
-        self.progress.best, self.progress.best_epoch, self.progress.stale = math.nan, -1, 0
+        self.state.best, self.state.best_epoch, self.state.stale = math.nan, -1, 0
         self.best_weights = copy.deepcopy(self.average.state_dict())
         self.save()
 
@@ -255,15 +255,15 @@ class _Training:
         for tensor in self.trained:
             if not bool(torch.isfinite(tensor).all()):
                 raise self._not_finite("size of a weight", math.inf)
-        state = {
+        checkpoint = {
             "network": self.task.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.task.optimizer.state_dict(),
-            "progress": dict(vars(self.progress)),
+            "progress": dict(vars(self.state)),
         }
         began = time.monotonic()
         try:
-            save_checkpoint(self.run.last_checkpoint, state)
+            save_checkpoint(self.run.last_checkpoint, checkpoint)
         except WriteError as error:
             raise WriteError(f"{error} {_way_on(self.run)}") from error
         self.saved_at = time.monotonic()
@@ -271,28 +271,28 @@ class _Training:
 
     def restore(self) -> None:
         """Take up what `last.pt` holds."""
-        state = load_checkpoint(self.run.last_checkpoint)
+        checkpoint = load_checkpoint(self.run.last_checkpoint)
         try:
-            self.task.network.load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.task.optimizer.load_state_dict(state["optimizer"])
-            self.progress = _Progress(**state["progress"])
+            self.task.network.load_state_dict(checkpoint["network"])
+            self.average.load_state_dict(checkpoint["average"])
+            self.task.optimizer.load_state_dict(checkpoint["optimizer"])
+            self.state = _State(**checkpoint["progress"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.run.last_checkpoint} belongs to another training ({error}). "
                 "Start anew with --force, or pass another --out."
             ) from error
-        self.seconds_before = self.progress.seconds
+        self.seconds_before = self.state.seconds
 
     def _not_finite(self, what: str, value: float) -> TrainingError:
         # Resuming would do exactly the same again, so that is not the way out.
         folder = self.run.last_checkpoint.parent
         kept = f" The weights until then are in {folder}." if any(folder.glob("*.pt")) else ""
-        progress = self.progress
-        within = progress.step < self.task.steps_per_epoch
-        where = f"in epoch {progress.epoch + 1}, step {progress.step + 1}"
+        state = self.state
+        within = state.step < self.task.steps_per_epoch
+        where = f"in epoch {state.epoch + 1}, step {state.step + 1}"
         return TrainingError(
-            f"The {what} became {value} {where if within else f'after epoch {progress.epoch + 1}'}."
+            f"The {what} became {value} {where if within else f'after epoch {state.epoch + 1}'}."
             f"{kept} Start again with a lower learning rate than {self.config.learning_rate:g}."
         )
 
