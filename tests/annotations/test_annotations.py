@@ -14,6 +14,7 @@ from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_fr
 from facesmith.annotations.formats import detect_format
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.images import read_photo, read_size
+from told_progress import Told
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
@@ -188,11 +189,11 @@ def test_face_free_folder_without_photos(tmp_path: Path) -> None:
     assert len(load_face_free([])) == 0
 
 
-def test_progress_is_called_once_a_photo(tmp_path: Path, images: Path) -> None:
-    steps: list[int] = []
+def test_progress_counts_each_photo(tmp_path: Path, images: Path) -> None:
+    progress = Told()
     path = coco(tmp_path / "f.json", {"a.jpg": [], "gone.jpg": [], "c.jpg": []})
-    load_annotations(path, images, progress=lambda: steps.append(1))
-    assert len(steps) == 3
+    load_annotations(path, images, progress=progress)
+    assert progress.reports == [("Checking photos", done, 3) for done in range(4)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ pixels of the upright photo, continuous edges. What cannot be used is left out, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from facesmith.annotations.photos import (
 )
 from facesmith.errors import AnnotationError
 from facesmith.images import find_images
+from facesmith.progress import NO_PROGRESS, Progress
 
 __all__ = [
     "FORMATS",
@@ -46,7 +47,7 @@ def load_annotations(
     categories: Sequence[str] | None = None,
     images_anywhere: bool = False,
     decoded: bool = False,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Annotations:
     """Read annotated photos, in the order of the annotations, and the problems.
 
@@ -61,7 +62,7 @@ def load_annotations(
             ones lead to; else these are left out.
         decoded: Decode each photo, so that a damaged one is found here and not by later work; else
             only the start of its file is looked at.
-        progress: Called once for every photo.
+        progress: Told how many photos are checked.
 
     Raises:
         AnnotationError: If the annotations as a whole cannot be used; if `strict`, at the first
@@ -103,7 +104,7 @@ def load_face_free(
     *,
     strict: bool = False,
     decoded: bool = False,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Annotations:
     """Photos without any human face, without boxes: every image file below some folders, each once.
 
@@ -111,7 +112,7 @@ def load_face_free(
         folders: The folders. A photo's name starts with its folder's.
         strict: Raise at the first file that cannot be used instead of leaving it out.
         decoded: Decode each photo, as in `load_annotations`.
-        progress: Called once for every photo.
+        progress: Told how many photos are checked.
 
     Raises:
         AnnotationError: If a folder is missing; if `strict`, at the first problem.

@@ -25,6 +25,7 @@ from facesmith.annotations.photo_paths import (
 from facesmith.annotations.photos import AnnotatedPhoto, Problem
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.images import read_photo, read_size
+from facesmith.progress import NO_PROGRESS, Progress
 
 # A box cut off by the photo's border by more than this part of its area shows too little of a face.
 MIN_INSIDE = 0.5
@@ -82,7 +83,7 @@ def check_entries(
     entries: Iterable[PhotoEntry],
     folder: PhotoFolder,
     log: ProblemLog,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
     decoded: bool = False,
 ) -> list[AnnotatedPhoto]:
     """Photos that exist and open, with boxes that lie inside them.
@@ -96,7 +97,7 @@ def check_entries(
         entries: What a reader found.
         folder: Where the photos lie.
         log: Where problems go.
-        progress: Called once for every entry.
+        progress: Told how many photos are checked.
         decoded: Decode each photo, so that damage behind its header is found.
     """
     merged: dict[Hashable, tuple[PhotoEntry, Path]] = {}
@@ -105,8 +106,6 @@ def check_entries(
             name = folder.name_of(entry.name)
         except OutsideError as error:
             log.add(entry.where, str(error), "photo", kind="outside", photo=entry.name)
-            if progress is not None:
-                progress()
             continue
         path = folder.find(name)
         entry.name = (
@@ -120,12 +119,11 @@ def check_entries(
     with ThreadPoolExecutor(_DECODERS) as pool:
         sizes = pool.map(partial(_size_or_error, read), [path for _, path in merged.values()])
         try:
-            for (entry, path), size_wh in zip(merged.values(), sizes, strict=True):
+            checked = progress.each(merged.values(), "Checking photos")
+            for (entry, path), size_wh in zip(checked, sizes, strict=True):
                 photo = _check_photo(entry, path, size_wh, log)
                 if photo is not None:
                     photos.append(photo)
-                if progress is not None:
-                    progress()
         finally:
             pool.shutdown(cancel_futures=True)
     return photos

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facesmith.cli.options import images_anywhere
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def load_photos(
     counted: bool = False,
     elsewhere: str = "",
     decoded: bool = True,
+    quiet: bool = False,
 ) -> Annotations:
     """Annotated photos, then face-free ones; what cannot be used is named on standard error.
 
@@ -35,6 +37,7 @@ def load_photos(
         counted: Say how many photos, faces and entries left out there are, too.
         elsewhere: Said after their number, where entries were left out.
         decoded: Decode each photo now, so that a damaged one does not end the work later.
+        quiet: Show no progress bar.
     """
     from facesmith.annotations import (  # noqa: PLC0415 - see `cli`
         Annotations,
@@ -44,19 +47,21 @@ def load_photos(
     )
 
     parts = []
-    if annotations is not None and images is not None:
-        parts.append(
-            load_annotations(
-                annotations,
-                images,
-                format=annotation_format,
-                categories=category or None,
-                images_anywhere=images_anywhere(),
-                decoded=decoded,
+    with ShownProgress(quiet=quiet) as progress:
+        if annotations is not None and images is not None:
+            parts.append(
+                load_annotations(
+                    annotations,
+                    images,
+                    format=annotation_format,
+                    categories=category or None,
+                    images_anywhere=images_anywhere(),
+                    decoded=decoded,
+                    progress=progress,
+                )
             )
-        )
-    if negatives:
-        parts.append(load_face_free(negatives, decoded=decoded))
+        if negatives:
+            parts.append(load_face_free(negatives, decoded=decoded, progress=progress))
     loaded = Annotations(
         tuple(photo for part in parts for photo in part.photos),
         tuple(problem for part in parts for problem in part.problems),

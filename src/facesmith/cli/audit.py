@@ -139,6 +139,7 @@ def audit(
         category=category,
         counted=not quiet,
         elsewhere=", and missing in corrected.json",
+        quiet=quiet,
     )
     open_report(out)
     with ShownProgress(quiet=quiet) as progress:

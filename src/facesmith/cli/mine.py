@@ -102,7 +102,7 @@ def mine(
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415 - see `cli`
 
     sheet_path = _check_paths(negatives, annotations, images, out, force)
-    photos = load_photos(annotations, images, negatives, decoded=False).photos
+    photos = load_photos(annotations, images, negatives, decoded=False, quiet=quiet).photos
     with ShownProgress(quiet=quiet) as progress:
         found = search(
             photos,

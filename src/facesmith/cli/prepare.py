@@ -16,7 +16,7 @@ from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.options import format_options, images_anywhere
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress, progress_bar
 from facesmith.cli.terminal import echo
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
@@ -122,15 +122,17 @@ def prepare(
             for line in in_lines(problems):
                 echo(line, err=True)
 
-    loaded = load_annotations(
-        annotations,
-        images,
-        format=annotation_format,
-        strict=strict,
-        categories=category or None,
-        images_anywhere=images_anywhere(),
-    )
-    face_free = load_face_free(negatives, strict=strict)
+    with ShownProgress(quiet=quiet) as progress:
+        loaded = load_annotations(
+            annotations,
+            images,
+            format=annotation_format,
+            strict=strict,
+            categories=category or None,
+            images_anywhere=images_anywhere(),
+            progress=progress,
+        )
+        face_free = load_face_free(negatives, strict=strict, progress=progress)
     problems = [*loaded.problems, *face_free.problems]
     tell(problems)
     found: list[Problem] = []

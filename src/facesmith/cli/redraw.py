@@ -86,7 +86,7 @@ def redraw(
     if source == like:
         raise click.UsageError("--source and --like name the same photos.")
     loaded = load_photos(
-        annotations, images, annotation_format=annotation_format, category=category
+        annotations, images, annotation_format=annotation_format, category=category, quiet=quiet
     )
     check_sources(loaded.photos, source, like)
     with ShownProgress(quiet=quiet) as progress:

@@ -32,7 +32,7 @@ def roc_detector_command(
     quiet: bool,
 ) -> None:
     """Judge a detector on photos, choose and store its threshold, and print how good it is."""
-    photos = load_photos(annotations, images, negatives, counted=not quiet).photos
+    photos = load_photos(annotations, images, negatives, counted=not quiet, quiet=quiet).photos
     with progress_bar(len(photos), quiet) as step:
         reported = evaluate_detector(
             run, photos, target=target, threads=threads, seed=seed, progress=step

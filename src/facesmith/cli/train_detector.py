@@ -60,7 +60,7 @@ def train_detector_command(
     config = _config(settings, start=start, **given)
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
-    photos = load_photos(data, images, negatives, counted=not quiet).photos
+    photos = load_photos(data, images, negatives, counted=not quiet, quiet=quiet).photos
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
             photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,

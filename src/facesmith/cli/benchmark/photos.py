@@ -157,6 +157,7 @@ def load_scored(
         annotation_format=given.annotation_format,
         category=given.category,
         counted=not given.quiet,
+        quiet=given.quiet,
     )
     photos = loaded.photos
     if given.detections is None:
