@@ -6,7 +6,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from facesmith.cli.progress import ShownProgress, progress_bar
+from facesmith.cli.progress import ShownProgress
 
 
 class Terminal(io.StringIO):
@@ -61,16 +61,10 @@ def test_a_file_gets_the_lines_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "Refiner next.\n")
 
 
-def test_photos_that_were_not_counted_are_done_at_the_end() -> None:
-    with on_terminal() as terminal, progress_bar(4, quiet=False, label="Cutting") as step:
-        step()
-    assert "100%" in last_of(terminal.getvalue().rstrip("\n"))
-
-
 def test_after_an_error_the_bar_stays_where_it_was() -> None:
     def work() -> None:
-        with progress_bar(4, quiet=False) as step:
-            step()
+        with ShownProgress(quiet=False) as progress:
+            progress.report("Photos", 1, 4)
             raise ValueError("broken")
 
     with on_terminal() as terminal, pytest.raises(ValueError, match="broken"):

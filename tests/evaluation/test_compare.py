@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import told_progress
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation import footprint, plots
 from facesmith.evaluation.baselines import BaselineError, DetectorName, open_baseline
@@ -22,7 +23,6 @@ from facesmith.evaluation.compare import (
     at_threshold,
     compare,
     face_free_figures,
-    n_steps,
     threshold_at_recall,
     timed_photos,
 )
@@ -114,18 +114,16 @@ def test_without_face_free_photos_there_are_no_such_figures(photos):
 
 def test_detectors_take_turns_on_each_photo(photos, face_free):
     log: list[Any] = []
-    steps: list[int] = []
+    progress = told_progress.Told()
     config = CompareConfig(rounds=2, sizes_wh=((64, 48),), n_timed=2, min_score=0.05)
-    measured = compare(
-        two_baselines(log), photos, face_free, config, progress=lambda: steps.append(1)
-    )
+    measured = compare(two_baselines(log), photos, face_free, config, progress=progress)
     # A first look each, two photos, two face-free ones; then three rounds of two photos.
     untimed, timed = log[:10], log[10:]
     assert [name for name, _, _ in untimed] == ["good", "poor"] * 5
     assert {(size, score) for _, size, score in untimed} == {((160, 120), 0.05)}
     assert {(size, score) for _, size, score in timed} == {((64, 48), None)}, "own threshold"
     assert [name for name, _, _ in timed] == ["good", "poor", "poor", "good"] * 3
-    assert len(steps) == n_steps(2, 2, config) == 10
+    assert progress.reports == [("Photos", done, 10) for done in range(11)]
     times = measured["poor"].timings
     assert {size: timing.n_calls for size, timing in times.items()} == {
         "64x48": 4, AS_THEY_ARE: 2,

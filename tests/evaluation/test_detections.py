@@ -20,6 +20,7 @@ from facesmith.evaluation.detections import (
     read_detections,
 )
 from facesmith.faces import Faces
+from told_progress import Told
 
 NAMES = ("a.png", "sub/a.png", "b.png")
 
@@ -202,12 +203,12 @@ def test_a_detector_sees_each_photo_once_in_full_size_and_order(folder: Path) ->
         seen.append((image.shape, min_score))
         return Faces(np.float32([[0, 0, len(seen), 1]]), np.float32([0.5]))
 
-    steps: list[None] = []
+    progress = Told()
     photos = photos_of(folder)
-    found = find_faces(detector, photos, min_score=0.25, progress=lambda: steps.append(None))
+    found = find_faces(detector, photos, min_score=0.25, progress=progress)
     assert [faces.boxes[0, 2] for faces in found] == [1, 2, 3]
     assert seen == [((40, 60, 3), 0.25)] * 3
-    assert len(steps) == 3
+    assert progress.reports == [("Photos", done, 3) for done in range(4)]
     photos[1].path.unlink()
     with pytest.raises(ImageError, match=r"a\.png"):
         find_faces(detector, photos, min_score=None)

@@ -28,6 +28,7 @@ from facesmith.patches.prepare import NEGATIVE_SHARES, PrepareConfig, prepare_pa
 from facesmith.patches.splitting import draw_splits
 from oracles import slow_area, slow_iou
 from patch_photos import annotated, arrays_of, green, noise, save
+from told_progress import Told
 
 
 def test_form_and_counts(prepared: Patches) -> None:
@@ -318,12 +319,12 @@ def test_truncated_photos_are_left_out_and_named(
         bad.path, bad.boxes, bad.ignored, bad.name, 200, 160, where="faces.json image 7"
     )
     problems: list[Problem] = []
-    steps: list[int] = []
+    progress = Told()
     patches = prepare_patches(
         Annotations((bad, good)),
         config=PrepareConfig(count=20),
         report=problems.append,
-        progress=lambda: steps.append(1),
+        progress=progress,
     )
     assert len(patches) == 20
     assert patches.photo_names == ("good.png",)
@@ -331,7 +332,10 @@ def test_truncated_photos_are_left_out_and_named(
         ("faces.json image 7", "photo")
     ]
     assert "bad.png is damaged" in problems[0].message
-    assert len(steps) <= 4
+    assert [report for report in progress.reports if report[1] == report[2]] == [
+        ("Comparing photos", 2, 2),
+        ("Cutting", 1, 1),
+    ]
     with pytest.raises(AnnotationError, match=r"faces\.json image 7: .*bad\.png is damaged"):
         prepare_patches(Annotations((bad, good, *drawn[0].photos)), strict=True)
 

@@ -74,9 +74,8 @@ class Judge:
         from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
 
         detector = load_detector(self.model, self.threads or 1)
-        steps = progress.counter("Photos", len(photos))
         return find_faces(
-            detector, photos, min_score=LOWEST_SCORE, progress=steps
+            detector, photos, min_score=LOWEST_SCORE, progress=progress
         ), lambda _: detector
 
     def _find_in_folds(

@@ -17,7 +17,7 @@ from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FILE, NEW_FOLDER, refuse_existing
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.errors import ImageError
 from facesmith.files.marks import read_mark
@@ -238,10 +238,9 @@ def _with_progress(
     results: Iterator[PhotoFaces], n_photos: int, quiet: bool
 ) -> Iterator[PhotoFaces]:
     """A bar where nobody sees the lines themselves go by."""
-    with progress_bar(n_photos, quiet or n_photos < 2 or sys.stdout.isatty()) as step:
-        for found in results:
+    with ShownProgress(quiet=quiet or n_photos < 2 or sys.stdout.isatty()) as progress:
+        for _, found in zip(progress.each(range(n_photos), "Photos"), results, strict=True):
             yield found
-            step()
 
 
 def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:

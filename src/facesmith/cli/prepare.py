@@ -16,7 +16,7 @@ from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.options import format_options, images_anywhere
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
-from facesmith.cli.progress import ShownProgress, progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
@@ -136,9 +136,9 @@ def prepare(
     problems = [*loaded.problems, *face_free.problems]
     tell(problems)
     found: list[Problem] = []
-    with progress_bar(2 * (len(loaded) + len(face_free)), quiet, "Cutting") as step:
+    with ShownProgress(quiet=quiet) as progress:
         patches = prepare_patches(
-            loaded, face_free, config, strict=strict, report=found.append, progress=step
+            loaded, face_free, config, strict=strict, report=found.append, progress=progress
         )
     tell(found)  # not while the bar is drawn
     problems += found

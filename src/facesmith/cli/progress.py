@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -63,11 +61,3 @@ class ShownProgress(Progress):
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
         self._bar = None
-
-
-@contextmanager
-def progress_bar(length: int, quiet: bool, label: str = "Photos") -> Iterator[Callable[[], object]]:
-    """What to call once a photo; the bar is full when the context ends without an error."""
-    with ShownProgress(quiet=quiet) as progress:
-        yield progress.counter(label, length)
-        progress.report(label, length, length)

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
 from facesmith.evaluation.detector_report import (
@@ -33,9 +33,9 @@ def roc_detector_command(
 ) -> None:
     """Judge a detector on photos, choose and store its threshold, and print how good it is."""
     photos = load_photos(annotations, images, negatives, counted=not quiet, quiet=quiet).photos
-    with progress_bar(len(photos), quiet) as step:
+    with ShownProgress(quiet=quiet) as progress:
         reported = evaluate_detector(
-            run, photos, target=target, threads=threads, seed=seed, progress=step
+            run, photos, target=target, threads=threads, seed=seed, progress=progress
         )
     picture, _ = write_detector_report(reported, out)
     if as_json:

@@ -5,7 +5,7 @@ For each photo all detectors take turns, in one process, so that each meets the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import nan
@@ -23,6 +23,7 @@ from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
 from facesmith.faces import Faces
 from facesmith.images import read_image
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
+from facesmith.progress import NO_PROGRESS, Progress
 
 AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of the timings
 
@@ -91,11 +92,11 @@ def compare(
     face_free: Sequence[AnnotatedPhoto] = (),
     config: CompareConfig | None = None,
     *,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> dict[str, Measured]:
     """Run detectors over the same photos, in turns: label -> figures, without footprints.
 
-    `face_free` are photos without any human face; `progress` is called `n_steps` times.
+    `face_free` are photos without any human face; `progress` is told how many are done.
 
     Raises:
         ValueError: If there are no detectors or no photos.
@@ -106,7 +107,7 @@ def compare(
             "`baselines` and `photos` must not be empty; "
             f"got {len(baselines)} detectors and {len(photos)} photos."
         )
-    step = progress or (lambda: None)
+    step = progress.counter("Photos", _n_steps(len(photos), len(face_free), config))
     found: dict[str, list[Faces]] = {label: [] for label in baselines}
     on_face_free: dict[str, list[Faces]] = {label: [] for label in baselines}
     watches = {label: Stopwatch() for label in baselines}
@@ -127,7 +128,7 @@ def compare(
         step()
     for size_wh in config.sizes_wh:
         images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
-        timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
+        timed = time_in_turns(baselines, images, rounds=config.rounds, done=step)
         for label, timing in timed.items():
             timings[label][size_name(size_wh)] = timing
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
@@ -149,8 +150,8 @@ def compare(
     return measured
 
 
-def n_steps(n_photos: int, n_face_free: int, config: CompareConfig) -> int:
-    """How often `compare` calls its `progress`."""
+def _n_steps(n_photos: int, n_face_free: int, config: CompareConfig) -> int:
+    """How many photos `compare` shows to the detectors, those of each round counted."""
     n_timed = min(n_photos, config.n_timed)
     return n_photos + n_face_free + len(config.sizes_wh) * (config.rounds + 1) * n_timed
 

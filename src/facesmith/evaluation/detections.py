@@ -28,6 +28,7 @@ from facesmith.errors import DetectionsError
 from facesmith.evaluation.detection_entries import check_size, coco_results, face_row, json_lines
 from facesmith.faces import Faces
 from facesmith.images import read_image
+from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.untrusted import ContentError, read_text
 
 
@@ -75,22 +76,20 @@ def find_faces(
     photos: Sequence[AnnotatedPhoto],
     *,
     min_score: float | None,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> list[Faces]:
     """Run a detector over annotated photos in their full size.
 
     It is called as `detector(image, min_score=...)` with the image in BGR, `None` being its own
-    threshold; `progress` is called once for every photo.
+    threshold; `progress` is told how many photos are done.
 
     Raises:
         ImageError: If a photo cannot be read.
     """
-    found = []
-    for photo in photos:
-        found.append(detector(read_image(photo.path), min_score=min_score))
-        if progress is not None:
-            progress()
-    return found
+    return [
+        detector(read_image(photo.path), min_score=min_score)
+        for photo in progress.each(photos, "Photos")
+    ]
 
 
 def read_detections(

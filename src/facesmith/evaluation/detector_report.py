@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from facesmith.metrics.operating_point import OperatingPoint, Target, choose_thr
 from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
+from facesmith.progress import NO_PROGRESS, Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +71,12 @@ def evaluate_detector(
     target: Target | None = None,
     threads: int = 1,
     seed: int = 0,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> DetectorReport:
     """Run a detector over photos that it was not trained on, and draw the conclusions.
 
     `run` is the run folder of a detector training, or its `detector.onnx`; `seed` is that of the
-    bootstrap; `progress` is called once for every photo. With a target the threshold is chosen on
+    bootstrap; `progress` is told how many photos are done. With a target the threshold is chosen on
     these photos, and stored with the weights.
 
     Raises:

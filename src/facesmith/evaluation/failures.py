@@ -5,7 +5,7 @@ Faces and boxes are matched as for average precision, at the threshold that the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from facesmith.files import write_json
 from facesmith.images import read_image
 from facesmith.metrics.average_precision import check_lengths, match_faces
 from facesmith.pictures.contact_sheet import write_sheet
+from facesmith.progress import NO_PROGRESS, Progress
 
 MIN_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
 
@@ -35,7 +36,7 @@ def find_failures(
     min_score: float,
     iou_threshold: float = 0.4,
     min_height: float = 0.0,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Failures:
     """Match what was found with what is there, and sort both into bins.
 
@@ -58,7 +59,7 @@ def find_failures(
     heights, box_scores, right = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, bool)]
     misses: list[Miss] = []
     false_boxes: list[FalseBox] = []
-    for photo, all_boxes in zip(photos, found, strict=True):
+    for photo, all_boxes in zip(progress.each(photos, "Photos"), found, strict=True):
         image = read_image(photo.path) if len(photo.boxes) else np.zeros((1, 1, 3), np.uint8)
         measured = measure_faces(image, photo.boxes)
         ignored = photo.ignored | (measured.height < min_height)
@@ -84,8 +85,6 @@ def find_failures(
             kind: FalseKind = "badly placed" if iou >= MIN_OVERLAP else "no face"
             kind = "second box" if iou >= iou_threshold else kind
             false_boxes.append(FalseBox(photo, one.boxes[0], float(one.scores[0]), kind, iou))
-        if progress is not None:
-            progress()
     measured = FaceConditions.joined(conditions)
     all_right = np.concatenate(right)
     scores = np.concatenate(face_scores)

@@ -53,13 +53,13 @@ def time_in_turns(
     images: Sequence[Image],
     *,
     rounds: int,
-    progress: Callable[[], object] | None = None,
+    done: Callable[[], object] | None = None,
 ) -> dict[str, Timing]:
     """Time detectors, by name, that take turns on each image, uint8 `(height, width, 3)`, BGR.
 
     Each of the `rounds` shows every image to every detector; whose turn is first goes around, since
     the first finds the image outside the processor's caches. A round before loads what is loaded
-    lazily and does not count. `progress` is called once for every image of a round.
+    lazily and does not count. `done` is called once for every image of a round.
 
     Raises:
         ValueError: If `rounds` is not positive.
@@ -75,6 +75,6 @@ def time_in_turns(
                 watch = watches[name] if number else Stopwatch()
                 watch(partial(detectors[name], image))
             turn = (turn + 1) % max(len(names), 1)
-            if progress is not None:
-                progress()
+            if done is not None:
+                done()
     return {name: watch.timing() for name, watch in watches.items()}

@@ -22,6 +22,7 @@ from facesmith.patches.duplicates import Fingerprint, fingerprint, group_duplica
 from facesmith.patches.file import BACKGROUND, BESIDE, FACE, FACE_FREE, PART, WRONG_SCALE, Patches
 from facesmith.patches.seeding import generator, name_number
 from facesmith.patches.splitting import SplitShares, draw_splits
+from facesmith.progress import NO_PROGRESS, Progress
 
 # Of the rows that show no face: shares of the kinds. What cannot be cut goes to the others.
 NEGATIVE_SHARES = {FACE_FREE: 0.30, BACKGROUND: 0.22, PART: 0.18, WRONG_SCALE: 0.15, BESIDE: 0.15}
@@ -63,7 +64,7 @@ def prepare_patches(
     *,
     strict: bool = False,
     report: Callable[[Problem], object] | None = None,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
     threads: int | None = None,
 ) -> Patches:
     """Cut patches of faces and of everything else: exactly `config.count` rows.
@@ -77,7 +78,7 @@ def prepare_patches(
         config: What to make.
         strict: Raise at the first photo that cannot be used instead of leaving it out.
         report: Called with every photo that had to be left out.
-        progress: Called at most twice a photo: once looked through, once cut.
+        progress: Told how many photos are compared, then how many are cut.
         threads: Photos decoded at the same time; `None` for one a CPU, at most 8.
 
     Raises:
@@ -86,7 +87,6 @@ def prepare_patches(
     """
     config = config or PrepareConfig()
     threads = threads or min(os.cpu_count() or 1, 8)
-    progress = progress or _ignore
     report = _raise if strict else report or _ignore
     surely_free = _without_faces(face_free.photos if face_free else (), annotations, report)
     photos, n_annotated, prints = _decodable(
@@ -106,10 +106,9 @@ def prepare_patches(
     row = 0
     cuts = _in_threads(lambda group: _cut(photos[group[0].photo], group), by_photo, threads)
     with closing(cuts):
-        for cut in cuts:
+        for _, cut in zip(progress.each(by_photo, "Cutting"), cuts, strict=True):
             images[row : row + len(cut)] = cut
             row += len(cut)
-            progress()
     rows = [place for group in by_photo for place in group]
     kinds = np.array([place.kind for place in rows], np.uint8)
     photo_indices = np.array([position[place.photo] for place in rows], np.int32)
@@ -154,7 +153,7 @@ def _decodable(
     annotated: Sequence[AnnotatedPhoto],
     face_free: Sequence[AnnotatedPhoto],
     report: Callable[[Problem], object],
-    progress: Callable[[], object],
+    progress: Progress,
     threads: int,
 ) -> tuple[list[AnnotatedPhoto], int, list[Fingerprint]]:
     """The photos that decode to the end, how many of them are annotated, and fingerprints."""
@@ -170,8 +169,8 @@ def _decodable(
     n_annotated = 0
     everything = [*annotated, *face_free]
     with closing(_in_threads(look, everything, threads)) as looks:
-        for index, seen in enumerate(looks):
-            photo = everything[index]
+        compared = progress.each(everything, "Comparing photos")
+        for index, (photo, seen) in enumerate(zip(compared, looks, strict=True)):
             if isinstance(seen, ImageError):
                 where = photo.where or photo.name
                 report(Problem(where, f"{seen} The photo is left out.", "photo"))
@@ -179,7 +178,6 @@ def _decodable(
                 photos.append(photo)
                 prints.append(seen)
                 n_annotated += index < len(annotated)
-            progress()
     return photos, n_annotated, prints
 
 

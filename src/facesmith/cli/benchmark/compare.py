@@ -19,7 +19,7 @@ from facesmith.cli.benchmark.photos import (
 from facesmith.cli.numbers import figure
 from facesmith.cli.options import images_anywhere
 from facesmith.cli.paths import FOLDER, open_report
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def compare(
         --detector facesmith --detector yunet:yunet_n.onnx --out comparison
     """  # noqa: D301 - click wants the control character itself
     from facesmith.annotations import load_annotations, load_face_free  # noqa: PLC0415 - see `cli`
-    from facesmith.evaluation.compare import CompareConfig, n_steps  # noqa: PLC0415
+    from facesmith.evaluation.compare import CompareConfig  # noqa: PLC0415
     from facesmith.evaluation.compare import compare as run_compare  # noqa: PLC0415
     from facesmith.evaluation.compare_report import (  # noqa: PLC0415
         Comparison,
@@ -131,8 +131,8 @@ def compare(
     )
     if out is not None:
         open_report(out)
-    with progress_bar(n_steps(len(photos), len(without), config), quiet) as step:
-        measured = run_compare(baselines, photos, without, config, progress=step)
+    with ShownProgress(quiet=quiet) as progress:
+        measured = run_compare(baselines, photos, without, config, progress=progress)
     compared = Comparison(
         config,
         tuple(names),

@@ -18,7 +18,7 @@ from facesmith.cli.benchmark.photos import (
 )
 from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.paths import open_report
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.printable import printable
 
@@ -92,7 +92,7 @@ def failures(
             "--min-score judges the detector at a threshold.",
             err=True,
         )
-    with progress_bar(len(photos), quiet) as step:
+    with ShownProgress(quiet=quiet) as progress:
         failed = find_failures(
             photos,
             found,
@@ -100,7 +100,7 @@ def failures(
             min_score=threshold,
             iou_threshold=iou,
             min_height=min_height,
-            progress=step,
+            progress=progress,
         )
     written = []
     if out is not None:

@@ -11,7 +11,7 @@ import click
 from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
 from facesmith.cli.numbers import WholeRange
 from facesmith.cli.paths import FOLDER, open_report
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def _detect(
 
     detector = load_detector(model, threads)
     names = [name for fold in folds for name in fold.names]
-    with progress_bar(len(names), quiet, "Images") as step:
-        found = detect_fddb(detector, folds, images_dir, progress=step)
+    with ShownProgress(quiet=quiet) as progress:
+        found = detect_fddb(detector, folds, images_dir, progress=progress)
     write_fddb_detections(found, names, out / _DETECTIONS_NAME)
     return found
 

@@ -14,7 +14,7 @@ from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import IOU, FiniteRange, WholeRange
 from facesmith.cli.options import FORMAT_OPTIONS, Command, Option, with_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ def load_scored(
     photos = loaded.photos
     if given.detections is None:
         detector = load_detector(given.model, given.threads)
-        with progress_bar(len(photos), given.quiet) as step:
-            faces = find_faces(detector, photos, min_score=min_score, progress=step)
+        with ShownProgress(quiet=given.quiet) as progress:
+            faces = find_faces(detector, photos, min_score=min_score, progress=progress)
         name = "facesmith" if given.model is None else f"facesmith, {given.model.as_posix()}"
         return photos, faces, name
     found = read(

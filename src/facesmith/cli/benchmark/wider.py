@@ -12,7 +12,7 @@ import click
 from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
 from facesmith.cli.numbers import FiniteRange, figure
 from facesmith.cli.paths import FOLDER, NEW_FOLDER, open_report
-from facesmith.cli.progress import progress_bar
+from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
@@ -164,13 +164,13 @@ def _detect(
     faces, scales = [], []
     make_folder(folder)
     sources = [PhotoSource(path.as_posix(), path) for path in paths]
-    with progress_bar(len(paths), quiet) as step:
-        for found in detect_photos(detector, sources, DetectionConfig(MIN_SCORE, min_face)):
+    results = detect_photos(detector, sources, DetectionConfig(MIN_SCORE, min_face))
+    with ShownProgress(quiet=quiet) as progress:
+        for _, found in zip(progress.each(paths, "Photos"), results, strict=True):
             if found.error is not None:
                 raise ImageError(found.error)
             faces.append(found.faces)
             scales.append(detector.pyramid.plan(found.width, found.height, min_face).scale)
-            step()
     write_predictions(folder, truth, faces)
     return min(scales), max(scales)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from facesmith.evaluation.fddb.folds import Fold
 from facesmith.evaluation.fddb.lists import bare_name, text_lines
 from facesmith.evaluation.fddb.spans import MAX_PX
 from facesmith.images import IMAGE_SUFFIXES, read_size
+from facesmith.progress import NO_PROGRESS, Progress
 
 
 def read_sizes(
@@ -90,7 +91,7 @@ def detect_fddb(
     folds: Sequence[Fold],
     images_dir: str | Path,
     *,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> FddbDetections:
     """Find the faces in the images of some folds, `images_dir` being where their names start from.
 
@@ -109,13 +110,12 @@ def detect_fddb(
                 )
             sources.append(PhotoSource(name, path))
     regions, scores = {}, {}
-    for found in detect_photos(detector, sources, DetectionConfig(MIN_SCORE)):
+    results = detect_photos(detector, sources, DetectionConfig(MIN_SCORE))
+    for _, found in zip(progress.each(sources, "Images"), results, strict=True):
         if found.error is not None:
             raise ImageError(found.error)
         corners = found.faces.boxes.astype(np.float64)
         name = found.source.name
         regions[name] = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
         scores[name] = found.faces.scores.astype(np.float64)
-        if progress is not None:
-            progress()
     return FddbDetections("rectangle", regions, scores)
