@@ -1,14 +1,14 @@
 #!/bin/sh
 # Labels the photos and trains the weights that ship, from random ones. See decision 21.
 #
-#   benchmarks/shipped_weights.sh PHOTOS PEERS WORK
+#   benchmarks/shipped_weights.sh PHOTOS BASELINES WORK
 #
-# PHOTOS holds the sets train, train_street, train_people, negatives and negatives_monkeys, PEERS
+# PHOTOS holds the sets train, train_street, train_people, negatives and negatives_monkeys, BASELINES
 # yunet_n.onnx and yunet_s.onnx. WORK gets the labels and the run; a training that was stopped goes
 # on when this is called again. The judge `shipped` is the detector that came along when the labels
 # were made: with other weights labels differ.
 set -eu
-photos=$1 peers=$2 work=$3
+photos=$1 baselines=$2 work=$3
 here=$(dirname "$0")
 mkdir -p "$work/labels" "$work/face_free/monkeys" "$work/face_free/monkeys_held"
 
@@ -18,8 +18,8 @@ if [ ! -e "$work/labels/merged.json" ]; then
             --source fc --like jol --strength 0.6 --out "$work/labels/redrawn"
     python "$here/judge_detections.py" --photos "$photos" --out "$work/labels/found" \
         --set train --set train_street --set train_people \
-        --judge "yunet_n=yunet:$peers/yunet_n.onnx" \
-        --judge "yunet_s=yunet:$peers/yunet_s.onnx" --judge shipped=facesmith
+        --judge "yunet_n=yunet:$baselines/yunet_n.onnx" \
+        --judge "yunet_s=yunet:$baselines/yunet_s.onnx" --judge shipped=facesmith
     python "$here/committee_labels.py" --photos "$photos" --found "$work/labels/found" \
         --out "$work/labels" --set "train=$work/labels/redrawn/redrawn.json" \
         --set train_street --set train_people

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-_LONGEST_WORD = 300  # characters of a name or a word in a message
-_LONGEST_LINE = 2000  # characters of a line of a message
+_MAX_WORD = 300  # characters of a name or a word in a message
+_MAX_LINE = 2000  # characters of a line of a message
 # Letters of a right-to-left mark may reorder what stands around them; line ends split a message.
 _ESCAPED_CATEGORIES = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
@@ -37,7 +37,7 @@ def message_text(text: str) -> str:
     """
     lines = printable(text).split("\n")
     shorter = (" ".join(shortened_text(word) for word in line.split(" ")) for line in lines)
-    return "\n".join(shortened_text(line, _LONGEST_LINE) for line in shorter)
+    return "\n".join(shortened_text(line, _MAX_LINE) for line in shorter)
 
 
 def markdown_text(text: str) -> str:
@@ -51,12 +51,12 @@ def markdown_text(text: str) -> str:
     return "".join(f"\\{each}" if each in _MARKDOWN else each for each in line)
 
 
-def shortened_text(text: str, longest: int = _LONGEST_WORD) -> str:
-    """The text, its middle replaced by `...` where it has more than `longest` characters."""
-    if len(text) <= longest:
+def shortened_text(text: str, max_length: int = _MAX_WORD) -> str:
+    """The text, its middle replaced by `...` where it has more than `max_length` characters."""
+    if len(text) <= max_length:
         return text
-    end = longest // 3
-    return f"{text[: longest - end - 3]}...{text[-end:]}"
+    end = max_length // 3
+    return f"{text[: max_length - end - 3]}...{text[-end:]}"
 
 
 def _escaped(character: str) -> str:

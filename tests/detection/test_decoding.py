@@ -15,7 +15,7 @@ def test_a_cell_of_each_stride() -> None:
     maps[0][0, :, 3, 5] = (1.5, 0.25, -0.5, 0, np.log(2))
     # Row 0, column 1 of stride 16: centre at (24, 8), as wide and high as its 4 strides.
     maps[1][0, :, 0, 1] = (0.5, 0, 0, 0, 0)
-    boxes, logits = decode(maps, [8, 16], box_unit=4, least=0.5)
+    boxes, logits = decode(maps, [8, 16], box_unit=4, min_logit=0.5)
     assert boxes.tolist() == [
         pytest.approx([46 - 16, 24 - 32, 46 + 16, 24 + 32]),
         pytest.approx([24 - 32, 8 - 32, 24 + 32, 8 + 32]),
@@ -25,7 +25,7 @@ def test_a_cell_of_each_stride() -> None:
 
 
 def test_nothing_reaches_the_least_logit() -> None:
-    boxes, logits = decode([np.zeros((1, 5, 2, 2), np.float32)], [8], box_unit=4, least=0.1)
+    boxes, logits = decode([np.zeros((1, 5, 2, 2), np.float32)], [8], box_unit=4, min_logit=0.1)
     assert boxes.shape == (0, 4)
     assert logits.shape == (0,)
 
@@ -33,5 +33,5 @@ def test_nothing_reaches_the_least_logit() -> None:
 def test_absurd_sizes_stay_finite() -> None:
     maps = np.full((1, 5, 1, 2), 1e30, np.float32)
     maps[0, 1:3] = 0
-    boxes, _ = decode([maps], [64], box_unit=4, least=0)
+    boxes, _ = decode([maps], [64], box_unit=4, min_logit=0)
     assert np.isfinite(boxes).all()

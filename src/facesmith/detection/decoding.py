@@ -12,9 +12,9 @@ Float32Array = npt.NDArray[np.float32]
 
 
 def decode(
-    maps: Sequence[Float32Array], strides: Sequence[int], box_unit: float, least: float
+    maps: Sequence[Float32Array], strides: Sequence[int], box_unit: float, min_logit: float
 ) -> tuple[Float32Array, Float32Array]:
-    """The boxes of the cells that reach a logit of `least`.
+    """The boxes of the cells that reach a logit of `min_logit`.
 
     Args:
         maps: One a stride, float32 `(1, 5, rows, columns)`: logit; the box's centre from that of
@@ -22,13 +22,13 @@ def decode(
             `box_unit` strides.
         strides: Width and height of the cells, pixels of the network's input.
         box_unit: See there.
-        least: A logit.
+        min_logit: A logit.
 
     Returns:
         Boxes float32 `(n, 4)`, pixels of the network's input, by stride and row; logits `(n,)`.
     """
     cells = np.concatenate([level.reshape(5, -1) for level in maps], axis=1)
-    found = np.flatnonzero(cells[0] >= least)
+    found = np.flatnonzero(cells[0] >= min_logit)
     cells = cells[:, found]
     grid = _grid(tuple(level.shape[2:4] for level in maps), tuple(strides))[:, found]
     centre = (cells[1:3] + grid[:2]) * grid[2]

@@ -35,8 +35,8 @@ Whole = TypeVar("Whole", np.uint8, np.int32)
 
 _KEYS = ("input", "target", "photo", "photo_names", "split", "kind")
 _NAMES_SHOWN = 8  # of arrays, in a message
-_MOST_NAMES = 2_000_000  # of photos: as many take a second to read
-_LONGEST_NAME = 4096  # characters of a photo's path
+_MAX_NAMES = 2_000_000  # of photos: as many take a second to read
+_MAX_NAME_LENGTH = 4096  # characters of a photo's path
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say: same content, same bytes
 
 
@@ -209,11 +209,11 @@ def _check_headers(
         raise PatchesError(f"{path} has no rows. Make patches with `facesmith prepare`.")
     for key, (shape, dtype) in headers.items():
         names = key == "photo_names"
-        texts = dtype.kind == "U" and dtype.itemsize <= 4 * _LONGEST_NAME
-        if names and not (texts and len(shape) == 1 and shape[0] <= _MOST_NAMES):
+        texts = dtype.kind == "U" and dtype.itemsize <= 4 * _MAX_NAME_LENGTH
+        if names and not (texts and len(shape) == 1 and shape[0] <= _MAX_NAMES):
             raise PatchesError(
-                f"{path}: `photo_names` must be up to {_MOST_NAMES:,} texts of up to "
-                f"{_LONGEST_NAME} characters, shape (n,); got {dtype} of shape {shape}."
+                f"{path}: `photo_names` must be up to {_MAX_NAMES:,} texts of up to "
+                f"{_MAX_NAME_LENGTH} characters, shape (n,); got {dtype} of shape {shape}."
             )
         if not names and (dtype.itemsize > 8 or len(shape) > 4):
             raise PatchesError(

@@ -28,7 +28,7 @@ class DegradationConfig:
     smeared: float = 0.0  # share of images blurred along a line, as by motion
     longest_smear: int = 9  # its longest length, pixels
     dark: float = 0.0  # share of images with little light, and noise
-    least_light: float = 0.15  # brightness left there is at least this, and at most half
+    min_light: float = 0.15  # brightness left there is at least this, and at most half
 
 
 def degrade(
@@ -53,7 +53,7 @@ def degrade(
     if config.smeared and rng.random() < config.smeared:
         image = _smear(image, rng, config.longest_smear)
     if config.dark and rng.random() < config.dark:
-        image = _darken(image, rng, config.least_light)
+        image = _darken(image, rng, config.min_light)
     if shaded:
         image = _shade(image, rng, config.darkest)
     if blurred:
@@ -86,9 +86,9 @@ def _smear(
 
 
 def _darken(
-    image: npt.NDArray[np.uint8], rng: np.random.Generator, least_light: float
+    image: npt.NDArray[np.uint8], rng: np.random.Generator, min_light: float
 ) -> npt.NDArray[np.uint8]:
-    light = np.float32(rng.uniform(least_light, 0.5))
+    light = np.float32(rng.uniform(min_light, 0.5))
     noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(1, 6))
     return np.clip(image * light + noise, 0, 255).astype(np.uint8)
 

@@ -120,8 +120,8 @@ def train_detector(
         )  # fmt: skip
         placed = None if mined is None else PlacedBoxes(mined, training)
         hand_back_freed_memory()
-        most = config.quantise_loss
-        precisions["proposals"] = quantise_proposals(detector_path, learned, validation, most)
+        max_loss = config.quantise_loss
+        precisions["proposals"] = quantise_proposals(detector_path, learned, validation, max_loss)
     if config.refiner is not None:
         patches = stages.collect(config.refiner, learned, validation, placed)
         sources = [p.source if len(p.boxes) else None for p in training]

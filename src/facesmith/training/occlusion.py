@@ -19,8 +19,8 @@ class OcclusionConfig:
     """How many faces are hidden in part, and how far."""
 
     covered: float = 0.0  # share of faces
-    least: float = 0.25  # share of the height or width that is hidden is at least this
-    most: float = 0.5  # and at most this
+    min_hidden: float = 0.25  # share of the height or width that is hidden is at least this
+    max_hidden: float = 0.5  # and at most this
 
 
 def occlude(
@@ -54,7 +54,7 @@ def _cover(image: Pixels, box: Floats, rng: np.random.Generator, config: Occlusi
     size_wh = np.array([image.shape[1], image.shape[0]])
     size = box[2:] - box[:2]
     axis, far = int(rng.integers(2)), bool(rng.integers(2))
-    depth = rng.uniform(config.least, config.most) * size[axis]
+    depth = rng.uniform(config.min_hidden, config.max_hidden) * size[axis]
     low, high = box[:2] - _BEYOND * size, box[2:] + _BEYOND * size
     if far:
         low[axis] = box[axis + 2] - depth
