@@ -10,6 +10,9 @@ from PIL import Image
 
 from facesmith.errors import ImageError
 
+# Larger images are refused: three bytes a pixel, and a few kilobytes can pretend to be anything.
+# The largest sensors in telephones deliver just this many.
+MAX_PIXELS = 200_000_000
 MAX_MEMORY = 2**30  # bytes for one photo, unless more is allowed
 _HUGE = 2**28  # photos that take more are decoded one at a time
 _huge_lock = threading.Lock()

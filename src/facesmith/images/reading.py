@@ -22,11 +22,11 @@ from facesmith.errors import ImageError
 from facesmith.files import read_bounded, read_up_to
 from facesmith.images.files import RAW_SUFFIXES
 from facesmith.images.heif import is_heif, open_heif
-from facesmith.images.memory import MAX_MEMORY, bytes_to_decode, memory_for
+from facesmith.images.memory import MAX_MEMORY, MAX_PIXELS, bytes_to_decode, memory_for
 from facesmith.images.orientation import UPRIGHT, stated_orientation
 from facesmith.images.pillow_settings import quiet_header, steady_pillow
 from facesmith.images.png import SIGNATURE, bare_png
-from facesmith.images.unreadable import MAX_PIXELS, image_errors
+from facesmith.images.unreadable import image_errors
 
 MAX_BYTES = 2**28  # of an image file
 # Pillow reads more, but not all of it harmlessly: EPS, for one, runs Ghostscript.

@@ -9,18 +9,13 @@ from PIL import Image, UnidentifiedImageError, features
 
 from facesmith.errors import ImageError
 from facesmith.images.files import IMAGE_SUFFIXES
+from facesmith.images.memory import MAX_PIXELS
 
-# Larger images are refused: three bytes a pixel, and a few kilobytes can pretend to be anything.
-# The largest sensors in telephones deliver just this many.
-MAX_PIXELS = 200_000_000
 _READABLE = "JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF and JPEG 2000"
 _ISO_MEDIA = b"ftyp"  # at byte 4 of HEIC, AVIF and most videos; the kind stands behind it
 _UNSUPPORTED_BRANDS = {
-    b"heic": "a HEIC photo", b"heix": "a HEIC photo", b"heim": "a HEIC photo",
-    b"heis": "a HEIC photo", b"hevc": "a HEIC photo", b"mif1": "a HEIF photo",
-    b"msf1": "a HEIF photo", b"crx ": "a camera's raw file", b"avif": "an AVIF photo",
-    b"isom": "a video", b"iso2": "a video", b"mp41": "a video", b"mp42": "a video",
-    b"qt  ": "a video", b"M4V ": "a video",
+    b"crx ": "a camera's raw file", b"isom": "a video", b"iso2": "a video", b"mp41": "a video",
+    b"mp42": "a video", b"qt  ": "a video", b"M4V ": "a video",
 }  # fmt: skip
 _UNSUPPORTED_STARTS = {
     b"%PDF": "a PDF document",
@@ -67,8 +62,10 @@ def _why_unreadable(name: str, data: bytes) -> str:
     kind = None
     if data[4:8] == _ISO_MEDIA:
         kind = _UNSUPPORTED_BRANDS.get(data[8:12], "a video or a HEIF photo")
-        if b"avif" in data[8:64] and features.check("avif"):
-            return "is a damaged AVIF photo. Copy it again from where it came."
+        if b"avif" in data[8:64]:
+            if features.check("avif"):
+                return "is a damaged AVIF photo. Copy it again from where it came."
+            kind = "an AVIF photo"
     for start, known in _UNSUPPORTED_STARTS.items():
         if data.lstrip(b"\xef\xbb\xbf \r\n\t")[: len(start)] == start:
             kind = known
