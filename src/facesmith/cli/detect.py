@@ -94,7 +94,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     metavar="MB",
     help="Memory that decoding one photo may take; photos that would take more are errors.",
 )
-@model_option
+@model_option()
 @click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
 @click.pass_context

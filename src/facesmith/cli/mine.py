@@ -38,7 +38,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
 )
 @click.option("--images", type=FOLDER, help="Folder of the annotated photos.")
 @images_anywhere_option
-@model_option
+@model_option()
 @click.option(
     "--out",
     type=NEW_FILE,

@@ -10,9 +10,9 @@ from facesmith.files.atomic import (
     write_bytes,
     write_json,
 )
-from facesmith.files.marks import write_error
 from facesmith.files.output_folder import OutputFolder
 from facesmith.files.reading import open_regular, read_bounded, read_up_to
+from facesmith.files.write_errors import write_error
 
 __all__ = [
     "OutputFolder",

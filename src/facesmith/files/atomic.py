@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from facesmith.files.marks import UNFINISHED, claim, write_error
+from facesmith.files.marks import UNFINISHED, claim
+from facesmith.files.write_errors import write_error
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from facesmith.errors import WriteError
 from facesmith.files.atomic import is_unfinished, remove_unfinished
-from facesmith.files.marks import MARK_NAME, Mark, claim, open_mark, read_mark, write_error
+from facesmith.files.marks import MARK_NAME, Mark, claim, open_mark, read_mark
+from facesmith.files.write_errors import write_error
 
 _LOCK_NAME = ".facesmith.lock"
 _RUNNING_NAME = ".facesmith.running"

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from facesmith.files.marks import claim, write_error
+from facesmith.files import write_error
+from facesmith.files.marks import claim
 
 
 class EventFile:

@@ -14,8 +14,8 @@ from facesmith.cli.benchmark.photos import (
     ious_option,
     min_height_option,
     output_options,
-    threads_option,
 )
+from facesmith.cli.detector_options import threads_option
 from facesmith.cli.numbers import figure
 from facesmith.cli.options import images_anywhere
 from facesmith.cli.paths import FOLDER, open_report

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.numbers import IOU, FiniteRange, WholeRange
-from facesmith.cli.options import FORMAT_OPTIONS, Command, Option, with_options
+from facesmith.cli.detector_options import model_option, threads_option
+from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.options import FORMAT_OPTIONS, Command, with_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER
 from facesmith.cli.progress import ShownProgress
 from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
@@ -47,24 +48,6 @@ min_height_option = click.option(
     help="Ignore faces lower than this: neither found nor missed. 0: none.  "
     f"[default: {MIN_FACE_HEIGHT:g}]",
 )
-threads_option = click.option(
-    "--threads",
-    type=WholeRange(1),
-    default=1,
-    show_default=True,
-    help="CPU threads of the detector.",
-)
-
-
-def model_option(when: str = "A") -> Option:
-    """The option `--model`; `when` begins its help."""
-    return click.option(
-        "--model",
-        metavar="FILE_OR_RUN",
-        type=EXISTING,
-        help=f"{when} detector.onnx or the run folder of a training.  [default: the weights that "
-        "come along]",
-    )
 
 
 def output_options(files: str, *, required: bool = False) -> Callable[[Command], Command]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
+from facesmith.cli.benchmark.photos import output_options
+from facesmith.cli.detector_options import model_option, threads_option
 from facesmith.cli.numbers import FiniteRange, figure
 from facesmith.cli.paths import FOLDER, NEW_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
