@@ -68,8 +68,8 @@ def measure(detector: Detector, size_wh: tuple[int, int], baseline: Path | None)
     if detector._refiner is not None:
         look, looks = detector._refiner, detector._calibration
         boxes, raw = detector.candidates(image, looks.candidate_score)
-        doubtful = boxes[(raw >= looks.gate_lower) & (raw < looks.gate_upper)]
-        parts["refiner"] = lambda: look(image, doubtful)
+        uncertain = boxes[(raw >= looks.gate_lower) & (raw < looks.gate_upper)]
+        parts["refiner"] = lambda: look(image, uncertain)
     if baseline is not None:
         yunet = YuNet(baseline)
         blob = np.zeros((1, 3, -(-size_wh[1] // 32) * 32, -(-size_wh[0] // 32) * 32), np.float32)

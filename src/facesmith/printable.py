@@ -6,8 +6,9 @@ import unicodedata
 
 _MAX_WORD = 300  # characters of a name or a word in a message
 _MAX_LINE = 2000  # characters of a line of a message
-# Letters of a right-to-left mark may reorder what stands around them; line ends split a message.
+# Unicode categories: control, surrogate, private and unassigned characters, and line separators.
 _ESCAPED_CATEGORIES = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+# Marks that change the direction of writing, and so the order in which a name is shown.
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
 _MARKDOWN = "\\`*_[]<>|#&~$"  # what stands for something else in Markdown

@@ -1,4 +1,4 @@
-"""How long work tells how far it is. The library tells; whoever calls it decides what to show."""
+"""The progress of long work: the library reports it, and the caller decides what to show."""
 
 from __future__ import annotations
 

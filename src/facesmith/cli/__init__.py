@@ -17,7 +17,7 @@ from facesmith._version import __version__
 from facesmith.cli.boundary import DEBUG_VARIABLE, failures_in_words, run_command
 from facesmith.cli.lazy import LazyGroup
 
-# Name -> the line that `facesmith --help` shows, in the order of the way of the data.
+# Name -> the line that `facesmith --help` shows, in the order in which they are used.
 COMMANDS = {
     "prepare": "Cut annotated photos into 64x64 patches of faces and non-faces.",
     "train": "Train a classifier on patches, or a detector on annotated photos.",

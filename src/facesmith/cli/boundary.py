@@ -24,7 +24,7 @@ _MAX_REASON = 300  # characters of an unexpected exception's own words
 
 
 class _UnstrippedText(io.StringIO):
-    """Keeps what click takes for colours: it is shown as an escape."""
+    """Text that click takes for a terminal's, so that it keeps escape sequences to be shown."""
 
     def isatty(self) -> bool:
         return True

@@ -15,7 +15,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class DegradationConfig:
-    """How many images lose quality, and how much. Each kind is drawn for itself."""
+    """How many images lose quality, and how much. The kinds are independent of each other."""
 
     blurred: float = 0.15  # share of images reduced and enlarged again
     largest_reduction: float = 2.5  # by up to this factor
@@ -72,7 +72,7 @@ def degrade(
 def _smear(
     image: npt.NDArray[np.uint8], rng: np.random.Generator, longest: int
 ) -> npt.NDArray[np.uint8]:
-    """The mean of the image and copies of it, moved step by step along a line."""
+    """Motion blur: the mean of copies of the image, moved step by step along a line."""
     length, angle = rng.uniform(3, max(longest, 3)), rng.uniform(0, np.pi)
     n_steps = int(np.ceil(length))
     reach = n_steps // 2 + 1
