@@ -48,7 +48,7 @@ def audit_by_committee(
         config: Where the lines are drawn. Its `min_score` is about boxes that are badly drawn, on
             the scale of `on_common_scale`: what is missed, the committee decides.
         committee: Thresholds of the committee.
-        augmented: Photo index and box index -> support on the common scale, see `augmented_support`.
+        augmented: Photo and box index -> support on the common scale, see `augmented_support`.
 
     Raises:
         ValueError: If the lengths differ.
