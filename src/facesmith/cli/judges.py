@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -194,10 +194,3 @@ def judges_in_words(judges: Sequence[Judge]) -> list[str]:
         f"{judge.sure_score:g} on"
         for judge in judges
     ]
-
-
-def judge_fields(judges: Sequence[Judge]) -> list[dict[str, Any]]:
-    """The judges for JSON."""
-    from dataclasses import asdict  # noqa: PLC0415
-
-    return [asdict(judge) for judge in judges]
