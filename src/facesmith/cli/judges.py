@@ -190,7 +190,7 @@ def read_found(
 def judges_in_words(judges: Sequence[Judge]) -> list[str]:
     """A line a judge: its name, its vote and its scores."""
     return [
-        f"{judge.name}: vote {judge.vote}, counts from {judge.min_score:g} on, sure from "
-        f"{judge.sure_score:g} on"
+        f"{judge.name}: vote {judge.vote}, counts from {judge.min_score:.2g} on, sure from "
+        f"{judge.sure_score:.2g} on"
         for judge in judges
     ]

@@ -16,7 +16,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import box_iou, clip_boxes, non_maximum_suppression
 from facesmith.curation.committee import CommitteeConfig, Judge, Opinion, ask_committee
 from facesmith.curation.judges import on_common_scale
-from facesmith.curation.label_audit.findings import Audit, AuditConfig, Finding, Kind
+from facesmith.curation.label_audit.findings import Audit, AuditConfig, Finding
 from facesmith.curation.label_audit.label_errors import BADLY_DRAWN_IOU, audit_photos
 from facesmith.curation.label_audit.offsets import in_style_of
 from facesmith.faces import Faces
@@ -67,13 +67,10 @@ def audit_by_committee(
         seen.append(_look(photo, placed, judges, committee))
     suspicious = [one for one in plain.of_kind("suspicious") if _stands(one, seen)]
     without_box = _without_box(photos, seen, config)
+    missed = [one for one in without_box if one.kind == "missed"]
+    doubtful = [one for one in without_box if one.kind == "doubtful"]
     findings: list[Finding] = []
-    kinds: tuple[tuple[Kind, list[Finding]], ...] = (
-        ("suspicious", suspicious),
-        ("missed", [one for one in without_box if one.kind == "missed"]),
-        ("doubtful", [one for one in without_box if one.kind == "doubtful"]),
-    )
-    for _, of_kind in kinds:
+    for of_kind in (suspicious, missed, doubtful):
         findings += [
             replace(one, number=len(findings) + rank, rank=rank)
             for rank, one in enumerate(of_kind, start=1)

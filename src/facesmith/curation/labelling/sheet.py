@@ -9,7 +9,10 @@ from facesmith.curation.labelling.labels import DOUBT, VOTES, Labels
 from facesmith.pictures.contact_sheet import Cell, cells_sheet, write_sheet
 
 PER_PAGE = 80
-_LEGEND = "The most doubtful first. Orange: the box; green: faces of the same photo."
+_LEGEND = (
+    "The most doubtful first; the number says how much, from 0 to 1. Orange: the box; green: "
+    "faces of the same photo."
+)
 
 
 def page_name(number: int) -> str:
@@ -46,5 +49,5 @@ def _cell(photo: AnnotatedPhoto, place: int) -> Cell:
     kind = "ignored" if photo.ignored[place] else "face"
     box = photo.boxes[place]
     votes = f"{said[VOTES]} vote{'s' * (said[VOTES] != '1')}"
-    line = f"{kind}, doubt {said[DOUBT]}, {votes}, {box[3] - box[1]:.0f} px"
+    line = f"{kind} {said[DOUBT]}, {votes}, {box[3] - box[1]:.0f} px"
     return Cell(photo, box, photo.boxes[~photo.ignored], (photo.name, line))
