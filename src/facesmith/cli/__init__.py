@@ -19,8 +19,8 @@ from facesmith.errors import FacesmithError, missing_packages_named
 COMMANDS = {
     "prepare": "Cut annotated photos into 64x64 patches of faces and non-faces.",
     "train": "Train a classifier on patches, or a detector on annotated photos.",
-    "redraw": "Draw the boxes of one source of photos in the way of another.",
     "label": "Label photos that nobody has annotated, by one detector or several.",
+    "redraw": "Draw the boxes of one source of photos in the way of another.",
     "audit": "Find wrong boxes and missed faces in annotations.",
     "mine": "Find what a detector takes for faces where there are none.",
     "roc": "Draw a trained classifier's ROC curve and pick its threshold.",
