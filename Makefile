@@ -8,7 +8,7 @@ OUT ?= demo-out
 # In parallel: no test depends on another, nor on how long it takes.
 PYTEST = $(RUN)/python -m pytest --numprocesses auto --maxprocesses 4
 
-.PHONY: help demo test lint check wheel clean
+.PHONY: help demo test lint check fuzz wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test    the fast test suite"
 	@echo "make lint    style and types"
 	@echo "make check   test, lint and the slow tests: all that CI runs"
+	@echo "make fuzz    thousands of damaged files of every kind; FACESMITH_FUZZ=50 for more"
 	@echo "make wheel   build the wheel into dist/"
 
 demo: $(VENV)/.demo
@@ -33,6 +34,10 @@ lint: $(VENV)/.dev
 
 check: lint test
 	$(PYTEST) -m slow
+
+# FACESMITH_FUZZ times as many damaged files as the slow tests read, other ones every day.
+fuzz: $(VENV)/.dev
+	FACESMITH_FUZZ=$${FACESMITH_FUZZ:-10} $(PYTEST) -m slow tests/fuzz
 
 wheel: $(VENV)/.dev
 	$(RUN)/python -m build --wheel

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import torch
 
 from about import about
@@ -29,6 +28,7 @@ from facesmith.evaluation.timing import time_in_turns
 from facesmith.export.detector import export_proposals
 from facesmith.export.quantisation import quantise
 from facesmith.networks.detector import DetectorNet, DetectorNetConfig
+from facesmith.runtime import onnxruntime
 
 Run = Callable[[npt.NDArray[np.uint8]], Any]  # an image `(height, width, 3)` in
 

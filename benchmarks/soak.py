@@ -47,7 +47,8 @@ def megabytes(name):
 steps = {"python": megabytes("VmHWM")}
 import numpy
 steps["with NumPy"] = megabytes("VmHWM")
-import PIL.Image, onnxruntime
+import PIL.Image
+from facesmith.runtime import onnxruntime
 steps["with Pillow and ONNX Runtime"] = megabytes("VmHWM")
 from facesmith import load_detector, read_image
 detector = load_detector(sys.argv[2] if len(sys.argv) > 2 else None)

@@ -369,7 +369,7 @@ BAD = [
     ("jpeg header alone", "a.jpg", jpeg_bytes()[:30], "a.jpg is"),
     ("truncated png", "a.png", png_bytes()[:3000], "is damaged"),
     ("corrupt png", "a.png", png_bytes()[:3000] + b"\xff" * 9000, "is damaged: unrecognized data"),
-    ("heic", "a.heic", b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC photo, which is not supported"),
+    ("heic", "a.heic", b"\0\0\0\x18ftypheic" + bytes(40), r"a HEIC photo, which needs pillow-heif"),
     ("video", "a.mp4", b"\0\0\0\x18ftypisom" + bytes(40), "is a video"),
     ("pdf", "a.pdf", b"%PDF-1.7\n", "is a PDF document"),
     ("eps, which Pillow would run", "a.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
@@ -543,3 +543,9 @@ def test_the_order_of_the_listing_does_not_matter(monkeypatch: pytest.MonkeyPatc
     straight = find_images(["photos"])
     monkeypatch.setattr(os, "walk", shuffled)
     assert find_images(["photos"]) == straight
+
+
+@pytest.mark.parametrize("source", [b"\x89PNG", bytearray(4), 7, None, ["a.png"]])
+def test_what_is_neither_path_nor_file_is_a_type_error(source: Any) -> None:
+    with pytest.raises(TypeError, match=r"a path or a binary file object; got .*BytesIO"):
+        read_image(source)

@@ -42,6 +42,10 @@ class TrainingError(FacesmithError):
     """A training ended early; the message says why and where its last checkpoint lies."""
 
 
+class StoppedError(TrainingError):
+    """A training was asked to stop, by Ctrl-C or SIGTERM; the message says how to go on."""
+
+
 class WriteError(FacesmithError):
     """A file or folder cannot be written; the message names it, the reason and the way out."""
 

@@ -179,7 +179,7 @@ def test_face_free_folders(tmp_path: Path) -> None:
 
 def test_face_free_folder_without_photos(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
-    with pytest.raises(ImageError, match=r"No images found in .*none/. Looked for .avif"):
+    with pytest.raises(ImageError, match=r"No images found in .*none/. Looked for .apng"):
         load_face_free([tmp_path / "none"])
     with pytest.raises(
         AnnotationError, match=r"folder of face-free photos, .*gone, does not exist"

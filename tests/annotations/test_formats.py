@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from annotation_files import WIDER_FLAGS, boxes_of, coco, save, voc_xml, write
-from facesmith.annotations import load_annotations, write_coco
+from facesmith.annotations import formats, load_annotations, write_coco
+from facesmith.annotations.entries import PhotoEntry
+from facesmith.annotations.files import read_lines
 
 
 def test_coco_boxes_are_corner_and_size(tmp_path: Path, images: Path) -> None:
@@ -189,3 +191,23 @@ def test_fddb_names_may_be_numbers(tmp_path: Path, images: Path) -> None:
     assert {name: len(boxes) for name, boxes in boxes_of(found).items()} == {
         "0001.jpg": 1, "0002.jpg": 0, "7.jpg": 2,
     }  # fmt: skip
+
+
+def test_lines_end_at_newlines_only(tmp_path: Path) -> None:
+    """Names may hold other characters that Unicode takes for the end of a line."""
+    path = tmp_path / "names.txt"
+    path.write_bytes("a\u2028b\nc\u0085d\r\ne\x0cf\rg\n".encode())
+    lines = [(1, "a\u2028b"), (2, "c\u0085d"), (3, "e\x0cf"), (4, "g")]
+    assert read_lines(path) == lines
+
+
+def test_a_format_is_added_in_one_place(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(source: formats.Source) -> list[PhotoEntry]:
+        return [PhotoEntry("line 1", source.path.read_text())]
+
+    monkeypatch.setitem(formats._READERS, "names", read)
+    monkeypatch.setattr("facesmith.annotations.FORMATS", tuple(formats._READERS))
+    path = write(tmp_path / "f.names", "a.jpg")
+    assert [p.name for p in load_annotations(path, images, format="names").photos] == ["a.jpg"]

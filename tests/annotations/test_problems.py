@@ -199,7 +199,7 @@ def test_bad_entries_of_coco_are_named(tmp_path: Path, images: Path) -> None:
         "box",
         {"id": 2, "image_id": 9, "category_id": 1, "bbox": GOOD},
         {"image_id": 1, "category_id": 8, "bbox": GOOD},
-        {"id": {"a": 1}, "image_id": "1", "category_id": 1, "bbox": GOOD},
+        {"id": {"a": 1}, "image_id": "one", "category_id": 1, "bbox": GOOD},
     ]
     path = coco(tmp_path / "f.json", {}, images=listed, annotations=annotations)
     found = load_annotations(path, images)

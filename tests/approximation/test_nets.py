@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from facesmith.approximation.experiment.plots import plot_curve, plot_surface
 from facesmith.approximation.experiment.points import Points, Split, split_points
 from facesmith.approximation.experiment.report import ApproximationReport
 from facesmith.approximation.experiment.report_text import curve_lines, report_page, report_text
-from facesmith.approximation.experiment.settings import AdamSettings, combinations, plan_fits
+from facesmith.approximation.experiment.settings import AdamSettings, Plan, plan_fits
 from facesmith.errors import TrainingError, WeightsError
 
 
@@ -162,7 +164,7 @@ def test_checkpoints_that_are_missing_or_damaged_are_named(tmp_path: Path) -> No
         load_checkpoint(path)
     save_checkpoint(train_adam_net("linear", plane_split(), AdamSettings(epochs=1), seed=0), path)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(WeightsError, match="is damaged or no checkpoint"):
+    with pytest.raises(WeightsError, match=r"linear\.npz is no \.npz file, or it is damaged"):
         load_checkpoint(path)
     np.savez(path, about=np.array('{"kind": "something else"}'))
     with pytest.raises(WeightsError, match="its kind is 'something else'"):
@@ -187,19 +189,20 @@ def test_settings_out_of_bounds_are_named(settings: dict[str, Any], message: str
 
 def test_every_combination_is_compared_once() -> None:
     base = AdamSettings(epochs=9)
-    found = combinations(base, {"depth": [0, 2, 0], "learning-rate": [1e-3, 0.5]})
-    assert [label for label, _ in found] == [
+    compare = {"depth": [0, 2, 0], "learning-rate": [1e-3, 0.5]}
+    found = plan_fits(["tanh-adam"], base, compare)
+    assert [plan.compared for plan in found] == [
         "depth=0 learning-rate=0.001",
         "depth=0 learning-rate=0.5",
         "depth=2 learning-rate=0.001",
         "depth=2 learning-rate=0.5",
     ]
-    assert found[2][1] == AdamSettings(depth=2, learning_rate=1e-3, epochs=9)
-    assert combinations(base, {}) == [("", base)]
+    assert found[2].adam == AdamSettings(depth=2, learning_rate=1e-3, epochs=9)
+    assert plan_fits(["tanh-adam"], base) == (Plan("tanh-adam", "", base),)
     with pytest.raises(ValueError, match="25 combinations are too many to compare; at most 24"):
-        combinations(base, {"depth": range(5), "units": range(1, 6)})
+        plan_fits(["tanh-adam"], base, {"depth": range(5), "units": range(1, 6)})
     with pytest.raises(ValueError, match="`compare` must be among batch-size, learning-rate"):
-        combinations(base, {"colour": [1]})
+        plan_fits(["tanh-adam"], base, {"colour": [1]})
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +222,7 @@ def test_unknown_methods_and_unfit_plots_are_named(report: ApproximationReport) 
         plan_fits(["linear"], compare={"depth": [1, 2]})
     with pytest.raises(KeyError, match="it has default"):
         report["linear"]
-    with pytest.raises(ValueError, match="A curve needs one input; these points have 2"):
+    with pytest.raises(ValueError, match=r"is of 1 input\(s\); these points have 2"):
         plot_curve(report, "default")
     inputs = np.arange(20.0)[:, None]
     line = split_points(
@@ -230,7 +233,7 @@ def test_unknown_methods_and_unfit_plots_are_named(report: ApproximationReport) 
         validation_fraction=0.1,
         seed=0,
     )
-    with pytest.raises(ValueError, match="A surface needs two inputs; these points have 1"):
+    with pytest.raises(ValueError, match=r"is of 2 input\(s\); these points have 1"):
         plot_surface(approximate("line", line, plan_fits(["default"]), seed=0), "default")
 
 
@@ -251,6 +254,16 @@ def test_the_smallest_validation_error_is_chosen_and_a_diverged_net_never() -> N
     for fit in report.approximations:
         assert f"**{fit.label}.** {fit.verdict.text}" in page
     assert "![comparison.png](comparison.png)" in page
+
+
+def test_a_page_shows_names_as_they_are_and_obeys_none_of_them() -> None:
+    split = replace(plane_split(), target_name="z|</pre>*_")
+    report = approximate("<b>|*[x](y)\n# `a`.csv", split, plan_fits(["default"]), seed=0)
+    page = report_page(replace(report, notes=("column <i>a_b</i>\x1b[2J is left out",)), [])
+    assert page.startswith("# \\<b\\>\\|\\*\\[x\\](y) \\# \\`a\\`.csv\n\n")
+    assert "in the unit of z\\|\\</pre\\>\\*\\_. The" in page
+    assert "Note: column \\<i\\>a\\_b\\</i\\>\\\\x1b\\[2J is left out" in page
+    assert not re.search(r"(?<!\\)<", page)
 
 
 def test_learning_curves_in_numbers_are_those_of_the_training() -> None:

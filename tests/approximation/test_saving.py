@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from facesmith.approximation.exports.onnx_file import export_function_onnx
@@ -20,6 +19,7 @@ from facesmith.approximation.model.fitted import FittedFunction, Member
 from facesmith.approximation.model.kernel_member import KernelMember
 from facesmith.approximation.model.saving import load_function, save_function
 from facesmith.errors import WeightsError
+from facesmith.runtime import onnxruntime
 
 ROOT = Path(__file__).parents[2]
 
@@ -142,13 +142,13 @@ def test_files_that_are_no_function_are_named(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for damaged in (b"", b"no zip", whole[: len(whole) // 2], whole[:-30]):
         path.write_bytes(damaged)
-        with pytest.raises(WeightsError, match="is damaged or no function"):
+        with pytest.raises(WeightsError, match=r"model\.npz is (empty|no |damaged)"):
             load_function(path)
     np.savez(path, about=np.array(json.dumps({"kind": "patches"})))
     with pytest.raises(WeightsError, match="its kind is 'patches'"):
         load_function(path)
     np.savez(path, about=np.array([{"kind": "facesmith function"}], dtype=object))
-    with pytest.raises(WeightsError, match="allow_pickle=False"):
+    with pytest.raises(WeightsError, match="holds pickled Python objects"):
         load_function(path)
 
 
@@ -165,7 +165,9 @@ def test_files_whose_arrays_do_not_fit_are_refused(tmp_path: Path, what: str) ->
     else:
         arrays["member_0_weights_0"] = arrays["member_0_weights_0"][:2]
     np.savez(path, **arrays)
-    with pytest.raises(WeightsError, match="is damaged or no function"):
+    with pytest.raises(
+        WeightsError, match=r"is damaged or no function|has no array `member_1_biases_1`"
+    ):
         load_function(path)
 
 
@@ -268,3 +270,44 @@ def test_numbers_that_are_not_finite_and_other_languages_are_refused() -> None:
         function_code(broken, "c")
     with pytest.raises(ValueError, match="must be among python, c; got 'java'"):
         function_code(function(1), "java")
+
+
+def altered(path: Path, **changes: object) -> None:
+    """A function's file whose text `about` says something else."""
+    save_function(function(1), path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    about = json.loads(str(arrays["about"]))
+    member = changes.pop("member", {})
+    about["members"][0].update(member)
+    about.update(changes)
+    text = json.dumps(about).replace('"HUGE"', "9" * 400)
+    np.savez(path, **{**arrays, "about": np.array(text)})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"members": {}}, {"members": 5}, {"members": [5]}, {"members": []}, {"input_names": 7},
+        {"input_names": [1, 2]}, {"output_names": ["a", "b", "c"]}, {"kind": ["x"] * 900},
+        {"member": {"weight": "HUGE"}}, {"member": {"weight": "0.5"}}, {"member": {"output": 0.5}},
+        {"member": {"noise_variance": float("nan")}}, {"member": {"n_layers": "HUGE"}},
+        {"member": {"n_layers": 10**9}}, {"member": {"kernel": "gaussian"}},
+        {"member": {"n_layers": True}},
+    ],
+)  # fmt: skip
+def test_what_the_text_of_a_function_misstates_is_refused(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    path = tmp_path / "model.npz"
+    altered(path, **changes)
+    with pytest.raises(WeightsError, match=r"model\.npz") as caught:
+        load_function(path)
+    assert len(str(caught.value)) < 500 + len(str(path))
+
+
+@pytest.mark.parametrize("about", ["[" * 100_000, "{", "5", "", '{"kind": ' + "9" * 5000 + "}"])
+def test_a_text_that_is_no_description_is_refused(tmp_path: Path, about: str) -> None:
+    np.savez(tmp_path / "model.npz", about=np.array(about))
+    with pytest.raises(WeightsError, match=r"model\.npz"):
+        load_function(tmp_path / "model.npz")

@@ -20,7 +20,7 @@ from facesmith.approximation import (
     LargeTableWarning,
 )
 from facesmith.approximation.model import large_tables
-from facesmith.approximation.model.search_parts import Tried
+from facesmith.approximation.model.search import Tried
 
 QUICK = {"hidden_layer_sizes": (5,), "n_starts": 2, "max_iter": 60}
 

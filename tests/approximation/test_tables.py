@@ -14,6 +14,7 @@ from facesmith.approximation.experiment.points import (
     monkey_saddle_split,
     split_points,
 )
+from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.approximation.experiment.tables import read_table
 from facesmith.errors import TableError
 
@@ -30,7 +31,6 @@ def test_columns_go_where_they_belong(path: Path) -> None:
     path.write_text("x,z,y\n" + ROWS)
     table = read_table(path, "z")
     assert table.input_names == ("x", "y")
-    assert table.target_name == "z"
     numbers = np.arange(12.0)
     np.testing.assert_array_equal(table.points.inputs, np.column_stack([numbers, numbers / 2]))
     np.testing.assert_array_equal(table.points.targets, numbers**2)
@@ -162,6 +162,7 @@ BAD_TABLES = {
         "x,z\n" + "".join(f"{i},7\n" for i in range(12)),
         "There is nothing to predict; choose another --target.",
     ),
+    "names without characters": ('""\n', "has no header line with the names of its columns"),
     "endless quote": ('x,z\n"' + "1" * 140_000, "line 2 cannot be read as CSV"),
 }  # fmt: skip
 
@@ -314,7 +315,7 @@ def test_too_few_rows_for_the_fractions_are_named() -> None:
     with pytest.raises(TableError, match="10 rows leave too few for training after 9 test"):
         split_points(points, ("x",), "z", test_fraction=0.9, validation_fraction=0.1, seed=0)
     with pytest.raises(ValueError, match="`test_fraction` must be between 0 and 1"):
-        split_points(points, ("x",), "z", test_fraction=1.5, validation_fraction=0.1, seed=0)
+        ApproximationConfig(test_fraction=1.5)
 
 
 def test_points_of_different_lengths_are_refused() -> None:

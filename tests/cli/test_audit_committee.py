@@ -180,6 +180,7 @@ def test_one_judge_is_the_audit_as_before(spot_weights: Path) -> None:
         ([*JUDGES, "--vote", "c=a"], 1, "No judge is called 'c'; the judges are a, b."),
         ([*JUDGES, "--vote", "a"], 2, "'a': expected LABEL=VOTE, each label once."),
         ([*JUDGES, "--scores", "a=1"], 2, "expected two numbers, LABEL=LOWEST,SURE."),
+        ([*JUDGES, "--scores", "a=0.1,inf"], 2, "expected two numbers, LABEL=LOWEST,SURE."),
         ([*JUDGES, "--scores", "a=0.6,0.5"], 1, "rise within (0, 1], got 0.6 and 0.5"),
         (["--judge", "detections:no.jsonl", *JUDGES], 1, "no.jsonl: no such file of detections"),
         (["--judge", "yunet:no.onnx", *JUDGES], 1, "no.onnx: no such file"),

@@ -93,7 +93,7 @@ def test_an_empty_folder_does_not_stop_the_others(weights: Path, tmp_path: Path)
     (tmp_path / "none").mkdir()
     result = run(weights, "none", "photos/img2.png", "--json")
     first, second = lines(result)
-    assert first["error"].startswith("No images found in none/. Looked for .avif, ")
+    assert first["error"].startswith("No images found in none/. Looked for .apng, ")
     assert second["faces"] == TWO_FACES
     assert result.exit_code == 1
 
@@ -127,7 +127,7 @@ def test_standard_input(weights: Path, photos: Path) -> None:
     assert Path("seen/stdin_faces.jpg").is_file()
     result = run(weights, "-", stdin=b"")
     assert result.exit_code == 1
-    assert "- is empty (0 bytes)" in result.stderr
+    assert "Standard input is empty" in result.stderr
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -358,3 +358,37 @@ def test_errors_of_a_source_are_results(weights: Path) -> None:
 )
 def test_names_of_outputs_are_unique(names: list[str], expected: list[str]) -> None:
     assert unique_stems(names) == expected
+
+
+def test_the_users_own_photos_in_a_folder_of_outputs_are_looked_at(
+    weights: Path, photos: Path
+) -> None:
+    """What an earlier run wrote there is left out."""
+    own = photos / "sub" / "mine.png"
+    own.parent.mkdir()
+    own.write_bytes((photos / "img2.png").read_bytes())
+    first = run(weights, "photos", "--draw", "photos/sub", "--json")
+    assert "photos/sub/mine.png" in [line["file"] for line in lines(first)]
+    again = run(weights, "photos", "--draw", "photos/sub", "--json")
+    assert [line["file"] for line in lines(again)] == [line["file"] for line in lines(first)]
+    same = run(weights, "photos", "--draw", "photos", "--json")
+    assert {line["file"] for line in lines(same)} >= {"photos/img2.png", "photos/sub/mine.png"}
+
+
+@pytest.mark.usefixtures("photos")
+def test_where_only_pictures_of_ours_are_left_an_error_says_so(weights: Path) -> None:
+    run(weights, "photos/img2.png", "--draw", "seen")
+    result = run(weights, "seen", "--draw", "seen")
+    assert result.exit_code == 1
+    assert "Nothing is left to look at" in result.stderr
+
+
+@pytest.mark.usefixtures("photos")
+def test_memory_of_a_photo_and_what_was_passed_over(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos/clip.mov").touch()
+    result = run(weights, "photos", "--json")
+    assert "photos/: passed over 1 .mov, which cannot be read." in result.stderr
+    Image.new("RGB", (1000, 1000)).save(tmp_path / "large.png")
+    refused = run(weights, "large.png", "--photo-memory", "1")
+    assert refused.exit_code == 1
+    assert "MB are allowed" in refused.stderr

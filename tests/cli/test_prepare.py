@@ -127,17 +127,18 @@ def test_what_cannot_be_used_is_named_and_counted(work: Path) -> None:
     assert sorted(line.partition(": ")[0] for line in told) == [
         "people.json annotation 3 (3.png)",
         "people.json image 10",
+        "people.json image 3",  # its only box was left out: it is no photo without a face
         "people.json image 5",
         "pets/bad.jpg",
     ]
-    assert summary["skipped"] == {"photos": 3, "boxes": 1}
+    assert summary["skipped"] == {"photos": 4, "boxes": 1}
     assert summary["rows"] == 40
     names = set(load_patches("p.npz").photo_names)
     assert {"0.png", "9.png"} <= names
     assert not {"5.png", "gone.png"} & names
     quiet = run(*BASIC, "--negatives", "pets", "--quiet", "--force")
     assert not [line for line in quiet.stderr.splitlines() if not line.startswith("Warning")]
-    assert "left out 3 photos and 1 box." in quiet.stdout
+    assert "left out 4 photos and 1 box." in quiet.stdout
 
 
 def test_strict_stops_at_the_first_and_writes_nothing(work: Path) -> None:
@@ -251,3 +252,23 @@ def test_real_photos(tmp_path: Path) -> None:
     summary = json.loads(result.stdout)
     assert summary["read"] == {"photos": 150, "faces": 309, "face_free_photos": 0}
     assert (summary["rows"], summary["faces"]) == (618, 309)
+
+
+def test_photos_outside_the_folder_are_read_only_if_that_is_allowed(work: Path) -> None:
+    content = json.loads((work / "people.json").read_text())
+    for image in content["images"]:
+        image["file_name"] = f"../photos/{image['file_name']}"
+    (work / "people.json").write_text(json.dumps(content))
+    arguments = ["people.json", "--images", "pets", "--out", "p.npz", "--count", "40"]
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "--images-anywhere" in refused.stderr
+    assert run(*arguments, "--images-anywhere").exit_code == 0
+
+
+def test_a_wrong_folder_of_photos_is_one_line(work: Path) -> None:
+    (work / "elsewhere").mkdir()
+    result = run("people.json", "--images", "elsewhere", "--out", "p.npz")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "and 7 more. Is it the folder" in result.stderr

@@ -96,7 +96,7 @@ def test_killed_and_resumed_a_training_ends_with_the_same_bytes(patches, setting
         process = start(resuming)
         stop_after(process, run, draw.integers(1, 13), draw.uniform(0, 0.03), number)
         errors = process.communicate(timeout=LATEST)[1]
-        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 1), errors
+        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), errors
     # The last one was asked politely: one line, and not a traceback.
     assert errors.splitlines() == [
         f"Error: Stopped on request. Go on from {run / 'checkpoints' / 'last.pt'} with --resume."
@@ -346,7 +346,7 @@ def test_an_earlier_runs_config_repeats_it_and_options_go_before(patches, tmp_pa
         ),
         ('{"network": "resnet"}', r"`network` must be one of compact, pointwise, tiny-darknet"),
         ("[1]", r"expected a JSON object such as .* got a list"),
-        ("{epochs: 3}", r"expected a JSON file with settings"),
+        ("{epochs: 3}", r"Expected a JSON file with settings"),
         ('{"facesmith": "1", "config": 3}', r"expected a JSON object such as .* got a int"),
         ('{"facesmith": "1"}', r"expected a JSON object such as .* got a NoneType"),
     ],

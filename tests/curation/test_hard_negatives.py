@@ -184,7 +184,14 @@ class TestFile:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("{", "expected JSON"),
+            ("{", "not valid JSON"),
+            ("", r"x\.json is empty"),
+            ("[" * 100_000, "nested too deeply"),
+            (
+                '{"format": "facesmith mined boxes", "boxes": [{"file": "a", "detector": "b", '
+                '"kind": "background", "size_wh": [1, ' + "9" * 400 + "]}]}",
+                r"boxes\[0\]: expected 2 finite numbers as `size_wh`",
+            ),
             ("[]", "expected a file that `facesmith mine` wrote"),
             ('{"boxes": []}', "expected a file that `facesmith mine` wrote"),
             (

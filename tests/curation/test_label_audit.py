@@ -465,10 +465,12 @@ def test_lines_that_cannot_be_used_are_named(
 
 def test_other_files_are_no_decisions(tmp_path: Path) -> None:
     path = tmp_path / "decisions.csv"
-    for content in (b"", b"number,file\n1,a.png\n"):
-        path.write_bytes(content)
-        with pytest.raises(DecisionsError, match="expected the columns number, kind"):
-            read_decisions(path)
+    path.write_bytes(b"number,file\n1,a.png\n")
+    with pytest.raises(DecisionsError, match="expected the columns number, kind"):
+        read_decisions(path)
+    path.write_bytes(b"")
+    with pytest.raises(DecisionsError, match=r"decisions\.csv is empty"):
+        read_decisions(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DecisionsError, match="UTF-8"):
         read_decisions(path)

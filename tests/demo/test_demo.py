@@ -18,8 +18,8 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.cli.demo import _summary
 from facesmith.demo import photos, words
-from facesmith.demo.folder import start_folder
-from facesmith.demo.results import Demo, DemoConfig
+from facesmith.demo.report import render
+from facesmith.demo.results import Demo, DemoConfig, start_folder
 from facesmith.demo.run import run_demo
 from facesmith.detection.detector import load_detector
 from facesmith.errors import FacesmithError, WriteError
@@ -106,6 +106,21 @@ def test_the_report_stands_alone(demo: Demo, page: _Page) -> None:
     assert "http" not in html
     assert "url(" not in html
     assert "@import" not in html
+
+
+def test_names_in_the_report_are_text(demo: Demo) -> None:
+    name = '<b>|*"<script>'
+    renamed = replace(
+        demo,
+        machine=name,
+        photos=tuple(replace(photo, title=name) for photo in demo.photos),
+        seconds={name: 2.0},
+    )
+    html = render(renamed)
+    page = _Page(html)
+    assert page.open == []
+    assert "<script" not in html
+    assert page.text.count(name) >= 2 + len(demo.photos)
 
 
 def test_the_report_tells_the_figures_of_the_run(demo: Demo, page: _Page) -> None:

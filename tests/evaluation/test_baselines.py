@@ -81,7 +81,7 @@ def test_all_stands_for_those_that_need_no_file():
         "facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib", "yunet_n",
     ]  # fmt: skip
     assert [name.optional for name in names] == [False, True, True, True, True, False]
-    assert all(KINDS[name.kind].path != "needed" for name in names[:-1])
+    assert all(KINDS[name.kind][0] != "needed" for name in names[:-1])
     assert not parse_names(["dlib", "all"])[0].optional, "it is named, too"
 
 

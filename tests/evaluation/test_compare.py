@@ -26,7 +26,7 @@ from facesmith.evaluation.compare import (
     threshold_at_recall,
     timed_photos,
 )
-from facesmith.evaluation.compare_report import comparison, with_footprints, write_comparison
+from facesmith.evaluation.compare_report import Comparison, with_footprints, write_comparison
 from facesmith.evaluation.timing import Stopwatch, time_in_turns
 from facesmith.faces import Faces
 from facesmith.images import write_image
@@ -259,9 +259,7 @@ def test_files_hold_all_figures(spot_weights, tmp_path):
     config = CompareConfig(sizes_wh=((64, 48),), rounds=1)
     measured = compare({"spots": open_baseline(name)}, photos, without, config)
     measured = with_footprints(measured, [name], photos, config)
-    compared = comparison(
-        [name], measured, config, n_face_free=1, left_out={"dlib": "absent"}, sources={}
-    )
+    compared = Comparison(config, (name,), measured, {"dlib": "absent"}, 1, {})
     paths = write_comparison(compared, tmp_path)
     assert [path.name for path in paths] == [
         "compare.json", "precision_recall.png", "accuracy_time.png",

@@ -12,6 +12,7 @@ from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto, load_annotations
 from facesmith.errors import DetectionsError, ImageError
+from facesmith.evaluation.detection_entries import json_lines
 from facesmith.evaluation.detections import (
     Detections,
     find_faces,
@@ -143,7 +144,8 @@ ALL = tuple(line(name) for name in NAMES)
         ((*ALL, line("c.png")), r"line 4: c\.png is none of the 3 annotated photos"),
         ((*ALL, line("x/b.png")), r"line 4: x/b\.png has a line already, found\.json line 3"),
         (ALL[1:], r"a line for each of the 3 annotated photos, the one of a\.png is missing"),
-        ("", r"the one of a\.png and of 2 more is missing"),
+        ("\n", r"the one of a\.png and of 2 more is missing"),
+        ("", r"found\.json is empty"),
         ((*ALL[:2], line("b.png", face(5, 0, 4, 9))), r"line 3, faces\[0\]: .* got 5, 0, 4, 9"),
         ((*ALL[:2], line("b.png", face(1, 2, 3, 4), 5)), r"faces\[1\]: expected an object, got 5"),
         ((*ALL[:2], line("b.png", {"box": [1, 2, 3, 4]})), "expected a number as `score`, got no"),
@@ -164,8 +166,16 @@ def test_what_cannot_be_used_is_named_with_file_and_place(
 def test_a_file_that_is_no_text_is_an_error(folder: Path) -> None:
     path = folder / "found.json"
     path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(DetectionsError, match="expected text in UTF-8"):
+    with pytest.raises(DetectionsError, match=r"found\.json is text in UTF-16; save it as UTF-8"):
         read_detections(path, folder / "val.json", photos_of(folder))
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\u0085"])
+def test_lines_end_at_line_ends_only(tmp_path: Path, mark: str) -> None:
+    """Python's own splitting takes these characters of a name for line ends."""
+    text = json.dumps({"file": f"a{mark}b.png", "faces": []}, ensure_ascii=False)
+    found = list(json_lines(tmp_path / "f.jsonl", f"{text}\n{text}\r\n"))
+    assert [file for _, file, *_ in found] == [f"a{mark}b.png"] * 2
 
 
 def test_photos_left_out_may_be_passed_over(folder: Path) -> None:
@@ -212,3 +222,31 @@ def test_detections_are_checked_copies() -> None:
     for wrong in ([[0, 0, np.nan, 1]], [[2, 0, 1, 1]], [0, 0, 1, 1]):
         with pytest.raises(ValueError, match="`boxes`"):
             Detections(np.array(wrong, float), np.array([0.5]))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"width": 30, "height": 20}, {"width": "120.0"}, {"height": 1}]
+)
+def test_boxes_in_pixels_of_another_size_are_refused(folder: Path, changes: dict[str, Any]) -> None:
+    lines = (line("a.png"), line("sub/a.png") | changes, line("b.png"))
+    with pytest.raises(DetectionsError, match=r"line 2: it states .* which has 60 x 40, upright"):
+        read_detections(write(folder, lines), folder / "val.json", photos_of(folder))
+
+
+def test_a_size_need_not_be_stated_and_is_a_number_however_it_is_written(folder: Path) -> None:
+    lines = (
+        line("a.png") | {"width": "60.0", "height": 40.0},
+        {"file": "sub/a.png", "faces": []},
+        line("b.png") | {"width": None, "height": 0},
+    )
+    found = read_detections(write(folder, lines), folder / "val.json", photos_of(folder))
+    assert found == [Faces.empty()] * 3
+    with pytest.raises(DetectionsError, match="expected pixels as `width` and `height`, got 'big'"):
+        read_detections(write(folder, (line("a.png") | {"width": "big"},)), folder / "val.json", [])
+
+
+@pytest.mark.parametrize(("image_id", "category_id"), [("12", "7"), (12.0, 7.0), (" 12", 7)])
+def test_ids_are_compared_as_numbers(folder: Path, image_id: Any, category_id: Any) -> None:
+    content = [result(image_id=image_id, category_id=category_id)]
+    found = read_detections(write(folder, content), folder / "val.json", photos_of(folder))
+    assert [len(faces) for faces in found] == [0, 1, 0]

@@ -38,7 +38,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def maps(path: Path, image: np.ndarray) -> list[np.ndarray]:
-    import onnxruntime  # noqa: PLC0415
+    from facesmith.runtime import onnxruntime  # noqa: PLC0415
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     found: list[np.ndarray] = session.run(None, {"image": image})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import tracemalloc
 import warnings
 import zipfile
 from pathlib import Path
@@ -166,8 +169,90 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             load_patches(tmp_path / name)
     with pytest.raises(PatchesError, match=r"gone\.npz does not exist"):
         load_patches(tmp_path / "gone.npz")
-    with pytest.raises(PatchesError, match="damaged"):
+    with pytest.raises(PatchesError, match="is a folder; expected a file"):
         load_patches(tmp_path)
+
+
+def npz_with(path: Path, **members: bytes) -> None:
+    """An archive with these bytes as its arrays, compressed."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+
+
+def array_bytes(array: npt.NDArray[Any], shape: tuple[int, ...] | None = None) -> bytes:
+    """An array as `.npy`, perhaps with another shape in its header."""
+    header = io.BytesIO()
+    described = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(header, {**described, "shape": shape or array.shape})
+    return header.getvalue() + array.tobytes()
+
+
+def test_claims_are_checked_before_memory_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "p.npz"
+    tracemalloc.start()
+    target = array_bytes(TARGET)
+    for content, message in (
+        # A header that claims a terabyte, names that take gigabytes, and rows of zeros that do.
+        (array_bytes(IMAGES, (10**8, 64, 64, 3)), "claims 1,228,800,000,000 bytes and has 36,864"),
+        (array_bytes(np.zeros(0, np.uint8), (0, 64, 64, 3)), "as many rows; got 0 and 3"),
+        (b"no array at all", "damaged"),
+        (b"", "damaged"),
+    ):
+        npz_with(path, input=content, target=target)
+        with pytest.raises(PatchesError, match=message) as caught:
+            load_patches(path)
+        assert str(path) in str(caught.value)
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()
+
+
+def test_a_small_file_does_not_swell(tmp_path: Path) -> None:
+    path, n = tmp_path / "p.npz", 22_000
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        with archive.open("input.npy", "w") as member:
+            member.write(array_bytes(np.zeros(0, np.uint8), (n, 64, 64, 3)))
+            for _ in range(n):
+                member.write(bytes(64 * 64 * 3))
+        archive.writestr("target.npy", array_bytes(np.zeros((n, 1), np.uint8)))
+    assert path.stat().st_size < 1e6
+    with pytest.raises(PatchesError, match="claims 270,336,000 bytes from"):
+        load_patches(path)
+
+
+def test_names_have_a_length(tmp_path: Path) -> None:
+    rows = {"input": IMAGES, "target": TARGET, "photo": np.zeros(3, np.int32)}
+    rows |= {"split": np.zeros(3, np.uint8), "kind": np.zeros(3, np.uint8)}
+    for names in (np.array(["x" * 5000]), np.array([["a"]]), np.array([b"a"]), np.array([1])):
+        np.savez_compressed(tmp_path / "p.npz", photo_names=names, **rows)
+        with pytest.raises(PatchesError, match="`photo_names` must be up to 2,000,000 texts"):
+            load_patches(tmp_path / "p.npz")
+
+
+def test_files_without_rows_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", input=IMAGES[:0], target=TARGET[:0])
+    with pytest.raises(PatchesError, match="has no rows"):
+        load_patches(tmp_path / "p.npz")
+
+
+def test_encrypted_archives_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", input=IMAGES, target=TARGET)
+    content = bytearray((tmp_path / "p.npz").read_bytes())
+    for mark, place in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):  # the flags of each member
+        at = content.find(mark)
+        while at >= 0:
+            content[at + place] |= 1
+            at = content.find(mark, at + 1)
+    (tmp_path / "p.npz").write_bytes(content)
+    with pytest.raises(PatchesError, match="is encrypted"):
+        load_patches(tmp_path / "p.npz")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_pipes_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.npz")
+    with pytest.raises(PatchesError, match="is a pipe or a device"):
+        load_patches(tmp_path / "p.npz")
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -9,6 +9,8 @@ import pytest
 pytest.importorskip("torch")
 
 from facesmith.curation.label_audit.findings import AuditConfig
+from facesmith.errors import TrainingError
+from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import SettingsError, read_settings, with_changes
 from facesmith.training.detector_config import DetectorConfig
 
@@ -40,7 +42,7 @@ def test_toml_changes_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"proposal": {}}, "Unknown setting 'proposal'. Known here: keep_proposals, proposals"),
+        ({"proposal": {}}, "Unknown setting 'proposal'. Known here: keep_proposals, own_mining"),
         ({"refiner": {"lop": 1}}, "Unknown setting 'refiner.lop'"),
         ({"keep_proposals": 1}, "'keep_proposals' must be bool; got 1"),
         ({"refiner": {"move": float("nan")}}, "'refiner.move' must be a finite number"),
@@ -61,3 +63,30 @@ def test_a_value_out_of_range_and_a_file_of_no_settings(tmp_path: Path) -> None:
     path.write_text("a = ")
     with pytest.raises(SettingsError, match=r"settings\.toml: expected a TOML file"):
         read_settings(path, "detector")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "it is nested too deeply"),
+        ('{"loop": {}}'.encode("utf-16"), "is text in UTF-16"),
+        (b"", "is empty"),
+        (b"\xff", "expected text in UTF-8"),
+    ],
+)
+def test_settings_and_runs_from_elsewhere_get_their_true_reason(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=message):
+        read_settings(path, "detector")
+    with pytest.raises(TrainingError, match=message):
+        RunFolder(tmp_path).read_config()
+
+
+@pytest.mark.parametrize("content", [b"3", b"{}", b'{"config": 3}', b'{"config": []}'])
+def test_a_file_of_something_else_is_no_run(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(TrainingError, match="is no run folder"):
+        RunFolder(tmp_path).read_config()

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 from facesmith.boxes import box_iou
 from facesmith.detection.calibration import Calibration
-from facesmith.detection.detector import refine
+from facesmith.detection.refiner import refine
 from facesmith.training.calibration import (
     HeldOutBoxes,
     _weights,

@@ -1,12 +1,14 @@
 """Crops, assignment and loss of the proposal network."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from facesmith.annotations import AnnotatedPhoto  # noqa: E402
 from facesmith.boxes import box_iou  # noqa: E402
 from facesmith.networks.detector import (  # noqa: E402
     BOX_UNIT,
@@ -19,6 +21,8 @@ from facesmith.networks.detector import (  # noqa: E402
 from facesmith.training.assignment import assign, detection_loss, pairwise_iou  # noqa: E402
 from facesmith.training.crops import MIN_SIDE, CropConfig, draw_crop  # noqa: E402
 from facesmith.training.degradation import DegradationConfig, degrade  # noqa: E402
+from facesmith.training.detector import _usable  # noqa: E402
+from told_progress import Told  # noqa: E402
 
 NO_DEGRADATION = DegradationConfig(blurred=0, noisy=0, compressed=0, shaded=0)
 
@@ -329,3 +333,27 @@ class TestDegrade:
         shaded = self.degraded(shaded=1).astype(int)
         assert (shaded <= self.image).all()
         assert shaded.mean() < 0.97 * self.image.mean()
+
+
+def test_nothing_in_a_photo_that_lost_boxes_is_background() -> None:
+    boxes = np.array([[10, 10, 40, 40]], np.float32)
+    whole = AnnotatedPhoto(Path("a.jpg"), boxes, np.array([False]), "a.jpg", 100, 80)
+    lost = replace(whole, name="b.jpg", complete=False, attributes=({"mask": "none"},))
+    empty = AnnotatedPhoto(
+        Path("c.jpg"), np.zeros((0, 4), np.float32), np.zeros(0, bool), "c.jpg", 100, 80, False
+    )
+    told = Told()
+    kept = _usable([whole, lost, empty], told)
+    assert [photo.name for photo in kept] == ["a.jpg", "b.jpg"]
+    assert kept[0] is whole
+    assert kept[1].boxes.tolist() == [[10, 10, 40, 40], [0, 0, 100, 80]]
+    assert kept[1].ignored.tolist() == [False, True]
+    assert kept[1].attributes == ({"mask": "none"}, {})
+    assert told.said == ["Incomplete: 2 photos lost boxes, so that nothing in them is background."]
+    config = CropConfig(side=64, smallest_face=16, largest_face=50)
+    image = np.zeros((80, 100, 3), np.uint8)
+    for seed in range(20):
+        crop = draw_crop(image, kept[1].boxes, kept[1].ignored, np.random.default_rng(seed), config)
+        # What shows of the photo is covered by the ignored region, but for what the turn cut off.
+        region = crop.boxes[crop.ignored]
+        assert (region[:, 2:] - region[:, :2]).prod(axis=1).max() > 0.4 * 64 * 64

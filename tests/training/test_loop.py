@@ -22,8 +22,9 @@ from facesmith.files.marks import open_mark  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training import loop  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
-from facesmith.training.loop import LoopResult, run_loop  # noqa: E402
+from facesmith.training.loop import run_loop  # noqa: E402
 from facesmith.training.loop_config import LoopConfig  # noqa: E402
+from facesmith.training.loop_task import LoopResult  # noqa: E402
 from facesmith.training.schedule import learning_rate  # noqa: E402
 from told_progress import Told  # noqa: E402
 

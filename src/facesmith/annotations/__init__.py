@@ -6,17 +6,22 @@ pixels of the upright photo, continuous edges. What cannot be used is left out, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from facesmith.annotations.coco import read_coco, write_coco
+from facesmith.annotations.coco import write_coco
 from facesmith.annotations.entries import PhotoEntry, ProblemLog, check_entries
-from facesmith.annotations.formats import FORMATS, detect_format
-from facesmith.annotations.photos import AnnotatedPhoto, Annotations, Problem
-from facesmith.annotations.voc import read_voc
-from facesmith.annotations.wider_and_fddb import read_fddb, read_wider
-from facesmith.annotations.yolo import read_yolo
+from facesmith.annotations.files import read_start
+from facesmith.annotations.formats import FORMATS, Source, read_entries
+from facesmith.annotations.photo_paths import PhotoFolder, file_identity
+from facesmith.annotations.photos import (
+    AnnotatedPhoto,
+    Annotations,
+    Problem,
+    first_three,
+    in_lines,
+)
 from facesmith.errors import AnnotationError
 from facesmith.images import find_images
 
@@ -25,6 +30,7 @@ __all__ = [
     "AnnotatedPhoto",
     "Annotations",
     "Problem",
+    "in_lines",
     "load_annotations",
     "load_face_free",
     "write_coco",
@@ -38,6 +44,8 @@ def load_annotations(
     format: str | None = None,  # noqa: A002  # the word of the option, --format
     strict: bool = False,
     categories: Sequence[str] | None = None,
+    images_anywhere: bool = False,
+    decoded: bool = False,
     progress: Callable[[], object] | None = None,
 ) -> Annotations:
     """Read annotated photos, in the order of the annotations, and the problems.
@@ -49,6 +57,10 @@ def load_annotations(
         strict: Raise at the first problem instead of leaving its photo or box out.
         categories: Names or numbers of the categories that are faces; `None`: the only one, or the
             one that is called face.
+        images_anywhere: Read photos outside `images_dir` too, which names with `..` and absolute
+            ones lead to; else these are left out.
+        decoded: Decode each photo, so that a damaged one is found here and not by later work; else
+            only the start of its file is looked at.
         progress: Called once for every photo.
 
     Raises:
@@ -58,25 +70,14 @@ def load_annotations(
     if format not in (None, *FORMATS):
         raise ValueError(f"`format` must be one of {', '.join(FORMATS)}; got format={format!r}.")
     path, images_dir = Path(path), Path(images_dir)
-    if not path.exists():
-        raise AnnotationError(f"{path} does not exist.")
+    if not (path.is_file() or path.is_dir()):
+        if not path.exists():
+            raise AnnotationError(f"{path} does not exist.")
+        read_start(path)  # raises, as a pipe or a device is no file
     if not images_dir.is_dir():
         raise AnnotationError(f"The folder of the photos, {images_dir}, does not exist.")
     log = ProblemLog(strict)
-    format = format or detect_format(path)  # noqa: A001
-    if path.is_dir() and format in ("coco", "wider"):
-        raise AnnotationError(f"{path} is a folder; {format} annotations are one file. Name it.")
-    match format:
-        case "coco":
-            entries = read_coco(path, log, categories)
-        case "voc":
-            entries = read_voc(path, images_dir, log, categories)
-        case "yolo":
-            entries = read_yolo(path, images_dir, log, categories)
-        case "wider":
-            entries = read_wider(path, log)
-        case "fddb":
-            entries = read_fddb(path, log)
+    entries = read_entries(Source(path, images_dir, log, categories), format)
     if not entries and log.problems:
         raise AnnotationError(
             f"{path}: none of its {len(log.problems)} entries can be used. The first: "
@@ -84,7 +85,16 @@ def load_annotations(
         )
     if not entries:
         raise AnnotationError(f"{path} lists no photo.")
-    photos = check_entries(entries, images_dir, log, progress)
+    photos = check_entries(
+        entries, PhotoFolder(images_dir, images_anywhere), log, progress, decoded
+    )
+    missing = [problem.photo for problem in log.problems if problem.kind == "missing"]
+    if not photos and missing:
+        raise AnnotationError(
+            f"{path}: none of its photos can be used, and {len(missing)} of them are not in "
+            f"{images_dir}: {first_three(missing)}. Is it the folder that their names start from "
+            "(--images)?"
+        )
     return Annotations(tuple(photos), tuple(log.problems))
 
 
@@ -92,6 +102,7 @@ def load_face_free(
     folders: Sequence[str | Path],
     *,
     strict: bool = False,
+    decoded: bool = False,
     progress: Callable[[], object] | None = None,
 ) -> Annotations:
     """Photos without any human face, without boxes: every image file below some folders, each once.
@@ -99,6 +110,7 @@ def load_face_free(
     Args:
         folders: The folders. A photo's name starts with its folder's.
         strict: Raise at the first file that cannot be used instead of leaving it out.
+        decoded: Decode each photo, as in `load_annotations`.
         progress: Called once for every photo.
 
     Raises:
@@ -107,13 +119,17 @@ def load_face_free(
     """
     photos: list[AnnotatedPhoto] = []
     log = ProblemLog(strict)
-    seen: set[Path] = set()
+    seen: set[Hashable] = set()
     prefixes: set[str] = set()
+
+    def tell(line: str) -> None:
+        log.problems.append(Problem("Face-free photos", line, "photo"))
+
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise AnnotationError(f"The folder of face-free photos, {folder}, does not exist.")
-        paths = [path for path in find_images([folder]) if path.resolve() not in seen]
-        seen.update(path.resolve() for path in paths)
+        paths = [path for path in find_images([folder], tell) if file_identity(path) not in seen]
+        seen.update(map(file_identity, paths))
         entries = [
             PhotoEntry(path.as_posix(), path.relative_to(folder).as_posix()) for path in paths
         ]
@@ -121,7 +137,7 @@ def load_face_free(
         prefixes.add(prefix)
         photos += [
             replace(photo, name=f"{prefix}/{photo.name}")
-            for photo in check_entries(entries, folder, log, progress)
+            for photo in check_entries(entries, PhotoFolder(folder), log, progress, decoded)
         ]
     return Annotations(tuple(photos), tuple(log.problems))
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from facesmith.errors import AnnotationError
+from facesmith.printable import shortened_text
 
 FACE_NAMES = ("face", "human face", "person-face", "person face", "faces")
-Key = TypeVar("Key", int, str)
+Key = TypeVar("Key", int, str, int | str)
 
 
 def choose_categories(
@@ -29,7 +30,7 @@ def choose_categories(
         >>> choose_categories(Path("a.json"), {1: "Face", 2: "car"}, None)
         {1}
     """
-    listed = ", ".join(repr(name) for name in names.values()) or "none"
+    listed = shortened_text(", ".join(repr(name) for name in names.values())) or "none"
     if wanted is not None:
         chosen = {key for key, name in names.items() if name in wanted or str(key) in wanted}
         spoken = {names[key] for key in chosen} | {str(key) for key in chosen}

@@ -17,12 +17,16 @@ from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import read_content, shortened
 from facesmith.annotations.photos import AnnotatedPhoto
+from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
 from facesmith.errors import AnnotationError
 from facesmith.files import write_bytes
 
 
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
     """Photos of a COCO file, in the order of its `images`.
+
+    Ids are compared as numbers: 7, 7.0 and "7" are one. Boxes of an id that stands for no photo
+    make those photos incomplete to which they may belong.
 
     `iscrowd`, and the key `ignore` that some tools add, make a box ignored. Of `attributes`, which
     CVAT and others write, words are kept, and true and false as `yes` and `no`; numbers are not.
@@ -32,38 +36,76 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
     """
     content = load_json(path)
     faces = face_categories(path, content, categories)
-    entries: dict[int | str, PhotoEntry] = {}
+    ids: Ids[PhotoEntry] = Ids()
+    entries: list[PhotoEntry] = []
+    left_out: Ids[str] = Ids()  # ids of photos that are no entries
     for position, image in enumerate(content["images"]):
-        where = f"{path.name} images[{position}]"
-        if not isinstance(image, dict) or not isinstance(image.get("id"), int | str):
-            log.add(where, f"expected an object with an `id`, got {shortened(image)}.", "photo")
+        entry = _read_image(f"{path.name} images[{position}]", image, path, log)
+        if entry is None:
+            if isinstance(image, dict) and is_id(image.get("id")):
+                left_out.add(image["id"], "")
             continue
-        where = f"{path.name} image {image['id']}"
-        if not isinstance(image.get("file_name"), str) or not image["file_name"]:
-            got = shortened(image.get("file_name"))
-            log.add(where, f"expected a text as `file_name`, got {got}.", "photo")
+        first = ids.add(image["id"], entry)
+        if first is None:
+            entries.append(entry)
             continue
-        if image["id"] in entries:
-            taken = entries[image["id"]].name
-            log.add(
-                where,
-                f"the id is taken: it stands for {taken} already, and now for "
-                f"{image['file_name']}, which is left out.",
-                "photo",
-            )
-            # Which of the two the boxes of this id belong to, nobody can tell.
-            entries[image["id"]].complete = False
-            continue
-        entries[image["id"]] = PhotoEntry(
-            where,
-            image["file_name"],
-            size_wh=_size(image.get("width"), image.get("height")),
-            source=str(image.get("source") or ""),
+        log.add(
+            entry.where,
+            f"the id is taken: it stands for {first.name} already, and now for {entry.name}, "
+            "which is left out.",
+            "photo",
         )
+        # Which of the two the boxes of this id belong to, nobody can tell.
+        first.complete = False
+    unclear = lost = False
     for position, annotation in enumerate(content["annotations"]):
         where = f"{path.name} annotations[{position}]"
-        _read_annotation(where, annotation, entries, faces, log)
-    return list(entries.values())
+        if not isinstance(annotation, dict):
+            log.add(where, f"expected an object, got {shortened(annotation)}.", "box")
+            unclear = True
+            continue
+        if "id" in annotation:
+            where = f"{path.name} annotation {shortened(annotation['id'])}"
+        image_id = annotation.get("image_id")
+        found = ids.get(image_id)
+        if found is not None:
+            _read_annotation(f"{where} ({found.name})", annotation, found, faces, log)
+            continue
+        log.add(
+            where, f"its `image_id` {shortened(image_id)} stands for no photo of the file.", "box"
+        )
+        if left_out.get(image_id) is None:
+            unclear |= not ids.is_another(image_id)
+            lost = True
+    for entry in entries:
+        if unclear or (lost and not entry.boxes):
+            entry.complete = False  # the boxes that belong to no photo may be its own
+    return entries
+
+
+def _read_image(where: str, image: Any, path: Path, log: ProblemLog) -> PhotoEntry | None:
+    if not isinstance(image, dict) or not is_id(image.get("id")):
+        log.add(where, f"expected an object with an `id`, got {shortened(image)}.", "photo")
+        return None
+    where = f"{path.name} image {image['id']}"
+    if not isinstance(image.get("file_name"), str) or not image["file_name"]:
+        got = shortened(image.get("file_name"))
+        log.add(where, f"expected a text as `file_name`, got {got}.", "photo")
+        return None
+    try:
+        size_wh = stated_size(image.get("width"), image.get("height"))
+    except ValueError:
+        shown = f"{shortened(image.get('width'))} and {shortened(image.get('height'))}"
+        log.add(
+            where,
+            f"expected numbers as `width` and `height`, got {shown}: whether its boxes fit the "
+            "photo cannot be told. The photo is left out.",
+            "photo",
+        )
+        return None
+    return PhotoEntry(
+        where, image["file_name"], size_wh=size_wh, source=str(image.get("source") or "")
+    )
 
 
 def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
@@ -123,50 +165,42 @@ def load_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def face_categories(
-    path: Path, content: dict[str, Any], wanted: Sequence[str] | None
-) -> dict[Any, bool]:
+def face_categories(path: Path, content: dict[str, Any], wanted: Sequence[str] | None) -> Ids[bool]:
     """Category id -> whether it is a face."""
-    names = {}
-    for category in content.get("categories") or []:
-        if isinstance(category, dict) and isinstance(category.get("id"), int | str):
-            names[category["id"]] = str(category.get("name", category["id"]))
+    listed = content.get("categories") or []
+    if not isinstance(listed, list):
+        raise AnnotationError(
+            f"{path}: expected a list under the key `categories`, got {shortened(listed)}."
+        )
+    names: dict[int | str, str] = {}
+    for category in listed:
+        key = plain_id(category.get("id")) if isinstance(category, dict) else None
+        if key is not None:
+            names.setdefault(key, str(category.get("name", key)))
     if not names:
         found = {
-            annotation["category_id"]
+            plain_id(annotation.get("category_id"))
             for annotation in content["annotations"]
-            if isinstance(annotation, dict) and isinstance(annotation.get("category_id"), int | str)
+            if isinstance(annotation, dict)
         }
-        names = {key: str(key) for key in sorted(found, key=str)}
+        names = {key: str(key) for key in sorted(found - {None}, key=str) if key is not None}
     chosen = choose_categories(path, names, wanted)
-    return {key: key in chosen for key in names}
+    faces: Ids[bool] = Ids()
+    for key in names:
+        faces.add(key, key in chosen)
+    return faces
 
 
 def _read_annotation(
-    where: str,
-    annotation: Any,
-    entries: dict[int | str, PhotoEntry],
-    faces: dict[Any, bool],
-    log: ProblemLog,
+    where: str, annotation: dict[str, Any], entry: PhotoEntry, faces: Ids[bool], log: ProblemLog
 ) -> None:
-    if not isinstance(annotation, dict):
-        log.add(where, f"expected an object, got {shortened(annotation)}.", "box")
-        return
-    if "id" in annotation:
-        where = f"{where.partition('annotations[')[0]}annotation {shortened(annotation['id'])}"
-    image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
-    entry = entries.get(image_id) if isinstance(image_id, int | str) else None
-    if entry is None:
-        log.add(
-            where, f"its `image_id` {shortened(image_id)} stands for no photo of the file.", "box"
-        )
-        return
-    where = f"{where} ({entry.name})"
-    if not isinstance(category_id, int | str) or category_id not in faces:
+    category_id = annotation.get("category_id")
+    is_face = faces.get(category_id)
+    if is_face is None:
         log.add(where, f"its `category_id` {shortened(category_id)} is none of the file's.", "box")
         entry.complete = False
         return
-    if not faces[category_id]:
+    if not is_face:
         return
     box = annotation.get("bbox")
     if (
@@ -181,7 +215,14 @@ def _read_annotation(
         x, y, width, height = (float(number) for number in box)
     except OverflowError:  # JSON allows whole numbers of any length
         x = y = width = height = inf
-    ignored = bool(annotation.get("iscrowd")) or bool(annotation.get("ignore"))
+    ignored = False
+    for key in ("iscrowd", "ignore"):
+        said = flag(annotation.get(key))
+        if said is None:
+            log.add(where, f"expected 0 or 1 as `{key}`, got {shortened(annotation[key])}.", "box")
+            entry.complete = False
+            return
+        ignored |= said
     attributes = _words(annotation.get("attributes"))
     entry.boxes.append(BoxEntry(where, (x, y, x + width, y + height), ignored, attributes))
 
@@ -197,9 +238,3 @@ def _words(attributes: Any) -> dict[str, str]:
         elif isinstance(value, str) and value:
             words[name] = value
     return words
-
-
-def _size(width: Any, height: Any) -> tuple[int, int] | None:
-    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-        return width, height
-    return None

@@ -6,20 +6,29 @@ with a box or a photo, whichever format it came from, is checked here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from facesmith.annotations.photo_paths import (
+    OutsideError,
+    PhotoFolder,
+    file_identity,
+    is_missing,
+)
 from facesmith.annotations.photos import AnnotatedPhoto, Problem
 from facesmith.errors import AnnotationError, ImageError
-from facesmith.images import read_size
+from facesmith.images import read_photo, read_size
 
 # A box cut off by the photo's border by more than this part of its area shows too little of a face.
 MIN_INSIDE = 0.5
+_DECODERS = 4  # threads that look into photos
 
 
 @dataclass(frozen=True)
@@ -39,9 +48,10 @@ class PhotoEntry:
     where: str  # file and entry, for messages
     name: str  # path below the folder of the photos
     boxes: list[BoxEntry] = field(default_factory=list)  # its boxes
-    size_wh: tuple[int, int] | None = None  # width and height if the file states them, pixels
+    # Width and height if the file states them, pixels; 0 for one that it does not state.
+    size_wh: tuple[float, float] | None = None
     complete: bool = True  # `False` once the reader had to leave out a box of it
-    other_sizes: list[tuple[int, int]] = field(default_factory=list)  # of its other entries
+    other_sizes: list[tuple[float, float]] = field(default_factory=list)  # of its other entries
     source: str = ""  # where the photo comes from, if the file says so
 
 
@@ -52,9 +62,17 @@ class ProblemLog:
         self._strict = strict
         self.problems: list[Problem] = []
 
-    def add(self, where: str, message: str, skipped: Literal["photo", "box"]) -> None:
+    def add(
+        self,
+        where: str,
+        message: str,
+        skipped: Literal["photo", "box"],
+        *,
+        kind: str = "",
+        photo: str = "",
+    ) -> None:
         """Note that a photo or a box is left out; an `AnnotationError` if the log is strict."""
-        problem = Problem(where, message, skipped)
+        problem = Problem(where, message, skipped, kind, photo)
         if self._strict:
             raise AnnotationError(str(problem))
         self.problems.append(problem)
@@ -62,57 +80,101 @@ class ProblemLog:
 
 def check_entries(
     entries: Iterable[PhotoEntry],
-    images_dir: Path,
+    folder: PhotoFolder,
     log: ProblemLog,
     progress: Callable[[], object] | None = None,
+    decoded: bool = False,
 ) -> list[AnnotatedPhoto]:
     """Photos that exist and open, with boxes that lie inside them.
 
-    A photo that is listed again keeps its first place, and the boxes of all its entries: else the
-    faces of the later ones would be taken for background.
+    A photo that is listed again, by whatever path or link, keeps its first place, and the boxes of
+    all its entries: else the faces of the later ones would be taken for background. A photo without
+    a box of which one could not be used, or may have been lost, is left out: nobody knows whether
+    it has faces.
 
     Args:
         entries: What a reader found.
-        images_dir: Folder that the entries' names start from.
+        folder: Where the photos lie.
         log: Where problems go.
         progress: Called once for every entry.
+        decoded: Decode each photo, so that damage behind its header is found.
     """
-    merged: dict[str, PhotoEntry] = {}
+    merged: dict[Hashable, tuple[PhotoEntry, Path]] = {}
     for entry in entries:
-        entry.name = PurePosixPath(entry.name.replace("\\", "/")).as_posix()
-        first = merged.setdefault(entry.name, entry)
+        try:
+            name = folder.name_of(entry.name)
+        except OutsideError as error:
+            log.add(entry.where, str(error), "photo", kind="outside", photo=entry.name)
+            if progress is not None:
+                progress()
+            continue
+        path = folder.find(name)
+        entry.name = (
+            name if path.name == Path(name).name else Path(name).with_name(path.name).as_posix()
+        )
+        first, _ = merged.setdefault(file_identity(path), (entry, path))
         if first is not entry:
-            log.add(
-                entry.where,
-                f"the photo {entry.name} is listed again (first: {first.where}). "
-                "Its boxes are added to the first entry.",
-                "photo",
-            )
-            first.boxes += entry.boxes
-            first.complete &= entry.complete
-            if entry.size_wh is not None:
-                first.other_sizes.append(entry.size_wh)
+            _merge(first, entry, log)
     photos = []
-    for entry in merged.values():
-        photo = _check_photo(entry, images_dir, log)
-        if photo is not None:
-            photos.append(photo)
-        if progress is not None:
-            progress()
+    read = _decoded_size if decoded else read_size
+    with ThreadPoolExecutor(_DECODERS) as pool:
+        sizes = pool.map(partial(_size_or_error, read), [path for _, path in merged.values()])
+        try:
+            for (entry, path), size_wh in zip(merged.values(), sizes, strict=True):
+                photo = _check_photo(entry, path, size_wh, log)
+                if photo is not None:
+                    photos.append(photo)
+                if progress is not None:
+                    progress()
+        finally:
+            pool.shutdown(cancel_futures=True)
     return photos
 
 
-def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> AnnotatedPhoto | None:
-    path = images_dir / entry.name
+def _decoded_size(path: Path) -> tuple[int, int]:
+    photo = read_photo(path, max_side=1)
+    return photo.width, photo.height
+
+
+def _size_or_error(
+    read: Callable[[Path], tuple[int, int]], path: Path
+) -> tuple[int, int] | ImageError:
     try:
-        size_wh = read_size(path)
+        return read(path)
     except ImageError as error:
-        log.add(entry.where, f"{error} The photo is left out.", "photo")
+        return error
+
+
+def _merge(first: PhotoEntry, entry: PhotoEntry, log: ProblemLog) -> None:
+    again = "listed again" if first.name == entry.name else f"the same file as {first.name}"
+    log.add(
+        entry.where,
+        f"the photo {entry.name} is {again} (first: {first.where}). "
+        "Its boxes are added to the first entry.",
+        "photo",
+    )
+    first.boxes += entry.boxes
+    first.complete &= entry.complete
+    if entry.size_wh is not None:
+        first.other_sizes.append(entry.size_wh)
+
+
+def _check_photo(
+    entry: PhotoEntry, path: Path, size_wh: tuple[int, int] | ImageError, log: ProblemLog
+) -> AnnotatedPhoto | None:
+    if isinstance(size_wh, ImageError):
+        kind = "missing" if is_missing(path) else "damaged"
+        message = f"{size_wh} The photo is left out."
+        log.add(entry.where, message, "photo", kind=kind, photo=entry.name)
         return None
     stated_sizes = [size for size in (entry.size_wh, *entry.other_sizes) if size is not None]
-    wrong = [size for size in stated_sizes if size != size_wh]
+    wrong = [
+        stated
+        for stated in stated_sizes
+        if any(side not in (0, found) for side, found in zip(stated, size_wh, strict=True))
+    ]
     if wrong:
-        stated, found = ("x".join(map(str, size)) for size in (wrong[0], size_wh))
+        stated, found = ("x".join(f"{s:g}" for s in size) for size in (wrong[0], size_wh))
         turned = wrong[0] == size_wh[::-1]
         log.add(
             entry.where,
@@ -137,6 +199,16 @@ def _check_photo(entry: PhotoEntry, images_dir: Path, log: ProblemLog) -> Annota
             corners.append(kept)
             ignored.append(box.ignored)
             attributes.append(box.attributes)
+    if not corners and not complete:
+        log.add(
+            entry.where,
+            f"{entry.name} has no box that can be used, but may have faces, as boxes had to be "
+            "left out: it is neither a photo of faces nor one without. The photo is left out.",
+            "photo",
+            kind="unsure",
+            photo=entry.name,
+        )
+        return None
     return AnnotatedPhoto(
         path=path,
         boxes=np.array(corners, np.float32).reshape(-1, 4),

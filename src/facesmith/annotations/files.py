@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from facesmith.errors import AnnotationError
+from facesmith.files import open_regular
 from facesmith.images import IMAGE_SUFFIXES
+from facesmith.untrusted import ContentError, decoded, read_bytes
 
 
 def read_content(path: Path) -> bytes:
     """The bytes of a file, or an `AnnotationError`."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise AnnotationError(f"{path} cannot be read: {error.strerror or error}.") from error
+        return read_bytes(path)
+    except ContentError as error:
+        raise AnnotationError(str(error)) from error
+
+
+def read_start(path: Path) -> bytes:
+    """The first 64 bytes of a file, or an `AnnotationError`."""
+    try:
+        with open_regular(path) as file:
+            return file.read(64)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AnnotationError(f"{path} cannot be read: {reason}.") from error
 
 
 def read_text(path: Path) -> str:
-    """The content of a text file, or an `AnnotationError` if it is not text in UTF-8."""
+    """The content of a text file, or an `AnnotationError` if it is not text in UTF-8.
+
+    An empty file is text, too: YOLO's labels of a photo without faces.
+    """
+    content = read_content(path)
     try:
-        return read_content(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise AnnotationError(f"{path}: expected text in UTF-8.") from None
+        return decoded(content, str(path)) if content else ""
+    except ContentError as error:
+        raise AnnotationError(str(error)) from error
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a text file that are not empty, stripped, with their numbers from 1."""
     text = read_text(path)
-    lines = enumerate(text.splitlines(), start=1)
+    lines = enumerate(re.split("\r\n?|\n", text), start=1)
     return [(number, line.strip()) for number, line in lines if line.strip()]
 
 
@@ -52,11 +69,16 @@ def shortened(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def files_below(folder: Path, suffix: str) -> Iterator[Path]:
-    """The files of a folder and its sub-folders with a suffix, sorted; hidden ones passed over."""
-    for path in sorted(folder.rglob(f"*{suffix}")):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts):
+def files_below(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """The files of a folder and its sub-folders that end like this, sorted; hidden ones not.
+
+    Args:
+        folder: The folder.
+        endings: Ends of the names, in small letters; names are compared without case.
+    """
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.name.lower().endswith(endings) and not hidden and path.is_file():
             yield path
 
 

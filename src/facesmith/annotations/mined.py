@@ -13,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from facesmith._version import __version__
-from facesmith.annotations.files import read_text
 from facesmith.boxes import non_maximum_suppression
-from facesmith.errors import AnnotationError, FacesmithError
+from facesmith.errors import FacesmithError
 from facesmith.files import write_json
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ContentError, read_json
 
 MinedKind = Literal["face-free", "background"]
 KINDS: tuple[MinedKind, ...] = ("face-free", "background")
@@ -24,6 +25,7 @@ KINDS: tuple[MinedKind, ...] = ("face-free", "background")
 _FORMAT = "facesmith mined boxes"
 # Two mined boxes of one photo that overlap more than this stand for the same thing.
 _SAME_IOU = 0.5
+_LONGEST_SIDE, _LARGEST_SCALE = 1e7, 1e6  # beyond these numbers are mistakes
 
 
 class MiningError(FacesmithError):
@@ -90,11 +92,9 @@ def write_mined(path: str | Path, boxes: Iterable[MinedBox]) -> None:
 def read_mined(path: str | Path) -> tuple[MinedBox, ...]:
     """Read what `write_mined` wrote, or raise a `MiningError`."""
     try:
-        content = json.loads(read_text(Path(path)))
-    except AnnotationError as error:
-        raise MiningError(str(error)) from error
-    except ValueError as error:
-        raise MiningError(f"{path}: expected JSON, got an error: {error}.") from error
+        content = read_json(path)
+    except ContentError as error:
+        raise MiningError(f"{error} Expected a file that `facesmith mine` wrote.") from error
     rows = content.get("boxes") if isinstance(content, dict) else None
     if not isinstance(rows, list) or content.get("format") != _FORMAT:
         raise MiningError(f"{path}: expected a file that `facesmith mine` wrote.")
@@ -103,26 +103,28 @@ def read_mined(path: str | Path) -> tuple[MinedBox, ...]:
 
 def _read_box(where: str, row: Any) -> MinedBox:
     if not isinstance(row, dict):
-        raise MiningError(f"{where}: expected an object, got {row!r}.")
+        raise MiningError(f"{where}: expected an object, got {_shown(row)}.")
     for name in ("file", "detector"):
         if not isinstance(row.get(name), str):
-            raise MiningError(f"{where}: expected text as `{name}`, got {row.get(name)!r}.")
+            raise MiningError(f"{where}: expected text as `{name}`, got {_shown(row.get(name))}.")
     if row.get("kind") not in KINDS:
         raise MiningError(
-            f"{where}: expected {' or '.join(KINDS)} as `kind`, got {row.get('kind')!r}."
+            f"{where}: expected {' or '.join(KINDS)} as `kind`, got {_shown(row.get('kind'))}."
         )
     size, corners = _numbers(where, row, "size_wh", 2), _numbers(where, row, "box", 4)
-    if not all(side >= 1 and side == int(side) for side in size):
-        raise MiningError(f"{where}: expected whole numbers as `size_wh`, got {row['size_wh']}.")
+    if not all(1 <= side <= _LONGEST_SIDE and side == int(side) for side in size):
+        raise MiningError(
+            f"{where}: expected whole numbers as `size_wh`, got {_shown(row['size_wh'])}."
+        )
     x_min, y_min, x_max, y_max = corners
     width, height = int(size[0]), int(size[1])
     if not (0 <= x_min < x_max <= width and 0 <= y_min < y_max <= height):
         raise MiningError(
             f"{where}: expected a `box` (x_min, y_min, x_max, y_max) inside the photo of "
-            f"{width}x{height} pixels, got {row['box']}."
+            f"{width}x{height} pixels, got {_shown(row['box'])}."
         )
     (score,), (scale,) = (_numbers(where, row, name) for name in ("score", "scale"))
-    if not 0 <= score <= 1 or scale <= 0:
+    if not 0 <= score <= 1 or not 0 < scale < _LARGEST_SCALE:
         raise MiningError(
             f"{where}: expected a `score` from 0 to 1 and a `scale` above 0, got {score:g} and "
             f"{scale:g}."
@@ -138,6 +140,10 @@ def _read_box(where: str, row: Any) -> MinedBox:
     )
 
 
+def _shown(value: Any) -> str:
+    return shortened_text(repr(value), 80)
+
+
 def _numbers(where: str, row: dict[str, Any], name: str, n: int | None = None) -> list[float]:
     """A list of `n` finite numbers, or one number as a list of one."""
     given: Any = row.get(name)
@@ -146,5 +152,5 @@ def _numbers(where: str, row: dict[str, Any], name: str, n: int | None = None) -
     finite = all(type(value) in (int, float) and math.isfinite(value) for value in values)
     if len(values) != (n or 1) or not finite:
         expected = "a finite number" if n is None else f"{n} finite numbers"
-        raise MiningError(f"{where}: expected {expected} as `{name}`, got {given!r}.")
+        raise MiningError(f"{where}: expected {expected} as `{name}`, got {_shown(given)}.")
     return [float(value) for value in values]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,8 @@ class Problem:
     where: str  # file and entry: a line number in text formats, an annotation's id in COCO JSON
     message: str  # what was expected, what was found, and the way out
     skipped: Literal["photo", "box"]  # what was left out: the whole photo, or one box of it
+    kind: str = ""  # what many photos have in common, see `in_lines`; empty: each is its own case
+    photo: str = ""  # name of the photo, where there is a kind
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
@@ -59,6 +61,16 @@ class AnnotatedPhoto:
     where: str = ""
     attributes: tuple[Mapping[str, str], ...] = ()
     source: str = ""
+
+    def without_background(self) -> AnnotatedPhoto:
+        """The photo with all of it an ignored region, but for its boxes: nothing is background."""
+        whole = np.array([[0, 0, self.width, self.height]], np.float32)
+        return replace(
+            self,
+            boxes=np.concatenate([self.boxes, whole]),
+            ignored=np.append(self.ignored, True),
+            attributes=(*self.attributes, {}),
+        )
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float32)
@@ -103,3 +115,35 @@ class Annotations:
     def n_faces(self) -> int:
         """Number of boxes that are faces to learn."""
         return sum(int((~photo.ignored).sum()) for photo in self.photos)
+
+
+# Kind of a problem -> what is the matter with many photos of the kind.
+_TOGETHER = {
+    "missing": "photos do not exist. Is --images the folder that their names start from?",
+    "damaged": "photos cannot be read.",
+    "outside": "photos lie outside the folder of the photos. Pass --images-anywhere to read them.",
+    "without a photo": "label files have no photo. Is --images the folder of their photos?",
+    "unsure": "photos have no box that can be used, but may have faces.",
+}
+_FEW = 3
+
+
+def in_lines(problems: Sequence[Problem]) -> list[str]:
+    """The problems in words, a line each; many of one kind share a line with the first three."""
+    lines: dict[str, list[Problem]] = {}
+    for problem in problems:
+        key = problem.kind if problem.kind in _TOGETHER else f"{len(lines)} alone"
+        lines.setdefault(key, []).append(problem)
+    told = []
+    for kind, alike in lines.items():
+        if len(alike) <= _FEW:
+            told += [str(problem) for problem in alike]
+        else:
+            told.append(f"{len(alike)} {_TOGETHER[kind]} {first_three([p.photo for p in alike])}.")
+    return told
+
+
+def first_three(names: Sequence[str]) -> str:
+    """The first three of some names, and how many more there are."""
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"{', '.join(names[:_FEW])}{more}"

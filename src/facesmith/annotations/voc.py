@@ -18,7 +18,8 @@ from xml.etree import ElementTree as ET
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import PhotoNames, files_below, read_text
+from facesmith.annotations.files import PhotoNames, files_below, numbers, read_text
+from facesmith.annotations.values import flag, stated_size
 from facesmith.errors import AnnotationError
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -43,7 +44,7 @@ def read_voc(
     Raises:
         AnnotationError: If the category is not clear.
     """
-    files = [path] if path.is_file() else list(files_below(path, ".xml"))
+    files = [path] if path.is_file() else list(files_below(path, (".xml",)))
     photo_names = PhotoNames(images_dir)
     entries: list[PhotoEntry] = []
     objects: list[tuple[PhotoEntry, _Object]] = []
@@ -65,15 +66,30 @@ def read_voc(
                 "photo",
             )
             continue
-        entry = PhotoEntry(where, name, size_wh=_size(root))
+        try:
+            size_wh = stated_size(_text(root, "size/width"), _text(root, "size/height"))
+        except ValueError as error:
+            log.add(
+                where,
+                f"expected numbers as <width> and <height> of <size>, got {str(error)[:60]!r}: "
+                "whether its boxes fit the photo cannot be told. The photo is left out.",
+                "photo",
+            )
+            continue
+        entry = PhotoEntry(where, name, size_wh=size_wh)
         entries.append(entry)
         for number, element in enumerate(root.iter("object"), start=1):
             category = _text(element, "name") or ""
             objects.append((entry, _Object(f"{where} object {number}", category, element)))
     names = {found.name: found.name for _, found in objects}
+    if len(names) > 1:
+        names.pop("", None)  # what has no name is no category beside others
     faces = choose_categories(path, dict(sorted(names.items())), categories) if names else set()
     for entry, found in objects:
-        if found.name in faces:
+        if found.name not in names:
+            log.add(found.where, "expected a <name>, got nothing: is it a face?", "box")
+            entry.complete = False
+        elif found.name in faces:
             _read_object(entry, found, log)
     return entries
 
@@ -113,7 +129,7 @@ def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
     box = found.element.find("bndbox")
     texts = [_text(box, corner) if box is not None else None for corner in _CORNERS]
     try:
-        x_min, y_min, x_max, y_max = (float(text or "") for text in texts)
+        x_min, y_min, x_max, y_max = (_float(text or "") for text in texts)
     except ValueError:
         shown = ", ".join("nothing" if text is None else repr(text) for text in texts)
         log.add(
@@ -123,17 +139,22 @@ def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
         )
         entry.complete = False
         return
-    ignored = (_text(found.element, "difficult") or "0") not in ("0", "false", "False")
+    difficult = _text(found.element, "difficult")
+    ignored = flag(difficult)
+    if ignored is None:
+        log.add(
+            found.where, f"expected 0 or 1 as <difficult>, got {(difficult or '')[:60]!r}.", "box"
+        )
+        entry.complete = False
+        return
     entry.boxes.append(BoxEntry(found.where, (x_min - 1, y_min - 1, x_max, y_max), ignored))
 
 
-def _size(root: ET.Element) -> tuple[int, int] | None:
-    """The stated size; some tools write zeros when they do not know it."""
-    try:
-        width, height = (int(_text(root, f"size/{side}") or "") for side in ("width", "height"))
-    except ValueError:
-        return None
-    return (width, height) if width > 0 and height > 0 else None
+def _float(text: str) -> float:
+    values = numbers(text)
+    if values is None or len(values) != 1:
+        raise ValueError(text)
+    return values[0]
 
 
 def _text(element: ET.Element, path: str) -> str | None:

@@ -23,7 +23,8 @@ from math import cos, hypot, isfinite, nan, sin
 from pathlib import Path
 
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import numbers, read_lines
+from facesmith.annotations.files import files_below, numbers, read_lines
+from facesmith.annotations.values import flag
 from facesmith.images import IMAGE_SUFFIXES
 
 _WIDER_INVALID = 7  # position of the flag in a line
@@ -54,7 +55,7 @@ def read_wider(path: Path, log: ProblemLog) -> list[PhotoEntry]:
 def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
     """Photos of an FDDB ellipse list, or of all lists of a folder, in their order."""
     entries = []
-    for file in [path] if path.is_file() else sorted(path.glob("*ellipseList.txt")):
+    for file in [path] if path.is_file() else ellipse_lists(path):
         for block in _blocks(file, log):
             meaning = "major minor angle x_centre y_centre 1"
             entry = _read_block(file, block, log, meaning, 6, _fddb_box)
@@ -63,6 +64,11 @@ def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
                     entry.name += ".jpg"
                 entries.append(entry)
     return entries
+
+
+def ellipse_lists(folder: Path) -> list[Path]:
+    """The ellipse lists of a folder, sorted by name."""
+    return [path for path in files_below(folder, ("ellipselist.txt",)) if path.parent == folder]
 
 
 def _blocks(path: Path, log: ProblemLog) -> list[_Block]:
@@ -101,7 +107,7 @@ def _read_block(
     log: ProblemLog,
     meaning: str,
     n_numbers: int,
-    convert: Callable[[list[float]], tuple[Corners, bool]],
+    convert: Callable[[list[float]], tuple[Corners, bool | None]],
 ) -> PhotoEntry | None:
     entry = PhotoEntry(f"{block.where} ({block.name})", block.name)
     count = block.lines[0][1] if block.lines else "nothing"
@@ -130,13 +136,18 @@ def _read_block(
             entry.complete = False
             continue
         corners, ignored = convert(values)
+        if ignored is None:
+            got = f"{values[_WIDER_INVALID]:g}"
+            log.add(where, f"expected 0 or 1 as the flag `invalid`, got {got}.", "box")
+            entry.complete = False
+            continue
         entry.boxes.append(BoxEntry(where, corners, ignored))
     return entry
 
 
-def _wider_box(values: list[float]) -> tuple[Corners, bool]:
+def _wider_box(values: list[float]) -> tuple[Corners, bool | None]:
     x, y, width, height = values[:4]
-    return (x, y, x + width, y + height), bool(values[_WIDER_INVALID])
+    return (x, y, x + width, y + height), flag(values[_WIDER_INVALID])
 
 
 def _fddb_box(values: list[float]) -> tuple[Corners, bool]:

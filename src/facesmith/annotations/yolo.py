@@ -8,17 +8,20 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines
+from facesmith.annotations.yolo_dataset import Dataset, class_names, find_dataset
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.images import IMAGE_SUFFIXES, read_size
 
-NOT_LABELS = ("classes.txt", "train.txt", "val.txt", "test.txt", "notes.txt", "README.txt")
+# Lists that lie among labels. One that has a photo, or lines of boxes, is a label all the same.
+_LISTS = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "notes.txt", "readme.txt")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,14 @@ class _Line:
     where: str
     category: int
     parts: list[float]  # x_centre, y_centre, width, height
+
+
+@dataclass(frozen=True)
+class _Label:
+    where: str  # for messages
+    file: Path
+    photos: list[Path]  # those that it may belong to: one, unless something is wrong
+    photos_dir: Path  # where they were looked for
 
 
 def read_yolo(
@@ -37,48 +48,39 @@ def read_yolo(
     empty file stands for a face-free photo. Photos without a label file are not read: nothing says
     that somebody looked at them. A `classes.txt` (or `obj.names`) in the folder names the classes.
 
+    The root of a data set, or its `data.yaml`, is read with all its splits, see `yolo_dataset`.
+
     Raises:
         AnnotationError: If the class is not clear.
     """
-    files = label_files(path)
-    photo_names = PhotoNames(images_dir)
-    folder = path.parent if path.is_file() else path
+    dataset = find_dataset(path)
+    if dataset is None:
+        folder = path.parent if path.is_file() else path
+        labels = list(_labels(label_files(path, images_dir), folder, images_dir, ""))
+        names = class_names(folder)
+    else:
+        labels, names = _labels_of_dataset(dataset), dataset.names
     entries: list[PhotoEntry] = []
     lines: list[tuple[PhotoEntry, _Line]] = []
-    for file in files:
-        label = file.relative_to(folder)
-        where = label.as_posix()
-        photos = photo_names.photos_of(label)
-        if len(photos) != 1:
-            got = ", ".join(photos) or "none"
-            log.add(
-                where,
-                f"expected one photo called {label.with_suffix('').as_posix()} with the suffix of "
-                f"an image ({', '.join(IMAGE_SUFFIXES)}) in {images_dir}, got {got}. The file "
-                "is left out.",
-                "photo",
-            )
+    for label in labels:
+        entry = _read_label(label, images_dir, log)
+        if entry is None:
             continue
-        photo = photos[0]
-        entry = PhotoEntry(where, photo)
         try:
-            entry.size_wh = read_size(images_dir / photo)
-            texts = read_lines(file)
-        except (ImageError, AnnotationError) as error:
-            log.add(where, f"{error} The photo is left out.", "photo")
+            texts = read_lines(label.file)
+        except AnnotationError as error:
+            log.add(label.where, f"{error} The photo is left out.", "photo")
             continue
         entries.append(entry)
         for number, text in texts:
-            line = _read_line(f"{where} line {number}", text, log)
+            line = _read_line(f"{label.where} line {number}", text, log)
             if line is None:
                 entry.complete = False
             else:
                 lines.append((entry, line))
-    found = {line.category for _, line in lines}
-    names = _class_names(folder)
     known = {
-        category: names[category] if category < len(names) else str(category)
-        for category in sorted(found)
+        category: names.get(category, str(category))
+        for category in sorted({line.category for _, line in lines})
     }
     faces = choose_categories(path, known, categories) if known else set()
     for entry, line in lines:
@@ -87,11 +89,84 @@ def read_yolo(
     return entries
 
 
-def label_files(path: Path) -> list[Path]:
-    """The label files of a folder, sorted; lists of photos and of class names are none."""
+def _read_label(label: _Label, images_dir: Path, log: ProblemLog) -> PhotoEntry | None:
+    """The photo of a label, without its boxes."""
+    if len(label.photos) != 1:
+        got = ", ".join(path.name for path in label.photos) or "none"
+        log.add(
+            label.where,
+            f"expected one photo called {label.file.stem} with the suffix of an image "
+            f"({', '.join(IMAGE_SUFFIXES)}) in {label.photos_dir}, got {got}. The file is left "
+            "out.",
+            "photo",
+            kind="" if label.photos else "without a photo",
+            photo=label.where,
+        )
+        return None
+    photo = label.photos[0]
+    # `relpath`, as photos of a data set may lie beside the folder that was named.
+    entry = PhotoEntry(label.where, Path(os.path.relpath(photo, images_dir)).as_posix())
+    try:
+        entry.size_wh = read_size(photo)
+    except ImageError as error:
+        log.add(
+            label.where,
+            f"{error} The photo is left out.",
+            "photo",
+            kind="damaged",
+            photo=entry.name,
+        )
+        return None
+    return entry
+
+
+def label_files(path: Path, images_dir: Path | None = None) -> list[Path]:
+    """The label files of a folder, sorted; lists of photos and of class names are none.
+
+    A list's name is that of a label where there is a photo of that name, or where all its lines
+    are boxes.
+    """
     if path.is_file():
         return [path]
-    return [file for file in files_below(path, ".txt") if file.name not in NOT_LABELS]
+    photos = None if images_dir is None else PhotoNames(images_dir)
+    return [
+        file
+        for file in files_below(path, (".txt",))
+        if file.name.lower() not in _LISTS or _is_label(file, file.relative_to(path), photos)
+    ]
+
+
+def _is_label(file: Path, label: Path, photos: PhotoNames | None) -> bool:
+    """Whether a file called like a list is a label."""
+    try:
+        lines = [numbers(text) for _, text in read_lines(file)]
+    except AnnotationError:
+        return False
+    if lines and all(values is not None and len(values) == 5 for values in lines):
+        return True
+    has_photo = photos is not None and bool(photos.photos_of(label))
+    return has_photo and (not lines or any(values is not None for values in lines))
+
+
+def _labels(files: Iterable[Path], folder: Path, photos_dir: Path, prefix: str) -> Iterator[_Label]:
+    """The labels of a folder with the photos of the same path below another."""
+    photo_names = PhotoNames(photos_dir)
+    for file in files:
+        label = file.relative_to(folder)
+        photos = [photos_dir / name for name in photo_names.photos_of(label)]
+        yield _Label(f"{prefix}{label.as_posix()}", file, photos, (photos_dir / label).parent)
+
+
+def _labels_of_dataset(dataset: Dataset) -> list[_Label]:
+    labels: list[_Label] = []
+    for folder in dataset.folders:
+        files = label_files(folder.labels, folder.photos)
+        prefix = f"{folder.labels.as_posix()}/"
+        labels += _labels(files, folder.labels, folder.photos, prefix)
+    for photo, file in dataset.listed:
+        if file.is_file():  # a photo without a label is not read
+            labels.append(_Label(file.as_posix(), file, [photo], photo.parent))
+    return labels
 
 
 def _read_line(where: str, text: str, log: ProblemLog) -> _Line | None:
@@ -115,14 +190,7 @@ def _read_line(where: str, text: str, log: ProblemLog) -> _Line | None:
     return _Line(where, int(values[0]), values[1:])
 
 
-def _box(line: _Line, size_wh: tuple[int, int]) -> BoxEntry:
+def _box(line: _Line, size_wh: tuple[float, float]) -> BoxEntry:
     x, y, width, height = (part * size_wh[axis % 2] for axis, part in enumerate(line.parts))
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return BoxEntry(line.where, corners)
-
-
-def _class_names(folder: Path) -> list[str]:
-    for file in (folder / "classes.txt", folder / "obj.names"):
-        if file.is_file():
-            return [text for _, text in read_lines(file)]
-    return []

@@ -7,13 +7,15 @@ A sub-command's module is imported only when it is called (or its help is asked 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from facesmith._version import __version__
+from facesmith.cli.boundary import DEBUG_VARIABLE, failures_in_words, run_command
 from facesmith.cli.lazy import LazyGroup
-from facesmith.errors import FacesmithError, missing_packages_named
 
 # Name -> the line that `facesmith --help` shows, in the order of the way of the data.
 COMMANDS = {
@@ -35,18 +37,41 @@ class _Commands(LazyGroup):
     package = __name__
     lines = COMMANDS
 
+    def main(  # type: ignore[override]  # click overloads it by the value of `standalone_mode`
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; ends the program with the exit code unless told otherwise."""
+        call = partial(super().main, args, prog_name, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return call()
+        sys.exit(run_command(call))
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the sub-command; what a user can mend becomes one line and exit code 1."""
-        try:
-            with missing_packages_named():
-                return super().invoke(ctx)
-        except FacesmithError as error:
-            raise click.ClickException(str(error)) from error
+        """Run the sub-command; whatever goes wrong becomes one line and an exit code."""
+        with failures_in_words(debug=ctx.params["debug"], way_on=lambda: self._way_on(ctx)):
+            return super().invoke(ctx)
+
+    def _way_on(self, ctx: click.Context) -> str:
+        """What to do after Ctrl-C."""
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        resumable = command is not None and any(each.name == "resume" for each in command.params)
+        return "Go on with --resume." if resumable else ""
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="facesmith")
-def main() -> None:
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar=DEBUG_VARIABLE,
+    help=f"Print the traceback of an error too; so does {DEBUG_VARIABLE}=1 in the environment.",
+)
+def main(debug: bool) -> None:
     """Forge your own face detector: annotated photos in, a detector out.
 
     Results go to standard output, progress and warnings to standard error. Exit code 0: done;

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from facesmith.cli.options import images_anywhere
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.annotations import Annotations
@@ -21,6 +22,7 @@ def load_photos(
     category: Sequence[str] = (),
     counted: bool = False,
     elsewhere: str = "",
+    decoded: bool = True,
 ) -> Annotations:
     """Annotated photos, then face-free ones; what cannot be used is named on standard error.
 
@@ -32,26 +34,37 @@ def load_photos(
         category: Categories that are faces; empty: the only one, or the one called face.
         counted: Say how many photos, faces and entries left out there are, too.
         elsewhere: Said after their number, where entries were left out.
+        decoded: Decode each photo now, so that a damaged one does not end the work later.
     """
-    from facesmith.annotations import Annotations, load_annotations, load_face_free  # noqa: PLC0415 - see `cli`
+    from facesmith.annotations import (  # noqa: PLC0415 - see `cli`
+        Annotations,
+        in_lines,
+        load_annotations,
+        load_face_free,
+    )
 
     parts = []
     if annotations is not None and images is not None:
         parts.append(
             load_annotations(
-                annotations, images, format=annotation_format, categories=category or None
+                annotations,
+                images,
+                format=annotation_format,
+                categories=category or None,
+                images_anywhere=images_anywhere(),
+                decoded=decoded,
             )
         )
     if negatives:
-        parts.append(load_face_free(negatives))
+        parts.append(load_face_free(negatives, decoded=decoded))
     loaded = Annotations(
         tuple(photo for part in parts for photo in part.photos),
         tuple(problem for part in parts for problem in part.problems),
     )
-    for problem in loaded.problems:
-        click.echo(f"Left out: {problem}", err=True)
+    for line in in_lines(loaded.problems):
+        echo(f"Left out: {line}", err=True)
     if counted:
-        click.echo(
+        echo(
             f"{len(loaded.photos)} photos with {loaded.n_faces} faces; {len(loaded.problems)} "
             f"entries left out{elsewhere if loaded.problems else ''}.",
             err=True,

@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig
-from facesmith.cli.approximate_config import config_of_options, config_to_resume, training_options
+from facesmith.approximation.experiment.settings import METHODS
+from facesmith.cli.approximate_config import (
+    LEARNING_RATE,
+    Comparison,
+    config_of_options,
+    config_to_resume,
+)
+from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FILE, NEW_FOLDER, refuse_resume_and_force
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
-    from facesmith.approximation.experiment.report import ApproximationReport
 
 _PARTS = 1000  # that the progress of a fit is told in
 
@@ -43,7 +49,31 @@ _PARTS = 1000  # that the progress of a fit is told in
     "and a Gaussian process.  [default: default; with --monkey-saddle all; with settings of Adam "
     "tanh-adam]",
 )
-@training_options
+@click.option(
+    "--epochs",
+    type=WholeRange(1),
+    help="Passes over the training rows, by Adam.  [default: 500]",
+)
+@click.option("--batch-size", type=WholeRange(1), help="Rows per step of Adam.  [default: 16]")
+@click.option("--learning-rate", type=LEARNING_RATE, help="Of Adam; constant.  [default: 0.01]")
+@click.option(
+    "--max-iter",
+    type=WholeRange(1),
+    help="Most iterations of the default method.  [default: its own]",
+)
+@click.option(
+    "--compare",
+    type=Comparison(),
+    multiple=True,
+    metavar="NAME=A,B,...",
+    help="Train with each of these values and compare; NAME is batch-size, learning-rate, depth or "
+    "units. Repeated, every combination, up to 24.",
+)
+@click.option(
+    "--config",
+    type=FILE,
+    help="Settings in JSON or TOML, or a run's config.json; options here go before it.",
+)
 @click.option("--out", type=NEW_FOLDER, help="Run folder for nets, log and plots.")
 @click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
 @click.option(
@@ -60,12 +90,12 @@ _PARTS = 1000  # that the progress of a fit is told in
 )
 @click.option(
     "--test-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     help="Part of the rows of POINTS to measure errors on.  [default: 0.2]",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=WholeRange(0, 2**32 - 1),
     help="Of weights, row order and split.  [default: 0]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -97,7 +127,11 @@ def approximate(
       facesmith approximate --monkey-saddle --compare batch-size=1,100 --out runs/batches
       facesmith approximate --resume --out runs/batches --epochs 1000
     """  # noqa: D301 - click wants the control character itself
-    _check_usage(out, force=force, resume=resume, onnx=onnx, codes=codes, as_json=as_json)
+    if out is None and (resume or onnx):
+        raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
+    refuse_resume_and_force(resume=resume, force=force)
+    if out is None and (len(codes) > 1 or (codes and as_json)):
+        raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
     checkpoints: dict[str, AdamCheckpoint] = {}
     if resume:
         from facesmith.approximation.experiment.run_folder import read_run_folder  # noqa: PLC0415 - heavy
@@ -116,6 +150,7 @@ def approximate(
                 "Several functions do not fit into one output; pass --out, or one --method."
             )
     # Imported here, so that --help and wrong usage are answered at once.
+    from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
     from facesmith.approximation.experiment.report_text import report_text  # noqa: PLC0415
     from facesmith.approximation.experiment.run_folder import (  # noqa: PLC0415
         run_folder,
@@ -129,58 +164,28 @@ def approximate(
             folder.check(force=force or resume, resume="--resume to go on with it, ")
             held.enter_context(folder.lock())
         held.enter_context(warnings_in_words())
-        report = _fit(config, checkpoints, quiet=quiet)
+        done = {plan.label: 0 for plan in config.plans()}
+        with ShownProgress(quiet=quiet) as progress:
+
+            def update(label: str, part: float) -> None:
+                done[label] = int(_PARTS * part)
+                progress.report("Fitting", sum(done.values()), _PARTS * len(done))
+
+            report = run(config, checkpoints=checkpoints, on_progress=update)
         for note in report.notes:
-            click.echo(f"Note: {note}", err=True)
+            echo(f"Note: {note}", err=True)
         if out is not None:
-            exports = (*(("onnx",) if onnx else ()), *codes)
+            exports = ("onnx", *codes) if onnx else codes
             write_run_folder(report, out, config, force=force or resume, exports=exports)
     if as_json:
-        content = {
-            "rows": report.rows(),
-            "chosen": report.chosen.label,
-            "notes": list(report.notes),
-        }
-        click.echo(json.dumps(finite_or_none(content)))
+        content = {"rows": report.rows(), "chosen": report.chosen.label, "notes": report.notes}
+        echo(json.dumps(finite_or_none(content)))
     else:
-        click.echo(report_text(report), err=bool(codes) and out is None)
+        echo(report_text(report), err=bool(codes) and out is None)
     if codes and out is None:
         from facesmith.approximation.exports.source_code import function_code  # noqa: PLC0415
 
         click.echo(function_code(report.chosen.function, codes[0]), nl=False)
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
-        click.echo(hint, err=True)
-
-
-def _check_usage(
-    out: Path | None,
-    *,
-    force: bool,
-    resume: bool,
-    onnx: bool,
-    codes: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """What the options for the output ask of each other."""
-    if out is None and (resume or onnx):
-        raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
-    refuse_resume_and_force(resume=resume, force=force)
-    if out is None and (len(codes) > 1 or (codes and as_json)):
-        raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
-
-
-def _fit(
-    config: ApproximationConfig, checkpoints: dict[str, AdamCheckpoint], *, quiet: bool
-) -> ApproximationReport:
-    """Do what the settings of a run say."""
-    from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
-
-    parts = {plan.label: 0 for plan in config.plans()}
-    with ShownProgress(quiet=quiet) as progress:
-
-        def update(label: str, done: float) -> None:
-            parts[label] = int(_PARTS * done)
-            progress.report("Fitting", sum(parts.values()), _PARTS * len(parts))
-
-        return run(config, checkpoints=checkpoints, on_progress=update)
+        echo(hint, err=True)

@@ -11,10 +11,11 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.audit_judges import Judge, compare, compare_with_committee
 from facesmith.cli.judges import judge_options, judges_in_words, read_found
-from facesmith.cli.numbers import counted
+from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.options import format_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 from facesmith.runs.settings import read_settings, with_changes
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 )
 @click.option(
     "--folds",
-    type=click.IntRange(2),
+    type=WholeRange(2),
     is_flag=False,
     flag_value=3,
     metavar="[K]",
@@ -43,7 +44,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 )
 @click.option(
     "--epochs",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Passes of each of the --folds.  [default: 8 or more]",
 )
 @click.option(
@@ -52,7 +53,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
     type=FOLDER,
     help="Folder of face-free photos for --folds; may be repeated.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of the division into --folds.  [default: 0]")
+@click.option("--seed", type=WholeRange(0), help="Of the division into --folds.  [default: 0]")
 @click.option(
     "--model",
     metavar="FILE_OR_RUN",
@@ -86,7 +87,7 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
 @format_options
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="CPU threads.  [default: all cores to train, 1 to detect]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print audit.json instead of a summary.")
@@ -155,7 +156,7 @@ def audit(
             findings = compare(loaded.photos, found, detector_of, judge.name, config, progress)
     refused, others = match_decisions(findings, decided)
     if others and not quiet:
-        click.echo(
+        echo(
             f"{len(others)} decisions of {decisions} are about none of the findings; they are kept "
             "in the new decisions.csv.",
             err=True,
@@ -164,7 +165,7 @@ def audit(
         findings, out, refused=refused, others=others, add_missed=add_missed, n_shown=N_SHOWN
     )
     if as_json:
-        click.echo(json.dumps(audit_dict(findings, refused, n_shown=N_SHOWN)))
+        echo(json.dumps(audit_dict(findings, refused, n_shown=N_SHOWN)))
     elif not quiet:
         _print(
             findings,
@@ -200,32 +201,32 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
     share = len(suspicious) / max(audit.n_boxes, 1)
     told = judges_in_words(audit.judges) or [audit.judged_by]
     for number, line in enumerate(told):
-        click.echo(f"{'' if number else 'judged by':<12}{line}")
+        echo(f"{'' if number else 'judged by':<12}{line}")
     if learned_from:
-        click.echo(
+        echo(
             "            A detector agrees with photos that it has learned from, their errors too;"
             "\n            if these are among them, --folds finds more."
         )
-    click.echo(f"found       {audit.n_found:,} of {counted(audit.n_boxes, 'box', 'boxes')}")
-    click.echo(
+    echo(f"found       {audit.n_found:,} of {counted(audit.n_boxes, 'box', 'boxes')}")
+    echo(
         f"suspicious  {len(suspicious):,} of {audit.n_boxes:,} boxes ({100 * share:.1f} %)"
         f"{': ' if counts else ''}{counts}"
     )
     if audit.judges:
         n = len(audit.of_kind("doubtful"))
-        click.echo(f"missed      {counted(len(missed), 'face')} without a box: two votes agree")
-        click.echo(f"doubtful    {counted(n, 'place')} without a box: ignored regions")
+        echo(f"missed      {counted(len(missed), 'face')} without a box: two votes agree")
+        echo(f"doubtful    {counted(n, 'place')} without a box: ignored regions")
     else:
-        click.echo(
+        echo(
             f"missed      {counted(len(missed), 'face')} without a box, score "
             f"{audit.config.min_score:g} and more"
         )
     if n_refused:
-        click.echo(f"refused     {n_refused:,} of these findings")
+        echo(f"refused     {n_refused:,} of these findings")
     for number, offset in enumerate(audit.offsets):
-        click.echo(f"{'' if number else 'offsets':<12}{offset.in_words()}")
-    click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
-    click.echo(
+        echo(f"{'' if number else 'offsets':<12}{offset.in_words()}")
+    echo(f"written     {', '.join(path.as_posix() for path in written)}")
+    echo(
         "Next: look at the sheets; write `refuse` on the lines of decisions.csv that are wrong, "
         "and pass it with --decisions."
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.numbers import WholeRange
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.demo.results import Demo
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace an earlier demo in --out.")
 @click.option(
     "--rows",
-    type=click.IntRange(400),
+    type=WholeRange(400),
     help="Patches to draw; fewer are faster and teach less.  [default: 11038]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything."
+    "--seed", type=WholeRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything."
 )
 @click.option("--quiet", is_flag=True, help="No progress.")
 def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> None:
@@ -47,8 +49,8 @@ def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> No
     with ShownProgress(quiet=quiet) as progress:
         done = run_demo(out, config, force=force, progress=progress)
     for line in _summary(done):
-        click.echo(line)
-    click.echo(f"report          {out / REPORT_NAME}")
+        echo(line)
+    echo(f"report          {out / REPORT_NAME}")
 
 
 def _summary(done: Demo) -> list[str]:

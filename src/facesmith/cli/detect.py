@@ -14,10 +14,11 @@ import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_table
 from facesmith.cli.detector_options import model_option, workers_option
-from facesmith.cli.numbers import counted
+from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FILE, NEW_FOLDER, refuse_existing
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.errors import ImageError
 from facesmith.files.marks import read_mark
 
@@ -57,19 +58,19 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @click.option("--crops", "crops_dir", type=NEW_FOLDER, help="Write each face to this folder.")
 @click.option(
     "--crop-margin",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=0.2,
     show_default=True,
     help="What crops show around the box, as a part of its sides.",
 )
 @click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Leave out faces with a lower score.  [default: as the weights say]",
 )
 @click.option(
     "--min-face",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="PX",
     help="Height of the smallest face to look for; larger is faster.  "
     "[default: 10, or 1/80 of the photo's longer side if that is more; less in photos of "
@@ -85,6 +86,14 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     "at any angle. Each look takes as long as the first.",
 )
 @workers_option
+@click.option(
+    "--photo-memory",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="Memory that decoding one photo may take; photos that would take more are errors.",
+)
 @model_option
 @click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
@@ -101,6 +110,7 @@ def detect(
     min_face: float | None,
     rotations: tuple[int, ...],
     workers: int | None,
+    photo_memory: int,
     model: Path | None,
     force: bool,
     quiet: bool,
@@ -120,12 +130,14 @@ def detect(
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
-    if csv_path is not None and not is_table(csv_path):
+    if csv_path is not None and csv_path.is_file() and not is_table(csv_path):
         refuse_existing([csv_path], force=force)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
+    if not sources:
+        raise ImageError("Nothing is left to look at. Choose another folder for what is written.")
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
-    config = DetectionConfig(min_score, min_face, finish, rotations)
+    config = DetectionConfig(min_score, min_face, finish, rotations, photo_memory * 2**20)
     n_workers = min(workers or default_workers(len(sources)), len(sources))
     n_faces = n_failed = 0
     with ExitStack() as stack:
@@ -145,9 +157,9 @@ def detect(
             photo = _as_dict(found)
             table.write(photo)
             if as_json:
-                click.echo(json.dumps(photo))
+                echo(json.dumps(photo))
             elif not quiet:
-                click.echo(_as_line(found))
+                echo(_as_line(found))
     if len(sources) > 1 and not quiet:
         _summarise(n_faces, len(sources) - n_failed, n_failed)
     ctx.exit(1 if n_failed else 0)
@@ -162,10 +174,10 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
     for given in inputs:
         if given == STDIN:
             if STDIN not in sources:
-                sources[STDIN] = PhotoSource(STDIN, sys.stdin.buffer.read())
+                sources[STDIN] = PhotoSource(STDIN, _standard_input())
             continue
         try:
-            paths = find_images([given])
+            paths = find_images([given], lambda line: click.echo(line, err=True))
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue
@@ -181,6 +193,17 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
             if os.path.realpath(path) not in written or str(path) == str(Path(given)):
                 sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
+
+
+def _standard_input() -> bytes | ImageError:
+    from facesmith.files import read_up_to  # noqa: PLC0415 - see `detect`
+    from facesmith.images import MAX_BYTES  # noqa: PLC0415
+
+    try:
+        content = read_up_to(sys.stdin.buffer, MAX_BYTES)
+    except OSError as error:
+        return ImageError(f"Standard input cannot be read: {error.strerror or error}.")
+    return content or ImageError("Standard input is empty. Send it a photo, as in: < photo.jpg")
 
 
 def _as_dict(found: PhotoFaces) -> dict[str, Any]:
@@ -202,14 +225,13 @@ def _as_line(found: PhotoFaces) -> str:
         for box, score in zip(found.faces.boxes, found.faces.scores, strict=True)
     ]
     number = f"{counted(len(faces), 'face')}:" if faces else "no face"
-    name = click.format_filename(found.source.name)
-    return "  ".join([name, f"{found.width}x{found.height}", number, *faces])
+    return "  ".join([found.source.name, f"{found.width}x{found.height}", number, *faces])
 
 
 def _report(name: str, error: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"file": name, "error": error}))
-    click.echo(f"Error: {error}", err=True)
+        echo(json.dumps({"file": name, "error": error}))
+    echo(f"Error: {error}", err=True)
 
 
 def _with_progress(
@@ -226,4 +248,4 @@ def _summarise(n_faces: int, n_read: int, n_failed: int) -> None:
     text = f"{counted(n_faces, 'face')} in {counted(n_read, 'photo')}"
     if n_failed:
         text += f"; {counted(n_failed, 'error')}"
-    click.echo(f"{text}.", err=True)
+    echo(f"{text}.", err=True)

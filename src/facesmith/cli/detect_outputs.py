@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
 
 STDIN = "-"
+_PICTURE_NAME = re.compile(r".+_face(s|_\d+)\.jpg")
 _CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
 
 
@@ -39,12 +41,20 @@ class Pictures:
         self._photos = {os.path.realpath(source.name) for source in sources}
         stems = unique_stems([source.name for source in sources])
         self._stems = dict(zip(map(_key, sources), stems, strict=True))
-        for folder in (draw_dir, crops_dir):
-            if folder is not None:
-                OutputFolder(folder, "detection").add(force=force)
+        self._force = force
+        self._opened_by = 0
+        self._open()
+
+    def _open(self) -> None:
+        """Open the folders in this process, which then lists what it writes in their marks."""
+        if self._opened_by != os.getpid():
+            for folder in filter(None, (self._draw_dir, self._crops_dir)):
+                OutputFolder(folder, "detection").add(force=self._force)
+            self._opened_by = os.getpid()
 
     def __call__(self, found: PhotoFaces) -> None:
         """Write the drawing and the crops of one photo."""
+        self._open()
         from facesmith.pictures.drawing import crop_faces, draw_faces  # noqa: PLC0415 - see `detect`
 
         stem = self._stems[_key(found.source)]
@@ -66,6 +76,16 @@ class Pictures:
         write_image(path, image)
 
 
+def is_picture_name(name: str) -> bool:
+    """Whether a file is called as `Pictures` calls what it writes.
+
+    Example:
+        >>> [is_picture_name(name) for name in ("a_faces.jpg", "a_face_2.jpg", "a.jpg")]
+        [True, True, False]
+    """
+    return _PICTURE_NAME.fullmatch(name) is not None
+
+
 def _key(source: PhotoSource) -> tuple[str, bool]:
     """What tells a photo from all others: a file may have the name of standard input."""
     return source.name, isinstance(source.content, bytes)
@@ -78,6 +98,8 @@ class Table:
         self._rows = None
         if path is not None:
             try:
+                if path.is_file():  # a new file: the old one may have a second name
+                    path.unlink()
                 file: TextIO = stack.enter_context(
                     path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
                 )

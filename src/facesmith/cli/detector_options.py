@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from facesmith.cli.numbers import WholeRange
 from facesmith.cli.paths import EXISTING
 
 model_option = click.option(
@@ -14,7 +15,7 @@ model_option = click.option(
 )
 workers_option = click.option(
     "--workers",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     metavar="N",
     help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
     "for many]",

@@ -12,6 +12,7 @@ import click
 
 from facesmith.cli.opened_detectors import open_detectors
 from facesmith.cli.options import Command, with_options
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.annotations import Annotations
@@ -48,8 +49,8 @@ def _scores(
         try:
             lowest, sure = map(float, words.split(","))
         except ValueError:
-            lowest = math.nan
-        if not math.isfinite(lowest):
+            lowest = sure = math.nan
+        if not (math.isfinite(lowest) and math.isfinite(sure)):
             raise click.BadParameter(
                 f"{label}={words!r}: expected two numbers, {option.metavar}.", param=option
             )
@@ -179,7 +180,7 @@ def read_found(
     )
     lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
     if lowest > _LOW:
-        click.echo(
+        echo(
             f"Warning: the lowest score in {detections.name} is {lowest:.2f}. A face with a lower "
             "one looks like none here: detect again with --min-score 0.01.",
             err=True,

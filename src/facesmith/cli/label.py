@@ -17,9 +17,10 @@ from facesmith.cli.judges import (
     open_judges,
     read_judges,
 )
-from facesmith.cli.numbers import counted
+from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.paths import FOLDER, REPORT_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.annotations import Annotations
@@ -41,7 +42,7 @@ LABELS_FILE, COUNTS_FILE = "labels.json", "counts.json"
 )
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=1,
     show_default=True,
     help="CPU threads of each detector.",
@@ -92,7 +93,7 @@ def label(
     write_json(out / COUNTS_FILE, counts)
     sheets = write_doubt_sheets(labels, out, max_shown=N_SHOWN)
     if as_json:
-        click.echo(json.dumps(counts))
+        echo(json.dumps(counts))
     elif not quiet:
         _print(labels, [out / LABELS_FILE, out / COUNTS_FILE, *sheets], photos)
 
@@ -143,18 +144,18 @@ def _print(labels: Labels, written: list[Path], photos: Path) -> None:
     from facesmith.curation.judges import n_votes  # noqa: PLC0415 - see `cli`
 
     for number, line in enumerate(judges_in_words(labels.judges)):
-        click.echo(f"{'' if number else 'judged by':<12}{line}")
-    click.echo(
+        echo(f"{'' if number else 'judged by':<12}{line}")
+    echo(
         f"photos      {len(labels.photos):,}, {labels.n_without_face:,} without a face to learn, "
         f"{labels.n_empty:,} in which nothing was found"
     )
     alone = n_votes(labels.judges) == 1
     faces = "a judge is sure of them" if alone else "two votes agree on them"
     ignored = "with a lower score" if alone else "which a single vote raises or which are small"
-    click.echo(f"faces       {labels.n_faces:,}: {faces}")
-    click.echo(f"ignored     {counted(labels.n_ignored, 'region')} {ignored}")
-    click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
-    click.echo(
+    echo(f"faces       {labels.n_faces:,}: {faces}")
+    echo(f"ignored     {counted(labels.n_ignored, 'region')} {ignored}")
+    echo(f"written     {', '.join(path.as_posix() for path in written)}")
+    echo(
         "Next: look at the sheets, correct labels.json in an annotation tool, and pass it to "
         f"`facesmith train` with --images {photos.as_posix()}."
     )

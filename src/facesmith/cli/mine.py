@@ -11,9 +11,11 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.curation.hard_negatives import Mining
@@ -35,6 +37,7 @@ N_SHOWN = 40  # boxes that the contact sheet shows at most
     "searched.",
 )
 @click.option("--images", type=FOLDER, help="Folder of the annotated photos.")
+@images_anywhere_option
 @model_option
 @click.option(
     "--out",
@@ -99,7 +102,7 @@ def mine(
     from facesmith.pictures.contact_sheet import write_sheet  # noqa: PLC0415 - see `cli`
 
     sheet_path = _check_paths(negatives, annotations, images, out, force)
-    photos = load_photos(annotations, images, negatives).photos
+    photos = load_photos(annotations, images, negatives, decoded=False).photos
     with ShownProgress(quiet=quiet) as progress:
         found = search(
             photos,
@@ -109,15 +112,15 @@ def mine(
             progress=progress,
         )
     for problem in found.problems:
-        click.echo(f"Left out: {problem}", err=True)
+        echo(f"Left out: {problem}", err=True)
     write_mined(out, found.boxes)
     name = "the weights that come along" if model is None else model.as_posix()
     write_sheet(sheet_path, mined_sheet(found, name, N_SHOWN))
     if as_json:
-        click.echo(json.dumps(_counts(found)))
+        echo(json.dumps(_counts(found)))
     elif not quiet:
         _print(found, min_score, max_background_score)
-        click.echo(f"written     {out}, {sheet_path}")
+        echo(f"written     {out}, {sheet_path}")
 
 
 def _check_paths(
@@ -161,20 +164,20 @@ def _print(found: Mining, min_score: float, max_background_score: float) -> None
         n_photos, boxes = found.n_photos(kind), found.of_kind(kind)
         if n_photos:
             with_boxes = len({box.file for box in boxes})
-            click.echo(
+            echo(
                 f"{kind:<10}  {counted(len(boxes), 'false box', 'false boxes')} with a "
                 f"score of at least {min_score:.2f}, in {with_boxes:,} of "
                 f"{counted(n_photos, 'photo')}"
             )
     if found.likely_faces:
         n = len(found.likely_faces)
-        click.echo(
+        echo(
             f"left out    {counted(n, 'box', 'boxes')} above {max_background_score:.2f} in the "
             "background: likely faces without a box. `facesmith audit` shows them"
         )
     if found.incomplete:
         n = len(found.incomplete)
-        click.echo(
+        echo(
             f"left out    {counted(n, 'photo')} of which a box could not be used: a "
             "face may be anywhere there"
         )

@@ -6,6 +6,8 @@ import math
 
 import click
 
+_LARGEST = 2**32 - 1  # seeds of NumPy and PyTorch end here, and so does any sensible count
+
 
 class FiniteRange(click.FloatRange):
     """A number in a range; unlike click's own type it takes neither NaN nor infinity."""
@@ -17,6 +19,19 @@ class FiniteRange(click.FloatRange):
         number = float(super().convert(value, param, ctx))  # type: ignore[arg-type]
         if not math.isfinite(number):
             self.fail(f"{value!r}: expected a finite number.", param, ctx)
+        return number
+
+
+class WholeRange(click.IntRange):
+    """A whole number in a range; unlike click's own type it takes none of 11 digits or more."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """The number, or a usage error."""
+        number = int(super().convert(value, param, ctx))  # type: ignore[arg-type]
+        if abs(number) > _LARGEST:
+            self.fail(f"expected at most {_LARGEST}; got a larger number.", param, ctx)
         return number
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
@@ -30,5 +30,5 @@ def open_detectors(
             if not name.optional:
                 raise
             left_out[name.label] = str(error)
-            click.echo(f"Left out: {name.label}. {error}", err=True)
+            echo(f"Left out: {name.label}. {error}", err=True)
     return baselines, left_out

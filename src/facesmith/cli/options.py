@@ -11,6 +11,27 @@ from facesmith.annotations.formats import FORMATS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
+_ANYWHERE = "facesmith.images_anywhere"
+
+
+def _remember(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta[_ANYWHERE] = value
+
+
+def images_anywhere() -> bool:
+    """Whether the command that runs was told that photos may lie outside `--images`."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_ANYWHERE, False))
+
+
+# For all commands that take annotations; `load_photos` asks for it.
+images_anywhere_option: Option = click.option(
+    "--images-anywhere",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Read photos outside --images, too.",
+)
 
 FORMAT_OPTIONS: tuple[Option, ...] = (
     click.option(
@@ -25,6 +46,7 @@ FORMAT_OPTIONS: tuple[Option, ...] = (
         help="Name or number of a category that is a face; may be repeated.  [default: the only "
         "one, or the one called face]",
     ),
+    images_anywhere_option,
 )
 
 
@@ -36,5 +58,5 @@ def with_options(command: Command, options: Sequence[Option]) -> Command:
 
 
 def format_options(command: Command) -> Command:
-    """The options `--format` (`annotation_format`) and `--category` of a command."""
+    """The options `--format`, `--category` and `--images-anywhere` of a command."""
     return with_options(command, FORMAT_OPTIONS)

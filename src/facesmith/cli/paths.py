@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from facesmith.errors import WriteError
 from facesmith.files import OutputFolder
 
 
 class NewPath(click.Path):
-    """A file or folder that a command writes."""
+    """A file or folder to write. `-` is refused: it means standard output elsewhere."""
 
     def __init__(self, *, folder: bool = False) -> None:
         super().__init__(dir_okay=folder, file_okay=not folder, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, or a usage error."""
+        if str(value) == "-":
+            self.fail(
+                "'-' would be standard output; name a file, or ./- for one called so.", param, ctx
+            )
+        path = Path(super().convert(value, param, ctx))  # type: ignore[arg-type]
+        _check_parent(path)
+        return path
 
 
 class ReportFolder(NewPath):
@@ -26,9 +38,27 @@ class ReportFolder(NewPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path; refused at once where the report could not be written later."""
-        path: Path = super().convert(value, param, ctx)  # type: ignore[assignment]
+        path = super().convert(value, param, ctx)
         OutputFolder(path, "report").check_report()
         return path
+
+
+def _check_parent(path: Path) -> None:
+    """Refuse, before any work is done, a new path in a place where nothing can be made.
+
+    Raises:
+        WriteError: If what is above it is a file, or a folder that may not be written to.
+    """
+    if os.path.lexists(path):
+        return
+    above = next(each for each in path.absolute().parents if os.path.lexists(each))
+    if not os.path.isdir(above):  # noqa: PTH112 - unlike pathlib's it never raises
+        raise WriteError(f"Cannot write {path}: {above} is no folder. Choose another place.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise WriteError(
+            f"Cannot write {path}: nothing may be written to {above}. Choose a folder that you may "
+            "write to."
+        )
 
 
 EXISTING = click.Path(exists=True, path_type=Path)

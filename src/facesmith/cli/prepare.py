@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import click
 import numpy as np
 
-from facesmith.annotations import Annotations, Problem, load_annotations, load_face_free
-from facesmith.cli.numbers import counted
-from facesmith.cli.options import format_options
+from facesmith.annotations import Annotations, Problem, in_lines, load_annotations, load_face_free
+from facesmith.cli.numbers import FiniteRange, WholeRange, counted
+from facesmith.cli.options import format_options, images_anywhere
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
 
@@ -47,7 +49,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 )
 @click.option(
     "--count",
-    type=click.IntRange(min=2),
+    type=WholeRange(min=2),
     default=_DEFAULTS.count,
     show_default=True,
     help="Number of patches, half of them faces.",
@@ -60,7 +62,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=WholeRange(min=0),
     default=_DEFAULTS.seed,
     show_default=True,
     help="Same seed, same photos: same file. Another seed: other faces, jitter and splits.",
@@ -77,7 +79,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 )
 @click.option(
     "--min-face",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=_DEFAULTS.min_face,
     show_default=True,
     help="Height of the smallest face to use, pixels.",
@@ -114,29 +116,33 @@ def prepare(
     sheet = out.with_suffix(".png")
     _check_outputs(out, sheet, force)
     config = PrepareConfig(count=count, seed=seed, min_face=min_face, split=split)
-    problems: list[Problem] = []
 
-    def report(problem: Problem) -> None:
-        problems.append(problem)
+    def tell(problems: Sequence[Problem]) -> None:
         if not quiet:
-            click.echo(str(problem), err=True)
+            for line in in_lines(problems):
+                echo(line, err=True)
 
     loaded = load_annotations(
-        annotations, images, format=annotation_format, strict=strict, categories=category or None
+        annotations,
+        images,
+        format=annotation_format,
+        strict=strict,
+        categories=category or None,
+        images_anywhere=images_anywhere(),
     )
     face_free = load_face_free(negatives, strict=strict)
-    for problem in loaded.problems + face_free.problems:
-        report(problem)
+    problems = [*loaded.problems, *face_free.problems]
+    tell(problems)
     found: list[Problem] = []
     with progress_bar(2 * (len(loaded) + len(face_free)), quiet, "Cutting") as step:
         patches = prepare_patches(
             loaded, face_free, config, strict=strict, report=found.append, progress=step
         )
-    for problem in found:  # not while the bar is drawn
-        report(problem)
+    tell(found)  # not while the bar is drawn
+    problems += found
     for split_name, share in asdict(split).items():
         if share and not len(patches.rows_of(split_name)):
-            click.echo(
+            echo(
                 f"Warning: none of the {len(patches.photo_names)} photos fell to {split_name}. "
                 "Give more photos, another --split, or another --seed.",
                 err=True,
@@ -144,7 +150,7 @@ def prepare(
     save_patches(out, patches)
     write_contact_sheet(sheet, patches, out.name, seed=seed)
     summary = _summary(out, sheet, patches, loaded, face_free, problems)
-    click.echo(json.dumps(summary) if as_json else _table(summary))
+    echo(json.dumps(summary) if as_json else _table(summary))
 
 
 def _check_outputs(out: Path, sheet: Path, force: bool) -> None:

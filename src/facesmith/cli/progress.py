@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from facesmith.cli.terminal import echo
 from facesmith.progress import Progress
 
 _UPDATES = 2000  # of a bar at most: drawing costs time
@@ -56,7 +57,7 @@ class ShownProgress(Progress):
         """Print the line unless it is to be quiet."""
         self._close()
         if not self._quiet:
-            click.echo(text, err=True)
+            echo(text, err=True)
 
     def _close(self) -> None:
         if self._bar is not None:

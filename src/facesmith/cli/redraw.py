@@ -19,6 +19,7 @@ from facesmith.cli.paths import (
     refuse_resume_and_force,
 )
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
 
 N_SHOWN = 80  # boxes that the contact sheet shows at most
 
@@ -114,20 +115,18 @@ def redraw(
         "overlap_with_old_boxes": round(float(overlaps.mean()), 4) if len(overlaps) else None,
     }
     if as_json:
-        click.echo(json.dumps(figures))
+        echo(json.dumps(figures))
     elif not quiet:
         drawn = len(overlaps) - restyled.stayed
-        click.echo(f"learned     {learned.n_faces:,} boxes of {like}")
-        click.echo(
+        echo(f"learned     {learned.n_faces:,} boxes of {like}")
+        echo(
             f"judged      {learned.n_judged:,} others: squares moved at random overlap them by "
             f"{learned.given:.2f}, drawn anew by {learned.drawn:.2f}"
         )
-        click.echo(
+        echo(
             f"drawn       {drawn:,} of {len(overlaps):,} boxes of {source}; the others are at a "
             "border, of another shape than most, or would have lost their face"
         )
         side = "left" if restyled.lean > 0 else "right"
-        click.echo(
-            f"lean        {100 * abs(restyled.lean):.0f} % of their width to the {side}, mended"
-        )
-        click.echo(f"written     {', '.join(path.as_posix() for path in written)}")
+        echo(f"lean        {100 * abs(restyled.lean):.0f} % of their width to the {side}, mended")
+        echo(f"written     {', '.join(path.as_posix() for path in written)}")

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facesmith.cli.numbers import WholeRange
+from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.targets import read_target, target_options
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.files import OutputFolder
 
@@ -60,6 +63,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
     help="Annotated photos to judge a detector on, in any format that `train` reads.",
 )
 @click.option("--images", type=FOLDER, help="Folder of these photos.")
+@images_anywhere_option
 @click.option(
     "--negatives",
     multiple=True,
@@ -69,12 +73,8 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
 @click.option(
     "--out", type=NEW_FOLDER, help="Folder for roc.png and roc.json.  [default: the run folder]"
 )
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
-)
-@click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads."
-)
+@click.option("--seed", type=WholeRange(0), default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--threads", type=WholeRange(1), default=1, show_default=True, help="CPU threads.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures and the curve as JSON.")
 @click.option("--quiet", is_flag=True, help="Write the files only.")
 def roc(
@@ -167,10 +167,10 @@ def roc(
         )
     picture, _ = write_report(reported, target_folder)
     if as_json:
-        click.echo(json.dumps(reported.to_dict()))
+        echo(json.dumps(reported.to_dict()))
     elif not quiet:
         _print(reported)
-        click.echo(f"picture       {picture}")
+        echo(f"picture       {picture}")
 
 
 def _holds_detector(run: Path) -> bool:
@@ -180,20 +180,20 @@ def _holds_detector(run: Path) -> bool:
 def _print(reported: RocReport) -> None:
     best, intervals = reported.curve.best, reported.intervals
     photos = "" if reported.n_photos is None else f" from {reported.n_photos:,} photos"
-    click.echo(f"{reported.network}, {reported.rows}")
-    click.echo(f"rows          {reported.n_faces:,} faces, {reported.n_others:,} others{photos}")
-    click.echo(f"AUC           {_figure(reported.curve.auc, intervals.auc)}")
-    click.echo(f"accuracy      {_figure(reported.accuracy, intervals.accuracy)}  at score 0.5")
-    click.echo(
+    echo(f"{reported.network}, {reported.rows}")
+    echo(f"rows          {reported.n_faces:,} faces, {reported.n_others:,} others{photos}")
+    echo(f"AUC           {_figure(reported.curve.auc, intervals.auc)}")
+    echo(f"accuracy      {_figure(reported.accuracy, intervals.accuracy)}  at score 0.5")
+    echo(
         f"              {_figure(reported.accuracy_at_best, intervals.accuracy_at_best)}"
         f"  at score {best.threshold:.3f}, the point nearest to (0, 1):"
     )
-    click.echo(f"  TPR         {_figure(best.tpr, intervals.tpr)}")
-    click.echo(f"  FPR         {_figure(best.fpr, intervals.fpr)}")
+    echo(f"  TPR         {_figure(best.tpr, intervals.tpr)}")
+    echo(f"  FPR         {_figure(best.fpr, intervals.fpr)}")
     if reported.operating_point is not None and reported.at_threshold is not None:
         rates = reported.at_threshold
-        click.echo(f"stored        {reported.operating_point}")
-        click.echo(
+        echo(f"stored        {reported.operating_point}")
+        echo(
             f"              on these rows: TPR {rates.tpr:.4f}, FPR {rates.fpr:.4f}, precision "
             f"{rates.precision:.4f}"
         )

@@ -6,10 +6,9 @@ import json
 import math
 from pathlib import Path
 
-import click
-
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
 from facesmith.evaluation.detector_report import (
     DetectorReport,
@@ -40,31 +39,31 @@ def roc_detector_command(
         )
     picture, _ = write_detector_report(reported, out)
     if as_json:
-        click.echo(json.dumps(reported.to_dict()))
+        echo(json.dumps(reported.to_dict()))
     elif not quiet:
         _print(reported)
-        click.echo(f"picture      {picture}")
+        echo(f"picture      {picture}")
 
 
 def _print(reported: DetectorReport) -> None:
     curve, at = reported.curve, reported.at_threshold()
     low, high = reported.expected_error_interval
-    click.echo(
+    echo(
         f"{reported.detector}: {curve.n_faces:,} faces in {reported.n_photos:,} photos, IoU "
         f"{MATCH_IOU:g}, faces below {MIN_FACE_HEIGHT:g} px ignored"
     )
-    click.echo(f"AP           {_figure(curve.average_precision)}")
-    click.echo(
+    echo(f"AP           {_figure(curve.average_precision)}")
+    echo(
         f"recall       {_figure(curve.recall_at(0.1))} at 0.1 false boxes a photo, "
         f"{_figure(curve.recall_at(1.0))} at 1"
     )
-    click.echo(
+    echo(
         f"scores       expected calibration error {_figure(reported.compared.expected_error)}  "
         f"(95 %: {_figure(low)} to {_figure(high)})"
     )
     if reported.operating_point is not None:
-        click.echo(f"stored       {reported.operating_point}")
-    click.echo(
+        echo(f"stored       {reported.operating_point}")
+    echo(
         f"threshold    {reported.threshold:.3f}: precision {_figure(at['precision'])}, recall "
         f"{_figure(at['recall'])}, {at['false_per_photo']:.4f} false boxes a photo"
     )

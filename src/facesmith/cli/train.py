@@ -8,10 +8,13 @@ from typing import Any
 
 import click
 
+from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target, target_options
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.settings import read_settings
 
@@ -27,7 +30,8 @@ _SPELT = {
 
 @click.command(cls=WritingCommand)
 @click.argument("data", type=EXISTING)
-@click.option("--images", type=FOLDER, help="Folder of the annotated photos; only for a detector.")
+@click.option("--images", type=FOLDER, help="Folder of the photos, for a detector.")
+@images_anywhere_option
 @click.option(
     "--negatives",
     multiple=True,
@@ -38,13 +42,13 @@ _SPELT = {
     "--mined",
     multiple=True,
     type=FILE,
-    help="False boxes of `facesmith mine`, to be seen more often; may be repeated.",
+    help="What `facesmith mine` found; may be repeated.",
 )
 @click.option(
     "--out",
     type=NEW_FOLDER,
     required=True,
-    help="Run folder to write: config, log, checkpoints, weights, metrics.",
+    help="Run folder: config, log, checkpoints, weights, metrics.",
 )
 @click.option(
     "--network",
@@ -72,38 +76,38 @@ _SPELT = {
     "--no-refiner",
     "single_look",
     is_flag=True,
-    help="Train no second network for doubtful boxes: faster, finds a little less.",
+    help="No second network for doubtful boxes: faster, a little worse.",
 )
 @click.option(
     "--epochs",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Passes over the data.  [default: by network]",
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     help="Patches, or crops of photos, per step.  [default: 64 patches, 32 crops, 16 with --quick]",
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     help="Highest learning rate.  [default: by network]",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of weights, order and changes.  [default: 0]")
+@click.option("--seed", type=WholeRange(0), help="Of weights, order and changes.  [default: 0]")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     help="Stop after so many seconds; --resume goes on from there.  [default: none]",
 )
 @target_options
-@click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: all cores]")
+@click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: all cores]")
 @click.option(
     "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
 )
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="`shipped`: the settings of the weights that come along; options win.",
+    help="`shipped`: as the weights that come along; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
@@ -149,7 +153,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(metrics))
+        echo(json.dumps(metrics))
     elif not quiet:
         _print_classifier(metrics, out)
 
@@ -167,7 +171,7 @@ def _classifier_config(network: str | None, config: Path | None, **options: Any)
 
 
 def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
-    click.echo(
+    echo(
         f"{metrics['network']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs "
         f"({metrics['stopped']}) in {metrics['seconds']:.0f} s, "
         f"{metrics['patches_per_second']:,.0f} patches/s"
@@ -175,16 +179,16 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
     for name in ("validation", "test"):
         if name in metrics:
             part = metrics[name]
-            click.echo(
+            echo(
                 f"  {name:<10}  accuracy {part['accuracy']:.4f}   AUC {part['auc']:.5f}   "
                 f"({part['rows']:,} rows)"
             )
     if "operating_point" in metrics:
         point = metrics["operating_point"]
         low, high = point["threshold_interval"]
-        click.echo(
+        echo(
             f"  threshold   {point['threshold']:.3f} (95 %: {low:.3f} to {high:.3f}) stored for "
             f"{point['target']} {point['value']:g}, chosen on the validation rows"
         )
-    click.echo(f"  weights     {out / 'classifier.onnx'}")
-    click.echo(f"Next: facesmith roc {out}")
+    echo(f"  weights     {out / 'classifier.onnx'}")
+    echo(f"Next: facesmith roc {out}")

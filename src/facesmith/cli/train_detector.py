@@ -13,6 +13,7 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target
+from facesmith.cli.terminal import echo
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
 from facesmith.runs.folder import RunFolder
@@ -66,7 +67,7 @@ def train_detector_command(
             resume=resume, force=force, progress=progress,
         )  # fmt: skip
     if as_json:
-        click.echo(json.dumps(metrics))
+        echo(json.dumps(metrics))
     elif not quiet:
         _print(metrics, out)
 
@@ -163,13 +164,13 @@ def _config(
 
 
 def _print(metrics: dict[str, Any], out: Path) -> None:
-    click.echo(
+    echo(
         f"Trained on {metrics['photos'] - metrics['photos_held_out']} photos, judged on the "
         f"{metrics['photos_held_out']} held out (faces of 16 px and more):"
     )
     for way, figures in metrics["held_out"].items():
         mark = "  <- kept" if way == metrics["kept"] else ""
-        click.echo(
+        echo(
             f"  {way:<17}  AP {_figure(figures['ap'])}   at IoU 0.4 {_figure(figures['ap_iou40'])}"
             f"   recall at 0.1 false boxes a photo {_figure(figures['recall_at_0.1'])}{mark}"
         )
@@ -177,7 +178,7 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
     chosen = (
         "where a face is likelier than not" if "operating_point" not in metrics else "as asked for"
     )
-    click.echo(
+    echo(
         f"From a score of {figures['threshold']:.3f} on, {chosen}: precision "
         f"{_figure(figures['precision'])}, recall {_figure(figures['recall'])}, "
         f"{_figure(figures['false_per_photo'])} false boxes a photo."
@@ -185,12 +186,12 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
     losses = metrics["calibration"]["log_losses"]
     if losses:
         compared = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
-        click.echo(
+        echo(
             f"Scores calibrated by the {metrics['calibration']['method']} method (cross-validated "
             f"log loss: {compared}); expected calibration error "
             f"{_figure(metrics['calibration_error'])}."
         )
-    click.echo(f"Next: facesmith detect PHOTO --model {out}")
+    echo(f"Next: facesmith detect PHOTO --model {out}")
 
 
 def _figure(value: float | None) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-import click
+from facesmith.cli.terminal import echo
 
 _PACKAGE = str(Path(__file__).parents[1])
 
@@ -30,7 +30,7 @@ def warnings_in_words() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if filename.startswith(_PACKAGE) and issubclass(category, UserWarning):
-                click.echo(f"Warning: {message}", err=True)
+                echo(f"Warning: {message}", err=True)
             else:
                 show(message, category, filename, lineno, file, line)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.experiment.verdict import History, Verdict, assess_overfitting
 from facesmith.demo.photos import real_patches
-from facesmith.detection.classifier import Classifier, load_classifier
+from facesmith.detection.classifier import load_classifier
 from facesmith.evaluation.roc_report import THRESHOLD, RocReport, report
 from facesmith.metrics.roc import accuracy, area_under_curve
 from facesmith.patches import Patches
@@ -26,8 +25,7 @@ MISTAKES_SHOWN = 6
 _GUESSING_LOSS = math.log(2)  # cross-entropy of a net that says 0.5 to everything
 
 
-@dataclass(frozen=True, eq=False)
-class ScoredPatch:
+class ScoredPatch(NamedTuple):
     """A patch uint8 `(64, 64, 3)`, BGR, and the score that a classifier gave it."""
 
     image: npt.NDArray[np.uint8]
@@ -65,8 +63,14 @@ def train_on_synthetic(
     people = patches.photo_indices[rows]
     reported = report(labels, scores, photos=people, network=network, rows=about)
     # The groups are drawn people, not photos: the picture of the curve should not call them so.
-    reported = dataclasses.replace(reported, n_photos=None)
-    history = _read_history(out / "log.csv")
+    reported = replace(reported, n_photos=None)
+    with (out / "log.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    train, validation = (
+        np.array([float(line[f"{name}_loss"]) for line in lines])
+        for name in ("train", "validation")
+    )
+    history = History("epoch", train, validation)
     taken = np.flatnonzero((labels == 0) & (scores >= THRESHOLD))
     missed = np.flatnonzero((labels == 1) & (scores < THRESHOLD))
 
@@ -74,7 +78,10 @@ def train_on_synthetic(
         first = rows[np.argsort(sign * scores[rows], kind="stable")][:MISTAKES_SHOWN]
         return tuple(ScoredPatch(images[row], float(scores[row])) for row in first)
 
-    real_auc, real_accuracy = _on_real_patches(classifier)
+    real, real_auc, real_accuracy = real_patches(), math.nan, math.nan
+    if real is not None:
+        truth, given = real[1], classifier(real[0])
+        real_auc, real_accuracy = area_under_curve(truth, given), accuracy(truth, given, THRESHOLD)
     return TrainedClassifier(
         network=network,
         metrics=metrics,
@@ -88,20 +95,3 @@ def train_on_synthetic(
         real_auc=real_auc,
         real_accuracy=real_accuracy,
     )
-
-
-def _read_history(path: Path) -> History:
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    columns = ("train_loss", "validation_loss")
-    return History("epoch", *(np.array([float(line[name]) for line in lines]) for name in columns))
-
-
-def _on_real_patches(classifier: Classifier) -> tuple[float, float]:
-    """Area under the curve and accuracy on patches of real photos."""
-    real = real_patches()
-    if real is None:
-        return math.nan, math.nan
-    images, labels = real
-    scores = classifier(images)
-    return area_under_curve(labels, scores), accuracy(labels, scores, THRESHOLD)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 
 from facesmith.detection.detector import Detector
 from facesmith.errors import FacesmithError
+from facesmith.evaluation.timing import Stopwatch
 from facesmith.faces import Faces
 from facesmith.images import read_image
 from facesmith.progress import NO_PROGRESS, Progress
@@ -76,12 +76,10 @@ def search_photos(
         title, expected = PHOTOS[name]
         image = read_image(folder / name)
         faces = detector(image)
-        times = []
+        watch = Stopwatch()
         for _ in range(_TIMED_CALLS):
-            started = time.perf_counter()
-            detector(image)
-            times.append(1000 * (time.perf_counter() - started))
-        latency_ms = statistics.median(times)
+            watch(partial(detector, image))
+        latency_ms = watch.timing().median_ms
         searched.append(SearchedPhoto(name, title, expected, image, faces, latency_ms))
     return tuple(searched)
 

@@ -20,6 +20,7 @@ from facesmith.files import write_bytes
 from facesmith.pictures.drawing import draw_faces
 
 _PEOPLE_SHOWN = 12
+_WRONG = ' class="wrong"'
 _PERSON_SIDE = 180  # pixels
 _LARGE_PHOTO, _SMALL_PHOTO = 760, 360  # pixels along the longer side
 
@@ -35,13 +36,19 @@ def render(demo: Demo) -> str:
     first, *others = demo.photos
     classifiers = demo.classifiers
     heights = demo.approximation.split.test.targets
+    seed = demo.config.seed
+    people = [draw_large_face(seed, number, _PERSON_SIDE) for number in range(_PEOPLE_SHOWN)]
     return template.substitute(
         total=words.duration(sum(demo.seconds.values())),
         tiles=_tiles(demo),
         photos_summary=escape(words.photos_summary(demo.photos)),
         astronaut=_photo(first, _LARGE_PHOTO),
-        other_photos="".join(_photo_figure(photo) for photo in others),
-        people=_people(demo.config.seed),
+        other_photos="".join(
+            f"<figure{_WRONG * (len(photo.faces) != photo.expected)}>"
+            f"{_photo(photo, _SMALL_PHOTO)}</figure>"
+            for photo in others
+        ),
+        people="".join(_image(pictures.photo_jpeg(one, _PERSON_SIDE), "") for one in people),
         sheet=_image(pictures.jpeg_file(demo.out / SHEET_NAME), "A few of the drawn patches"),
         rows=f"{demo.config.rows:,}",
         learning="".join(_learning(classifier) for classifier in classifiers),
@@ -102,18 +109,6 @@ def _photo(photo: SearchedPhoto, longest_side: int) -> str:
     return f"{image}<figcaption>{escape(caption)}</figcaption>"
 
 
-def _photo_figure(photo: SearchedPhoto) -> str:
-    kind = "" if len(photo.faces) == photo.expected else ' class="wrong"'
-    return f"<figure{kind}>{_photo(photo, _SMALL_PHOTO)}</figure>"
-
-
-def _people(seed: int) -> str:
-    return "".join(
-        _image(pictures.photo_jpeg(draw_large_face(seed, number, _PERSON_SIDE), _PERSON_SIDE), "")
-        for number in range(_PEOPLE_SHOWN)
-    )
-
-
 def _learning(classifier: TrainedClassifier) -> str:
     figure = pictures.plot_losses(classifier.history, classifier.metrics["best_epoch"])
     name = classifier.network
@@ -148,9 +143,9 @@ def _mistakes(classifier: TrainedClassifier) -> str:
     ):  # fmt: skip
         more = f"; the worst {len(patches)}:" if number > len(patches) else ""
         figures = "".join(
-            f"<figure>{_image(pictures.patch_png(patch.image), '')}"
-            f"<figcaption>{patch.score:.2f}</figcaption></figure>"
-            for patch in patches
+            f"<figure>{_image(pictures.patch_png(image), '')}"
+            f"<figcaption>{score:.2f}</figcaption></figure>"
+            for image, score in patches
         )
         text += (
             f'<p class="faint"><b>{escape(classifier.network)}</b>: {what}{more}</p>'

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from facesmith._version import __version__
 from facesmith.approximation.experiment.report import ApproximationReport
 from facesmith.approximation.experiment.settings import METHODS
 from facesmith.demo.classifiers import TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto
 from facesmith.demo.synthetic.patches import ROWS
+from facesmith.files import OutputFolder, write_json
 from facesmith.patches import Patches
 
+FIGURES_NAME = "demo.json"
 REPORT_NAME = "report.html"
 PATCHES_NAME = "patches.npz"
 SHEET_NAME = "contact-sheet.png"
@@ -32,6 +36,25 @@ class DemoConfig:
     epochs: dict[str, int] = field(default_factory=lambda: {"pointwise": 15, "compact": 20})
 
 
+def start_folder(path: str | Path, *, force: bool) -> Path:
+    """Make the folder of a demo, empty but for its first figures; it may be missing or empty.
+
+    `force` deletes what an earlier demo left there.
+
+    Raises:
+        WriteError: If it cannot be made, or is not empty and is not to be replaced.
+    """
+    path = Path(path)
+    OutputFolder(path, "demo").start(force=force)
+    write_figures(path, {"command": sys.argv})
+    return path
+
+
+def write_figures(path: Path, figures: dict[str, Any]) -> None:
+    """Write `demo.json`: what made the folder, and the figures of the report."""
+    write_json(path / FIGURES_NAME, {"facesmith": __version__, "task": "demo", **figures})
+
+
 @dataclass(frozen=True, eq=False)
 class Demo:
     """All that a demo found out, for its report."""
@@ -47,13 +70,15 @@ class Demo:
 
     def figures(self) -> dict[str, Any]:
         """The main figures, for `demo.json`."""
+        reports = [(c.metrics["epochs"], c.report.to_dict()) for c in self.classifiers]
         return {
             "machine": self.machine,
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
             "approximation": self.approximation.rows(),
             "drawn_patches": [
-                {"rows": self.config.rows, "epochs": c.metrics["epochs"], **_without_curve(c)}
-                for c in self.classifiers
+                {"rows": self.config.rows, "epochs": epochs}
+                | {name: value for name, value in report.items() if name != "curve"}
+                for epochs, report in reports
             ],
             "photos": [
                 {
@@ -66,9 +91,3 @@ class Demo:
                 for photo in self.photos
             ],
         }
-
-
-def _without_curve(classifier: TrainedClassifier) -> dict[str, Any]:
-    figures = classifier.report.to_dict()
-    del figures["curve"]
-    return figures

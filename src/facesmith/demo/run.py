@@ -14,7 +14,6 @@ from facesmith.approximation.experiment.report import ApproximationReport
 from facesmith.approximation.experiment.run_folder import write_run_folder
 from facesmith.approximation.experiment.settings import ApproximationConfig
 from facesmith.demo.classifiers import train_on_synthetic
-from facesmith.demo.folder import start_folder, write_figures
 from facesmith.demo.photos import search_photos
 from facesmith.demo.report import write_report
 from facesmith.demo.results import (
@@ -25,6 +24,8 @@ from facesmith.demo.results import (
     SHEET_NAME,
     Demo,
     DemoConfig,
+    start_folder,
+    write_figures,
 )
 from facesmith.demo.synthetic.patches import draw_patches
 from facesmith.detection.detector import load_detector
@@ -58,11 +59,8 @@ def run_demo(
       roc.png            their ROC curves
     ```
 
-    Args:
-        out: The folder to write.
-        config: How large; by default as `make demo` does it.
-        force: Replace what an earlier demo left in the folder.
-        progress: Told the name of each step as it begins, and how far it is.
+    `config` is by default as `make demo` has it; `force` replaces what an earlier demo left in the
+    folder `out`.
 
     Raises:
         FacesmithError: If the folder is not to be replaced, or a step fails.
@@ -88,11 +86,8 @@ def run_demo(
     classifiers = []
     for network, epochs in config.epochs.items():
         with step(f"Training {network}"):
-            classifiers.append(
-                train_on_synthetic(
-                    network, epochs, path / PATCHES_NAME, patches, path / network, progress
-                )
-            )
+            files = path / PATCHES_NAME, patches, path / network
+            classifiers.append(train_on_synthetic(network, epochs, *files, progress))
     with step("Writing the report"):
         draw_roc([c.report for c in classifiers], path / ROC_NAME)
         demo = Demo(
@@ -103,7 +98,8 @@ def run_demo(
             classifiers=tuple(classifiers),
             photos=photos,
             seconds=seconds,
-            machine=_machine(),
+            machine=f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, "
+            f"Python {platform.python_version()}",
         )
         write_report(demo, path / REPORT_NAME)
     write_figures(path, demo.figures())
@@ -134,8 +130,3 @@ def _draw(path: Path, config: DemoConfig, progress: Progress) -> Patches:
     save_patches(path / PATCHES_NAME, patches)
     write_contact_sheet(path / SHEET_NAME, patches, "Drawn patches", source="drawings")
     return patches
-
-
-def _machine() -> str:
-    system = f"{platform.system()} {platform.machine()}"
-    return f"{os.cpu_count()} CPU cores, {system}, Python {platform.python_version()}"

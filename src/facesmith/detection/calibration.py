@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +38,27 @@ class Calibration:
     gate_upper: float = 2.0
     logit_below_gate: float = 0.0
     logit_above_gate: float = 0.0
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """The calibration that a weights file describes.
+
+        Raises:
+            ValueError: If a value is missing, no number or not finite, or the curve does not rise.
+            TypeError: If there is a field of another name.
+        """
+        given = dict(values)
+        knots = given.pop("knots", ())
+        if not isinstance(knots, list | tuple) or not all(
+            isinstance(knot, list | tuple) and len(knot) == 2 for knot in knots
+        ):
+            raise ValueError("`knots` must be a list of pairs")
+        numbers = [*given.values(), *(value for knot in knots for value in knot)]
+        if not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):
+            raise ValueError("a calibration must consist of finite numbers")
+        if any(after[0] <= before[0] for before, after in pairwise(knots)):
+            raise ValueError("`knots` must rise")
+        return cls(**given, knots=tuple((float(x), float(y)) for x, y in knots))
 
     def scores(
         self, proposal: npt.NDArray[np.float32], refiner: npt.NDArray[np.float32]

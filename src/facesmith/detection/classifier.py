@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.detection.preprocessing import Preprocessing
-from facesmith.detection.sessions import open_session
+from facesmith.detection.sessions import check_graph, description_errors, finite, open_session
 
 PATCH_SIZE = 64  # px, both sides
+_LARGEST_PATCH = 1024  # px
 BATCH_SIZE = 256  # patches scored at once: bounds the memory, larger is no faster
 
 
@@ -28,9 +29,26 @@ class Classifier:
     """
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
+        self._path, self._threads = Path(path).absolute(), threads
         self._session, self.metadata = open_session(path, kind="classifier", threads=threads)
-        self.preprocessing = Preprocessing.from_dict(self.metadata["preprocessing"])
-        self.threshold = float(self.metadata["threshold"])
+        with description_errors(path):
+            self.preprocessing = Preprocessing.from_dict(self.metadata["preprocessing"])
+            self.threshold = finite(self.metadata, "threshold")
+        check_graph(path, self._try_out)
+
+    def __reduce__(self) -> tuple[type[Classifier], tuple[Path, int]]:
+        """Pickles as the path of its file, which is opened anew: in a process pool, for one."""
+        return type(self), (self._path, self._threads)
+
+    def _try_out(self) -> None:
+        width, height = self.preprocessing.size_wh or (PATCH_SIZE, PATCH_SIZE)
+        if not 0 < min(width, height) <= max(width, height) <= _LARGEST_PATCH:
+            raise ValueError(f"patches of {width}x{height} pixels")
+        (scores,) = self._session.run(
+            ["scores"], {"patches": np.zeros((1, height, width, 3), np.uint8)}
+        )
+        if scores.shape != (1,) or scores.dtype != np.float32:
+            raise ValueError(f"scores are {scores.dtype} of shape {scores.shape}")
 
     def __call__(self, patches: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Score patches.

@@ -7,7 +7,7 @@ proposal, and corrects its score and its box. Both run in ONNX Runtime.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -21,12 +21,11 @@ from facesmith.boxes import clip_boxes
 from facesmith.detection.calibration import Calibration, logit, sigmoid, ungated_scores
 from facesmith.detection.decoding import decode
 from facesmith.detection.pyramid import COARSER, Pyramid, ScalePlan
-from facesmith.detection.refiner import Refiner
+from facesmith.detection.refiner import Refiner, refine
 from facesmith.detection.resizing import scaled
 from facesmith.detection.rotations import UPRIGHT, detect_rotated
-from facesmith.detection.sessions import open_session
+from facesmith.detection.sessions import check_graph, description_errors, finite, open_session
 from facesmith.detection.suppression import suppress_overlapping
-from facesmith.errors import WeightsError
 from facesmith.faces import Faces
 from facesmith.files import checksum
 
@@ -37,6 +36,7 @@ REFINER_FILE = "refiner.onnx"
 # crops around held-out faces (0.2 to 1.3 of the height): no result at a threshold of 0.5 changed.
 COARSEST_LOOK_HEIGHT = 0.4
 COARSEST_LOOK_SCORE = 0.15
+_LARGEST_MULTIPLE = 256  # pixels; the input of a network is divisible by so much at most
 _NAME_DIGITS = 12  # of a detector's name, hexadecimal: enough to tell detectors apart
 
 
@@ -54,25 +54,43 @@ class Detector:
         path = Path(path)
         if path.is_dir():
             path = path / PROPOSALS_FILE
+        self._path, self._threads = path.absolute(), threads
         self._session, self.metadata = open_session(path, kind="detector", threads=threads)
+        with description_errors(path):
+            self.min_score = finite(self.metadata, "threshold")
+            self._strides = _strides(self.metadata["strides"])
+            self.pyramid = Pyramid(
+                smallest_face=_positive(self.metadata, "smallest_face"),
+                tallest_face=_positive(self.metadata, "tallest_face"),
+                enlarged_to=finite(self.metadata, "enlarged_to"),  # 0: nothing is
+            )
+            self._multiple = int(_positive(self.metadata, "input_multiple"))
+            self._unit = _positive(self.metadata, "box_unit")
+            self.calibration = Calibration.from_dict(self.metadata["calibration"])
+            if not 0 <= self.min_score <= 1 or not 1 <= self._multiple <= _LARGEST_MULTIPLE:
+                raise ValueError("`threshold` or `input_multiple` is out of range")
         self._input = self._session.get_inputs()[0].name
-        try:
-            self.min_score = float(self.metadata["threshold"])
-            self._strides: list[int] = self.metadata["strides"]
-            sizes = ("smallest_face", "tallest_face", "enlarged_to")
-            self.pyramid = Pyramid(**{name: float(self.metadata[name]) for name in sizes})
-            self._multiple = int(self.metadata["input_multiple"])
-            self._unit = float(self.metadata["box_unit"])
-            self.calibration = Calibration(**self.metadata["calibration"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError(
-                f"{path}: the description inside lacks or misstates something ({error}). It was "
-                "written by another version of facesmith, or is damaged; train or copy it again."
-            ) from error
+        check_graph(path, self._try_out)
         self._ungated = ungated_scores(self.calibration)
         self._refiner: Refiner | None = None
         if self.calibration.refiner_weight:
             self._refiner = Refiner(path.with_name(REFINER_FILE), threads)
+
+    def __reduce__(self) -> tuple[type[Detector], tuple[Path, int]]:
+        """Pickles as the path of its file, which is opened anew: in a process pool, for one."""
+        return type(self), (self._path, self._threads)
+
+    def _try_out(self) -> None:
+        """Raises if the network does not give what the description says."""
+        side = self._multiple
+        pixels = np.zeros((side, side, 3), np.uint8)
+        maps = self._session.run(None, {self._input: pixels[None]})
+        if len(maps) != len(self._strides):
+            raise ValueError(f"it has {len(maps)} outputs for {len(self._strides)} strides")
+        for found, stride in zip(maps, self._strides, strict=True):
+            wanted = (1, 5, -(-side // stride), -(-side // stride))
+            if found.shape != wanted or found.dtype != np.float32:
+                raise ValueError(f"an output is {found.dtype} of shape {found.shape}")
 
     def __call__(
         self,
@@ -224,6 +242,21 @@ class Detector:
         return boxes * photo_pixels, logits
 
 
+def _strides(value: object) -> list[int]:
+    if not isinstance(value, list) or not value or len(value) > 16:
+        raise ValueError(f"`strides` must be a list of whole numbers; got {value!r}")
+    if not all(type(stride) is int and 1 <= stride <= _LARGEST_MULTIPLE for stride in value):
+        raise ValueError(f"`strides` must be whole numbers above 0; got {value!r}")
+    return value
+
+
+def _positive(metadata: Mapping[str, Any], name: str) -> float:
+    number = finite(metadata, name)
+    if not 0 < number < 1e6:
+        raise ValueError(f"`{name}` must be positive; got {number}")
+    return number
+
+
 def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]:
     """The image in an upper left corner, with black to the right and below.
 
@@ -241,35 +274,6 @@ def padded(image: npt.NDArray[np.uint8], multiple: int) -> npt.NDArray[np.uint8]
     result = np.zeros((*shape_hw, 3), np.uint8)
     result[:height, :width] = image
     return result
-
-
-def refine(
-    refiner: Refiner,
-    image: npt.NDArray[np.uint8],
-    boxes: npt.NDArray[np.float32],
-    raw: npt.NDArray[np.float32],
-    calibration: Calibration,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Refine the proposals between the two scores of the gate.
-
-    Args:
-        refiner: Judges and corrects.
-        image: uint8 `(height, width, 3)`, BGR.
-        boxes: Proposals, float32 `(n, 4)`, pixels of `image`.
-        raw: Their raw scores `(n,)`.
-        calibration: Has the gate.
-
-    Returns:
-        Logits float32 `(n,)`, and boxes float32 `(n, 4)`, those inside the gate corrected.
-    """
-    above = raw >= calibration.gate_upper
-    logits = np.where(above, calibration.logit_above_gate, calibration.logit_below_gate).astype(
-        np.float32
-    )
-    boxes = boxes.copy()
-    inside = ~above & (raw >= calibration.gate_lower)
-    logits[inside], boxes[inside] = refiner(image, boxes[inside])
-    return logits, boxes
 
 
 def _with_heights(

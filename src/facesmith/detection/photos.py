@@ -23,7 +23,7 @@ from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.rotations import UPRIGHT, check_rotations
 from facesmith.errors import ImageError, WriteError
 from facesmith.faces import Faces
-from facesmith.images import Photo, read_image, read_photo
+from facesmith.images import MAX_MEMORY, Photo, read_image, read_photo
 
 # Photos decoded ahead of the detector, and threads that do so: decoding a large JPEG takes longer
 # than finding the faces in it. Few, for the sake of memory.
@@ -68,6 +68,7 @@ class PhotoFaces:
         faces: The faces in pixels of the upright photo, best score first.
         error: Why the photo could not be read, `None` if it could.
         decoded: The image that was looked at, which may be smaller than the photo.
+        max_memory: Bytes that reading it again may take.
     """
 
     source: PhotoSource
@@ -76,6 +77,7 @@ class PhotoFaces:
     faces: Faces
     error: str | None = None
     decoded: npt.NDArray[np.uint8] | None = None
+    max_memory: int = MAX_MEMORY
 
     @classmethod
     def failed(cls, source: PhotoSource, error: str) -> PhotoFaces:
@@ -90,7 +92,7 @@ class PhotoFaces:
         """
         if self.decoded is not None and self.decoded.shape[:2] == (self.height, self.width):
             return self.decoded
-        return read_image(self.source.open())
+        return read_image(self.source.open(), max_memory=self.max_memory)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,7 @@ class DetectionConfig:
         finish: Called with each result while the photo's image is in memory, for example to draw
             it. An `ImageError` or a `WriteError` that it raises becomes the error of that photo.
         rotations: Degrees by which each photo is rotated for each look; see `Detector`.
+        max_memory: Bytes that decoding one photo may take, see `read_photo`.
 
     Raises:
         ValueError: If a value is out of range.
@@ -124,6 +127,7 @@ class DetectionConfig:
     min_face: float | None = None
     finish: Finish | None = None
     rotations: Sequence[int] = UPRIGHT
+    max_memory: int = MAX_MEMORY
 
     def __post_init__(self) -> None:
         check_rotations(self.rotations)
@@ -166,7 +170,9 @@ def decode(detector: Detector, source: PhotoSource, config: DetectionConfig) -> 
     plan = partial(detector.pyramid.plan, min_face=config.min_face)
     # Only the longer side is known before decoding, and only that decides the scale.
     photo = read_photo(
-        source.open(), max_side=lambda longer: plan(longer, longer).decoding_side(spare)
+        source.open(),
+        max_side=lambda longer: plan(longer, longer).decoding_side(spare),
+        max_memory=config.max_memory,
     )
     height, width = photo.image.shape[:2]
     return PlannedPhoto(photo, plan(photo.width, photo.height).for_decoded(width, height))
@@ -183,7 +189,14 @@ def look_at(
             photo.image, planned.plan, min_score=config.min_score, rotations=config.rotations
         )
         faces = _in_full_size(faces, planned)
-        found = PhotoFaces(source, photo.width, photo.height, faces, decoded=photo.image)
+        found = PhotoFaces(
+            source,
+            photo.width,
+            photo.height,
+            faces,
+            decoded=photo.image,
+            max_memory=config.max_memory,
+        )
         if config.finish is not None:
             config.finish(found)
     except (ImageError, WriteError) as error:

@@ -12,10 +12,10 @@ from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from PIL import Image
 
 from facesmith.detection.sessions import session_options
+from facesmith.runtime import onnxruntime
 
 Image3 = npt.NDArray[np.uint8]
 

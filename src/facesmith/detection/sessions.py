@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
-
 from facesmith.errors import WeightsError
+from facesmith.printable import shortened_text
+from facesmith.runtime import onnxruntime
+from facesmith.untrusted import ContentError, parsed_json, read_bytes
 
 METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
 
@@ -43,30 +46,88 @@ def open_session(
     path = Path(path)
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
-    if not path.is_file():
+    if not path.exists():
         raise WeightsError(f"{path}: no such weights file. Pass the .onnx file of a run folder.")
     options = session_options(threads)
     try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        content = read_bytes(path)
+    except ContentError as error:
+        raise WeightsError(f"{error} Pass the .onnx file of a run folder.") from error
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no common base
         raise WeightsError(
-            f"{path} is not a usable ONNX file, it may be truncated ({error}). "
+            f"{path} is not a usable ONNX file, it may be truncated "
+            f"({shortened_text(str(error))}). "
             "Export or copy it again."
         ) from error
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    metadata = _description(path, session)
+    if metadata.get("kind") != kind:
+        raise WeightsError(
+            f"{path} holds weights of kind {shortened_text(repr(metadata.get('kind')), 60)}; "
+            f"expected '{kind}'."
+        )
+    return session, metadata
+
+
+def _description(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    """What a weights file says of itself."""
+    try:
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except Exception as error:  # damaged text makes the runtime's binding fail in several ways
+        raise _misstated(path, str(error)) from error
     if text is None:
         raise WeightsError(
             f"{path}: expected the metadata entry '{METADATA_KEY}', found none. "
             "Only weights that facesmith exported can be used."
         )
-    metadata: dict[str, Any] = json.loads(text)
-    if metadata.get("kind") != kind:
+    try:
+        metadata = parsed_json(text, f"{path}, metadata")
+    except ContentError as error:
+        raise WeightsError(f"{error} Train or copy the weights again.") from error
+    if not isinstance(metadata, dict):
+        raise _misstated(path, "no object")
+    return metadata
+
+
+@contextmanager
+def description_errors(path: str | Path) -> Iterator[None]:
+    """Whatever a description lacks or misstates, and is used in here, is a `WeightsError`."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise _misstated(path, f"{type(error).__name__}: {error}") from error
+
+
+def finite(described: Mapping[str, Any], name: str) -> float:
+    """A number of a description; a `ValueError` if it is none or not finite."""
+    value = described[name]
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"`{name}` must be a finite number; got {value!r}")
+    return float(value)
+
+
+def check_graph(path: str | Path, run: Callable[[], object]) -> None:
+    """Try out a graph once: `run` gives what facesmith wants of it, or raises.
+
+    Raises:
+        WeightsError: If the graph takes or gives something else than the description says.
+    """
+    try:
+        run()
+    except Exception as error:  # the runtime's exceptions have no common base
         raise WeightsError(
-            f"{path} holds weights of kind '{metadata.get('kind')}'; expected '{kind}'."
-        )
-    return session, metadata
+            f"{path} holds a network that does not fit its description "
+            f"({shortened_text(' '.join(str(error).split()))}). Train or copy it again."
+        ) from error
+
+
+def _misstated(path: str | Path, reason: str) -> WeightsError:
+    return WeightsError(
+        f"{path}: the description inside lacks or misstates something "
+        f"({shortened_text(reason)}). It was written by another version of facesmith, or is "
+        "damaged; train or copy it again."
+    )
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

@@ -41,13 +41,10 @@ def rate_rows(
 ) -> RatedRows:
     """Score rows that the run was not trained on.
 
-    Args:
-        run: The run folder of a classifier training, or its weights file.
-        patches_path: The rows; by default the patches file that the run was trained on.
-        split: `"train"`, `"validation"`, `"test"` or `"all"`; by default `own_split` of the run's
-            own file, and all rows of another file.
-        own_split: See `split`.
-        threads: CPU threads for scoring.
+    `run` is the run folder of a classifier training, or its weights file. The rows are those of
+    `patches_path`, by default the file that the run was trained on, in the split `"train"`,
+    `"validation"`, `"test"` or `"all"`: by default `own_split` of the run's own file, and all rows
+    of another. `threads` are CPU threads for scoring.
 
     Raises:
         TrainingError: If the run is not finished, or its patches file has moved or changed.

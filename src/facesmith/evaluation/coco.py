@@ -108,14 +108,9 @@ def score_photos(
 ) -> PhotoScores:
     """Average precision and recall of what was found in annotated photos.
 
-    Args:
-        photos: The photos.
-        found: The detections of each photo, same order.
-        scored: What was scored, in words.
-        iou_thresholds: A match needs at least this overlap; one figure for each, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-        rule: `voc` or `coco`, see above.
-        max_detections: How many of a photo count, best first; `None`: all, by `coco` 100.
+    `scored` says in words what was scored. A match needs at least an overlap of `iou_thresholds`,
+    each in (0, 1], with a figure for each; faces lower than `min_height` pixels are ignored. Of
+    each photo the best `max_detections` count; `None`: all, by the rule `coco` 100.
 
     Raises:
         ValueError: If the lengths differ or an argument is out of range.

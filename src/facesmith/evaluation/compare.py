@@ -6,7 +6,7 @@ For each photo all detectors take turns, in one process, so that each meets the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from math import nan
 from pathlib import Path
@@ -85,16 +85,6 @@ class Measured:
         return at_threshold(self.curves[iou], self.baseline.min_score)
 
 
-@dataclass
-class _Run:
-    """What one detector has found so far, and how long it took."""
-
-    found: list[Faces] = field(default_factory=list)
-    face_free: list[Faces] = field(default_factory=list)
-    watch: Stopwatch = field(default_factory=Stopwatch)
-    timings: dict[str, Timing] = field(default_factory=dict)  # by size, at the own threshold
-
-
 def compare(
     baselines: Mapping[str, Baseline],
     photos: Sequence[AnnotatedPhoto],
@@ -103,17 +93,9 @@ def compare(
     *,
     progress: Callable[[], object] | None = None,
 ) -> dict[str, Measured]:
-    """Run detectors over the same photos, in turns, and take their figures.
+    """Run detectors over the same photos, in turns: label -> figures, without footprints.
 
-    Args:
-        baselines: Label -> detector, see `facesmith.evaluation.baselines`.
-        photos: Annotated photos, at least one.
-        face_free: Photos without any human face.
-        config: How; `None`: the defaults.
-        progress: Called `n_steps` times.
-
-    Returns:
-        Label -> figures, in the order of `baselines`; without footprints.
+    `face_free` are photos without any human face; `progress` is called `n_steps` times.
 
     Raises:
         ValueError: If there are no detectors or no photos.
@@ -125,28 +107,46 @@ def compare(
             f"got {len(baselines)} detectors and {len(photos)} photos."
         )
     step = progress or (lambda: None)
-    runs = {label: _Run() for label in baselines}
+    found: dict[str, list[Faces]] = {label: [] for label in baselines}
+    on_face_free: dict[str, list[Faces]] = {label: [] for label in baselines}
+    watches = {label: Stopwatch() for label in baselines}
+    timings: dict[str, dict[str, Timing]] = {label: {} for label in baselines}
     first = read_image(photos[0].path)
     for baseline in baselines.values():
         baseline(first, min_score=config.min_score)  # loads what is loaded lazily, untimed
     for photo in photos:
         image = read_image(photo.path)
         for label, baseline in baselines.items():
-            run = runs[label]
-            run.found.append(run.watch(partial(baseline, image, min_score=config.min_score)))
+            look = partial(baseline, image, min_score=config.min_score)
+            found[label].append(watches[label](look))
         step()
     for photo in face_free:
         image = read_image(photo.path)
         for label, baseline in baselines.items():
-            runs[label].face_free.append(baseline(image, min_score=config.min_score))
+            on_face_free[label].append(baseline(image, min_score=config.min_score))
         step()
     for size_wh in config.sizes_wh:
         images = [read_resized(p.path, size_wh) for p in timed_photos(photos, config.n_timed)]
         timed = time_in_turns(baselines, images, rounds=config.rounds, progress=step)
         for label, timing in timed.items():
-            runs[label].timings[size_name(size_wh)] = timing
+            timings[label][size_name(size_wh)] = timing
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
-    return {label: _figures(baselines[label], run, truths, config) for label, run in runs.items()}
+    measured = {}
+    for label, baseline in baselines.items():
+        curves = {
+            iou: precision_recall(
+                truths, found[label], iou_threshold=iou, min_height=config.min_height
+            )
+            for iou in config.iou_thresholds
+        }
+        timings[label][AS_THEY_ARE] = watches[label].timing()
+        boxes, own, common = tuple(on_face_free[label]), None, None
+        if boxes:
+            own = face_free_figures(boxes, baseline.min_score)
+            reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
+            common = face_free_figures(boxes, reached)
+        measured[label] = Measured(baseline, curves, boxes, own, common, timings[label])
+    return measured
 
 
 def n_steps(n_photos: int, n_face_free: int, config: CompareConfig) -> int:
@@ -188,19 +188,3 @@ def face_free_figures(found: Sequence[Faces], threshold: float) -> FaceFreeFigur
 def read_resized(path: Path, size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """A photo stretched to a size, uint8 `(height, width, 3)`, BGR."""
     return np.asarray(Image.fromarray(read_image(path)).resize(size_wh))
-
-
-def _figures(
-    baseline: Baseline, run: _Run, truths: Sequence[AnnotatedFaces], config: CompareConfig
-) -> Measured:
-    curves = {
-        iou: precision_recall(truths, run.found, iou_threshold=iou, min_height=config.min_height)
-        for iou in config.iou_thresholds
-    }
-    own = common = None
-    if run.face_free:
-        own = face_free_figures(run.face_free, baseline.min_score)
-        reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
-        common = face_free_figures(run.face_free, reached)
-    timings = {**run.timings, AS_THEY_ARE: run.watch.timing()}
-    return Measured(baseline, curves, tuple(run.face_free), own, common, timings)

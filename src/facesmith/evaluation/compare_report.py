@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from facesmith.evaluation.footprint import measure_footprint
 from facesmith.evaluation.machine import describe_machine
 from facesmith.evaluation.plots import draw_accuracy_time, draw_precision_recall
 from facesmith.files import checksum, finite_or_none, write_json
+from facesmith.metrics.average_precision import PrecisionRecall
 
 RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
 
@@ -31,20 +33,28 @@ class Comparison:
 
     config: CompareConfig  # how
     names: tuple[DetectorName, ...]  # the detectors as they were named, in order
-    measured: dict[str, Measured]  # label -> what was measured
-    left_out: dict[str, str]  # label -> why the detector is absent
-    n_photos: int  # annotated photos
-    n_faces: int  # faces that count on them
+    measured: Mapping[str, Measured]  # label -> what was measured
+    left_out: Mapping[str, str]  # label -> why the detector is absent
     n_face_free: int  # face-free photos
-    sources: dict[str, Any]  # where the photos come from, in words, for the results
-    about: dict[str, Any]  # machine, versions and date
+    sources: Mapping[str, Any]  # where the photos come from, in words, for the results
 
     @property
     def title(self) -> str:
         """What was measured on, in words."""
-        config = self.config
-        ignored = f" of {config.min_height:g} px and more" if config.min_height else ""
-        return f"{self.n_photos:,} photos with {self.n_faces:,} faces{ignored}"
+        curve, least = self._curve, self.config.min_height
+        ignored = f" of {least:g} px and more" if least else ""
+        return f"{curve.n_photos:,} photos with {curve.n_faces:,} faces{ignored}"
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """Machine, versions of what the detectors need, and date."""
+        footprints = [each.footprint for each in self.measured.values() if each.footprint]
+        versions = {name for each in footprints for name in each.distributions}
+        return describe_machine(versions - {"facesmith"}, self.config.threads)
+
+    @property
+    def _curve(self) -> PrecisionRecall:
+        return next(iter(self.measured.values())).curves[self.config.iou_thresholds[0]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; figures that are undefined are `None`."""
@@ -54,8 +64,8 @@ class Comparison:
             "sets": {
                 "annotated": {
                     "source": self.sources.get("annotated"),
-                    "photos": self.n_photos,
-                    "faces": self.n_faces,
+                    "photos": self._curve.n_photos,
+                    "faces": self._curve.n_faces,
                 },
                 "face_free": {"source": self.sources.get("face_free"), "photos": self.n_face_free},
             },
@@ -73,7 +83,7 @@ class Comparison:
             "detectors": [
                 _detector_dict(name, self.measured[name.label], config) for name in self.names
             ],
-            "left_out": self.left_out,
+            "left_out": dict(self.left_out),
         }
         return dict(finite_or_none(values))
 
@@ -94,32 +104,6 @@ def with_footprints(
         for name in names
     }
     return {label: replace(measured[label], footprint=each) for label, each in footprints.items()}
-
-
-def comparison(
-    names: Sequence[DetectorName],
-    measured: Mapping[str, Measured],
-    config: CompareConfig,
-    *,
-    n_face_free: int = 0,
-    left_out: Mapping[str, str] | None = None,
-    sources: Mapping[str, Any] | None = None,
-) -> Comparison:
-    """Put what was measured together with what a reader must know of it."""
-    first = next(iter(measured.values())).curves[config.iou_thresholds[0]]
-    footprints = [each.footprint for each in measured.values() if each.footprint is not None]
-    versions = {name for each in footprints for name in each.distributions}
-    return Comparison(
-        config=config,
-        names=tuple(names),
-        measured=dict(measured),
-        left_out=dict(left_out or {}),
-        n_photos=first.n_photos,
-        n_faces=first.n_faces,
-        n_face_free=n_face_free,
-        sources=dict(sources or {}),
-        about=describe_machine(versions - {"facesmith"}, config.threads),
-    )
 
 
 def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Path, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from math import inf, isfinite
 from pathlib import Path, PurePosixPath
@@ -11,10 +10,14 @@ from typing import Any
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.coco import face_categories, load_json
 from facesmith.annotations.files import shortened
+from facesmith.annotations.values import Ids, is_id, stated_size
 from facesmith.errors import AnnotationError, DetectionsError
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ContentError, parsed_json
 
 # Pixels; no photo is so large, and float32 still holds it: what lies beyond is a mistake.
 _FARTHEST = 1e9
+_LEFT_OUT = -1  # a photo whose annotations could not be used, which was said
 
 
 def coco_results(
@@ -32,7 +35,8 @@ def coco_results(
         if not isinstance(entry, dict):
             raise DetectionsError(f"{where}: expected an object, got {shortened(entry)}.")
         image_id = entry.get("image_id")
-        if not _is_id(image_id) or image_id not in photo_of_id:
+        index = photo_of_id.get(image_id)
+        if index is None:
             raise DetectionsError(
                 f"{where}: its `image_id` {shortened(image_id)} stands for no photo of "
                 f"{annotations_path}."
@@ -40,13 +44,14 @@ def coco_results(
         category_id = entry.get("category_id")
         # One category need not be named; annotations without a box or a category name none.
         if faces and (category_id is not None or len(faces) != 1):
-            if not _is_id(category_id) or category_id not in faces:
-                known = ", ".join(map(repr, faces))
+            is_face = faces.get(category_id)
+            if is_face is None:
+                known = shortened_text(", ".join(map(repr, faces)))
                 raise DetectionsError(
                     f"{where}: its `category_id` {shortened(category_id)} is none of "
                     f"{annotations_path}, which has {known}."
                 )
-            if not faces[category_id]:
+            if not is_face:
                 continue
         x, y, width, height = _four(where, "bbox", entry.get("bbox"))
         if min(width, height) < 0:
@@ -55,8 +60,7 @@ def coco_results(
                 f"{height:g}."
             )
         score = _number(where, "score", entry.get("score"))
-        index = photo_of_id[image_id]
-        if index is not None:  # else the annotations could not be used, which was said
+        if index != _LEFT_OUT:
             yield index, [x, y, x + width, y + height, score]
 
 
@@ -65,8 +69,8 @@ def _coco_ids(
     annotations_path: Path,
     photos: Sequence[AnnotatedPhoto],
     wanted: Sequence[str] | None,
-) -> tuple[dict[Any, int | None], dict[Any, bool]]:
-    """Id of an image -> its photo, `None` if it was left out; id of a category -> is it a face."""
+) -> tuple[Ids[int], Ids[bool]]:
+    """Id of an image -> its photo, or `_LEFT_OUT`; id of a category -> is it a face."""
     try:
         content = load_json(annotations_path)
     except AnnotationError:
@@ -76,17 +80,20 @@ def _coco_ids(
             "writes."
         ) from None
     index_of_name = {photo.name: index for index, photo in enumerate(photos)}
-    photo_of_id: dict[Any, int | None] = {}
+    photo_of_id: Ids[int] = Ids()
     for image in content["images"]:
-        if isinstance(image, dict) and _is_id(image.get("id")):
+        if isinstance(image, dict) and is_id(image.get("id")):
             name = PurePosixPath(str(image.get("file_name", "")).replace("\\", "/")).as_posix()
-            photo_of_id.setdefault(image["id"], index_of_name.get(name))
+            photo_of_id.add(image["id"], index_of_name.get(name, _LEFT_OUT))
     return photo_of_id, face_categories(annotations_path, content, wanted)
 
 
-def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
-    """Place, file and faces of each line."""
-    for number, line in enumerate(text.splitlines(), start=1):
+def json_lines(
+    path: Path, text: str
+) -> Iterator[tuple[str, str, list[Any], tuple[float, float] | None]]:
+    """Place, file, faces and the photo's width and height, if it states them, of each line."""
+    # At line ends only: names may hold other characters that Python splits lines at.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{path.name} line {number}"
@@ -98,14 +105,37 @@ def json_lines(path: Path, text: str) -> Iterator[tuple[str, str, list[Any]]]:
             )
         if "error" in content:
             raise DetectionsError(
-                f"{where}: {content['file']} could not be looked at: {content['error']} Mend or "
+                f"{where}: {content['file']} could not be looked at: "
+                f"{shortened_text(str(content['error']))} Mend or "
                 "remove the photo, and detect again."
             )
         if not isinstance(content.get("faces"), list):
             raise DetectionsError(
                 f"{where}: expected a list as `faces`, got {shortened(content.get('faces'))}."
             )
-        yield where, content["file"], content["faces"]
+        try:
+            size_wh = stated_size(content.get("width"), content.get("height"))
+        except ValueError as error:
+            raise DetectionsError(
+                f"{where}: expected pixels as `width` and `height`, got {str(error)[:60]!r}."
+            ) from None
+        yield where, content["file"], content["faces"], size_wh
+
+
+def check_size(where: str, photo: AnnotatedPhoto, size_wh: tuple[float, float] | None) -> None:
+    """Refuse boxes in pixels of a photo of another size.
+
+    Raises:
+        DetectionsError: If a side is stated, not 0, and not the photo's.
+    """
+    for stated, found in zip(size_wh or (), (photo.width, photo.height), strict=False):
+        if stated not in (0, found):
+            raise DetectionsError(
+                f"{where}: it states {' x '.join(f'{side:g}' for side in size_wh or ())} pixels "
+                f"for {photo.name}, which has {photo.width} x {photo.height}, upright: its boxes "
+                "would miss the faces. Detect in the photo itself, or scale `width`, `height` and "
+                "the boxes."
+            )
 
 
 def face_row(where: str, face: Any) -> list[float]:
@@ -143,12 +173,8 @@ def _number(where: str, key: str, value: Any) -> float:
     return number
 
 
-def _is_id(value: Any) -> bool:
-    return type(value) in (int, str)
-
-
 def _json(where: str, text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DetectionsError(f"{where}: not valid JSON: {error}.") from error
+        return parsed_json(text, where)
+    except ContentError as error:
+        raise DetectionsError(str(error)) from error

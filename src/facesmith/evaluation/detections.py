@@ -24,11 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.annotations.files import read_text
-from facesmith.errors import AnnotationError, DetectionsError
-from facesmith.evaluation.detection_entries import coco_results, face_row, json_lines
+from facesmith.errors import DetectionsError
+from facesmith.evaluation.detection_entries import check_size, coco_results, face_row, json_lines
 from facesmith.faces import Faces
 from facesmith.images import read_image
+from facesmith.untrusted import ContentError, read_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,18 +101,12 @@ def read_detections(
     allow_others: bool = False,
     categories: Sequence[str] | None = None,
 ) -> list[Faces]:
-    """Read what a detector found, where its scores are probabilities.
+    """Read what a detector found, where its scores are probabilities: one `Faces` a photo.
 
-    Args:
-        path: The file, in one of the forms above.
-        annotations_path: The annotations of the photos; COCO results take their ids from it.
-        photos: The photos, as `load_annotations` gives them.
-        allow_others: Pass over the lines of files that are none of the photos, rather than
-            raise; for photos that had to be left out. COCO ids must be in the annotations anyway.
-        categories: Names or numbers of the categories that are faces, as in `load_annotations`.
-
-    Returns:
-        One `Faces` a photo, boxes in the order of the file.
+    The file is in one of the forms above; COCO results take their ids from `annotations_path`, of
+    which `photos` are those that `load_annotations` gives, by the same `categories`. With
+    `allow_others` the lines of files that are none of the photos are passed over, for photos that
+    had to be left out; COCO ids must be in the annotations anyway. Boxes keep their order.
 
     Raises:
         DetectionsError: If an entry cannot be used, or a score lies outside [0, 1].
@@ -143,17 +137,17 @@ def read_any_scores(
     path = Path(path)
     try:
         text = read_text(path)
-    except AnnotationError as error:
+    except ContentError as error:
         raise DetectionsError(str(error)) from error
     rows: list[list[list[float]]] = [[] for _ in photos]
     if text.lstrip().startswith("["):
         for index, row in coco_results(path, text, Path(annotations_path), photos, categories):
             rows[index].append(row)
     else:
-        finder = _PhotoFinder(photos)
+        find_photo = _photo_finder(photos)
         seen: dict[int, str] = {}
-        for where, file, faces in json_lines(path, text):
-            found = finder.find(file)
+        for where, file, faces, size_wh in json_lines(path, text):
+            found = find_photo(file)
             if found is None and allow_others:
                 continue
             if found is None:
@@ -166,6 +160,7 @@ def read_any_scores(
                     f"{where}: {file} has a line already, {seen[found]}. Keep one of the two."
                 )
             seen[found] = where
+            check_size(where, photos[found], size_wh)
             rows[found] = [face_row(f"{where}, faces[{i}]", face) for i, face in enumerate(faces)]
         missing = [photo.name for i, photo in enumerate(photos) if i not in seen]
         if missing:
@@ -179,16 +174,16 @@ def read_any_scores(
     return [Detections(table[:, :4], table[:, 4]) for table in tables]
 
 
-class _PhotoFinder:
+def _photo_finder(photos: Sequence[AnnotatedPhoto]) -> Callable[[str], int | None]:
     """Finds the photo that a file's path means: the same file, else the same name at its end."""
+    paths = {photo.path.resolve(): index for index, photo in enumerate(photos)}
+    names = {photo.name: index for index, photo in enumerate(photos)}
 
-    def __init__(self, photos: Sequence[AnnotatedPhoto]) -> None:
-        self._paths = {photo.path.resolve(): index for index, photo in enumerate(photos)}
-        self._names = {photo.name: index for index, photo in enumerate(photos)}
-
-    def find(self, file: str) -> int | None:
+    def find(file: str) -> int | None:
         parts = PurePosixPath(file.replace("\\", "/")).parts
         # The longest name is the surest: a/1.jpg before 1.jpg.
-        names = ("/".join(parts[start:]) for start in range(len(parts)))
-        same = next((self._names[name] for name in names if name in self._names), None)
-        return self._paths.get(Path(file).resolve(), same)
+        ends = ("/".join(parts[start:]) for start in range(len(parts)))
+        same = next((names[name] for name in ends if name in names), None)
+        return paths.get(Path(file).resolve(), same)
+
+    return find

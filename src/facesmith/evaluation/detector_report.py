@@ -58,10 +58,7 @@ class DetectorReport:
             "threshold": self.threshold,
             "at_threshold": self.at_threshold(),
             **({"operating_point": point.to_dict()} if point else {}),
-            "curve": {
-                "threshold": self.curve.scores.astype(float).tolist(),
-                **self.curve.points(),
-            },
+            "curve": {"threshold": self.curve.scores.tolist(), **self.curve.points()},
         }
         return dict(finite_or_none(values))
 
@@ -117,17 +114,14 @@ def detector_weights(run: str | Path) -> Path:
 
 
 def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple[Path, Path]:
-    """Write `roc.png` and `roc.json`; returns both paths."""
+    """Write `roc.png` and `roc.json`; returns both paths.
+
+    The picture has recall over false boxes a photo, and beside it the scores against the share
+    right.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     png_path, json_path = folder / "roc.png", folder / "roc.json"
-    _draw(reported, png_path)
-    write_json(json_path, reported.to_dict())
-    return png_path, json_path
-
-
-def _draw(reported: DetectorReport, path: Path) -> None:
-    """Draw recall over false boxes a photo, and beside it the scores against the share right."""
     curve = reported.curve
     figure = new_figure(11.5, 5.2)
     left, right = figure.subplots(1, 2)
@@ -143,10 +137,11 @@ def _draw(reported: DetectorReport, path: Path) -> None:
     left.set_xscale("log")
     left.set_xlabel("False boxes a photo")
     left.set_ylabel(f"Recall (IoU {MATCH_IOU:g}, faces of {MIN_FACE_HEIGHT:g} px and more)")
-    left.set_title(
-        f"{curve.n_faces:,} faces in {reported.n_photos:,} photos", loc="left", fontsize=11
-    )
+    title = f"{curve.n_faces:,} faces in {reported.n_photos:,} photos"
+    left.set_title(title, loc="left", fontsize=11)
     tidy(left)
     left.legend(loc="lower right", fontsize=9, frameon=False)
     draw_diagram(right, reported.compared)
-    write_chart(figure, path)
+    write_chart(figure, png_path)
+    write_json(json_path, reported.to_dict())
+    return png_path, json_path

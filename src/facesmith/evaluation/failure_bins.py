@@ -21,6 +21,8 @@ from facesmith.evaluation.photo_conditions import (
 _Z = 1.959963984540054  # the normal distribution has 95 % within so many standard deviations
 
 _HEIGHTS = (10.0, 16.0, 24.0, 48.0, 96.0, 200.0)
+_HEIGHT_LABELS = ["below 10 px", "10-16 px", "16-24 px", "24-48 px", "48-96 px", "96-200 px"]
+_HEIGHT_LABELS += ["200 px and more"]
 _SHARPNESS = (0.5, 1.0, 2.0)
 _BRIGHTNESS = (64.0, 96.0, 128.0, 160.0)
 _NEAR_BORDER = 0.25  # face heights
@@ -106,8 +108,16 @@ def face_breakdowns(
     Of `n` faces what was measured, what the annotations say, whether each was found, bool `(n,)`,
     and the score of its box where it was, `(n,)`.
     """
-    every = [*_measured(conditions), *_stated(attributes)]
-    return tuple(_recall_of(each, found, scores) for each in every)
+    parts = []
+    for name, explanation, labels, places in (*_measured(conditions), *_stated(attributes)):
+        judged = np.isin(places, [i for i, (_, advice) in enumerate(labels) if advice])
+        recall = float(found[judged].mean()) if judged.any() else nan
+        bins = [
+            _bin(label, found, scores, places == i, recall if say else nan, f"Add photos {say}")
+            for i, (label, say) in enumerate(labels)
+        ]
+        parts.append(Breakdown(name, explanation, tuple(bins)))
+    return tuple(parts)
 
 
 def box_breakdowns(
@@ -120,11 +130,11 @@ def box_breakdowns(
     precision = float(right.mean()) if len(right) else nan
     by_height, by_score = [], []
     places = _place(heights, _HEIGHTS)
-    for number, label in enumerate(_ranges(_HEIGHTS, " px")):
+    for number, label in enumerate(_HEIGHT_LABELS):
         advice = f"Add photos of what false_boxes.png shows at {label}, face-free ones too"
         by_height.append(_bin(label, right, scores, places == number, precision, advice))
     places = _place(scores, _SCORES)
-    for number, label in enumerate(_ranges(_SCORES, lowest="0", highest="1")):
+    for number, label in enumerate(f"{low:g}-{high:g}" for low, high in pairwise((0, *_SCORES, 1))):
         here = places == number
         mean = float(scores[here].mean()) if here.any() else nan
         advice = f"Calibrate: scores of {label} promise too much"
@@ -135,46 +145,26 @@ def box_breakdowns(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Sorted:
-    """Faces sorted into bins: label and advice of each bin, and for each face the bin's number.
-
-    A bin without advice is one of those that could not be judged; it is held against nothing.
-    """
-
-    name: str
-    explanation: str
-    bins: list[tuple[str, str]]
-    place: IntArray
-
-
-def _recall_of(sorted_: _Sorted, found: BoolArray, scores: FloatArray) -> Breakdown:
-    """Recall of each bin, held against that of all faces that could be judged."""
-    judged = np.isin(sorted_.place, [i for i, (_, advice) in enumerate(sorted_.bins) if advice])
-    recall = float(found[judged].mean()) if judged.any() else nan
-    bins = []
-    for number, (label, advice) in enumerate(sorted_.bins):
-        expected, here = recall if advice else nan, sorted_.place == number
-        bins.append(_bin(label, found, scores, here, expected, f"Add photos {advice}"))
-    return Breakdown(sorted_.name, sorted_.explanation, tuple(bins))
+# Faces in bins: name, explanation, label and advice of each bin, and each face's bin. A bin without
+# advice is one of those that could not be judged; it is held against nothing.
+_Sorted = tuple[str, str, list[tuple[str, str]], IntArray]
 
 
 def _measured(conditions: FaceConditions) -> list[_Sorted]:
     """All faces by all that is measured."""
-    heights = _ranges(_HEIGHTS, " px")
     sharp = _place(conditions.sharpness, _SHARPNESS)
     sharp[np.isnan(conditions.sharpness)] = len(_SHARPNESS) + 1
     at_border = conditions.border <= BORDER_PX
     near_border = conditions.border <= _NEAR_BORDER * conditions.height
     return [
-        _Sorted(
+        (
             "face height",
             "Height of the annotated box, pixels.",
-            [(heights[0], f"with faces lower than {_HEIGHTS[0]:g} px, if it looks for those")]
-            + [(label, f"with faces of {label}") for label in heights[1:]],
+            [(_HEIGHT_LABELS[0], "with faces lower than 10 px, if it looks for those")]
+            + [(label, f"with faces of {label}") for label in _HEIGHT_LABELS[1:]],
             _place(conditions.height, _HEIGHTS),
         ),
-        _Sorted(
+        (
             "sharpness",
             f"Variance of the Laplacian for its contrast, the face at {SHARPNESS_SIDE} px.",
             [
@@ -186,7 +176,7 @@ def _measured(conditions: FaceConditions) -> list[_Sorted]:
             ],
             sharp,
         ),
-        _Sorted(
+        (
             "brightness",
             "Mean luma of the box, 0 (black) to 255 (white).",
             [
@@ -198,7 +188,7 @@ def _measured(conditions: FaceConditions) -> list[_Sorted]:
             ],
             _place(conditions.brightness, _BRIGHTNESS),
         ),
-        _Sorted(
+        (
             "border",
             f"Distance from the photo's edge; within {BORDER_PX:g} px the box touches it.",
             [
@@ -208,7 +198,7 @@ def _measured(conditions: FaceConditions) -> list[_Sorted]:
             ],
             np.select([at_border, near_border], [0, 1], 2),
         ),
-        _Sorted(
+        (
             "neighbours",
             f"Other faces whose centre lies within {NEIGHBOUR_REACH:g} face heights.",
             [
@@ -219,7 +209,7 @@ def _measured(conditions: FaceConditions) -> list[_Sorted]:
             ],
             _place(conditions.neighbours, _NEIGHBOURS),
         ),
-        _Sorted(
+        (
             "faces in photo",
             "All annotated faces of the photo, ignored ones too.",
             [
@@ -236,7 +226,7 @@ def _measured(conditions: FaceConditions) -> list[_Sorted]:
 
 def _stated(attributes: Sequence[Mapping[str, str]]) -> list[_Sorted]:
     """All faces by all that the annotations state, the mask first."""
-    sorted_by = []
+    sorted_by: list[_Sorted] = []
     names = {name for said in attributes for name in said}
     for name in sorted(names, key=lambda name: (name != "mask", name)):
         words = Counter(said[name] for said in attributes if name in said)
@@ -247,7 +237,7 @@ def _stated(attributes: Sequence[Mapping[str, str]]) -> list[_Sorted]:
         if any(name not in said for said in attributes):
             bins.append((NOT_STATED, f"with faces like those without a word on {name}"))
         place = [labels.index(said[name]) if name in said else len(labels) for said in attributes]
-        sorted_by.append(_Sorted(name, "As the annotations say.", bins, np.array(place, np.int64)))
+        sorted_by.append((name, "As the annotations say.", bins, np.array(place, np.int64)))
     return sorted_by
 
 
@@ -265,13 +255,3 @@ def _place(values: npt.NDArray[np.generic], edges: Sequence[float]) -> IntArray:
     Scores are float32, in which 0.7 is a little less than in float64: edges are taken likewise.
     """
     return np.searchsorted(np.array(edges, np.float32), values.astype(np.float32), side="right")
-
-
-def _ranges(
-    edges: Sequence[float], unit: str = "", *, lowest: str = "", highest: str = ""
-) -> list[str]:
-    """Labels of the bins between edges and beyond them."""
-    first = f"{lowest}-{edges[0]:g}{unit}" if lowest else f"below {edges[0]:g}{unit}"
-    last = f"{edges[-1]:g}-{highest}{unit}" if highest else f"{edges[-1]:g}{unit} and more"
-    between = [f"{low:g}-{high:g}{unit}" for low, high in pairwise(edges)]
-    return [first, *between, last]

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from facesmith.evaluation.failure_bins import Breakdown
-from facesmith.evaluation.failure_report import Failures, FalseBox, Miss
+from facesmith.evaluation.failure_report import Failures
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, write_chart
 from facesmith.pictures.contact_sheet import Cell, cells_sheet
 
@@ -26,7 +26,15 @@ def draw_breakdown(failures: Failures, path: str | Path) -> None:
     parts = [each for each in parts if sum(b.n > 0 for b in each[0].bins) > 1]
     n_rows = max(-(-len(parts) // _COLUMNS), 1)
     figure = new_figure(4.3 * _COLUMNS, 2.7 * n_rows + 0.9, dpi=130)
-    figure.suptitle(_title(failures), x=0.01, ha="left", fontsize=12)
+    found = f"{failures.n_found:,} of {failures.n_faces:,} faces found"
+    false = f"{len(failures.false_boxes):,} of {failures.n_boxes:,} boxes false"
+    name = failures.name if len(failures.name) <= 50 else f"...{failures.name[-47:]}"
+    title = (
+        f"{name}: {found}, {false}, at a score of {failures.min_score:.2f}\n"
+        "bars: 95 % intervals; dashed: overall; grey ticks: mean score; orange: clearly weaker; "
+        "in brackets: how many"
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     for place, (part, rate) in enumerate(parts):
         _draw_part(figure.add_subplot(n_rows, _COLUMNS, place + 1), part, rate)
     write_chart(figure, path)
@@ -60,17 +68,6 @@ def _draw_part(axes: Any, part: Breakdown, rate: str) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _title(failures: Failures) -> str:
-    found = f"{failures.n_found:,} of {failures.n_faces:,} faces found"
-    false = f"{len(failures.false_boxes):,} of {failures.n_boxes:,} boxes false"
-    name = failures.name if len(failures.name) <= 50 else f"...{failures.name[-47:]}"
-    return (
-        f"{name}: {found}, {false}, at a score of {failures.min_score:.2f}\n"
-        "bars: 95 % intervals; dashed: overall; grey ticks: mean score; orange: clearly weaker; "
-        "in brackets: how many"
-    )
-
-
 def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
     """Draw the worst misses, see `Failures.misses`; the boxes that were found are green."""
     misses = failures.misses
@@ -80,8 +77,15 @@ def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
         "Green: what was found."
     )
     words = words if misses else f"None of {failures.n_faces:,} faces was missed."
-    shown = misses[:max_shown]
-    cells = [Cell(m.photo, m.box, m.found.boxes, (m.photo.name, _miss_line(m))) for m in shown]
+    cells = []
+    for m in misses[:max_shown]:
+        why = {
+            "not seen": "" if isnan(m.sharpness) else f", sharpness {m.sharpness:.1f}",
+            "below the threshold": f", score {m.score:.2f}",
+            "badly placed": f", a box at IoU {m.iou:.2f}",
+        }
+        line = f"{m.height:.0f} px{why[m.reason]}"
+        cells.append(Cell(m.photo, m.box, m.found.boxes, (m.photo.name, line)))
     return cells_sheet(f"Missed faces: {failures.name}", words, cells)
 
 
@@ -93,25 +97,13 @@ def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
         "Orange: false, the highest score first. Green: annotated faces."
     )
     words = words if false else f"None of {failures.n_boxes:,} boxes is false."
-    shown = false[:max_shown]
-    cells = [Cell(b.photo, b.box, b.photo.boxes, (b.photo.name, _false_line(b))) for b in shown]
+    cells = []
+    for b in false[:max_shown]:
+        why = {"no face": "", "badly placed": f", IoU {b.iou:.2f}", "second box": ", second box"}
+        line = f"score {b.score:.2f}, {b.height:.0f} px{why[b.kind]}"
+        cells.append(Cell(b.photo, b.box, b.photo.boxes, (b.photo.name, line)))
     return cells_sheet(f"False boxes: {failures.name}", words, cells)
 
 
 def _photos(failures: Failures) -> str:
     return f"{failures.n_photos:,} photo{'s' * (failures.n_photos != 1)}"
-
-
-def _miss_line(miss: Miss) -> str:
-    sharp = "" if isnan(miss.sharpness) else f", sharpness {miss.sharpness:.1f}"
-    why = {
-        "not seen": sharp,
-        "below the threshold": f", score {miss.score:.2f}",
-        "badly placed": f", a box at IoU {miss.iou:.2f}",
-    }
-    return f"{miss.height:.0f} px{why[miss.reason]}"
-
-
-def _false_line(box: FalseBox) -> str:
-    why = {"no face": "", "badly placed": f", IoU {box.iou:.2f}", "second box": ", second box"}
-    return f"score {box.score:.2f}, {box.height:.0f} px{why[box.kind]}"

@@ -102,14 +102,10 @@ class Failures:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is undefined becomes `None`."""
+        names = ("min_score", "iou_threshold", "n_photos", "n_faces", "n_found", "recall")
         values = {
             "scored": self.name,
-            "min_score": self.min_score,
-            "iou_threshold": self.iou_threshold,
-            "n_photos": self.n_photos,
-            "n_faces": self.n_faces,
-            "n_found": self.n_found,
-            "recall": self.recall,
+            **{name: getattr(self, name) for name in names},
             "recall_interval": list(wilson_interval(self.n_found, self.n_faces)),
             "n_boxes": self.n_boxes,
             "n_false_boxes": len(self.false_boxes),
@@ -117,18 +113,15 @@ class Failures:
             "faces": [_breakdown_dict(part, "recall") for part in self.faces],
             "boxes": [_breakdown_dict(part, "precision") for part in self.boxes],
             "advice": self.advice,
-            "misses": [
-                _place_dict(m, "height", "sharpness", "reason", "score", "iou") for m in self.misses
-            ],
-            "false_boxes": [
-                _place_dict(b, "height", "score", "kind", "iou") for b in self.false_boxes
-            ],
+            "misses": [_place_dict(m, "sharpness", "reason") for m in self.misses],
+            "false_boxes": [_place_dict(b, "kind") for b in self.false_boxes],
         }
         return dict(finite_or_none(values))
 
 
 def _place_dict(place: Miss | FalseBox, *names: str) -> dict[str, Any]:
     box = [round(float(edge), 2) for edge in place.box]
+    names = ("height", *names, "score", "iou")
     return {"file": place.photo.name, "box": box, **{name: getattr(place, name) for name in names}}
 
 
@@ -144,9 +137,7 @@ def _breakdown_dict(part: Breakdown, rate: Literal["recall", "precision"]) -> di
                 n_good: b.n_good,
                 rate: b.rate,
                 "interval": list(b.interval),
-                "mean_score": b.mean_score,
-                "expected": b.expected,
-                "weak": b.weak,
+                **{name: getattr(b, name) for name in ("mean_score", "expected", "weak")},
                 **({"advice": b.advice} if b.weak else {}),
             }
             for b in part.bins

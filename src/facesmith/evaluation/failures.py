@@ -6,10 +6,8 @@ Faces and boxes are matched as for average precision, at the threshold that the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import isnan, nan
+from math import nan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +21,7 @@ from facesmith.evaluation.photo_conditions import FaceConditions, measure_faces
 from facesmith.faces import Faces
 from facesmith.files import write_json
 from facesmith.images import read_image
-from facesmith.metrics.average_precision import match_faces
+from facesmith.metrics.average_precision import check_lengths, match_faces
 from facesmith.pictures.contact_sheet import write_sheet
 
 MIN_OVERLAP = 0.1  # a box that overlaps a face by less has nothing to do with it
@@ -41,50 +39,66 @@ def find_failures(
 ) -> Failures:
     """Match what was found with what is there, and sort both into bins.
 
-    Args:
-        photos: The annotated photos; each with faces is read, to measure them.
-        found: The detections of each, same order. Those below `min_score` tell which misses a
-            lower threshold would find.
-        name: A name for the detector.
-        min_score: Boxes count from this score on, in [0, 1].
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-        min_height: Faces lower than this, in pixels, are ignored.
-        progress: Called once for every photo.
+    Photos with faces are read, to measure these. `name` is one for the detector; its boxes count
+    from `min_score` on, those below tell which misses a lower threshold would find. A match needs
+    at least the overlap `iou_threshold`, in (0, 1]; faces lower than `min_height` pixels are
+    ignored.
 
     Raises:
         ValueError: If the lengths differ, or a number is out of range.
     """
-    if len(photos) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(photos)} photos."
-        )
+    check_lengths(photos, found)
     if not 0 < iou_threshold <= 1:
         raise ValueError(
             f"`iou_threshold` must be above 0 and at most 1; got iou_threshold={iou_threshold}."
         )
-    looked_at = []
+    conditions: list[FaceConditions] = []
+    attributes: list[Mapping[str, str]] = []
+    face_scores = [np.zeros(0)]  # of the box of each face that counts, NaN where it was missed
+    heights, box_scores, right = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, bool)]
+    misses: list[Miss] = []
+    false_boxes: list[FalseBox] = []
     for photo, all_boxes in zip(photos, found, strict=True):
-        looked_at.append(_look_at(photo, all_boxes, min_score, iou_threshold, min_height))
+        image = read_image(photo.path) if len(photo.boxes) else np.zeros((1, 1, 3), np.uint8)
+        measured = measure_faces(image, photo.boxes)
+        ignored = photo.ignored | (measured.height < min_height)
+        sure = all_boxes.scores >= min_score
+        faces, low = all_boxes[sure], all_boxes[~sure]
+        counts, face = match_faces(photo.boxes, ignored, faces, iou_threshold)
+        scores = np.full(len(photo.boxes), np.nan)
+        scores[face[face >= 0]] = faces.scores[face >= 0]
+        kept, false = np.flatnonzero(~ignored), faces[counts & (face < 0)]
+        conditions.append(measured[kept])
+        attributes += [photo.attributes[i] for i in kept]
+        face_scores.append(scores[kept])
+        heights.append(faces.boxes[counts, 3] - faces.boxes[counts, 1])
+        box_scores.append(faces.scores[counts].astype(np.float64))
+        right.append(face[counts] >= 0)
+        for i in kept[np.isnan(scores[kept])].tolist():
+            box = photo.boxes[i]
+            why = _why_missed(box, low, false, iou_threshold)
+            height, sharpness = float(measured.height[i]), float(measured.sharpness[i])
+            misses.append(Miss(photo, box, height, sharpness, *why, faces))
+        overlaps = box_iou(false.boxes, photo.boxes).max(axis=1, initial=0)
+        for one, iou in zip(false, overlaps.tolist(), strict=True):
+            kind: FalseKind = "badly placed" if iou >= MIN_OVERLAP else "no face"
+            kind = "second box" if iou >= iou_threshold else kind
+            false_boxes.append(FalseBox(photo, one.boxes[0], float(one.scores[0]), kind, iou))
         if progress is not None:
             progress()
-    conditions = FaceConditions.joined([each.conditions for each in looked_at])
-    attributes = [words for each in looked_at for words in each.attributes]
-    scores = _joined([each.scores for each in looked_at])
-    heights = _joined([each.boxes.boxes[:, 3] - each.boxes.boxes[:, 1] for each in looked_at])
-    box_scores = _joined([each.boxes.scores for each in looked_at])
-    right = _joined([each.right for each in looked_at]).astype(bool)
-    misses = [miss for each in looked_at for miss in each.misses]
-    false_boxes = [box for each in looked_at for box in each.false_boxes]
+    measured = FaceConditions.joined(conditions)
+    all_right = np.concatenate(right)
+    scores = np.concatenate(face_scores)
     return Failures(
         name=name,
         min_score=min_score,
         iou_threshold=iou_threshold,
         n_photos=len(photos),
-        n_faces=len(conditions),
-        n_boxes=len(right),
-        faces=face_breakdowns(conditions, attributes, ~np.isnan(scores), scores),
-        boxes=box_breakdowns(heights, box_scores, right),
-        misses=tuple(_worst_first(misses, conditions)),
+        n_faces=len(measured),
+        n_boxes=len(all_right),
+        faces=face_breakdowns(measured, attributes, ~np.isnan(scores), scores),
+        boxes=box_breakdowns(np.concatenate(heights), np.concatenate(box_scores), all_right),
+        misses=tuple(_worst_first(misses, measured)),
         false_boxes=tuple(sorted(false_boxes, key=lambda box: -box.score)),
     )
 
@@ -105,103 +119,26 @@ def write_failures(failures: Failures, folder: str | Path, *, n_shown: int = 40)
     return paths
 
 
-@dataclass(frozen=True, eq=False)
-class _LookedAt:
-    """One photo: its faces that count, its boxes that count, and what went wrong.
-
-    `scores` holds the score of each face's box, NaN where it was missed; `right` says of each box
-    whether it belongs to a face.
-    """
-
-    conditions: FaceConditions
-    attributes: list[Mapping[str, str]]
-    scores: npt.NDArray[np.float64]
-    boxes: Faces
-    right: npt.NDArray[np.bool_]
-    misses: list[Miss]
-    false_boxes: list[FalseBox]
-
-
-def _look_at(
-    photo: AnnotatedPhoto,
-    all_boxes: Faces,
-    min_score: float,
-    iou_threshold: float,
-    min_height: float,
-) -> _LookedAt:
-    image = read_image(photo.path) if len(photo.boxes) else np.zeros((1, 1, 3), np.uint8)
-    conditions = measure_faces(image, photo.boxes)
-    ignored = photo.ignored | (conditions.height < min_height)
-    faces = all_boxes[all_boxes.scores >= min_score]
-    counts, face = match_faces(photo.boxes, ignored, faces, iou_threshold)
-    hit = face >= 0
-    scores = np.full(len(photo.boxes), np.nan)
-    scores[face[hit]] = faces.scores[hit]
-    false = faces[counts & ~hit]
-    low = all_boxes[all_boxes.scores < min_score]
-    kept = np.flatnonzero(~ignored)
-    overlap = box_iou(false.boxes, photo.boxes)
-    return _LookedAt(
-        conditions=conditions[kept],
-        attributes=[photo.attributes[i] for i in kept],
-        scores=scores[kept],
-        boxes=faces[counts],
-        right=hit[counts],
-        misses=[
-            _miss(photo, int(i), conditions, faces, false, low, iou_threshold)
-            for i in kept[np.isnan(scores[kept])]
-        ],
-        false_boxes=[
-            _false_box(photo, box, overlap[i].max(initial=0), iou_threshold)
-            for i, box in enumerate(false)
-        ],
-    )
-
-
-def _miss(
-    photo: AnnotatedPhoto,
-    face: int,
-    conditions: FaceConditions,
-    faces: Faces,
-    false: Faces,
-    low: Faces,
-    iou_threshold: float,
-) -> Miss:
-    box = photo.boxes[face]
-    reason: MissReason = "not seen"
-    score, iou = nan, 0.0
+def _why_missed(
+    box: npt.NDArray[np.float32], low: Faces, false: Faces, iou_threshold: float
+) -> tuple[MissReason, float, float]:
+    """The reason, and score and overlap of the box that it names."""
     candidates: list[tuple[MissReason, Faces, float]] = [
         ("below the threshold", low, iou_threshold),
         ("badly placed", false, MIN_OVERLAP),
     ]
-    for why, boxes, min_overlap in candidates:
+    for reason, boxes, min_overlap in candidates:
         overlap = box_iou(boxes.boxes, box[None])[:, 0]
         if overlap.max(initial=0) >= min_overlap:
-            reason, best = why, int(overlap.argmax())
-            score, iou = float(boxes.scores[best]), float(overlap[best])
-            break
-    height, sharpness = float(conditions.height[face]), float(conditions.sharpness[face])
-    return Miss(photo, box, height, sharpness, reason, score, iou, faces)
-
-
-def _false_box(photo: AnnotatedPhoto, box: Faces, iou: float, iou_threshold: float) -> FalseBox:
-    kind: FalseKind = "badly placed" if iou >= MIN_OVERLAP else "no face"
-    kind = "second box" if iou >= iou_threshold else kind
-    return FalseBox(photo, box.boxes[0], float(box.scores[0]), kind, float(iou))
+            best = int(overlap.argmax())
+            return reason, float(boxes.scores[best]), float(overlap[best])
+    return "not seen", nan, 0.0
 
 
 def _worst_first(misses: Sequence[Miss], conditions: FaceConditions) -> list[Miss]:
     """By the share of all faces that are smaller plus the share that are less sharp, falling."""
-    heights = np.sort(conditions.height)
+    heights, of_misses = np.sort(conditions.height), [miss.height for miss in misses]
     sharpness = np.sort(np.nan_to_num(conditions.sharpness))
-
-    def promise(miss: Miss) -> float:
-        smaller = np.searchsorted(heights, miss.height)
-        softer = np.searchsorted(sharpness, 0.0 if isnan(miss.sharpness) else miss.sharpness)
-        return float(smaller + softer)
-
-    return sorted(misses, key=lambda miss: -promise(miss))
-
-
-def _joined(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
-    return np.concatenate([np.zeros(0), *parts])
+    smaller = np.searchsorted(heights, of_misses)
+    softer = np.searchsorted(sharpness, np.nan_to_num([miss.sharpness for miss in misses]))
+    return [misses[i] for i in np.argsort(-(smaller + softer), kind="stable")]

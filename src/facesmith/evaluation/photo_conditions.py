@@ -72,9 +72,7 @@ def sharpness(luma: npt.NDArray[np.float32], box: FloatArray) -> float:
     the pixels, so that flat light does not count as blur. Sharp faces lie between 1 and 2, blurred
     ones below 0.5; noise and hard JPEG compression raise it.
 
-    Args:
-        luma: The photo in grey, float32 `(height, width)`.
-        box: The face, `(4,)`, pixels.
+    `luma` is the photo in grey, float32 `(height, width)`; `box` the face, `(4,)`, pixels.
 
     Source:
         The variance of the Laplacian: J. L. Pech-Pacheco et al., "Diatom autofocusing in

@@ -46,12 +46,9 @@ def draw_precision_recall(
 ) -> None:
     """Draw precision against recall; precisions below 0.5 only where a curve has no others.
 
-    Args:
-        curves: Label -> recall and precision, `(n,)` each, from the highest threshold to the
-            lowest. A curve without points, or without faces (NaN), leaves its label only.
-        path: The PNG to make or to replace.
-        title: What was scored, on what.
-        marks: Label -> recall and precision of a point to mark on that curve; none where NaN.
+    `curves` maps labels to recall and precision, `(n,)` each, from the highest threshold to the
+    lowest; a curve without points, or without faces (NaN), leaves its label only. `marks` maps
+    labels to recall and precision of a point to mark; none where NaN.
     """
     figure = new_figure(9.6, 5.8, dpi=130)
     axes = figure.subplots()

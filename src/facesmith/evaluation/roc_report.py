@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,8 @@ class RocReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; undefined figures and an infinite threshold become `None`."""
-        values = {
-            "network": self.network,
-            "rows": self.rows,
-            "n_faces": self.n_faces,
-            "n_others": self.n_others,
-            "n_photos": self.n_photos,
+        names = ("network", "rows", "n_faces", "n_others", "n_photos")
+        values = {name: getattr(self, name) for name in names} | {
             "auc": self.curve.auc,
             "accuracy": self.accuracy,
             "accuracy_threshold": THRESHOLD,
@@ -98,25 +94,7 @@ def evaluate_run(
         FacesmithError: As `rate_rows`.
     """
     rated = rate_rows(run, patches_path, split=split, threads=threads)
-    reported = report(**vars(rated), thresholds=thresholds, seed=seed)
-    if operating_point is None:
-        return reported
-    rates = _rates_at(rated.labels, rated.scores, operating_point.threshold)
-    return replace(reported, operating_point=operating_point, at_threshold=rates)
-
-
-def _rates_at(
-    labels: npt.NDArray[np.integer], scores: npt.NDArray[np.float32], threshold: float
-) -> RatesAtThreshold:
-    accepted, faces = scores >= threshold, labels == 1
-    found = (accepted & faces).sum()
-    with np.errstate(invalid="ignore"):
-        rates = (
-            found / faces.sum(),
-            (accepted & ~faces).sum() / (~faces).sum(),
-            found / accepted.sum(),
-        )
-    return RatesAtThreshold(threshold, *map(float, rates))
+    return report(**vars(rated), thresholds=thresholds, operating_point=operating_point, seed=seed)
 
 
 def report(
@@ -127,16 +105,20 @@ def report(
     network: str,
     rows: str,
     thresholds: Sequence[float] | npt.NDArray[np.float64] | None = None,
+    operating_point: OperatingPoint | None = None,
     seed: int = 0,
 ) -> RocReport:
     """The report on rows that are scored already; arguments as in `RocReport`."""
+    at_threshold = None
+    if operating_point is not None:
+        accepted, faces = scores >= operating_point.threshold, labels == 1
+        found, false = (accepted & faces).sum(), (accepted & ~faces).sum()
+        with np.errstate(invalid="ignore"):
+            rates = found / faces.sum(), false / (~faces).sum(), found / accepted.sum()
+        at_threshold = RatesAtThreshold(operating_point.threshold, *map(float, rates))
     curve = roc_curve(labels, scores, thresholds)
     best = curve.best.threshold
     n_faces = int(np.sum(labels))
-    at_best = float("nan") if np.isnan(best) else accuracy(labels, scores, best)
-    intervals = bootstrap_intervals(
-        labels, scores, threshold=THRESHOLD, best_threshold=best, groups=photos, seed=seed
-    )
     return RocReport(
         network=network,
         rows=rows,
@@ -145,8 +127,12 @@ def report(
         n_photos=None if photos is None else len(np.unique(photos)),
         curve=curve,
         accuracy=accuracy(labels, scores, THRESHOLD),
-        accuracy_at_best=at_best,
-        intervals=intervals,
+        accuracy_at_best=float("nan") if np.isnan(best) else accuracy(labels, scores, best),
+        intervals=bootstrap_intervals(
+            labels, scores, threshold=THRESHOLD, best_threshold=best, groups=photos, seed=seed
+        ),
+        operating_point=operating_point,
+        at_threshold=at_threshold,
     )
 
 
@@ -183,8 +169,11 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set_xlabel("False positive rate: non-faces taken for faces")
     axes.set_ylabel("True positive rate: faces found")
-    title = axes.set_title(_title(reports), loc="left", fontsize=11)
-    title.set_wrap(True)
+    first = reports[0]
+    photos = "" if first.n_photos is None else f" from {first.n_photos:,} photos"
+    counted = f"{first.n_faces:,} faces and {first.n_others:,} non-faces{photos}"
+    title = f"ROC curve, {first.rows}\n{counted}"
+    axes.set_title(title, loc="left", fontsize=11).set_wrap(True)
     axes.legend(loc="lower right", fontsize=8.5, frameon=False)
     inset.set_xscale("log")
     inset.set_xlim(lowest, 1)
@@ -195,14 +184,6 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
     for each in (axes, inset):
         tidy(each)
     write_chart(figure, path)
-
-
-def _title(reports: Sequence[RocReport]) -> str:
-    first = reports[0]
-    photos = "" if first.n_photos is None else f" from {first.n_photos:,} photos"
-    return (
-        f"ROC curve, {first.rows}\n{first.n_faces:,} faces and {first.n_others:,} non-faces{photos}"
-    )
 
 
 def _tpr_at(curve: RocCurve, fpr: float) -> float:

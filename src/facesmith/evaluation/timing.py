@@ -72,11 +72,8 @@ def time_in_turns(
     for number in range(rounds + 1):
         for image in images:
             for name in names[turn:] + names[:turn]:
-                look = partial(detectors[name], image)
-                if number == 0:
-                    look()
-                else:
-                    watches[name](look)
+                watch = watches[name] if number else Stopwatch()
+                watch(partial(detectors[name], image))
             turn = (turn + 1) % max(len(names), 1)
             if progress is not None:
                 progress()

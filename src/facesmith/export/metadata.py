@@ -12,6 +12,7 @@ import onnx
 from facesmith.detection.sessions import METADATA_KEY
 from facesmith.files import write_bytes
 from facesmith.metrics.operating_point import OperatingPoint
+from facesmith.untrusted import parsed_json
 
 
 def write_model(model: onnx.ModelProto, path: str | Path, description: Mapping[str, Any]) -> None:
@@ -54,7 +55,7 @@ def update_description(path: str | Path, changes: Mapping[str, Any]) -> None:
     """
     model = onnx.load(str(path))
     stored = next(entry.value for entry in model.metadata_props if entry.key == METADATA_KEY)
-    described = {**json.loads(stored), **changes}
+    described = {**parsed_json(stored, str(path)), **changes}
     for name in [name for name, value in changes.items() if value is None]:
         del described[name]
     write_model(model, path, described)

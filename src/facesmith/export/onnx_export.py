@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import nn
 
@@ -19,6 +18,7 @@ from facesmith._version import __version__
 from facesmith.errors import WeightsError
 from facesmith.export.metadata import write_model
 from facesmith.networks.classifiers import PATCH_SIZE, PatchClassifier
+from facesmith.runtime import onnxruntime
 
 OPSET = 17  # everything these nets need; ONNX Runtime reads it since 1.12 (2022)
 BATCH_SIZES = (1, 2, 7, 33)  # at which an exported classifier is compared with PyTorch

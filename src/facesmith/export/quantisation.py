@@ -25,6 +25,7 @@ from onnx import numpy_helper
 
 from facesmith.export.metadata import clean_graph
 from facesmith.files import write_bytes
+from facesmith.runtime import load_quantisation
 
 _MIN_STRIDE = 4  # with a smaller stride the added zeros cost more time than is saved
 
@@ -46,14 +47,9 @@ def quantise(
         without instructions for it (VNNI) overflow, https://onnxruntime.ai/docs/performance/
         model-optimizations/quantization.html, "When should I use reduce_range".
     """
-    from onnxruntime.quantization import (  # noqa: PLC0415 - slow to import
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
+    quantisation = load_quantisation()
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime ships no types
+    class Reader(quantisation.CalibrationDataReader):  # type: ignore[name-defined, misc]  # no types
         def __init__(self) -> None:
             self._images = iter(images)
 
@@ -66,15 +62,15 @@ def quantise(
     name = described.graph.input[0].name
     with TemporaryDirectory() as folder, _silent():
         quantised = Path(folder) / "quantised.onnx"
-        quantize_static(
+        quantisation.quantize_static(
             described,
             str(quantised),
             Reader(),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantisation.QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantisation.QuantType.QUInt8,
+            weight_type=quantisation.QuantType.QInt8,
             nodes_to_exclude=_heads(described),
         )
         model = onnx.load(str(quantised))

@@ -12,6 +12,7 @@ from facesmith.files.atomic import (
 )
 from facesmith.files.marks import write_error
 from facesmith.files.output_folder import OutputFolder
+from facesmith.files.reading import open_regular, read_bounded, read_up_to
 
 __all__ = [
     "OutputFolder",
@@ -19,6 +20,9 @@ __all__ = [
     "finite_or_none",
     "is_unfinished",
     "make_folder",
+    "open_regular",
+    "read_bounded",
+    "read_up_to",
     "remove_unfinished",
     "replacing",
     "write_bytes",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,21 @@ from PIL import Image
 
 from facesmith.errors import ImageError
 from facesmith.files import replacing
+from facesmith.images.heif import heif_installed
 
+# Raw files are TIFFs outside, and would pass for the thumbnail that they carry along.
+RAW_SUFFIXES = (".3fr", ".arw", ".cr2", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".rw2")
 # Files in folders are taken for photos by their suffix; a file that is named is always tried.
 IMAGE_SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".mpo", ".pgm", ".png", ".ppm",
-    ".tif", ".tiff", ".webp",
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpf",
+    ".jpg", ".jpx", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif",
+    ".tiff", ".webp",
+)  # fmt: skip
+_HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # with the extra `heic`
+# Files in folders that somebody may take for photos to be read: they are counted.
+_OTHER_SUFFIXES = (
+    *_HEIF_SUFFIXES, ".3gp", ".ai", ".avi", ".eps", ".exr", ".hdr", ".jxl", ".m4v", ".mkv", ".mov",
+    ".mp4", ".mpeg", ".mpg", ".mts", ".pdf", ".psd", ".svg", ".webm", ".wmv", *RAW_SUFFIXES,
 )  # fmt: skip
 JPEG_QUALITY = 95
 
@@ -45,7 +56,9 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
         rgb.save(file, format=image_format, **options)
 
 
-def find_images(inputs: Iterable[str | Path]) -> list[Path]:
+def find_images(
+    inputs: Iterable[str | Path], passed_over: Callable[[str], object] | None = None
+) -> list[Path]:
     """The image files that files, folders and patterns stand for, in their order, each once.
 
     Within a folder or pattern they come in natural order (`img2` before `img10`).
@@ -53,7 +66,10 @@ def find_images(inputs: Iterable[str | Path]) -> list[Path]:
     Args:
         inputs: Each a file, which is kept whatever it is; a folder, which is searched with its
             sub-folders; or a pattern such as `photos/**/*.jpg`. In folders and by patterns, hidden
-            files and folders and files without one of `IMAGE_SUFFIXES` are passed over.
+            files and folders and files without one of `IMAGE_SUFFIXES` are passed over; HEIC is
+            not where pillow-heif is installed. Links to folders are followed, each folder once.
+        passed_over: Called with a line for each folder in which videos, raw files or other pictures
+            that cannot be read were passed over: how many of which kind.
 
     Raises:
         ImageError: If a folder or a pattern yields nothing.
@@ -62,7 +78,9 @@ def find_images(inputs: Iterable[str | Path]) -> list[Path]:
     for given in inputs:
         path = Path(given)
         if path.is_dir():
-            candidates = _walk(path)
+            candidates, others = _walk(path)
+            if others and passed_over is not None:
+                passed_over(_in_words(path, others))
         elif glob.has_magic(str(given)) and not path.exists():
             candidates = _expand(str(given))
         else:
@@ -78,12 +96,32 @@ def find_images(inputs: Iterable[str | Path]) -> list[Path]:
     return list(found.values())
 
 
-def _walk(folder: Path) -> list[Path]:
+def _walk(top: Path) -> tuple[list[Path], Counter[str]]:
+    """The images below a folder, and how many other pictures and videos by suffix."""
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.extend(Path(parent) / name for name in names if _looks_like_image(name))
-    return sorted(found, key=_natural_order)
+    others: Counter[str] = Counter()
+    waiting, seen = [top], set()
+    while waiting:  # links come after all that is really there, so that they give it no new names
+        for parent, folders, names in os.walk(waiting.pop(0)):
+            real = os.path.realpath(parent)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            paths = [Path(parent) / name for name in folders]
+            waiting += [path for path in paths if path.is_symlink()]
+            found.extend(Path(parent) / name for name in names if _looks_like_image(name))
+            others.update(Path(name).suffix.lower() for name in names if _looks_like_another(name))
+    return sorted(found, key=_natural_order), others
+
+
+def _in_words(folder: Path, others: Counter[str]) -> str:
+    counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
+    line = f"{folder}/: passed over {counts}, which cannot be read."
+    if any(suffix in others for suffix in _HEIF_SUFFIXES):
+        line += " HEIC needs pillow-heif: pip install 'facesmith[heic]'."
+    return line
 
 
 def _expand(pattern: str) -> list[Path]:
@@ -95,7 +133,13 @@ def _expand(pattern: str) -> list[Path]:
 
 
 def _looks_like_image(name: str) -> bool:
-    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
+    readable = IMAGE_SUFFIXES + (_HEIF_SUFFIXES if heif_installed() else ())
+    return name.lower().endswith(readable) and not name.startswith(".")
+
+
+def _looks_like_another(name: str) -> bool:
+    others = name.lower().endswith(_OTHER_SUFFIXES) and not name.startswith(".")
+    return others and not _looks_like_image(name)
 
 
 def _natural_order(path: Path) -> tuple[list[list[tuple[int, int, str]]], str]:

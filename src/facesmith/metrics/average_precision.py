@@ -18,6 +18,7 @@ from facesmith.boxes import box_iou
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
+_RATES = ("precision", "recall", "false_per_photo")
 
 
 class ScoredBoxes(Protocol):
@@ -64,8 +65,7 @@ class PrecisionRecall:
 
     def points(self) -> dict[str, list[float]]:
         """Precision, recall and false boxes a photo of each point, for JSON."""
-        names = ("precision", "recall", "false_per_photo")
-        return {name: getattr(self, name).tolist() for name in names}
+        return {name: getattr(self, name).tolist() for name in _RATES}
 
     @property
     def envelope(self) -> npt.NDArray[np.float64]:
@@ -100,8 +100,7 @@ class PrecisionRecall:
         if not n_kept:
             recall = 0.0 if self.n_faces else float("nan")
             return {"precision": float("nan"), "recall": recall, "false_per_photo": 0.0}
-        names = ("precision", "recall", "false_per_photo")
-        return {name: float(getattr(self, name)[n_kept - 1]) for name in names}
+        return {name: float(getattr(self, name)[n_kept - 1]) for name in _RATES}
 
 
 def precision_recall(
@@ -122,8 +121,7 @@ def precision_recall(
     curve = curve_of(scores, hits, int(n_faces.sum()), len(truths))
     # Detections of equal score enter together: keep the last of each run of equals.
     last = np.append(np.diff(curve.scores) != 0, True) if len(scores) else np.zeros(0, bool)
-    names = ("scores", "precision", "recall", "false_per_photo")
-    return replace(curve, **{name: getattr(curve, name)[last] for name in names})
+    return replace(curve, **{name: getattr(curve, name)[last] for name in ("scores", *_RATES)})
 
 
 def match_photos(
@@ -138,10 +136,7 @@ def match_photos(
     Raises:
         ValueError: If the lengths differ.
     """
-    if len(truths) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(truths)} photos."
-        )
+    check_lengths(truths, found)
     matched = [match(truth, faces) for truth, faces in zip(truths, found, strict=True)]
     photos = np.repeat(np.arange(len(matched)), [len(hits) for _, hits, _ in matched])
     return (
@@ -150,6 +145,14 @@ def match_photos(
         photos.astype(np.int64),
         np.array([n_faces for _, _, n_faces in matched], np.int64),
     )
+
+
+def check_lengths(photos: Sequence[object], found: Sequence[object]) -> None:
+    """Raise a `ValueError` unless `found` has one entry per photo."""
+    if len(photos) != len(found):
+        raise ValueError(
+            f"`found` must have one entry per photo; got {len(found)} for {len(photos)} photos."
+        )
 
 
 def curve_of(scores: FloatArray, hits: BoolArray, n_faces: int, n_photos: int) -> PrecisionRecall:
@@ -185,15 +188,9 @@ def match_faces(
 ) -> tuple[BoolArray, npt.NDArray[np.intp]]:
     """Match the detections of one photo with its faces, best score first.
 
-    Args:
-        boxes: The faces, float32 `(n, 4)`, pixels.
-        ignored: Which of them to ignore, bool `(n,)`.
-        faces: The detections.
-        iou_threshold: A match needs at least this overlap, in (0, 1].
-
-    Returns:
-        Per detection: whether it counts at all, and the index of the face that it matched, -1
-        without one.
+    The faces have `boxes`, float32 `(n, 4)`, pixels, of which some are `ignored`, bool `(n,)`; a
+    match needs at least the overlap `iou_threshold`, in (0, 1]. Returns of each detection whether
+    it counts at all, and the index of the face that it matched, -1 without one.
     """
     matched = np.full(len(faces), -1, np.intp)
     enough = box_iou(faces.boxes, boxes)

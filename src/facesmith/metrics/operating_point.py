@@ -107,8 +107,20 @@ def choose_threshold(
     ends = np.flatnonzero(np.append(np.diff(scores) != 0, True))  # of equal scores
     lower = np.append(scores[ends[:-1] + 1], 0.0)
     cuts = (scores[ends] + lower) / 2
+
+    def rates_of(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The target's rate and the TPR `(r, k)` at each distinct score, of `r` weightings."""
+        row_weights = weights[:, photos]
+        true = np.cumsum(row_weights * right, axis=1)[:, ends]
+        false = np.cumsum(row_weights * ~right, axis=1)[:, ends]
+        wholes = {"precision": true + false, "fpr": false[:, -1:]}
+        whole = wholes.get(target.promise, weights.sum(axis=1, keepdims=True))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates = (true if target.promise == "precision" else false) / whole
+            return rates, true / (weights @ rows.faces_per_photo)[:, None]
+
     weights = np.ones(rows.n_photos) if photo_weights is None else photo_weights
-    rates, tprs = _rates(right, photos, ends, rows, target, weights[None])
+    rates, tprs = rates_of(weights[None])
     chosen = _lowest(rates, target)[0]
     if chosen < 0:
         best = float(rates.max() if target.promise == "precision" else rates.min())
@@ -118,7 +130,7 @@ def choose_threshold(
         )
     resampled: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     for counts in resampled_counts(rows.n_photos, n_resamples, n_rows=len(scores), seed=seed):
-        some_rates, some_tprs = _rates(right, photos, ends, rows, target, counts * weights)
+        some_rates, some_tprs = rates_of(counts * weights)
         lowest = _lowest(some_rates, target)
         thresholds = np.where(lowest >= 0, cuts[lowest], np.nan)
         resampled.append((thresholds, some_rates[:, chosen], some_tprs[:, chosen]))
@@ -130,28 +142,6 @@ def choose_threshold(
     return OperatingPoint(
         target, threshold, reached, tpr, of_threshold, of_rate, of_tpr, n_faces, rows.n_photos
     )
-
-
-def _rates(
-    right: npt.NDArray[np.bool_],
-    photos: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.intp],
-    rows: ScoredRows,
-    target: Target,
-    weights: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    """The target's rate and the TPR `(r, k)` at each distinct score, of `r` weightings."""
-    row_weights = weights[:, photos]
-    true = np.cumsum(row_weights * right, axis=1)[:, ends]
-    false = np.cumsum(row_weights * ~right, axis=1)[:, ends]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if target.promise == "precision":
-            rates = true / (true + false)
-        elif target.promise == "fpr":
-            rates = false / false[:, -1:]
-        else:
-            rates = false / weights.sum(axis=1, keepdims=True)
-        return rates, true / (weights @ rows.faces_per_photo)[:, None]
 
 
 def _lowest(rates: FloatArray, target: Target) -> npt.NDArray[np.intp]:

@@ -158,15 +158,10 @@ def bootstrap_intervals(
     Percentile intervals over resamples with replacement, of whole photos where they are known:
     rows of one photo resemble each other. Resamples that lack a label do not count.
 
-    Args:
-        labels: As for `roc_curve`, likewise `scores`.
-        scores: See `labels`.
-        best_threshold: Where TPR, FPR and `accuracy_at_best` are taken.
-        threshold: Where `accuracy` is taken.
-        groups: Any integers `(n,)`; rows of equal number are drawn together. `None`: each alone.
-        n_resamples: How many resamples, drawn from `seed`.
-        level: Probability that an interval covers.
-        seed: See `n_resamples`.
+    `labels` and `scores` are as for `roc_curve`. `accuracy` is taken at `threshold`, the other
+    figures at `best_threshold`. Rows with the same number in `groups`, integers `(n,)`, are drawn
+    together; `None`: each alone. Intervals cover with the probability `level`, by `n_resamples`
+    drawn from `seed`.
 
     Returns:
         The intervals; `(nan, nan)` where a figure is undefined.
@@ -191,37 +186,24 @@ def bootstrap_intervals(
     order = np.argsort(scores, kind="stable")
     labels, scores, members = labels[order], scores[order], members[order]
     n_groups = int(members.max()) + 1
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(scores) > 0]))  # of equal scores
+    accepted, is_right = scores >= best_threshold, (scores >= threshold) == labels
     figures = []
     for counts in resampled_counts(n_groups, n_resamples, n_rows=len(labels), seed=seed):
         weights = counts[:, members].astype(np.float64)
-        figures.append(_weighted_figures(labels, scores, weights, threshold, best_threshold))
+        faces = np.add.reduceat(weights * labels, starts, axis=1)
+        others = np.add.reduceat(weights * ~labels, starts, axis=1)
+        n_faces, n_others = faces.sum(axis=1), others.sum(axis=1)
+        below = np.cumsum(others, axis=1) - others
+        pairs = (faces * (below + others / 2)).sum(axis=1)
+        hits, false_alarms = weights @ (labels & accepted), weights @ (~labels & accepted)
+        total, right_at_best = n_faces + n_others, hits + n_others - false_alarms
+        accuracies = weights @ is_right / total, right_at_best / total
+        with np.errstate(invalid="ignore", divide="ignore"):
+            auc, tpr, fpr = pairs / (n_faces * n_others), hits / n_faces, false_alarms / n_others
+        figures.append(np.stack([auc, *accuracies, tpr, fpr]))
     rows = np.concatenate(figures, axis=1)
     return RocIntervals(*(percentile_interval(row, level) for row in rows))
-
-
-def _weighted_figures(
-    labels: npt.NDArray[np.bool_],
-    scores: FloatArray,
-    weights: FloatArray,
-    threshold: float,
-    best_threshold: float,
-) -> FloatArray:
-    """The figures of `RocIntervals`, `(5, r)`, of `r` weightings `(r, n)` of rows by score."""
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(scores) > 0]))  # of equal scores
-    faces = np.add.reduceat(weights * labels, starts, axis=1)
-    others = np.add.reduceat(weights * ~labels, starts, axis=1)
-    n_faces, n_others = faces.sum(axis=1), others.sum(axis=1)
-    below = np.cumsum(others, axis=1) - others
-    pairs = (faces * (below + others / 2)).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        auc = pairs / (n_faces * n_others)
-        accepted = scores >= best_threshold
-        hits, false_alarms = weights @ (labels & accepted), weights @ (~labels & accepted)
-        tpr, fpr = hits / n_faces, false_alarms / n_others
-    total = n_faces + n_others
-    right = weights @ ((scores >= threshold) == labels)
-    right_at_best = hits + n_others - false_alarms
-    return np.stack([auc, right / total, right_at_best / total, tpr, fpr])
 
 
 def _share_from(sorted_scores: FloatArray, cuts: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from facesmith.detection.patches import PATCH_SIZE
 from facesmith.errors import PatchesError
 from facesmith.files import replacing
 from facesmith.patches.splitting import SPLITS, SplitShares, draw_splits
+from facesmith.printable import message_text
+from facesmith.untrusted import ArrayFile, ContentError, PickledError, open_arrays
 
 KINDS = (
     "face",
@@ -32,6 +34,9 @@ FACE, BACKGROUND, PART, WRONG_SCALE, FACE_FREE, BESIDE, NOT_A_FACE = range(len(K
 Whole = TypeVar("Whole", np.uint8, np.int32)
 
 _KEYS = ("input", "target", "photo", "photo_names", "split", "kind")
+_NAMES_SHOWN = 8  # of arrays, in a message
+_MOST_NAMES = 2_000_000  # of photos: as many take a second to read
+_LONGEST_NAME = 4096  # characters of a photo's path
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say: same content, same bytes
 
 
@@ -137,19 +142,7 @@ def load_patches(path: str | Path, *, seed: int = 0, shares: SplitShares | None 
     """
     path = Path(path)
     arrays = _load_arrays(path)
-    for key in ("input", "target"):
-        if key not in arrays:
-            found = ", ".join(sorted(arrays)) or "nothing"
-            raise PatchesError(
-                f"{path} has no array `{key}`; found {found}. Make the file with "
-                "`facesmith prepare`."
-            )
-    images, labels = _images(path, arrays["input"]), _labels(path, arrays["target"])
-    if len(images) != len(labels):
-        raise PatchesError(
-            f"{path}: `input` and `target` must have as many rows; got {len(images)} and "
-            f"{len(labels)}."
-        )
+    images, labels = arrays["input"].view(np.uint8), _labels(path, arrays["target"])
     missing = [key for key in _KEYS if key not in arrays]
     try:
         if missing:
@@ -173,41 +166,63 @@ def load_patches(path: str | Path, *, seed: int = 0, shares: SplitShares | None 
 
 def _load_arrays(path: Path) -> Mapping[str, npt.NDArray[np.generic]]:
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise PatchesError(
-                    f"{path} holds a single array; expected an .npz file with `input` and `target`."
-                )
-            return {key: archive[key] for key in archive.files if key in _KEYS}
-    except PatchesError:
-        raise
-    except FileNotFoundError:
-        raise PatchesError(f"{path} does not exist.") from None
-    except Exception as error:  # damaged archives make zip, zlib and NumPy fail in countless ways
-        if "allow_pickle" in str(error):
+        with open_arrays(path) as file:
+            found = [key for key in _KEYS if key in file.names]
+            _check_headers(path, file, {key: file.header(key) for key in found})
+            return {key: file.read(key) for key in found}
+    except PickledError as error:
+        raise PatchesError(
+            f"{path} holds pickled Python objects, which could run any code and are never "
+            "loaded. Save plain arrays: `input` uint8, `target` 0 or 1."
+        ) from error
+    except ContentError as error:
+        raise PatchesError(f"{error} Make patches with `facesmith prepare`.") from error
+
+
+def _check_headers(
+    path: Path, file: ArrayFile, headers: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+) -> None:
+    """Refuse arrays of another shape or type than wanted before they take any memory."""
+    for key in ("input", "target"):
+        if key not in headers:
+            found = message_text(", ".join(sorted(file.names)[:_NAMES_SHOWN])) or "nothing"
             raise PatchesError(
-                f"{path} holds pickled Python objects, which could run any code and are never "
-                "loaded. Save plain arrays: `input` uint8, `target` 0 or 1."
-            ) from error
-        reason = str(error) or type(error).__name__
-        raise PatchesError(f"{path} is no .npz file, or it is damaged: {reason}") from error
-
-
-def _images(path: Path, array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    shape = ("n", PATCH_SIZE, PATCH_SIZE, 3)
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1:] != shape[1:]:
+                f"{path} has no array `{key}`; found {found}. Make the file with "
+                "`facesmith prepare`."
+            )
+    shape, dtype = headers["input"]
+    if dtype != np.uint8 or len(shape) != 4 or shape[1:] != (PATCH_SIZE, PATCH_SIZE, 3):
         raise PatchesError(
             f"{path}: `input` must be uint8 of shape (n, {PATCH_SIZE}, {PATCH_SIZE}, 3), channels "
-            f"BGR; got {array.dtype} of shape {array.shape}."
+            f"BGR; got {dtype} of shape {shape}."
         )
-    return array.view(np.uint8)
+    n = shape[0]
+    shape, dtype = headers["target"]
+    if shape[1:] not in ((), (1,)):
+        raise PatchesError(f"{path}: `target` must have shape (n, 1); got {shape}.")
+    rows = shape[0] if shape else 1
+    if rows != n:
+        raise PatchesError(
+            f"{path}: `input` and `target` must have as many rows; got {n} and {rows}."
+        )
+    if n == 0:
+        raise PatchesError(f"{path} has no rows. Make patches with `facesmith prepare`.")
+    for key, (shape, dtype) in headers.items():
+        names = key == "photo_names"
+        texts = dtype.kind == "U" and dtype.itemsize <= 4 * _LONGEST_NAME
+        if names and not (texts and len(shape) == 1 and shape[0] <= _MOST_NAMES):
+            raise PatchesError(
+                f"{path}: `photo_names` must be up to {_MOST_NAMES:,} texts of up to "
+                f"{_LONGEST_NAME} characters, shape (n,); got {dtype} of shape {shape}."
+            )
+        if not names and (dtype.itemsize > 8 or len(shape) > 4):
+            raise PatchesError(
+                f"{path}: `{key}` must hold plain numbers; got {dtype} of shape {shape}."
+            )
 
 
 def _labels(path: Path, array: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    flat = array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1)
-    if flat.shape[1:] != (1,) and len(flat):
-        raise PatchesError(f"{path}: `target` must have shape (n, 1); got {array.shape}.")
+    flat = array.reshape(-1)
     if flat.dtype.kind not in "biuf":
         raise PatchesError(f"{path}: `target` must hold numbers, 0 or 1; got {array.dtype}.")
     if not np.isin(flat, (0, 1)).all():

@@ -17,6 +17,7 @@ from facesmith.errors import TrainingError
 from facesmith.files import OutputFolder, make_folder, remove_unfinished, write_bytes, write_json
 from facesmith.files.marks import read_mark
 from facesmith.runs.event_file import EventFile
+from facesmith.untrusted import ContentError, read_json
 
 # Settings that change when and how a training works, not what comes out: a resumed run may differ.
 INDIFFERENT = frozenset(
@@ -94,8 +95,10 @@ class RunFolder:
             TrainingError: If there is no such run folder.
         """
         try:
-            config: dict[str, Any] = json.loads(self.config_path.read_text())["config"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            config = read_json(self.config_path)["config"]
+            if not isinstance(config, dict):
+                raise TypeError("its `config` is no object")
+        except (ContentError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"{self.path} is no run folder: expected a config.json that "
                 f"`facesmith train` wrote ({error})."

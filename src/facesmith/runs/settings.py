@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from facesmith.errors import FacesmithError
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ContentError, parsed_json, read_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -39,11 +40,14 @@ def read_settings(path: str | Path, task: str) -> dict[str, Any]:
     path = Path(path)
     toml = path.suffix.lower() == ".toml"
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text) if toml else json.loads(text)
-    except (OSError, ValueError) as error:
+        text = read_text(path)
+        content = tomllib.loads(text) if toml else parsed_json(text, str(path))
+    except ContentError as error:
         kind = "TOML" if toml else "JSON"
-        raise SettingsError(f"{path}: expected a {kind} file with settings ({error}).") from error
+        raise SettingsError(f"{error} Expected a {kind} file with settings.") from error
+    except (ValueError, RecursionError) as error:
+        reason = shortened_text(str(error))
+        raise SettingsError(f"{path}: expected a TOML file with settings ({reason}).") from error
     if isinstance(content, dict) and "facesmith" in content:
         content = content.get("config")
         if isinstance(content, dict):
@@ -95,14 +99,17 @@ def _value(name: str, old: Any, new: Any, hint: Any) -> Any:
         if new is None or new is False:  # TOML has no null
             return None
         (hint,) = (kind for kind in kinds if kind is not NoneType)
+        old = hint() if old is None else old
         if is_dataclass(hint):
-            default: Any = hint
-            old = default() if old is None else old
             new = {} if new is True else new
     if is_dataclass(old) and not isinstance(old, type):
         if isinstance(new, Mapping):
             return with_changes(old, new, f"{name}.")
         raise SettingsError(f"Setting '{name}' must be dict; got {new!r}.")
+    if kinds[1:] == (...,):
+        if not isinstance(new, list | tuple):
+            raise SettingsError(f"Setting '{name}' must be a list; got {new!r}.")
+        return tuple(_value(name, kinds[0](), each, None) for each in new)
     if isinstance(old, tuple):
         if not isinstance(new, list | tuple) or len(new) != len(old):
             raise SettingsError(f"Setting '{name}' must be {len(old)} values; got {new!r}.")

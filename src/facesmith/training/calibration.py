@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.boxes import clip_boxes
 from facesmith.detection.calibration import Calibration, logit, sigmoid
-from facesmith.detection.detector import Detector, refine
-from facesmith.detection.refiner import Refiner
+from facesmith.detection.detector import Detector
+from facesmith.detection.refiner import Refiner, refine
 from facesmith.detection.suppression import suppress_overlapping
 from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.faces import Faces

@@ -28,8 +28,9 @@ from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
-from facesmith.training.loop import TIME_LIMIT, LoopResult, run_loop
+from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
+from facesmith.training.loop_task import TIME_LIMIT, LoopResult
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.own_mining import OwnMiningConfig, mine_face_free
 from facesmith.training.proposals import Photos, ProposalTask, split_photos
@@ -80,6 +81,7 @@ def train_detector(
         WeightsError: If weights of `start` or `teacher` cannot be used.
         EvaluationError: If no threshold meets the target.
     """
+    photos = _usable(photos, progress)
     config = with_threads(config or DetectorConfig())
     if target is None and config.target_precision:
         target = Target("precision", config.target_precision)
@@ -260,6 +262,21 @@ class _Stages:
         )  # fmt: skip
         task.network.load_state_dict(result.weights)
         return result
+
+
+def _usable(photos: Sequence[AnnotatedPhoto], progress: Progress) -> list[AnnotatedPhoto]:
+    """The photos to learn from: where a box was lost, nothing is taken for background."""
+    usable = [
+        photo if photo.complete else photo.without_background()
+        for photo in photos
+        if photo.complete or len(photo.boxes)
+    ]
+    n_incomplete = sum(not photo.complete for photo in photos)
+    if n_incomplete:
+        progress.say(
+            f"Incomplete: {n_incomplete} photos lost boxes, so that nothing in them is background."
+        )
+    return usable
 
 
 def _place(

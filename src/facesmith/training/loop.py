@@ -14,18 +14,19 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from facesmith.detection.sessions import available_cores
-from facesmith.errors import TrainingError, WeightsError, WriteError
+from facesmith.errors import StoppedError, TrainingError, WeightsError, WriteError
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
 from facesmith.training.loop_config import LoopConfig
+from facesmith.training.loop_task import TIME_LIMIT, LoopResult, Task
 from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
@@ -33,28 +34,6 @@ from facesmith.training.signals import stop_signal
 
 _MIN_CHECKPOINT_SECONDS = 1.0
 _CHECKPOINT_SHARE = 0.02  # of the time that writing checkpoints may take, unless set otherwise
-
-
-TIME_LIMIT = "time limit"  # a reason to stop, see `LoopResult`
-
-
-class Task(Protocol):
-    """What the loop trains."""
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    steps_per_epoch: int
-    monitor: str  # the validation figure that decides which weights are best
-    higher_is_better: bool
-
-    def batch(self, epoch: int, step: int) -> Any:
-        """The batch of one step, a pure function of its arguments; called from other threads."""
-
-    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar to minimise, and figures to log (scalar tensors, without gradient)."""
-
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on the validation rows, `monitor` among them."""
 
 
 @dataclass
@@ -69,19 +48,6 @@ class _Progress:
     seconds: float = 0.0  # of training, over all resumptions
     sums: dict[str, float] = field(default_factory=dict)  # of this epoch's figures so far
     done: bool = False
-
-
-@dataclass(frozen=True)
-class LoopResult:
-    """What a finished training returns."""
-
-    best_epoch: int
-    best: float
-    epochs: int
-    seconds: float
-    rows_per_second: float
-    weights: dict[str, Tensor]
-    stopped: str  # why it ended: "all epochs", "early stop" or "time limit"
 
 
 def run_loop(
@@ -227,7 +193,7 @@ class _Training:
         if due or self.out_of_time or stop.is_set():
             self.save()
         if stop.is_set():
-            raise TrainingError(f"Stopped on request. {_way_on(self.run)}")
+            raise StoppedError(f"Stopped on request. {_way_on(self.run)}")
 
     def end_epoch(self) -> dict[str, float]:
         """Validate if it is time to, keep the best weights, and return the row for the log."""

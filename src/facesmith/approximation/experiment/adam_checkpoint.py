@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,11 @@ import numpy.typing as npt
 from facesmith._version import __version__
 from facesmith.approximation.experiment.settings import AdamSettings
 from facesmith.approximation.experiment.verdict import History
+from facesmith.approximation.model.saving import read_about
 from facesmith.errors import WeightsError
 from facesmith.files import write_bytes
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ArrayFile, ContentError, open_arrays
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -87,26 +90,60 @@ def load_checkpoint(path: str | Path) -> AdamCheckpoint:
         WeightsError: If the file is missing, damaged or something else.
     """
     path = Path(path)
+    if not path.exists():
+        raise WeightsError(f"{path} does not exist: this run cannot go on. Fit anew with --force.")
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
+        with open_arrays(path) as file:
+            about = read_about(file, str(path))
             if about["kind"] != _FILE_KIND:
                 raise ValueError(f"its kind is {about['kind']!r}")
-            numbers = range(about["n_parameters"])
-            return AdamCheckpoint(
-                **{name: about[name] for name in _NUMBERS},
-                settings=AdamSettings(**about["settings"]),
-                parameters=tuple(file[f"parameter_{number}"] for number in numbers),
-                means=tuple(file[f"mean_{number}"] for number in numbers),
-                squares=tuple(file[f"square_{number}"] for number in numbers),
-                history=History("epoch", file["train_curve"], file["validation_curve"]),
-            )
-    except FileNotFoundError as error:
+            return _checkpoint(file, about)
+    except ContentError as error:
+        raise WeightsError(f"{error} Fit anew with --force.") from error
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise WeightsError(
-            f"{path} does not exist: this run cannot go on. Fit anew with --force."
+            f"{path} is damaged or no checkpoint of `facesmith approximate` "
+            f"({shortened_text(str(error))}). Fit anew with --force."
         ) from error
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise WeightsError(
-            f"{path} is damaged or no checkpoint of `facesmith approximate` ({error}). Fit anew "
-            "with --force."
-        ) from error
+
+
+def _checkpoint(file: ArrayFile, about: dict[str, Any]) -> AdamCheckpoint:
+    """The checkpoint of a file; a ValueError, KeyError or TypeError where it makes no sense."""
+    for name, kind in (
+        ("seed", int),
+        ("steps", int),
+        ("n_parameters", int),
+        ("method", str),
+        ("data_sha256", str),
+        ("seconds", float),
+    ):
+        if type(about[name]) is not kind:
+            raise ValueError(f"{name} must be of type {kind.__name__}")
+    if not 0 < about["n_parameters"] <= len(file.names):
+        raise ValueError("n_parameters must be the number of parameters")
+    numbers = range(about["n_parameters"])
+    parameters, means, squares = (
+        tuple(_array(file, f"{kind}_{number}", np.float32) for number in numbers)
+        for kind in ("parameter", "mean", "square")
+    )
+    if not [a.shape for a in parameters] == [a.shape for a in means] == [a.shape for a in squares]:
+        raise ValueError("parameters and their averages must have the same shapes")
+    return AdamCheckpoint(
+        **{name: about[name] for name in _NUMBERS},
+        settings=AdamSettings(**about["settings"]),
+        parameters=parameters,
+        means=means,
+        squares=squares,
+        history=History(
+            "epoch",
+            _array(file, "train_curve", np.float64),
+            _array(file, "validation_curve", np.float64),
+        ),
+    )
+
+
+def _array(file: ArrayFile, name: str, wanted: type[np.generic]) -> npt.NDArray[Any]:
+    shape, dtype = file.header(name)
+    if dtype != wanted:
+        raise ValueError(f"{name} must be {np.dtype(wanted)}; got {dtype} of shape {shape}")
+    return file.read(name)

@@ -60,19 +60,9 @@ def train_adam_net(
     Inputs are standardised by the training rows; targets stay as they are. Training 500 epochs,
     or 300 and then the other 200 from the checkpoint, gives the same net, to the bit.
 
-    Args:
-        method: As for `build_net`.
-        split: The points.
-        settings: The exercise's if left out.
-        seed: Of the weights and of the order of the rows.
-        checkpoint: Where an earlier training stands, to go on from there; nothing but the number
-            of epochs may differ.
-        on_progress: Called after each epoch with the part done, in [0, 1].
-
-    Returns:
-        Where the training stands at its end; `adam_function` makes a function of it. Its history
-        is the mean absolute error per epoch (training: over the batches of the epoch as they
-        came, as Keras reports it; validation: after the epoch).
+    Nothing but the number of epochs may differ from the checkpoint's. `adam_function` makes a
+    function of the result. Its history is the mean absolute error per epoch (training: over the
+    batches of the epoch as they came, as Keras reports it; validation: after the epoch).
 
     Raises:
         TrainingError: If the checkpoint belongs to another training, or is past these epochs.
@@ -82,11 +72,14 @@ def train_adam_net(
     mean, scale = mean_and_scale(split.train.inputs)
     inputs, targets = _tensors(split.train, mean, scale)
     validation_inputs, validation_targets = _tensors(split.validation, mean, scale)
+    train_curve: list[float] = []
+    validation_curve: list[float] = []
+    before = 0.0
     if checkpoint is not None:
         _check_checkpoint(checkpoint, method, settings, seed, data_sha256)
-    train_curve = [] if checkpoint is None else checkpoint.history.train.tolist()
-    validation_curve = [] if checkpoint is None else checkpoint.history.validation.tolist()
-    before = 0.0 if checkpoint is None else checkpoint.seconds
+        train_curve = checkpoint.history.train.tolist()
+        validation_curve = checkpoint.history.validation.tolist()
+        before = checkpoint.seconds
     with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = build_net(method, split.train.inputs.shape[1], settings)
@@ -137,12 +130,12 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
     out, which changes predictions by rounding only. The noise variance is the mean squared error
     on the validation rows; the parameters are taken as certain. `split` is what it was trained on.
     """
-    n_layers = len(checkpoint.parameters) // 2
+    parameters = [each.astype(np.float64) for each in checkpoint.parameters]
+    n_layers = len(parameters) // 2
     weights: list[Any] = []
     biases: list[Any] = []
     for number in range(n_layers):
-        matrix = checkpoint.parameters[2 * number].astype(np.float64).T
-        bias = checkpoint.parameters[2 * number + 1].astype(np.float64)
+        matrix, bias = parameters[2 * number].T, parameters[2 * number + 1]
         # Tanh follows all layers but the first and the last two; the linear net has just two.
         after_tanh = 2 <= number <= n_layers - 2
         if number == 0 or after_tanh:
@@ -153,22 +146,15 @@ def adam_function(checkpoint: AdamCheckpoint, split: Split) -> FittedFunction:
             weights[-1] = weights[-1] @ matrix
     mean, scale = mean_and_scale(split.train.inputs)
     certain = np.zeros((sum(array.size for array in (*weights, *biases)), 0))
-    weights = [np.ascontiguousarray(each) for each in weights]
-    member = Member(tuple(weights), tuple(biases), 0, 1.0, certain, noise_variance=0.0)
+    matrices = tuple(np.ascontiguousarray(each) for each in weights)
+    member = Member(matrices, tuple(biases), 0, 1.0, certain, noise_variance=0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (split.validation.inputs - mean) / scale
         noise_variance = float(np.square(member(scaled) - split.validation.targets).mean())
-    return FittedFunction(
-        members=(replace(member, noise_variance=noise_variance),),
-        input_offset=mean,
-        input_scale=scale,
-        output_offset=np.zeros(1),
-        output_scale=np.ones(1),
-        input_min=split.train.inputs.min(axis=0),
-        input_max=split.train.inputs.max(axis=0),
-        input_names=split.input_names,
-        output_names=split.output_names,
-    )
+    ranges = (split.train.inputs.min(axis=0), split.train.inputs.max(axis=0))
+    scaling = (mean, scale, np.zeros(1), np.ones(1))
+    members = (replace(member, noise_variance=noise_variance),)
+    return FittedFunction(members, *scaling, *ranges, split.input_names, split.output_names)
 
 
 def _tensors(points: Points, mean: Any, scale: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -180,8 +166,7 @@ def _tensors(points: Points, mean: Any, scale: Any) -> tuple[torch.Tensor, torch
 def _checksum(split: Split) -> str:
     digest = hashlib.sha256()
     for part in (split.train, split.validation):
-        digest.update(np.ascontiguousarray(part.inputs).tobytes())
-        digest.update(np.ascontiguousarray(part.targets).tobytes())
+        digest.update(part.inputs.tobytes() + part.targets.tobytes())
     return digest.hexdigest()
 
 

@@ -30,12 +30,7 @@ def run(
     checkpoints: Mapping[str, AdamCheckpoint] | None = None,
     on_progress: Progress | None = None,
 ) -> ApproximationReport:
-    """Fit what the settings ask for.
-
-    Args:
-        config: What to fit, and to which points.
-        checkpoints: For labels of fits by Adam, where to go on from.
-        on_progress: Called with the label of the fit and the part of it that is done.
+    """Fit what the settings ask for; fits by Adam go on from the checkpoints of their labels.
 
     Raises:
         TableError: If the file of points or a value in it cannot be used.
@@ -46,9 +41,8 @@ def run(
         title, split = "Monkey saddle", monkey_saddle_split()
     else:
         target = config.target or ""
-        table = read_table(
-            config.points, target, config.inputs, skip_bad_lines=config.skip_bad_lines
-        )
+        skip = config.skip_bad_lines
+        table = read_table(config.points, target, config.inputs, skip_bad_lines=skip)
         title, notes = Path(config.points).name, table.notes
         split = split_points(
             table.points,
@@ -58,15 +52,8 @@ def run(
             validation_fraction=config.validation_fraction,
             seed=config.seed,
         )
-    report = approximate(
-        title,
-        split,
-        config.plans(),
-        config.seed,
-        max_iter=config.max_iter,
-        checkpoints=checkpoints,
-        on_progress=on_progress,
-    )
+    more: Any = {"checkpoints": checkpoints, "on_progress": on_progress}
+    report = approximate(title, split, config.plans(), config.seed, config.max_iter, **more)
     return replace(report, notes=notes)
 
 
@@ -118,20 +105,20 @@ def approximate(
     split: Split,
     plans: Sequence[Plan],
     seed: int,
-    *,
     max_iter: int | None = None,
+    *,
     checkpoints: Mapping[str, AdamCheckpoint] | None = None,
     on_progress: Progress | None = None,
 ) -> ApproximationReport:
     """Fit everything that is planned to the training rows and measure it on the test rows."""
     fits = []
     for plan in plans:
-        progress = None if on_progress is None else partial(on_progress, plan.label)
+        progress = on_progress and partial(on_progress, plan.label)
         if plan.adam is None:
-            fit = _fit_default(plan, split, seed, max_iter, progress)
+            fits.append(_fit_default(plan, split, seed, max_iter, progress))
         else:
-            fit = _train_adam(plan, split, seed, (checkpoints or {}).get(plan.label), progress)
-        fits.append(fit)
+            checkpoint = (checkpoints or {}).get(plan.label)
+            fits.append(_train_adam(plan, split, seed, checkpoint, progress))
     return ApproximationReport(title, split, tuple(fits))
 
 
@@ -145,22 +132,14 @@ def _fit_default(
     # Imported here, so that `--help` and bad tables do not wait for scikit-learn.
     from facesmith.approximation.model.regressor import FunctionApproximator  # noqa: PLC0415
 
-    train, validation = split.train, split.validation
-    approximator = FunctionApproximator(random_state=seed)
-    if max_iter is not None:
-        approximator.set_params(max_iter=max_iter)
+    limits: Any = {} if max_iter is None else {"max_iter": max_iter}
+    approximator = FunctionApproximator(random_state=seed, **limits)
     started = time.perf_counter()
-    approximator.fit(
-        train.inputs,
-        train.targets,
-        X_val=validation.inputs,
-        y_val=validation.targets,
-        on_progress=on_progress,
-    )
+    watched: Any = {"X_val": split.validation.inputs, "y_val": split.validation.targets}
+    approximator.fit(split.train.inputs, split.train.targets, on_progress=on_progress, **watched)
     seconds = time.perf_counter() - started
-    function = replace(
-        approximator.function_, input_names=split.input_names, output_names=split.output_names
-    )
+    names: Any = {"input_names": split.input_names, "output_names": split.output_names}
+    function = replace(approximator.function_, **names)
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
     summary = summary_of_default(approximator, split)
     return _measure(plan, split, function, function.n_parameters, history, seconds, summary)

@@ -19,6 +19,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
+from facesmith.approximation.experiment.points import Points
 from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.summaries import format_error
 from facesmith.approximation.experiment.verdict import smooth_curve
@@ -48,25 +49,19 @@ def plot_surface(report: ApproximationReport, label: str) -> Figure:
         KeyError: If the report has no fit of this label.
         ValueError: If the points do not have two inputs.
     """
-    if report.split.test.inputs.shape[1] != 2:
-        raise ValueError(
-            "A surface needs two inputs; these points have "
-            f"{report.split.test.inputs.shape[1]}. Use `plot_predictions`."
-        )
-    approximation = report[label]
+    approximation = _with_inputs(report, label, 2)
     test = report.split.test
     names = (*report.split.input_names, report.split.target_name)
     figure = _figure(13.0, 4.9, f"{report.title}: {_headline(approximation)}")
     left, middle, right = figure.subfigures(1, 3, width_ratios=[1.3, 1, 1])  # type: ignore[misc]
-    _draw_surface(left, approximation, test.inputs, test.targets, names)
+    _draw_surface(left, approximation, test, names)
     for place, side in enumerate((middle, right)):
         axes = side.subplots()
         along = test.inputs[:, place]
         axes.scatter(along, test.targets, label="truth", **_CIRCLES)
         axes.scatter(along, approximation.predictions, label="prediction", **_CROSSES)
         axes.set(xlabel=names[place], ylabel=names[2], title=f"seen along {names[1 - place]}")
-        axes.grid(alpha=0.25)
-        _few_ticks(axes.xaxis, axes.yaxis)
+        _finish(axes)
     # Outside the axes, where it covers no point.
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     return figure
@@ -79,26 +74,18 @@ def plot_curve(report: ApproximationReport, label: str) -> Figure:
         KeyError: If the report has no fit of this label.
         ValueError: If the points do not have one input.
     """
-    split = report.split
-    if split.test.inputs.shape[1] != 1:
-        raise ValueError(
-            f"A curve needs one input; these points have {split.test.inputs.shape[1]}. "
-            "Use `plot_surface` for two, `plot_predictions` for any number."
-        )
-    approximation = report[label]
+    split, approximation = report.split, _with_inputs(report, label, 1)
     every_input = np.concatenate([split.train.inputs, split.test.inputs])
     along = np.linspace(every_input.min(), every_input.max(), _CURVE_POINTS)
     figure = _figure(7.5, 4.8, f"{report.title}: {_headline(approximation)}")
     axes = figure.subplots()
-    axes.scatter(
-        split.train.inputs[:, 0], split.train.targets, s=14, color=_TRAIN, alpha=0.5, label="train"
-    )
+    dots: Any = {"s": 14, "color": _TRAIN, "alpha": 0.5, "label": "train"}
+    axes.scatter(split.train.inputs[:, 0], split.train.targets, **dots)
     axes.scatter(split.test.inputs[:, 0], split.test.targets, label="test", **_CIRCLES)
     predicted = approximation.function.predict(along[:, None])[:, 0]
     axes.plot(along, predicted, color=_PREDICTION, label="prediction")
     axes.set(xlabel=split.input_names[0], ylabel=split.target_name)
-    axes.grid(alpha=0.25)
-    _few_ticks(axes.xaxis, axes.yaxis)
+    _finish(axes)
     figure.legend(loc="outside lower right", ncols=3)
     return figure
 
@@ -123,8 +110,7 @@ def plot_predictions(report: ApproximationReport) -> Figure:
         below.scatter(truth, approximation.predictions - truth, s=14, color=_PREDICTION, alpha=0.7)
         below.set(xlabel=f"true {name}", ylabel="predicted minus true")
         for axes in column:
-            axes.grid(alpha=0.25)
-            _few_ticks(axes.xaxis, axes.yaxis)
+            _finish(axes)
     return figure
 
 
@@ -132,28 +118,22 @@ def plot_learning_curves(report: ApproximationReport) -> Figure:
     """Mean absolute error of train and validation while each net learned, with the verdict."""
     count = len(report.approximations)
     figure = _figure(max(4.9 * count, 5.4), 4.7, f"{report.title}: learning curves")
-    for axes, approximation in zip(
-        figure.subplots(1, count, squeeze=False)[0], report.approximations, strict=True
-    ):
+    row = figure.subplots(1, count, squeeze=False)[0]
+    for axes, approximation in zip(row, report.approximations, strict=True):
         history, verdict = approximation.history, approximation.verdict
         steps = np.arange(1, len(history.train) + 1)
         axes.plot(steps, history.train, color=_TRAIN, linewidth=0.9, label="train")
         axes.plot(steps, history.validation, color=_VALIDATION, linewidth=0.7, alpha=0.55)
-        _plot_smooth(
-            axes, history.validation, color=_VALIDATION, linewidth=1.8, label="validation, smoothed"
-        )
+        style = {"color": _VALIDATION, "linewidth": 1.8, "label": "validation, smoothed"}
+        _plot_smooth(axes, history.validation, **style)
         if verdict.kind == "overfit":
             axes.axvspan(verdict.best_step, steps[-1], color=_VALIDATION, alpha=0.08)
             axes.axvline(verdict.best_step, color=_VALIDATION, linestyle="--", linewidth=1)
         _scale_errors(axes, np.concatenate([history.train, history.validation]))
-        axes.set(
-            xlabel=history.step_name,
-            ylabel=f"mean abs. error of {report.split.target_name}",
-            xlim=(0, steps[-1]),
-        )
-        axes.set_title(
-            f"{approximation.label}\n" + textwrap.fill(verdict.text, 62), fontsize=8, loc="left"
-        )
+        ylabel = f"mean abs. error of {report.split.target_name}"
+        axes.set(xlabel=history.step_name, ylabel=ylabel, xlim=(0, steps[-1]))
+        text = f"{approximation.label}\n" + textwrap.fill(verdict.text, 62)
+        axes.set_title(text, fontsize=8, loc="left")
         axes.grid(alpha=0.25)
         axes.legend(loc="upper right", fontsize=8)
     return figure
@@ -178,9 +158,8 @@ def plot_comparison(report: ApproximationReport) -> Figure:
     colors = colormaps["viridis"](np.linspace(0, 0.92, len(fits)))
     if len(fits) <= len(_DISTINCT):
         colors = np.array([to_rgba(color) for color in _DISTINCT[: len(fits)]])
-    chosen = report.chosen
     for fit, color, label in zip(fits, colors, labels, strict=True):
-        width = 3.0 if fit is chosen else 1.4
+        width = 3.0 if fit is report.chosen else 1.4
         _plot_smooth(axes, fit.history.validation, color=color, linewidth=width, label=label)
         dashes: Any = {"linewidth": 0.9, "linestyle": (0, (4, 2)), "alpha": 0.8}
         _plot_smooth(axes, fit.history.train, color=color, **dashes)
@@ -190,11 +169,20 @@ def plot_comparison(report: ApproximationReport) -> Figure:
     axes.set(xlabel=step_names, ylabel=f"mean abs. error of {report.split.target_name}")
     axes.set_xlim(left=0)
     axes.grid(alpha=0.25)
-    title = "validation error at the end"
-    figure.legend(
-        loc="outside lower center", ncols=columns, fontsize=8, title=title, title_fontsize=8
-    )
+    small: Any = {"fontsize": 8, "title_fontsize": 8, "title": "validation error at the end"}
+    figure.legend(loc="outside lower center", ncols=columns, **small)
     return figure
+
+
+def _with_inputs(report: ApproximationReport, label: str, n_inputs: int) -> Approximation:
+    """The fit of this label; ValueError unless the points have so many inputs."""
+    found = report.split.test.inputs.shape[1]
+    if found != n_inputs:
+        raise ValueError(
+            f"This picture is of {n_inputs} input(s); these points have {found}. Use `plot_curve` "
+            "for one, `plot_surface` for two, `plot_predictions` for any number."
+        )
+    return report[label]
 
 
 def _plot_smooth(axes: Axes, curve: npt.NDArray[np.float64], **style: Any) -> None:
@@ -206,19 +194,16 @@ def _plot_smooth(axes: Axes, curve: npt.NDArray[np.float64], **style: Any) -> No
 def _legend_line(fit: Approximation, chosen: bool, *, whole: bool) -> str:
     """A fit in the legend: its label, or what is compared alone, and its validation error."""
     label = fit.label if whole or not fit.plan.compared else fit.plan.compared
-    diverged = fit.verdict.kind == "diverged"
-    error = "diverged" if diverged else format_error(fit.validation_error)
+    error = format_error(fit.validation_error)
+    error = "diverged" if fit.verdict.kind == "diverged" else error
     return f"{label}: {error}" + (" (chosen)" if chosen else "")
 
 
 def _draw_surface(
-    subfigure: Any,
-    approximation: Approximation,
-    inputs: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.float64],
-    names: tuple[str, ...],
+    place: Any, approximation: Approximation, test: Points, names: tuple[str, ...]
 ) -> None:
-    axes = subfigure.add_subplot(projection="3d")
+    inputs, truth = test.inputs, test.targets
+    axes = place.add_subplot(projection="3d")
     sides = [np.linspace(column.min(), column.max(), _GRID_POINTS) for column in inputs.T]
     first, second = np.meshgrid(*sides)
     heights = approximation.function.predict(np.column_stack([first.ravel(), second.ravel()]))
@@ -228,9 +213,8 @@ def _draw_surface(
     joins = Line3DCollection(np.stack(ends, axis=1), colors=_PREDICTION, linewidths=0.6)
     axes.add_collection3d(joins)
     axes.scatter(*inputs.T, truth, s=9, color=_TRUTH, depthshade=False)
-    axes.scatter(
-        *inputs.T, approximation.predictions, s=16, marker="x", linewidths=0.8, color=_PREDICTION
-    )
+    crosses: Any = {**_CROSSES, "s": 16, "linewidths": 0.8}
+    axes.scatter(*inputs.T, approximation.predictions, **crosses)
     axes.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
     _few_ticks(axes.xaxis, axes.yaxis, axes.zaxis)
     axes.tick_params(axis="z", pad=7)
@@ -260,6 +244,11 @@ def _scale_errors(axes: Axes, errors: npt.NDArray[np.float64]) -> None:
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=subs))
         axes.yaxis.set_minor_formatter(ticker.NullFormatter())
         axes.yaxis.set_major_formatter(ticker.FuncFormatter(_tick_label))
+
+
+def _finish(axes: Axes) -> None:
+    axes.grid(alpha=0.25)
+    _few_ticks(axes.xaxis, axes.yaxis)
 
 
 def _few_ticks(*sides: Axis) -> None:

@@ -14,15 +14,7 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Rows of inputs with their targets.
-
-    Attributes:
-        inputs: float64 `(n, n_inputs)`.
-        targets: float64 `(n,)`.
-
-    Raises:
-        ValueError: If the shapes disagree.
-    """
+    """Rows of inputs, float64 `(n, n_inputs)`, with their targets, float64 `(n,)`."""
 
     inputs: Float64Array
     targets: Float64Array
@@ -52,7 +44,7 @@ class Split:
             on it.
         test: What the errors are measured on, once, at the end.
         input_names: One name per input.
-        target_name: Name of the target.
+        target_name: Name of the target; empty where it has none.
     """
 
     train: Points
@@ -78,22 +70,9 @@ def split_points(
 ) -> Split:
     """Points parted at random; every part has at least one row, train at least two.
 
-    Args:
-        points: All rows.
-        input_names: One name per input.
-        target_name: Name of the target.
-        test_fraction: Part of all rows, in (0, 1).
-        validation_fraction: Part of the other rows, in (0, 1).
-        seed: Same seed, same split.
-
-    Raises:
-        ValueError: If a fraction is out of its bounds.
-        TableError: If too few rows are left for training.
+    The first fraction is of all rows, the second of those left for fitting.
+    TableError if too few rows are left for training.
     """
-    fractions = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
-    for name, fraction in fractions.items():
-        if not 0 < fraction < 1:
-            raise ValueError(f"`{name}` must be between 0 and 1; got {name}={fraction}.")
     n_test = max(1, round(test_fraction * len(points)))
     n_validation = max(1, round(validation_fraction * (len(points) - n_test)))
     if len(points) - n_test - n_validation < 2:

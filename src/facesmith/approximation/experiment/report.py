@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,15 +108,14 @@ class ApproximationReport:
     title: str
     split: Split
     approximations: tuple[Approximation, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, label: str) -> Approximation:
         """The approximation of this label: the method's name, and what was compared."""
-        for approximation in self.approximations:
-            if approximation.label == label:
-                return approximation
-        known = ", ".join(a.label for a in self.approximations)
-        raise KeyError(f"no method {label!r} in this report; it has {known}")
+        labels = [fit.label for fit in self.approximations]
+        if label not in labels:
+            raise KeyError(f"no method {label!r} in this report; it has {', '.join(labels)}")
+        return self.approximations[labels.index(label)]
 
     @property
     def chosen(self) -> Approximation:
@@ -126,10 +125,8 @@ class ApproximationReport:
     @property
     def ranked(self) -> list[Approximation]:
         """The fits by their error on the validation rows, those that diverged last."""
-        return sorted(
-            self.approximations,
-            key=lambda fit: float(np.nan_to_num(fit.validation_error, nan=np.inf, posinf=np.inf)),
-        )
+        errors = np.array([fit.validation_error for fit in self.approximations])
+        return [self.approximations[i] for i in np.argsort(errors, kind="stable")]
 
     @property
     def compares(self) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.summaries import format_error
+from facesmith.printable import markdown_text
 
 _LINE_WIDTH = 100  # characters
 # Validation rows; of fewer, a single odd one bends the curve.
@@ -27,24 +29,21 @@ def report_text(report: ApproximationReport) -> str:
     for fit in (report.chosen,) if report.compares else report.approximations:
         lines += _wrapped(f"{fit.label}: {fit.verdict.text}", later="    ")
         lines += _wrapped(fit.summary, first="    ", later="    ")
-    if len(report.approximations) > 1:
-        lines += ["", *_wrapped(choice(report))]
+    if chosen := choice(report):
+        lines += ["", *_wrapped(chosen)]
     lines += _wrapped(few_rows(report))
     return "\n".join(lines)
 
 
 def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
     """A report as a Markdown page, with all figures, curves, verdicts and the pictures' files."""
-    parts = [f"# {report.title}", f"{row_counts(report)}."]
-    parts += [f"Note: {note}" for note in report.notes]
-    if len(report.approximations) > 1:
-        parts.append(choice(report))
-    if few := few_rows(report):
-        parts.append(few)
+    parts = [f"# {markdown_text(report.title)}", f"{row_counts(report)}."]
+    parts += [f"Note: {markdown_text(note)}" for note in report.notes]
+    parts += [markdown_text(said) for said in (choice(report), few_rows(report)) if said]
     explained = (
         "The L2 error is `norm(prediction - target) / rows`; RMSE and the mean absolute error are "
-        f"in the unit of {report.split.target_name or 'the target'}. The validation error, the "
-        "mean absolute error on the validation rows at the end, decides what is chosen."
+        f"in the unit of {markdown_text(report.split.target_name) or 'the target'}. The validation "
+        "error, the mean absolute error on the validation rows at the end, decides what is chosen."
     )
     parts += [
         "## Errors on the test rows",
@@ -54,7 +53,9 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
         "Mean absolute error of training and validation rows; `log.csv` has every step.",
         "\n".join(["```", *curve_lines(report.approximations), "```"]),
     ]
-    parts += [f"**{fit.label}.** {fit.verdict.text} {fit.summary}" for fit in report.approximations]
+    for fit in report.approximations:
+        text = f"{fit.verdict.text} {fit.summary}"
+        parts.append(f"**{markdown_text(fit.label)}.** {markdown_text(text)}")
     parts += ["## Pictures", *(f"![{name}]({name})" for name in pictures)]
     return "\n\n".join(parts) + "\n"
 
@@ -62,10 +63,8 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
 def row_counts(report: ApproximationReport) -> str:
     """How many rows each part of the split has."""
     split = report.split
-    return (
-        f"{len(split.train)} training, {len(split.validation)} validation, "
-        f"{len(split.test)} test rows"
-    )
+    train, validation, test = map(len, (split.train, split.validation, split.test))
+    return f"{train} training, {validation} validation, {test} test rows"
 
 
 def figure_lines(report: ApproximationReport) -> list[str]:
@@ -93,13 +92,12 @@ def curve_lines(fits: Sequence[Approximation]) -> list[str]:
     """The learning curves at a few steps: errors of train and validation below each other."""
     width = max(10, *(len(fit.label) for fit in fits))
     lines = []
-    steps_before: list[int] = []
+    head = ""
     for fit in fits:
         steps = curve_steps(len(fit.history.train))
-        if steps != steps_before:
-            numbers = "".join(f" {step:>10,}" for step in steps)
-            lines.append(f"{'':<{width}} {fit.history.step_name:<10}{numbers}")
-            steps_before = steps
+        before, head = head, "".join(f" {step:>10,}" for step in steps)
+        if head != before:
+            lines.append(f"{'':<{width}} {fit.history.step_name:<10}{head}")
         for part, name in (("train", fit.label), ("validation", "")):
             curve = getattr(fit.history, part)
             numbers = "".join(f" {format_error(float(curve[step - 1])):>10}" for step in steps)
@@ -121,7 +119,9 @@ def curve_steps(n_steps: int) -> list[int]:
 
 
 def choice(report: ApproximationReport) -> str:
-    """Which fit is chosen, and why."""
+    """Which fit is chosen, and why; empty where there is no other."""
+    if len(report.approximations) == 1:
+        return ""
     chosen = report.chosen
     others = [fit for fit in report.ranked if fit is not chosen]
     said = ", ".join(f"{format_error(fit.validation_error)} ({fit.label})" for fit in others[:3])
@@ -147,10 +147,5 @@ def few_rows(report: ApproximationReport) -> str:
 
 def _wrapped(text: str, *, first: str = "", later: str = "") -> list[str]:
     """A paragraph in lines; names as learning-rate stay whole."""
-    return textwrap.wrap(
-        text,
-        _LINE_WIDTH,
-        initial_indent=first,
-        subsequent_indent=later,
-        break_on_hyphens=False,
-    )
+    indents: Any = {"initial_indent": first, "subsequent_indent": later}
+    return textwrap.wrap(text, _LINE_WIDTH, break_on_hyphens=False, **indents)

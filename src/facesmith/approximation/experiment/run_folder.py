@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -28,7 +27,10 @@ from facesmith.approximation.exports.source_code import (
 from facesmith.approximation.model.saving import save_function
 from facesmith.errors import TrainingError
 from facesmith.files import OutputFolder, finite_or_none, write_bytes, write_json
+from facesmith.printable import shortened_text
 from facesmith.runs.event_file import EventFile
+from facesmith.runs.settings import SettingsError
+from facesmith.untrusted import ContentError, read_json
 
 _CONFIG = "config.json"
 
@@ -50,19 +52,26 @@ def read_run_folder(path: str | Path) -> tuple[ApproximationConfig, dict[str, Ad
     """
     path = Path(path)
     try:
-        content = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        content = read_json(path / _CONFIG)
         config = ApproximationConfig.from_dict(content["config"])
-        rows = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["rows"]
+        rows = read_json(path / "metrics.json")["rows"]
         labels = [row["label"] for row in rows if row["settings"] is not None]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        files = [path / "checkpoints" / f"{label.replace(' ', '_')}.npz" for label in labels]
+    except (
+        ContentError,
+        SettingsError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        reason = shortened_text(str(error))
         raise TrainingError(
-            f"{path} is no run folder of `facesmith approximate` to go on with ({error}). Pass "
+            f"{path} is no run folder of `facesmith approximate` to go on with ({reason}). Pass "
             "the --out of an earlier run, or leave out --resume."
         ) from error
-    folder = path / "checkpoints"
-    return config, {
-        label: load_checkpoint(folder / f"{label.replace(' ', '_')}.npz") for label in labels
-    }
+    return config, {label: load_checkpoint(file) for label, file in zip(labels, files, strict=True)}
 
 
 def write_run_folder(

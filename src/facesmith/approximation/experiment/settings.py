@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from facesmith.runs.settings import with_changes
 
 METHODS = ("linear", "tanh-adam", "default")
 # More trainings than this are no comparison any more: nobody reads the curves apart.
@@ -41,55 +43,16 @@ class AdamSettings:
                 raise ValueError(
                     f"`{name}` must be an integer of at least {minimum}; got {name}={value!r}."
                 )
-        rate: Any = self.learning_rate
-        if not isinstance(rate, int | float) or not 0 < rate < float("inf"):
+        rate = self.learning_rate
+        if not 0 < rate < float("inf"):
             raise ValueError(
-                "`learning_rate` must be positive and finite; "
-                f"got learning_rate={self.learning_rate!r}."
+                f"`learning_rate` must be positive and finite; got learning_rate={rate!r}."
             )
 
 
-# What can be compared: the name on the command line -> the field. Epochs are no such setting: the
-# longer training's curve has the shorter one in it.
-COMPARABLE = {
-    "batch-size": "batch_size",
-    "learning-rate": "learning_rate",
-    "depth": "depth",
-    "units": "units",
-}
-
-
-def combinations(
-    base: AdamSettings, compare: Mapping[str, Sequence[float]]
-) -> list[tuple[str, AdamSettings]]:
-    """Every combination of the values to compare.
-
-    Of each it gives what tells it apart, as "batch-size=1 depth=2", and its settings; the values of
-    the last name change fastest. Without anything to compare, one: `("", base)`.
-
-    Raises:
-        ValueError: If a name is not in `COMPARABLE`, a value is out of its bounds, or there are
-            more than 24.
-
-    Example:
-        >>> [label for label, _ in combinations(AdamSettings(), {"batch-size": [1, 100]})]
-        ['batch-size=1', 'batch-size=100']
-    """
-    for name in compare:
-        if name not in COMPARABLE:
-            raise ValueError(f"`compare` must be among {', '.join(COMPARABLE)}; got {name!r}.")
-    found = []
-    for values in itertools.product(*(dict.fromkeys(values) for values in compare.values())):
-        named = dict(zip(compare, values, strict=True))
-        label = " ".join(f"{name}={value:g}" for name, value in named.items())
-        changes: dict[str, Any] = {COMPARABLE[name]: value for name, value in named.items()}
-        found.append((label, replace(base, **changes)))
-    if len(found) > MAX_COMBINATIONS:
-        raise ValueError(
-            f"{len(found)} combinations are too many to compare; at most {MAX_COMBINATIONS} are "
-            "possible. Leave some values out."
-        )
-    return found
+# What can be compared. Epochs are no such setting: the longer training's curve has the shorter one
+# in it.
+COMPARABLE = ("batch-size", "learning-rate", "depth", "units")
 
 
 @dataclass(frozen=True)
@@ -120,12 +83,27 @@ def plan_fits(
 ) -> tuple[Plan, ...]:
     """The fits that methods and settings to compare ask for, in this order.
 
-    The methods but "default" are trained with every combination of what is compared.
+    The methods but "default" are trained with every combination of what is compared; the values of
+    the last name change fastest.
 
     Raises:
         ValueError: If a method, a name or a value is out of its bounds, there are more than 24
             combinations, or what is compared changes nothing in a method.
+
+    Example:
+        >>> [plan.label for plan in plan_fits(["linear"], compare={"batch-size": [1, 100]})]
+        ['linear batch-size=1', 'linear batch-size=100']
     """
+    compare = compare or {}
+    for name in compare:
+        if name not in COMPARABLE:
+            raise ValueError(f"`compare` must be among {', '.join(COMPARABLE)}; got {name!r}.")
+    combinations = list(itertools.product(*map(dict.fromkeys, compare.values())))
+    if len(combinations) > MAX_COMBINATIONS:
+        raise ValueError(
+            f"{len(combinations)} combinations are too many to compare; at most "
+            f"{MAX_COMBINATIONS} are possible. Leave some values out."
+        )
     plans = []
     for method in methods:
         if method not in METHODS:
@@ -133,10 +111,13 @@ def plan_fits(
         if method == "default":
             plans.append(Plan(method))
             continue
-        if method == "linear" and "depth" in (compare or {}):
+        if method == "linear" and "depth" in compare:
             raise ValueError("The linear net has no tanh layers: its depth cannot be compared.")
-        for compared, settings in combinations(adam or AdamSettings(), compare or {}):
-            plans.append(Plan(method, compared, settings))
+        for values in combinations:
+            named = dict(zip(compare, values, strict=True))
+            label = " ".join(f"{name}={value:g}" for name, value in named.items())
+            changes: Any = {name.replace("-", "_"): value for name, value in named.items()}
+            plans.append(Plan(method, label, replace(adam or AdamSettings(), **changes)))
     return tuple(plans)
 
 
@@ -177,18 +158,18 @@ class ApproximationConfig:
 
     def __post_init__(self) -> None:
         max_iter = 1 if self.max_iter is None else self.max_iter
+        lists = all(isinstance(values, Sequence) for values in self.compare.values())
         for name, wanted, allowed in (
             ("seed", "an integer from 0 to 4294967295", _is_integer(self.seed, 0, 2**32 - 1)),
             ("max_iter", "a positive integer", _is_integer(max_iter, 1, 2**63)),
-            ("test_fraction", "between 0 and 1", _is_fraction(self.test_fraction)),
-            ("validation_fraction", "between 0 and 1", _is_fraction(self.validation_fraction)),
-            ("skip_bad_lines", "true or false", isinstance(self.skip_bad_lines, bool)),
-            ("inputs", "names of columns", all(isinstance(name, str) for name in self.inputs)),
-            ("target", "the name of a column", isinstance(self.target, str | None)),
-            ("points", "the name of a file", isinstance(self.points, str | None)),
+            ("test_fraction", "between 0 and 1", 0 < self.test_fraction < 1),
+            ("validation_fraction", "between 0 and 1", 0 < self.validation_fraction < 1),
+            ("compare", "lists of values", lists),
         ):
             if not allowed:
                 raise ValueError(f"`{name}` must be {wanted}; got {name}={getattr(self, name)!r}.")
+        compare = {name: tuple(values) for name, values in self.compare.items()}
+        object.__setattr__(self, "compare", compare)
         self.plans()
 
     def plans(self) -> tuple[Plan, ...]:
@@ -204,34 +185,10 @@ class ApproximationConfig:
         """Settings from plain values; those left out keep their defaults.
 
         Raises:
-            ValueError: If a setting is unknown, of another type or out of its bounds.
+            SettingsError: If a setting is unknown, of another type or out of its bounds.
         """
-        values = dict(values)
-        _check_names(values, cls)
-        for name, kind in (("methods", list), ("inputs", list), ("compare", dict), ("adam", dict)):
-            if name in values and not isinstance(values[name], kind | tuple):
-                raise ValueError(f"`{name}` must be a {kind.__name__}; got {values[name]!r}.")
-        adam, compare = values.get("adam", {}), values.get("compare", {})
-        _check_names(adam, AdamSettings)
-        try:
-            values["compare"] = {name: tuple(several) for name, several in compare.items()}
-            for name in {"methods", "inputs"} & values.keys():
-                values[name] = tuple(values[name])
-            return cls(**{**values, "adam": AdamSettings(**adam)})
-        except TypeError as error:
-            raise ValueError(f"a setting has a wrong type ({error})") from error
+        return with_changes(cls(), values)
 
 
 def _is_integer(value: object, minimum: int, maximum: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
-
-
-def _is_fraction(value: object) -> bool:
-    return isinstance(value, int | float) and 0 < value < 1
-
-
-def _check_names(values: Mapping[str, Any], kind: Any) -> None:
-    known = [each.name for each in fields(kind)]
-    for name in values:
-        if name not in known:
-            raise ValueError(f"there is no setting {name!r}; there are {', '.join(known)}")

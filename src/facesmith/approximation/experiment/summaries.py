@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,29 +24,25 @@ def format_error(value: float) -> str:
 def summary_of_default(approximator: Any, split: Split) -> str:
     """What the search tried, what it kept, why, and how surely."""
     tried = approximator.tried_
-    counts = sorted(Counter((each.kernel, each.hidden_layer_sizes) for each in tried).items())
+    counts = Counter((each.kernel, each.hidden_layer_sizes) for each in tried)
     listing = ", ".join(
-        _name(kernel, hidden) + (f" ({count} starts)" if count > 1 else "")
-        for (kernel, hidden), count in counts
+        _name(*kind) + (f" ({count} starts)" if count > 1 else "")
+        for kind, count in sorted(counts.items())
     )
     kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
     summary = f"Tried {len(tried)} fits: {listing}."
+    names = [_name(each.kernel, each.hidden_layer_sizes) for each in kept]
     if len(kept) == 1:
-        summary += f" Kept {_name(kept[0].kernel, kept[0].hidden_layer_sizes)}"
-    elif kept:
-        parts = ", ".join(
-            f"{_name(each.kernel, each.hidden_layer_sizes)} {each.weight:.0%}" for each in kept
-        )
-        summary += f" Kept {len(kept)} and averages them: {parts}"
-    if kept:
-        summary += f", for the greatest log evidence, {kept[0].score:.4g} a row"
-        others = [each.score for each in tried if each.weight == 0]
-        summary += f"; the best of the others has {max(others):.4g}." if others else "."
-    leader = max(kept or tried, key=lambda each: each.weight)
+        summary += f" Kept {names[0]}"
+    else:
+        parts = (f"{name} {each.weight:.0%}" for name, each in zip(names, kept, strict=True))
+        summary += f" Kept {len(kept)} and averages them: {', '.join(parts)}"
+    summary += f", for the greatest log evidence, {kept[0].score:.4g} a row"
+    others = [each.score for each in tried if each.weight == 0]
+    summary += f"; the best of the others has {max(others):.4g}." if others else "."
     whole = "numbers of the process that weighs most"
-    if not leader.kernel:
-        sizes = (split.train.inputs.shape[1], *leader.hidden_layer_sizes, 1)
-        n_parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    if not kept[0].kernel:
+        n_parameters = approximator.function_.members[0].n_parameters
         whole = f"of the {n_parameters:,} parameters of the net that weighs most"
     summary += (
         f" The {len(split.train):,} training rows determine "
@@ -76,14 +71,14 @@ def _name(kernel: str, hidden: tuple[int, ...]) -> str:
 def summary_of_adam(end: AdamCheckpoint, n_parameters: int, n_rows: int) -> str:
     """How a net was trained by Adam, and whether it could follow noise."""
     settings = end.settings
-    layers = "no tanh" if end.method == "linear" else f"{settings.depth} tanh layer"
-    layers += "s" if end.method != "linear" and settings.depth != 1 else ""
+    layers = f"{settings.depth} tanh layer" + ("s" if settings.depth != 1 else "")
+    layers = "no tanh" if end.method == "linear" else layers
     summary = (
         f"Tried one training: Adam {settings.learning_rate:g}, batches of {settings.batch_size}, "
         f"{settings.epochs:,} epochs, {settings.units} units a layer, {layers}; kept the weights "
         "of the last epoch, as the exercise does."
     )
     if n_parameters > n_rows:
-        summary += f" {n_parameters:,} parameters for {n_rows:,} training rows: "
-        summary += "it can follow noise."
+        rows = f"{n_rows:,} training rows"
+        summary += f" {n_parameters:,} parameters for {rows}: it can follow noise."
     return summary

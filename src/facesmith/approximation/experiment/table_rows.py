@@ -47,32 +47,22 @@ class Fault:
 class TableRows:
     """What was found in a file, good rows and bad ones; `read` fills it.
 
-    Attributes:
-        header: The names of all columns.
-        used: The names of the columns whose numbers are wanted; the target's is the last.
-        n_rows: Lines with anything on them, without the header.
-        n_bad: Those of them that cannot be used.
-        faults: For each column, the first thing that is wrong in it, in the order of the file;
-            under None the first line of a wrong length.
-        n_faults: For each column, the number of its cells that hold no finite number.
-        n_empty: For each column, the number of its cells that hold nothing.
-        doubled: Whether the first line of a wrong length has twice as many values as it should.
-        decimal_comma: Line, column and text of the first number with a decimal comma.
-        decimal_point: The same of the first one with a decimal point.
-        commas_are_decimal: Whether a comma was seen that cannot part thousands.
+    `used` names the columns whose numbers are wanted; the target's is the last.
     """
 
     header: tuple[str, ...]
     used: tuple[str, ...]
-    n_rows: int = 0
+    n_rows: int = 0  # with anything on them, without the header
     n_bad: int = 0
+    # Of each column the first thing that is wrong; under None the first line of a wrong length.
     faults: dict[str | None, Fault] = field(default_factory=dict)
-    n_faults: Counter[str] = field(default_factory=Counter)
-    n_empty: Counter[str] = field(default_factory=Counter)
-    doubled: bool = False
+    n_faults: Counter[str] = field(default_factory=Counter)  # cells without a finite number
+    n_empty: Counter[str] = field(default_factory=Counter)  # cells without anything
+    doubled: bool = False  # whether that line has twice as many values as it should
+    # Line, column and text of the first numbers with a decimal comma and with a decimal point.
     decimal_comma: tuple[int, str, str] | None = None
     decimal_point: tuple[int, str, str] | None = None
-    commas_are_decimal: bool = False
+    commas_are_decimal: bool = False  # whether a comma was seen that cannot part thousands
 
     def __post_init__(self) -> None:
         self._places = [self.header.index(name) for name in self.used]
@@ -146,8 +136,7 @@ class TableRows:
             self.n_empty[name] += not cell
             shown = cell if len(cell) <= 40 else cell[:37] + "..."
             what = f"got {shown!r}" if cell else "the cell is empty"
-            fault = Fault(line, name, f"expected a finite number; {what}")
-            self.faults.setdefault(name, fault)
+            self.faults.setdefault(name, Fault(line, name, f"expected a finite number; {what}"))
         return numbers if len(numbers) == len(self.used) else None
 
     def _note_marks(self, line: int, name: str, cell: str) -> None:
@@ -174,13 +163,7 @@ def finite_number(cell: str) -> float | None:
 def numbered_rows(path: Path, reader: Iterator[list[str]], n_before: int) -> Iterator[Row]:
     """The rows of a CSV reader with the line of the file that each ends on, without empty ones.
 
-    Args:
-        path: The file, for messages.
-        reader: A `csv.reader`.
-        n_before: Lines of the file that the reader was not given.
-
-    Raises:
-        TableError: If a line is no CSV.
+    The reader was not given the first `n_before` lines. TableError if a line is no CSV.
     """
     try:
         for row in reader:

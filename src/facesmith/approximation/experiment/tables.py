@@ -36,17 +36,12 @@ _LARGEST = 1e150
 class Table:
     """The points of a file.
 
-    Attributes:
-        points: Its rows.
-        input_names: The columns that the inputs came from, in order.
-        target_name: The column that the target came from.
-        lines: The line of the file that each row came from, int64 `(n,)`.
-        notes: What the user should know of the table, a sentence or two each.
+    `lines` are those of the file that the rows came from, int64 `(n,)`; `notes` what the user
+    should know of the table, a sentence or two each.
     """
 
     points: Points
     input_names: tuple[str, ...]
-    target_name: str
     lines: npt.NDArray[np.int64]
     notes: tuple[str, ...] = ()
 
@@ -61,30 +56,27 @@ def read_table(
     is a last column without name and content, which some programs write. The file is read block
     by block: of a large one, the numbers are held in memory, not the text.
 
-    Args:
-        path: The file, UTF-8.
-        target: Name of the column to predict.
-        inputs: Names of the columns to predict it from; all others if empty. Columns that are
-            not used may hold anything.
-        skip_bad_lines: Leave out lines that cannot be used, and say so in `notes`, instead of
-            raising an error.
-
-    Returns:
-        The table.
+    Columns that are not used may hold anything; without `inputs` all but the target are used.
+    With `skip_bad_lines` those that cannot be used are left out, as `notes` says.
 
     Raises:
         TableError: If the file is missing, empty or no text, a column is missing or constant, a
-            value is no finite number, or there are fewer than 10 rows. The message names the
-            line and the column.
+            value is no finite number, or there are fewer than 10 rows.
     """
     path = Path(path)
     with _opened(path) as file:
-        first, n_skipped = _first_line(path, file)
+        filled = ((i, line) for i, line in enumerate(file) if line.strip(" \t\r\n,;"))
+        n_skipped, first = next(filled, (0, ""))
+        if not first:
+            raise TableError(f"{path} is empty. Expected a header line and one line per point.")
         # Names in quotes may hold any of the three.
         unquoted = re.sub(r'"[^"]*"', "", first)
         reader = csv.reader(chain([first], file), delimiter=max(",;\t", key=unquoted.count))
         lines = numbered_rows(path, reader, n_skipped)
-        header = tuple(cell.strip() for cell in next(lines)[1])
+        _, cells = next(lines, (0, []))
+        if not cells:
+            raise TableError(f"{path} has no header line with the names of its columns.")
+        header = tuple(cell.strip() for cell in cells)
         names = _check_header(path, header, target, inputs)
         rows = TableRows(header, (*names, target))
         rows.read(_without_last_column(path, lines, header))
@@ -93,7 +85,7 @@ def read_table(
     _check_values(path, rows)
     points = Points(rows.values[:, :-1], rows.values[:, -1])
     contradiction = _contradictions(points, rows.lines, target)
-    return Table(points, names, target, rows.lines, (*notes, *contradiction))
+    return Table(points, names, rows.lines, (*notes, *contradiction))
 
 
 @contextmanager
@@ -110,14 +102,6 @@ def _opened(path: Path) -> Iterator[TextIO]:
         raise TableError(
             f"{path} cannot be read as a UTF-8 text file ({error}). Save the table as CSV, UTF-8."
         ) from error
-
-
-def _first_line(path: Path, file: TextIO) -> tuple[str, int]:
-    """The first line with anything on it, and the number of lines before it."""
-    for number, line in enumerate(file):
-        if line.strip(" \t\r\n,;"):
-            return line, number
-    raise TableError(f"{path} is empty. Expected a header line and one line per point.")
 
 
 def _without_last_column(
@@ -204,19 +188,14 @@ def _check_faults(path: Path, rows: TableRows, *, skip_bad_lines: bool) -> tuple
         found = f" {rows.faults[name]}, and none in any of its {count} rows."
         if rows.n_empty[name] == count:
             found = f": column {name!r} is empty in all of its {count} rows."
-        ways = (
-            "Choose another --target." if name == target else "Leave it out with --inputs A,B,..."
-        )
-        raise TableError(f"{path}{found} {ways}")
+        way = "Choose another --target." if name == target else "Leave it out with --inputs A,B,..."
+        raise TableError(f"{path}{found} {way}")
     if not rows.faults:
         return ()
     fault = next(iter(rows.faults.values()))
     if skip_bad_lines:
-        note = (
-            f"Left out {rows.n_bad:,} of {rows.n_rows:,} lines of {path} that cannot be used, "
-            f"the first one {fault}."
-        )
-        return (note,)
+        left_out = f"Left out {rows.n_bad:,} of {rows.n_rows:,} lines of {path} that cannot be used"
+        return (f"{left_out}, the first one {fault}.",)
     more, ways = "", "Fix or delete the line"
     if rows.n_bad > 1:
         more = f" {rows.n_bad - 1:,} more of its {rows.n_rows:,} lines cannot be used either."

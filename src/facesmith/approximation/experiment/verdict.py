@@ -36,10 +36,8 @@ _Kind = Literal["overfit", "underfit", "unsteady", "still-learning", "settled", 
 class History:
     """The mean absolute error of train and validation while a method learned.
 
-    Attributes:
-        step_name: What one step is: "epoch" or "iteration".
-        train: float64 `(n,)`, target units; entry 0 belongs to step 1.
-        validation: float64 `(n,)`, likewise.
+    A step is an "epoch" or an "iteration"; the curves are float64 `(n,)`, in units of the target,
+    and their entry 0 belongs to step 1.
     """
 
     step_name: str
@@ -90,8 +88,8 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     - **still-learning**: the validation error fell by more than 5 % over the last tenth.
     - **settled**: none of these.
 
-    The yardstick of underfitting is `constant_error`, the mean absolute error of the best constant
-    on the training rows (about their median), in units of the target.
+    `constant_error` is the mean absolute error of the best constant on the training rows, their
+    median, in units of the target.
 
     Example:
         >>> steps = np.arange(1, 201)
@@ -190,14 +188,10 @@ def smooth_curve(values: npt.NDArray[np.float64]) -> tuple[int, npt.NDArray[np.f
         >>> smooth_curve(np.array([1.0, 2.0, 30.0]))
         (1, array([ 1.,  2., 30.]))
     """
-    window = _window(len(values))
+    # Odd, so that it has a centre.
+    window = max(1, round(len(values) * _WINDOW_FRACTION) - 1) | 1
     windows = np.lib.stride_tricks.sliding_window_view(values, window)
     return window // 2 + 1, np.asarray(np.median(windows, axis=1), dtype=np.float64)
-
-
-def _window(n_steps: int) -> int:
-    """Steps in the moving median: odd, so that it has a centre."""
-    return max(1, round(n_steps * _WINDOW_FRACTION) - 1) | 1
 
 
 def _rises(low: float, high: float, smallest: float, curve: npt.NDArray[np.float64]) -> bool:
@@ -215,7 +209,7 @@ def _noise(values: npt.NDArray[np.float64]) -> float:
     that of independent noise.
     """
     first, smooth = smooth_curve(values)
-    window = _window(len(values))
+    window = len(values) - len(smooth) + 1
     noise = 1.25 * _deviation(values[first - 1 : first - 1 + len(smooth)] - smooth, smooth)
     if window < _SMALLEST_WINDOW:
         bends = np.diff(values, 2)

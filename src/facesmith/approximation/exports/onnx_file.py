@@ -32,17 +32,12 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
         WriteError: If the file cannot be written.
     """
     graph = _Graph()
-    scaled = graph.add(
-        "Div",
-        graph.add("Sub", "inputs", graph.constant("input_offset", function.input_offset)),
-        graph.constant("input_scale", function.input_scale),
-    )
+    shifted = graph.add("Sub", "inputs", graph.constant("input_offset", function.input_offset))
+    scaled = graph.add("Div", shifted, graph.constant("input_scale", function.input_scale))
     sums: list[str] = [""] * function.n_outputs
     for number, member in enumerate(function.members):
-        if isinstance(member, KernelMember):
-            values = _add_kernel(graph, scaled, number, member)
-        else:
-            values = _add_net(graph, scaled, number, member)
+        add: Any = _add_kernel if isinstance(member, KernelMember) else _add_net
+        values = add(graph, scaled, number, member)
         part = graph.constant(f"member_{number}_weight", [member.weight])
         values = graph.add("Mul", values, part)
         so_far = sums[member.output]
@@ -77,14 +72,13 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
 def _add_net(graph: _Graph, scaled: str, number: int, member: Member) -> str:
     """The layers of a net; returns the name of its output, `(n, 1)`."""
     values = scaled
-    last = len(member.weights) - 1
-    for layer, (weights, biases) in enumerate(zip(member.weights, member.biases, strict=True)):
-        name = f"member_{number}_weights_{layer}"
-        product = graph.add("MatMul", values, graph.constant(name, weights))
-        name = f"member_{number}_biases_{layer}"
-        values = graph.add("Add", product, graph.constant(name, biases))
-        if layer < last:
+    for layer, (weights, biases) in enumerate(member.layers):
+        if layer:
             values = graph.add("Tanh", values)
+        constant = graph.constant(f"member_{number}_weights_{layer}", weights)
+        values = graph.add("MatMul", values, constant)
+        constant = graph.constant(f"member_{number}_biases_{layer}", biases)
+        values = graph.add("Add", values, constant)
     return values
 
 

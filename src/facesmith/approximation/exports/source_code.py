@@ -257,15 +257,11 @@ def _about(function: FittedFunction) -> list[str]:
     outputs = [_plain(name) for name in function.output_names]
     outputs = outputs or [f"output {number}" for number in range(function.n_outputs)]
     width = max(len(name) for name in inputs)
+    ranges = zip(inputs, function.input_min.tolist(), function.input_max.tolist(), strict=True)
     return [
         f"Fitted by facesmith {__version__}. Gives {', '.join(outputs)} for inputs in this order,",
         "fitted within these ranges; outside them nothing is known:",
-        *(
-            f"  {name:<{width}}  {low!r} to {high!r}"
-            for name, low, high in zip(
-                inputs, function.input_min.tolist(), function.input_max.tolist(), strict=True
-            )
-        ),
+        *(f"  {name:<{width}}  {low!r} to {high!r}" for name, low, high in ranges),
     ]
 
 
@@ -281,18 +277,10 @@ def _basis_functions(member: KernelMember) -> np.ndarray:
 
 def _layers(member: Member) -> list[np.ndarray]:
     """One array per layer, `(n_out, n_in + 1)`: weights and bias of each unit."""
-    return [
-        np.column_stack([weights.T, biases])
-        for weights, biases in zip(member.weights, member.biases, strict=True)
-    ]
+    return [np.column_stack([weights.T, biases]) for weights, biases in member.layers]
 
 
 def _wrapped(code: str) -> str:
     """A statement in lines of at most 100 characters, broken at its blanks."""
-    return textwrap.fill(
-        code,
-        _LINE_WIDTH,
-        subsequent_indent="    ",
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+    whole: Any = {"break_on_hyphens": False, "break_long_words": False}
+    return textwrap.fill(code, _LINE_WIDTH, subsequent_indent="    ", **whole)

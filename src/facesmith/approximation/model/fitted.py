@@ -30,7 +30,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.approximation.model.kernel_member import KernelMember
+from facesmith.approximation.model.kernel_member import KernelMember, check_lengths
 from facesmith.approximation.model.tanh_network import Layers, activations, jacobian
 
 Float64Array = npt.NDArray[np.float64]
@@ -73,16 +73,12 @@ class Member:
                 f"got {len(self.weights)} and {len(self.biases)}."
             )
         shapes = [weights.shape for weights in self.weights]
-        chained = all(len(shape) == 2 for shape in shapes) and all(
-            above[1] == below[0] for above, below in pairwise(shapes)
-        )
-        fitting = all(
-            bias.shape == shape[1:] for bias, shape in zip(self.biases, shapes, strict=True)
-        )
-        if not chained or not fitting or shapes[-1][1] != 1:
+        widths = [bias.shape for bias in self.biases]
+        wanted = [(*below, *above) for below, above in pairwise([shapes[0][:1], *widths])]
+        if shapes != wanted or any(len(shape) != 2 for shape in shapes) or widths[-1] != (1,):
             raise ValueError(
                 f"layers must chain to one output; got weights of shapes {shapes} and biases of "
-                f"{[bias.shape for bias in self.biases]}."
+                f"{widths}."
             )
         if self.covariance_root.shape[:1] != (self.n_parameters,):
             raise ValueError(
@@ -135,15 +131,8 @@ class FittedFunction:
         ValueError: If the shapes disagree or an output has no member.
 
     Example:
-        >>> double = Member(
-        ...     weights=(np.array([[2.0]]),),
-        ...     biases=(np.array([1.0]),),
-        ...     output=0,
-        ...     weight=1.0,
-        ...     covariance_root=np.zeros((2, 0)),
-        ...     noise_variance=0.25,
-        ... )
         >>> one, zero = np.ones(1), np.zeros(1)
+        >>> double = Member((np.array([[2.0]]),), (one,), 0, 1.0, np.zeros((2, 0)), 0.25)
         >>> function = FittedFunction((double,), zero, one, zero, one, zero, one)
         >>> function.predict(np.array([[3.0], [4.0]]))
         array([[7.],
@@ -164,11 +153,7 @@ class FittedFunction:
 
     def __post_init__(self) -> None:
         widths = dict.fromkeys(("input_scale", "input_min", "input_max"), self.n_inputs)
-        for name, width in {**widths, "output_scale": self.n_outputs}.items():
-            if getattr(self, name).shape != (width,):
-                raise ValueError(
-                    f"`{name}` must have shape ({width},); got {getattr(self, name).shape}."
-                )
+        check_lengths(self, {**widths, "output_scale": self.n_outputs})
         if sorted({member.output for member in self.members}) != list(range(self.n_outputs)):
             raise ValueError(
                 f"`members` must have at least one net for each of {self.n_outputs} outputs; "

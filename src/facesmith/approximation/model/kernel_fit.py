@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,17 +56,9 @@ _TOLERANCE = 1e-6  # of the log evidence a row
 class KernelFit:
     """A Gaussian process for one output; `fit` does all.
 
-    Attributes:
-        rows: What it is fitted to.
-        by_validation: Whether the error on their validation rows is what it is judged by.
-        shape: Of the basis functions, "gaussian" or "matern".
-        n_iterations: Evaluations of the evidence while it was fitted, starts not counted.
-        converged: Whether they were enough.
-        final_log_evidence: Log evidence, nats; -inf before the fit.
-        noise_variance: Estimated variance of the targets about the function, in scaled units.
-        n_effective_parameters: How many numbers the data determine (the trace of the smoother).
-        train_errors: Mean absolute error after each evaluation, scaled units.
-        validation_errors: The same on the validation rows.
+    Attributes are those of `SecondOrderFit`. Its iterations are evaluations of the evidence, starts
+    not counted; its number of effective parameters is the trace of the smoother. `by_validation`
+    says whether it is judged by the error on the validation rows.
     """
 
     rows: TrainingRows
@@ -118,21 +111,13 @@ class KernelFit:
 
     def member(self, output: int, weight: float) -> KernelMember:
         """The process as a part of a fitted function."""
-        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(self._parameters)
-        return KernelMember(
-            shape=self.shape,
-            inverse_lengths=inverse_lengths,
-            centres=self.rows.inputs * inverse_lengths,
-            heights=kernel_variance * self._alpha,
-            slope=plane_variance * (self._alpha @ self.rows.inputs),
-            bias=float(plane_variance * self._alpha.sum()),
-            output=output,
-            weight=weight,
-            kernel_variance=kernel_variance,
-            plane_variance=plane_variance,
-            row_variances=noise / self.rows.weights,
-            noise_variance=noise,
-        )
+        inverse_lengths, kernel, plane, noise = _unpacked(self._parameters)
+        centres = self.rows.inputs * inverse_lengths
+        slope = plane * (self._alpha @ self.rows.inputs)
+        bias = float(plane * self._alpha.sum())
+        basis = (self.shape, inverse_lengths, centres, kernel * self._alpha)
+        variances = (kernel, plane, noise / self.rows.weights, noise)
+        return KernelMember(*basis, slope, bias, output, weight, *variances)
 
     def _minimise(
         self,
@@ -143,10 +128,9 @@ class KernelFit:
         log: bool = False,
     ) -> tuple[float, Float64Array, bool]:
         """Minus the greatest log evidence a row, where it is, and whether it was reached."""
-        n_inputs = self.rows.inputs.shape[1]
-        bounds = [_LENGTH_BOUNDS] * n_inputs
-        bounds += [_DEVIATION_BOUNDS, _PLANE_BOUNDS, _NOISE_BOUNDS]
         rows = self.rows
+        bounds = [_LENGTH_BOUNDS] * rows.inputs.shape[1]
+        bounds += [_DEVIATION_BOUNDS, _PLANE_BOUNDS, _NOISE_BOUNDS]
         evidence = _Evidence(rows.inputs[part], rows.targets[part], rows.weights[part], shape)
 
         def negative(parameters: Float64Array) -> tuple[float, Float64Array]:
@@ -159,22 +143,21 @@ class KernelFit:
             return value, gradient
 
         options = {"maxiter": n_iter, "maxfun": int(1.3 * n_iter) + 1, "ftol": _TOLERANCE}
-        found = minimize(
-            negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
-        )
+        how: Any = {"method": "L-BFGS-B", "jac": True, "bounds": bounds, "options": options}
+        found = minimize(negative, start, **how)
         return float(found.fun), np.asarray(found.x), bool(found.status != 1)
 
     def _log(self, evidence: _Evidence, parameters: Float64Array) -> None:
-        inverse_lengths, kernel_variance, plane_variance, noise = _unpacked(parameters)
+        inverse_lengths, kernel, plane, noise = _unpacked(parameters)
         residuals = noise / evidence.weights * evidence.alpha
         weights = evidence.weights / evidence.weights.sum()
         self.train_errors.append(float(np.abs(residuals) @ weights))
         if self.rows.validation is None:
             return
         inputs, targets = self.rows.validation
-        scaled = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
-        covariance = kernel_variance * basis_values(scaled, evidence.shape)
-        covariance += plane_variance * (inputs @ evidence.inputs.T + 1.0)
+        squared = squared_distances(inputs * inverse_lengths, evidence.inputs * inverse_lengths)
+        covariance = kernel * basis_values(squared, evidence.shape)
+        covariance += plane * (inputs @ evidence.inputs.T + 1.0)
         errors = targets - covariance @ evidence.alpha
         self.validation_errors.append(float(np.abs(errors).mean()))
 
@@ -188,14 +171,13 @@ class KernelFit:
         self.noise_variance = _unpacked(parameters)[3]
         # A row of weight w is w rows of their own, whose scatter about their mean is unknown: it is
         # taken to be that of the noise.
-        total = float(self.rows.weights.sum())
-        self.final_log_evidence = -value * total
+        self.final_log_evidence = -value * float(rows.weights.sum())
         self.n_effective_parameters = evidence.n_effective
         self._log(evidence, parameters)
         self.n_iterations += 1
         self._validation_squared = 1.0
-        if self.rows.validation is not None:
-            errors = self.rows.validation[1] - self.member(0, 1.0)(self.rows.validation[0])
+        if rows.validation is not None:
+            errors = rows.validation[1] - self.member(0, 1.0)(rows.validation[0])
             self._validation_squared = float(np.mean(errors * errors))
 
 
@@ -210,9 +192,8 @@ def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, flo
 class _Evidence:
     """Minus the log evidence a row and its gradient, at the logarithms of all that is estimated.
 
-    Attributes:
-        alpha: The targets' covariance, inverted, times the targets, at the last call.
-        n_effective: Trace of the smoother there.
+    A call sets `alpha`, the inverse of the targets' covariance times the targets, and
+    `n_effective`, the trace of the smoother.
     """
 
     inputs: Float64Array

@@ -13,6 +13,7 @@ Sources:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,13 +36,10 @@ class KernelMember:
         heights: float64 `(n,)`, one a basis function.
         slope: float64 `(n_inputs,)`, of the plane, per scaled input.
         bias: The plane's value at scaled inputs of 0.
-        output: Which output it belongs to, 0 for the first.
-        weight: Its part in that output; positive, and those of one output sum to 1.
+        output, weight, noise_variance: As of `Member`.
         kernel_variance: Variance of the process before it has seen a row.
         plane_variance: Variance of the slope and of the bias, likewise.
         row_variances: float64 `(n,)`, variance of the noise on each training row.
-        noise_variance: Estimated variance of a target of weight 1 about the function, units of
-            `output_scale ** 2`.
 
     Raises:
         ValueError: If the shapes disagree or the name of the basis function is another.
@@ -72,11 +70,7 @@ class KernelMember:
             raise ValueError(f"`shape` must be among {', '.join(SHAPES)}; got {self.shape!r}.")
         n, n_inputs = self.centres.shape
         widths = {"inverse_lengths": n_inputs, "slope": n_inputs, "heights": n, "row_variances": n}
-        for name, wanted in widths.items():
-            if getattr(self, name).shape != (wanted,):
-                raise ValueError(
-                    f"`{name}` must have shape ({wanted},); got {getattr(self, name).shape}."
-                )
+        check_lengths(self, widths)
 
     @property
     def n_inputs(self) -> int:
@@ -94,8 +88,7 @@ class KernelMember:
 
     def output_and_variance(self, scaled_inputs: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Scaled outputs and the process's variance about them, `(n,)`."""
-        basis = self._basis(scaled_inputs)
-        plane = self.plane_variance
+        basis, plane = self._basis(scaled_inputs), self.plane_variance
         products = scaled_inputs @ self._rows.T + 1.0
         covariance = self.kernel_variance * basis + plane * products  # (n, n_rows)
         seen = np.square(covariance @ self._inverse_root.T).sum(axis=1)
@@ -124,6 +117,13 @@ class KernelMember:
         covariance.flat[:: len(covariance) + 1] += self.row_variances
         inverse: Float64Array = np.linalg.inv(np.linalg.cholesky(covariance))
         return inverse
+
+
+def check_lengths(holder: object, lengths: Mapping[str, int]) -> None:
+    """ValueError for an attribute that is no vector of its length."""
+    for name, length in lengths.items():
+        if (shape := getattr(holder, name).shape) != (length,):
+            raise ValueError(f"`{name}` must have shape ({length},); got {shape}.")
 
 
 def squared_distances(left: Float64Array, right: Float64Array) -> Float64Array:

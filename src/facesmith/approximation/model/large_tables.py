@@ -7,12 +7,11 @@ that memory does not grow with the rows, and it is exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from facesmith.approximation.model.preparation import TrainingRows
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings
+from facesmith.approximation.model.search import Chosen, SearchSettings
 from facesmith.approximation.model.second_order import SecondOrderFit
 
 LARGE_TABLE_ROWS = 50_000
@@ -32,8 +31,7 @@ def sample_rows(rows: TrainingRows, rng: np.random.Generator) -> TrainingRows:
     if n <= LARGE_TABLE_ROWS:
         return rows
     part = np.sort(rng.choice(n, SAMPLE_ROWS, replace=False))
-    inputs, targets, weights = rows.inputs[part], rows.targets[part], rows.weights[part]
-    return replace(rows, inputs=inputs, targets=targets, weights=weights)
+    return TrainingRows(rows.inputs[part], rows.targets[part], rows.weights[part], rows.validation)
 
 
 def refine(chosen: Sequence[Chosen], rows: TrainingRows, settings: SearchSettings) -> list[Chosen]:
@@ -50,11 +48,7 @@ def refine(chosen: Sequence[Chosen], rows: TrainingRows, settings: SearchSetting
         affordable = int(_MAX_WORK / len(kept) / work)
         n_iter = int(np.clip(affordable, _MIN_ITERATIONS, _MAX_ITERATIONS))
         fit = SecondOrderFit(
-            found.network,
-            rows,
-            found.parameters,
-            fixed=found.fixed,
-            patience=found.patience,
+            found.network, rows, found.parameters, fixed=found.fixed, patience=found.patience
         )
         fit.ratios = found.ratios.copy()
         fit.advance(n_iter, settings.tol)

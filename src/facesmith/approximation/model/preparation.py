@@ -22,11 +22,9 @@ _MAX_PARAMETERS = 5000
 class TrainingRows:
     """What one output's nets and Gaussian process are fitted to, scaled.
 
-    Attributes:
-        inputs: float64 `(n, n_inputs)`, of mean 0 and standard deviation 1.
-        targets: float64 `(n,)`, likewise.
-        weights: How many rows each row stands for, positive, float64 `(n,)`.
-        validation: Inputs and targets, scaled likewise, whose error is logged; None for none.
+    Inputs `(n, n_inputs)` and targets `(n,)` have mean 0 and standard deviation 1; the weights say
+    how many rows each row stands for. `validation` are inputs and targets, scaled likewise, whose
+    error is logged.
     """
 
     inputs: Float64Array
@@ -41,18 +39,16 @@ def check_parameters(regressor: Any) -> tuple[int, ...] | None:
         value = getattr(regressor, name)
         if not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"`{name}` must be an integer of at least 1; got {name}={value!r}.")
-    for name, optional, advice in (("tol", False, "1e-3"), ("alpha", True, "1e-3")):
+    for name in ("tol", "alpha"):
         value = getattr(regressor, name)
-        if (value is None and optional) or (isinstance(value, Real) and float(value) >= 0):
-            continue
-        raise ValueError(
-            f"`{name}` must be a number of at least 0; got {name}={value!r}. Pass e.g. {advice}."
-        )
+        optional = name == "alpha" and value is None
+        if not optional and not (isinstance(value, Real) and float(value) >= 0):
+            wanted = "a number of at least 0, such as 1e-3"
+            raise ValueError(f"`{name}` must be {wanted}; got {name}={value!r}.")
     fraction = regressor.validation_fraction
     if not isinstance(fraction, Real) or not 0 < float(fraction) < 1:
-        raise ValueError(
-            f"`validation_fraction` must be between 0 and 1; got validation_fraction={fraction!r}."
-        )
+        name = "validation_fraction"
+        raise ValueError(f"`{name}` must be between 0 and 1; got {name}={fraction!r}.")
     sizes = regressor.hidden_layer_sizes
     if sizes is None:
         return None
@@ -84,11 +80,10 @@ def merge_equal_rows(
 
     So that neither the order nor the way to say "twice" changes the last bit of a fit.
     """
-    kept = weights > 0
-    if not kept.any():
+    if not weights.any():
         raise ValueError("`sample_weight` must be positive for at least one row; got only zeros.")
-    inputs, targets, weights = inputs[kept], targets[kept], weights[kept]
     order = np.lexsort(np.concatenate([targets, inputs], axis=1).T[::-1])
+    order = order[weights[order] > 0]
     inputs, targets, weights = inputs[order], targets[order], weights[order]
     differs = (inputs[1:] != inputs[:-1]).any(axis=1) | (targets[1:] != targets[:-1]).any(axis=1)
     firsts = np.flatnonzero(np.concatenate([[True], differs]))

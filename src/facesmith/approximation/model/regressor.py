@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +29,7 @@ from facesmith.approximation.model.preparation import (
     merge_equal_rows,
     split_off_validation,
 )
-from facesmith.approximation.model.search import Search
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, Tried
+from facesmith.approximation.model.search import Chosen, Search, SearchSettings, Tried
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -160,20 +160,16 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             LargeTableWarning: If the nets were chosen on a part of the rows.
         """
         sizes = check_parameters(self)
-        inputs, targets = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, ensure_min_samples=2
-        )
+        numbers: Any = {"dtype": np.float64}
+        wanted = {**numbers, "y_numeric": True, "multi_output": True}
+        inputs, targets = validate_data(self, X, y, ensure_min_samples=2, **wanted)
         targets = targets.astype(np.float64)
         self._one_dimensional = targets.ndim == 1
         targets = targets.reshape(len(targets), -1)
-        weights = _check_sample_weight(
-            sample_weight, inputs, dtype=np.float64, ensure_non_negative=True
-        )
+        weights = _check_sample_weight(sample_weight, inputs, ensure_non_negative=True, **numbers)
         validation = None
         if X_val is not None:
-            val_inputs, val_targets = validate_data(
-                self, X_val, y_val, dtype=np.float64, y_numeric=True, multi_output=True, reset=False
-            )
+            val_inputs, val_targets = validate_data(self, X_val, y_val, reset=False, **wanted)
             validation = (val_inputs, val_targets.astype(np.float64).reshape(len(val_inputs), -1))
         random = check_random_state(self.random_state)
         inputs, targets, weights = merge_equal_rows(inputs, targets, weights)
@@ -183,17 +179,12 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             )
         check_size(sizes, inputs.shape[1])
 
-        input_offset, input_scale = mean_and_scale(inputs, weights)
-        output_offset, output_scale = mean_and_scale(targets, weights)
-        scaled_inputs = (inputs - input_offset) / input_scale
-        scaled_targets = (targets - output_offset) / output_scale
+        scaling = (*mean_and_scale(inputs, weights), *mean_and_scale(targets, weights))
+        scaled_inputs, scaled_targets = _scaled(scaling, inputs, targets)
+        scaled_validation = validation and _scaled(scaling, *validation)
+        patience = self.n_iter_no_change if self.early_stopping else None
         settings = SearchSettings(
-            sizes=sizes,
-            n_starts=self.n_starts,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            alpha=self.alpha,
-            patience=self.n_iter_no_change if self.early_stopping else None,
+            sizes, self.n_starts, self.max_iter, self.tol, self.alpha, patience
         )
         if len(inputs) > LARGE_TABLE_ROWS:
             warnings.warn(
@@ -202,46 +193,30 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
                 LargeTableWarning,
                 stacklevel=2,
             )
-        chosen = []
+        chosen, members = [], []
         tried: list[Tried] = []
         n_outputs = targets.shape[1]
         for output in range(n_outputs):
-            scaled_validation = None
-            if validation is not None:
-                scaled_validation = (
-                    (validation[0] - input_offset) / input_scale,
-                    (validation[1][:, output] - output_offset[output]) / output_scale[output],
-                )
-            rows = TrainingRows(
-                scaled_inputs,
-                np.ascontiguousarray(scaled_targets[:, output]),
-                weights,
-                scaled_validation,
-            )
+            column = np.ascontiguousarray(scaled_targets[:, output])
+            rows = TrainingRows(scaled_inputs, column, weights)
+            if scaled_validation is not None:
+                kept_aside = (scaled_validation[0], scaled_validation[1][:, output])
+                rows = replace(rows, validation=kept_aside)
             rng = np.random.default_rng(int(random.randint(2**31 - 1)))
             progress = on_progress and partial(_report_part, on_progress, output, n_outputs)
             search = Search(sample_rows(rows, rng), settings, rng, progress)
             found = search.run()
+            if progress is not None:
+                progress(1.0)
             chosen.append(found if search.rows is rows else refine(found, rows, settings))
             parts = zip(found, chosen[-1], strict=False)
             tried += search.tried(output, [(fit, weight) for (fit, _), (_, weight) in parts])
-
-        self.function_ = FittedFunction(
-            members=tuple(
-                fit.member(output, weight)
-                for output, found in enumerate(chosen)
-                for fit, weight in found
-            ),
-            input_offset=input_offset,
-            input_scale=input_scale,
-            output_offset=output_offset,
-            output_scale=output_scale,
-            input_min=inputs.min(axis=0),
-            input_max=inputs.max(axis=0),
-            input_names=tuple(str(name) for name in getattr(self, "feature_names_in_", ())),
-        )
+            members += [fit.member(output, weight) for fit, weight in chosen[-1]]
+        names = tuple(str(name) for name in getattr(self, "feature_names_in_", ()))
+        ranges = (inputs.min(axis=0), inputs.max(axis=0))
+        self.function_ = FittedFunction(tuple(members), *scaling, *ranges, names)
         self.tried_ = tuple(tried)
-        self._describe(chosen, output_scale)
+        self._describe(chosen, self.function_.output_scale)
         return self
 
     def predict(
@@ -269,13 +244,11 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         check_is_fitted(self)
         inputs = validate_data(self, X, dtype=np.float64, reset=False)
         self._warn_outside(inputs)
+        columns = 0 if self._one_dimensional else slice(None)
         if not return_std:
-            return self._shaped(self.function_.predict(inputs))
+            return self.function_.predict(inputs)[:, columns]
         means, deviations = self.function_.predict_with_std(inputs)
-        return self._shaped(means), self._shaped(deviations)
-
-    def _shaped(self, values: Float64Array) -> Float64Array:
-        return values[:, 0] if self._one_dimensional else values
+        return means[:, columns], deviations[:, columns]
 
     def _describe(self, chosen: list[list[Chosen]], output_scale: Float64Array) -> None:
         """Set what is known of the nets that weigh most, and of all."""
@@ -292,13 +265,14 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         self.validation_curve_ = float(output_scale[0]) * np.array(first.validation_errors)
 
     def _warn_outside(self, inputs: Float64Array) -> None:
-        outside = self.function_.outside(inputs)
+        function = self.function_
+        outside = function.outside(inputs)
         if not outside.any():
             return
         column = int(outside.sum(axis=0).argmax())
-        names = self.function_.input_names
+        names = function.input_names
         values = inputs[outside[:, column], column]
-        low, high = self.function_.input_min[column], self.function_.input_max[column]
+        low, high = function.input_min[column], function.input_max[column]
         farthest = values[np.argmax(np.maximum(low - values, values - high))]
         name = repr(names[column]) if names else f"number {column}"
         warnings.warn(
@@ -308,6 +282,13 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             ExtrapolationWarning,
             stacklevel=3,
         )
+
+
+def _scaled(
+    scaling: tuple[Float64Array, ...], inputs: Float64Array, targets: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    input_offset, input_scale, output_offset, output_scale = scaling
+    return (inputs - input_offset) / input_scale, (targets - output_offset) / output_scale
 
 
 def _report_part(

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from facesmith._version import __version__
 from facesmith.approximation.model.fitted import FittedFunction, Member
 from facesmith.approximation.model.kernel_member import KernelMember
 from facesmith.errors import WeightsError
 from facesmith.files import write_bytes
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ArrayFile, ContentError, open_arrays, parsed_json
 
+_LONGEST_ABOUT = 4 << 20  # bytes
 _FILE_KIND = "facesmith function"
 _KERNEL_ARRAYS = ("inverse_lengths", "centres", "heights", "slope", "row_variances")
 _KERNEL_NUMBERS = ("bias", "kernel_variance", "plane_variance")
-# What NumPy, JSON and the arrays' own checks raise for a file that is no function.
-_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 _ARRAYS = ("input_offset", "input_scale", "output_offset", "output_scale", "input_min", "input_max")
 
 
@@ -74,28 +76,59 @@ def load_function(path: str | Path) -> FittedFunction:
     """
     path = Path(path)
     try:
-        # From memory: of a damaged file NumPy would leave the handle open.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            if about.get("kind") != _FILE_KIND:
-                raise WeightsError(
+        with open_arrays(path) as file:
+            about = read_about(file, str(path))
+            kind = about.get("kind")
+            if kind != _FILE_KIND:
+                raise ContentError(
                     f"{path} is no function that `facesmith approximate` wrote; its kind is "
-                    f"{about.get('kind')!r}. Pass models/default.npz of a run folder."
+                    f"{shortened_text(repr(kind), 60)}."
                 )
-            members = [_member(file, number, each) for number, each in enumerate(about["members"])]
-            return FittedFunction(
-                tuple(members),
-                **{name: _float64(file, name) for name in _ARRAYS},
-                input_names=tuple(about["input_names"]),
-                output_names=tuple(about["output_names"]),
-            )
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path} does not exist. Pass the .npz of a run folder.") from error
-    except _DAMAGED as error:
+            return _function(file, about)
+    except ContentError as error:
+        raise WeightsError(f"{error} Pass models/default.npz of a run folder.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"{path} is damaged or no function that `facesmith approximate` wrote ({error}). "
-            "Pass models/default.npz of a run folder."
+            f"{path} is damaged or no function that `facesmith approximate` wrote "
+            f"({shortened_text(str(error))}). Pass models/default.npz of a run folder."
         ) from error
+
+
+def read_about(file: ArrayFile, name: str) -> dict[str, Any]:
+    """The JSON text `about` of a file of arrays as an object; `name` is for messages.
+
+    Raises:
+        ContentError: If it is missing, too long or no JSON object.
+    """
+    shape, dtype = file.header("about")
+    if shape != () or dtype.kind != "U" or dtype.itemsize > _LONGEST_ABOUT:
+        raise ContentError(f"{name}: expected one JSON text as `about`, got {dtype} {shape}.")
+    about = parsed_json(str(file.read("about")), f"{name}, `about`")
+    if not isinstance(about, dict):
+        raise ContentError(f"{name}: expected an object as `about`.")
+    return about
+
+
+def _function(file: ArrayFile, about: dict[str, Any]) -> FittedFunction:
+    """The function of a file; a ValueError, KeyError or TypeError where it makes no sense."""
+    arrays: dict[str, Any] = {name: _float64(file, name, 1) for name in _ARRAYS}
+    for name in ("input_scale", "output_scale"):
+        if not (arrays[name] > 0).all():
+            raise ValueError(f"{name} must be positive")
+    sizes = {
+        "input_names": len(arrays["input_offset"]),
+        "output_names": len(arrays["output_scale"]),
+    }
+    names: dict[str, Any] = {}
+    for key, size in sizes.items():
+        names[key] = tuple(about[key])
+        if not all(isinstance(name, str) for name in names[key]) or len(names[key]) not in (
+            0,
+            size,
+        ):
+            raise ValueError(f"{key} must be {size} texts or none")
+    members = tuple(_member(file, number, each) for number, each in enumerate(about["members"]))
+    return FittedFunction(members, **arrays, **names)
 
 
 def _about_kind(member: Member | KernelMember) -> dict[str, Any]:
@@ -106,26 +139,44 @@ def _about_kind(member: Member | KernelMember) -> dict[str, Any]:
     return {"kernel": member.shape} | numbers
 
 
-def _member(file: Any, number: int, about: dict[str, Any]) -> Member | KernelMember:
-    common = {name: about[name] for name in ("output", "weight", "noise_variance")}
+def _member(file: ArrayFile, number: int, about: dict[str, Any]) -> Member | KernelMember:
+    numbers: dict[str, Any] = {name: _number(about, name) for name in ("weight", "noise_variance")}
+    output = about["output"]
+    if type(output) is not int:
+        raise ValueError(f"output of member {number} must be a whole number")
+    prefix = f"member_{number}_"
     if "kernel" in about:
-        return KernelMember(
-            **common,
-            shape=about["kernel"],
-            **{name: about[name] for name in _KERNEL_NUMBERS},
-            **{name: _float64(file, f"member_{number}_{name}") for name in _KERNEL_ARRAYS},
-        )
-    layers = range(about["n_layers"])
+        arrays: dict[str, Any] = {
+            name: _float64(file, prefix + name, 2 if name == "centres" else 1)
+            for name in _KERNEL_ARRAYS
+        }
+        numbers |= {name: _number(about, name) for name in _KERNEL_NUMBERS}
+        return KernelMember(shape=about["kernel"], output=output, **numbers, **arrays)
+    n_layers = about["n_layers"]
+    if type(n_layers) is not int or not 0 < n_layers <= len(file.names):
+        raise ValueError(f"n_layers of member {number} must be the number of its layers")
+    layers = range(n_layers)
     return Member(
-        **common,
-        weights=tuple(_float64(file, f"member_{number}_weights_{layer}") for layer in layers),
-        biases=tuple(_float64(file, f"member_{number}_biases_{layer}") for layer in layers),
-        covariance_root=_float64(file, f"member_{number}_covariance_root"),
+        weights=tuple(_float64(file, f"{prefix}weights_{layer}", 2) for layer in layers),
+        biases=tuple(_float64(file, f"{prefix}biases_{layer}", 1) for layer in layers),
+        covariance_root=_float64(file, f"{prefix}covariance_root", 2),
+        output=output,
+        **numbers,
     )
 
 
-def _float64(file: Any, name: str) -> Any:
-    array = file[name]
-    if array.dtype != np.float64:
-        raise ValueError(f"{name} must be float64; got {array.dtype}")
+def _number(about: dict[str, Any], name: str) -> float:
+    value = about[name]
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number; got {shortened_text(repr(value), 60)}")
+    return float(value)
+
+
+def _float64(file: ArrayFile, name: str, n_axes: int) -> npt.NDArray[np.float64]:
+    shape, dtype = file.header(name)
+    if dtype != np.float64 or len(shape) != n_axes or 0 in shape[:1]:
+        raise ValueError(f"{name} must be float64 with {n_axes} axes; got {dtype} of shape {shape}")
+    array = file.read(name).view(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite")
     return array

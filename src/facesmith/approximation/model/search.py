@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from facesmith.approximation.model.kernel_fit import MAX_ROWS, MIN_ROWS, KernelFit
 from facesmith.approximation.model.preparation import TrainingRows
-from facesmith.approximation.model.search_parts import Chosen, SearchSettings, Tried
 from facesmith.approximation.model.second_order import SecondOrderFit
 from facesmith.approximation.model.tanh_network import TanhNetwork
 
@@ -62,17 +62,58 @@ _MAX_WORK = 1e11
 _PARAMETERS_FOR_THREADS = 500
 
 
+# A net, or a Gaussian process, and its part in the function.
+Chosen = tuple[SecondOrderFit | KernelFit, float]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One net, or the Gaussian process, that took part in the search.
+
+    Attributes:
+        output: Which output it was fitted to, 0 for the first.
+        hidden_layer_sizes: Units of each hidden layer; empty for a plane.
+        n_iter: Iterations it got.
+        converged: Whether they were enough.
+        log_evidence: Its log evidence, nats.
+        score: By what it was judged: log evidence a row; with early stopping, minus half the
+            logarithm of its mean squared validation error, targets scaled.
+        weight: Its part in the function; 0 if it was left out.
+        kernel: Shape of a Gaussian process's functions, "gaussian" or "matern"; else empty.
+    """
+
+    output: int
+    hidden_layer_sizes: tuple[int, ...]
+    n_iter: int
+    converged: bool
+    log_evidence: float
+    score: float
+    weight: float
+    kernel: str = ""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How nets are looked for, by parameters of `FunctionApproximator`.
+
+    `sizes` are the hidden layers to use; None tries several. `patience` is `n_iter_no_change` with
+    early stopping; None has the nets stop by the evidence alone.
+    """
+
+    sizes: tuple[int, ...] | None
+    n_starts: int
+    max_iter: int
+    tol: float
+    alpha: float | None = None
+    patience: int | None = None
+
+
 @dataclass(eq=False)
 class Search:
     """One search for the nets of one output; `run` does it.
 
-    Attributes:
-        rows: What the nets are fitted to.
-        settings: How they are looked for.
-        rng: Source of the starts.
-        on_progress: Called after each iteration with the part of the most work that is done.
-        fits: Every net that was fitted, in the order they were started.
-        process: The Gaussian process, where one was fitted.
+    `fits` are all nets in the order they were started. `on_progress` is called after each iteration
+    with the part of the most work that is done.
     """
 
     rows: TrainingRows
@@ -103,13 +144,13 @@ class Search:
         semifinalists = self._best(self.fits, _N_SEMIFINALISTS)
         self._advance(semifinalists, _SEMIFINAL_ITERATIONS)
         if won := self._won_by_process(semifinalists):
-            return self._end(won)
+            return won
         if settings.sizes is None:
             self._grow(self._best(semifinalists, 1)[0])
         best = self._finalists()
         self._advance(best, _FINAL_ITERATIONS)
         if won := self._won_by_process(best):
-            return self._end(won)
+            return won
         self._share(best)
         for fit in self._best(best, len(best)):
             self._advance([fit], settings.max_iter)
@@ -117,7 +158,7 @@ class Search:
         if settings.patience is not None:
             for fit in best:
                 fit.return_to_lowest()
-        return self._end(_weighted(best, self.process))
+        return _weighted(best, self.process)
 
     def _won_by_process(self, fits: Sequence[SecondOrderFit]) -> list[Chosen]:
         """The Gaussian process alone, where it leaves the best of some nets far behind."""
@@ -126,32 +167,16 @@ class Search:
             return []
         return [(self.process, 1.0)]
 
-    def _end(self, chosen: list[Chosen]) -> list[Chosen]:
-        if self.on_progress is not None:
-            self.on_progress(1.0)
-        return chosen
-
     def tried(self, output: int, chosen: Sequence[Chosen]) -> list[Tried]:
         """What took part, in the order it was started."""
         weights = {id(fit): weight for fit, weight in chosen}
-        fits: list[SecondOrderFit | KernelFit] = [*self.fits]
-        if self.process is not None:
-            fits.append(self.process)
-        return [
-            Tried(
-                output=output,
-                hidden_layer_sizes=(
-                    () if isinstance(fit, KernelFit) else fit.network.layer_sizes[1:-1]
-                ),
-                n_iter=fit.n_iterations,
-                converged=fit.converged,
-                log_evidence=fit.final_log_evidence,
-                score=fit.score_per_row,
-                weight=weights.get(id(fit), 0.0),
-                kernel=fit.shape if isinstance(fit, KernelFit) else "",
-            )
-            for fit in fits
-        ]
+        fits: list[Any] = [(fit, fit.network.layer_sizes[1:-1], "") for fit in self.fits]
+        fits += [(self.process, (), self.process.shape)] if self.process else []
+        tried = []
+        for fit, sizes, kernel in fits:
+            told = (fit.n_iterations, fit.converged, fit.final_log_evidence, fit.score_per_row)
+            tried.append(Tried(output, sizes, *told, weights.get(id(fit), 0.0), kernel))
+        return tried
 
     def _fit_process(self) -> None:
         """A Gaussian process, unless a kind of net is asked for or the rows do not suit it."""
@@ -168,15 +193,10 @@ class Search:
 
     def _add(self, hidden: tuple[int, ...], ratio: float, steepness: float) -> SecondOrderFit:
         network = self._network(hidden)
-        alpha = self.settings.alpha
-        fit = SecondOrderFit(
-            network,
-            self.rows,
-            network.initial_parameters(self.rng, steepness),
-            ratio if alpha is None else alpha,
-            fixed=alpha is not None,
-            patience=self.settings.patience,
-        )
+        start = network.initial_parameters(self.rng, steepness)
+        alpha, patience = self.settings.alpha, self.settings.patience
+        ratio = ratio if alpha is None else alpha
+        fit = SecondOrderFit(network, self.rows, start, ratio, alpha is not None, patience)
         self.fits.append(fit)
         return fit
 

@@ -100,7 +100,7 @@ class SecondOrderFit:
         self.n_effective_parameters = float(self.network.n_parameters)
         self._lowest = (np.inf, 0, self.parameters)  # squared validation error, when, and where
         self._linearise()
-        self._damping = _INITIAL_DAMPING * float(self._gram.diagonal().max())
+        self._damping = _INITIAL_DAMPING * self._largest
 
     @property
     def n_iterations(self) -> int:
@@ -164,15 +164,10 @@ class SecondOrderFit:
 
     def member(self, output: int, weight: float) -> Member:
         """The net as a part of a fitted function."""
-        layers = self.network.layers(self.parameters)
-        return Member(
-            weights=tuple(weights.copy() for weights, _ in layers),
-            biases=tuple(bias.copy() for _, bias in layers),
-            output=output,
-            weight=weight,
-            covariance_root=self.covariance_root(),
-            noise_variance=self.noise_variance,
-        )
+        copies = ((w.copy(), bias.copy()) for w, bias in self.network.layers(self.parameters))
+        weights, biases = zip(*copies, strict=True)
+        root, noise = self.covariance_root(), self.noise_variance
+        return Member(weights, biases, output, weight, root, noise)
 
     def _linearise(self) -> None:
         """J'J, J'e and |e|^2 at the current parameters."""
@@ -183,9 +178,8 @@ class SecondOrderFit:
         self._absolute_error = 0.0
         self._outputs = np.empty(len(self.rows.targets))
         for block in self._blocks():
-            outputs, jacobian = self.network.outputs_and_jacobian(
-                self.parameters, self.rows.inputs[block]
-            )
+            inputs = self.rows.inputs[block]
+            outputs, jacobian = self.network.outputs_and_jacobian(self.parameters, inputs)
             self._outputs[block] = outputs
             root = np.sqrt(self.rows.weights[block])
             jacobian *= root[:, None]
@@ -194,15 +188,15 @@ class SecondOrderFit:
             self._slope += jacobian.T @ residuals
             self._squared_error += float(residuals @ residuals)
             self._absolute_error += float(np.abs(residuals) @ root)
+        self._largest = float(self._gram.diagonal().max())
 
     def _blocks(self) -> list[slice]:
         starts = range(0, len(self.rows.targets), _BLOCK_ROWS)
         return [slice(start, start + _BLOCK_ROWS) for start in starts]
 
     def _all_outputs(self, parameters: Float64Array) -> Float64Array:
-        return np.concatenate(
-            [self.network.outputs(parameters, self.rows.inputs[block]) for block in self._blocks()]
-        )
+        parts = (self.rows.inputs[block] for block in self._blocks())
+        return np.concatenate([self.network.outputs(parameters, part) for part in parts])
 
     def _objective(self, parameters: Float64Array, ratios: Float64Array) -> float:
         residuals = self.rows.targets - self._all_outputs(parameters)
@@ -211,8 +205,7 @@ class SecondOrderFit:
 
     def _ridge(self) -> Float64Array:
         """What is added to J'J's diagonal: each parameter's ratio, but no less than rounding."""
-        floor = _SMALLEST_RIDGE * float(self._gram.diagonal().max())
-        return np.maximum(self.ratios, floor)[self._groups]
+        return np.maximum(self.ratios, _SMALLEST_RIDGE * self._largest)[self._groups]
 
     def _curvature(self, diagonal: Float64Array) -> Float64Array:
         curvature = self._gram.copy()
@@ -221,7 +214,7 @@ class SecondOrderFit:
 
     def _step(self) -> bool:
         """One damped Gauss-Newton step and new ratios; False if neither changes anything."""
-        floor = _SMALLEST_RIDGE * float(self._gram.diagonal().max())
+        floor = _SMALLEST_RIDGE * self._largest
         ratios = self.ratios[self._groups]
         slope = self._slope - ratios * self.parameters
         here = self._squared_error + float((ratios * self.parameters) @ self.parameters)
@@ -293,8 +286,7 @@ class SecondOrderFit:
         Where no step lowers the objective, `at_bottom`, no early step can mislead.
         """
         n_rows = self._n_rows
-        largest = float(self._gram.diagonal().max())
-        floor = _SMALLEST_RIDGE * largest
+        floor = _SMALLEST_RIDGE * self._largest
         ratios = np.maximum(self.ratios, floor)
         factor, failed = dpotrf(self._curvature(ratios[self._groups]), overwrite_a=True)
         if failed:
@@ -307,8 +299,8 @@ class SecondOrderFit:
         traces = np.bincount(self._groups, np.einsum("ij,ij->i", root, root), n_groups)
         effective = np.maximum(self._group_sizes - ratios * traces, 1e-6)
         self.n_effective_parameters = min(float(effective.sum()), n_rows - 1e-3)
-        squared_weights = np.bincount(self._groups, self.parameters**2, n_groups)
-        squared_weights = np.maximum(squared_weights, 1e-12)
+        squares = np.bincount(self._groups, self.parameters**2, n_groups)
+        squared_weights = np.maximum(squares, 1e-12)
         penalty = float(ratios @ squared_weights)
         # The second bound keeps all precisions consistent where the ratios cannot go lower.
         self.noise_variance = max(
@@ -324,4 +316,4 @@ class SecondOrderFit:
         )
         if not self.fixed and (at_bottom or self.n_iterations >= _STEPS_BEFORE_EVIDENCE):
             wanted = effective / squared_weights * self.noise_variance
-            self.ratios = np.clip(wanted, floor, _LARGEST_RIDGE * largest)
+            self.ratios = np.clip(wanted, floor, _LARGEST_RIDGE * self._largest)

@@ -52,15 +52,8 @@ class TanhNetwork:
 
         Weights are normal with variance 1 / n_in, so that a unit's sum has variance 1 and tanh is
         bent but not saturated. The first layer's biases spread the bends over the data, uniformly
-        in [-1, 1]; the others start at 0.
-
-        Args:
-            rng: Source of the numbers.
-            steepness: The first layer's parameters are multiplied by this: more for functions
-                that wiggle.
-
-        Returns:
-            The flat vector, float64 `(n_parameters,)`.
+        in [-1, 1]; the others start at 0. The first layer is multiplied by the steepness: more for
+        functions that wiggle.
         """
         parts: list[Float64Array] = []
         for number, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
@@ -120,11 +113,8 @@ def activations(layers: Layers, inputs: Float64Array) -> list[Float64Array]:
 def jacobian(layers: Layers, found: Sequence[Float64Array]) -> Float64Array:
     """The output's derivative by every parameter, float64 `(n, n_parameters)`.
 
-    Parameters are ordered as in the flat vector of `TanhNetwork`.
-
-    Args:
-        layers: Those of the net.
-        found: What `activations` gave for the rows.
+    Parameters are ordered as in the flat vector of `TanhNetwork`; `found` is what `activations`
+    gave for the rows.
 
     Source:
         Hagan & Menhaj, "Training feedforward networks with the Marquardt algorithm", IEEE Trans.

@@ -16,8 +16,9 @@ from facesmith.cli.benchmark.photos import (
     output_options,
     photo_options,
 )
-from facesmith.cli.numbers import counted, figure
+from facesmith.cli.numbers import FiniteRange, counted, figure
 from facesmith.cli.paths import open_report
+from facesmith.cli.terminal import echo
 from facesmith.evaluation import MIN_SCORE
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--min-score",
-    type=float,
+    type=FiniteRange(),
     help=f"Leave out boxes with a lower score.  [default: {MIN_SCORE} where the detector is run, "
     "none of --detections]",
 )
@@ -83,25 +84,25 @@ def coco(
     if out is not None:
         _write(report, out)
     if as_json:
-        click.echo(json.dumps(report.to_dict()))
+        echo(json.dumps(report.to_dict()))
     elif not quiet:
         _print(report)
         if out is not None:
-            click.echo(f"written    {out / 'coco.json'}, {out / 'precision_recall.png'}")
+            echo(f"written    {out / 'coco.json'}, {out / 'precision_recall.png'}")
 
 
 def _print(report: PhotoScores) -> None:
-    click.echo(f"scored     {report.scored}")
-    click.echo(
+    echo(f"scored     {report.scored}")
+    echo(
         f"photos     {report.n_photos:,} with {counted(report.n_faces, 'face')}; "
         f"{report.n_ignored:,} ignored"
     )
-    click.echo(f"rule       {_rule(report)}")
-    click.echo("IoU        AP      recall  recall at 0.1 / 1 false boxes a photo")
+    echo(f"rule       {_rule(report)}")
+    echo("IoU        AP      recall  recall at 0.1 / 1 false boxes a photo")
     for iou, curve in report.curves.items():
         ap, recall = figure(report.average_precision[iou]), figure(report.recall(iou))
         low, high = (f"{figure(curve.recall_at(allowed)):<6}" for allowed in (0.1, 1.0))
-        click.echo(f"{iou:<9g}  {ap:<6}  {recall:<6}  {low} / {high}")
+        echo(f"{iou:<9g}  {ap:<6}  {recall:<6}  {low} / {high}")
 
 
 def _rule(report: PhotoScores) -> str:

@@ -18,8 +18,10 @@ from facesmith.cli.benchmark.photos import (
 )
 from facesmith.cli.numbers import figure
 from facesmith.cli.opened_detectors import open_detectors
+from facesmith.cli.options import images_anywhere
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
@@ -101,7 +103,7 @@ def compare(
     from facesmith.evaluation.compare import CompareConfig, n_steps  # noqa: PLC0415
     from facesmith.evaluation.compare import compare as run_compare  # noqa: PLC0415
     from facesmith.evaluation.compare_report import (  # noqa: PLC0415
-        comparison,
+        Comparison,
         with_footprints,
         write_comparison,
     )
@@ -112,10 +114,16 @@ def compare(
     names, baselines, left_out = _open(detectors, threads)
     # A photo or a box that cannot be used is an error here: left out, it would change the figures.
     loaded = load_annotations(
-        annotations, images, format=annotation_format, strict=True, categories=category or None
+        annotations,
+        images,
+        format=annotation_format,
+        strict=True,
+        categories=category or None,
+        images_anywhere=images_anywhere(),
+        decoded=True,
     )
     photos = loaded.photos
-    without = load_face_free(face_free, strict=True).photos if face_free else ()
+    without = load_face_free(face_free, strict=True, decoded=True).photos if face_free else ()
     config = CompareConfig(
         iou_thresholds=tuple(dict.fromkeys(ious)),
         min_height=min_height,
@@ -126,13 +134,13 @@ def compare(
         open_report(out)
     with progress_bar(n_steps(len(photos), len(without), config), quiet) as step:
         measured = run_compare(baselines, photos, without, config, progress=step)
-    compared = comparison(
-        names,
-        with_footprints(measured, names, photos, config),
+    compared = Comparison(
         config,
-        n_face_free=len(without),
-        left_out=left_out,
-        sources={
+        tuple(names),
+        with_footprints(measured, names, photos, config),
+        left_out,
+        len(without),
+        {
             "annotated": annotations.name,
             "face_free": [folder.resolve().name for folder in face_free],
         },
@@ -140,11 +148,11 @@ def compare(
     _warn(compared)
     written = write_comparison(compared, out) if out is not None else ()
     if as_json:
-        click.echo(json.dumps(compared.to_dict()))
+        echo(json.dumps(compared.to_dict()))
     elif not quiet:
         _print(compared)
         for path in written:
-            click.echo(f"written  {path}")
+            echo(f"written  {path}")
 
 
 def _open(
@@ -166,7 +174,7 @@ def _warn(compared: Comparison) -> None:
     for label, each in compared.measured.items():
         share = max(timing.cpu_share for timing in each.timings.values())
         if share > _TOO_MANY_THREADS * threads:
-            click.echo(
+            echo(
                 f"Warning: {label} computed with {share:.1f} threads, not {threads}: compare its "
                 "times with care.",
                 err=True,
@@ -175,9 +183,9 @@ def _warn(compared: Comparison) -> None:
 
 def _print(compared: Comparison) -> None:
     free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
-    click.echo(f"{compared.title}{free}; false: boxes a photo\n")
+    echo(f"{compared.title}{free}; false: boxes a photo\n")
     for line in [*_columns(_accuracy_rows(compared)), "", *_columns(_cost_rows(compared))]:
-        click.echo(line)
+        echo(line)
 
 
 def _accuracy_rows(compared: Comparison) -> list[list[str]]:

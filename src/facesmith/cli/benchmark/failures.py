@@ -19,6 +19,8 @@ from facesmith.cli.benchmark.photos import (
 from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.paths import open_report
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
+from facesmith.printable import printable
 
 if TYPE_CHECKING:
     from facesmith.evaluation.failure_bins import Breakdown
@@ -85,7 +87,7 @@ def failures(
     photos, found, name = load_scored(given, lowest, read_detections)
     if given.detections is not None and min_score is None and not quiet:
         lowest = min((float(faces.scores.min()) for faces in found if len(faces)), default=0.0)
-        click.echo(
+        echo(
             f"All boxes of {given.detections.name} count, down to a score of {lowest:.2f}; "
             "--min-score judges the detector at a threshold.",
             err=True,
@@ -105,11 +107,11 @@ def failures(
         open_report(out)
         written = write_failures(failed, out)
     if as_json:
-        click.echo(json.dumps(failed.to_dict()))
+        echo(json.dumps(failed.to_dict()))
     elif not quiet:
         _print(failed)
         if written:
-            click.echo(f"\nwritten    {', '.join(map(str, written))}")
+            echo(f"\nwritten    {', '.join(map(str, written))}")
 
 
 def _print(failed: Failures) -> None:
@@ -119,27 +121,25 @@ def _print(failed: Failures) -> None:
     faces, boxes = counted(failed.n_faces, "face"), counted(failed.n_boxes, "box", "boxes")
     recall = _rate(failed.recall, wilson_interval(failed.n_found, failed.n_faces))
     precision = _rate(failed.precision, wilson_interval(n_right, failed.n_boxes))
-    click.echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
-    click.echo(
+    echo(f"scored     {failed.name}, boxes with a score of at least {failed.min_score:.2f}")
+    echo(
         f"photos     {failed.n_photos:,} with {faces}; a match has an IoU of at least "
         f"{failed.iou_threshold:g}"
     )
-    click.echo(f"recall     {recall}  {failed.n_found:,} of {faces} found")
-    click.echo(f"precision  {precision}  {n_false:,} of {boxes} false")
+    echo(f"recall     {recall}  {failed.n_found:,} of {faces} found")
+    echo(f"precision  {precision}  {n_false:,} of {boxes} false")
     reasons = [miss.reason for miss in failed.misses]
-    click.echo(
-        f"misses     {_counts(reasons, ('not seen', 'badly placed', 'below the threshold'))}"
-    )
+    echo(f"misses     {_counts(reasons, ('not seen', 'badly placed', 'below the threshold'))}")
     kinds = [box.kind for box in failed.false_boxes]
-    click.echo(f"false      {_counts(kinds, ('no face', 'badly placed', 'second box'))}")
+    echo(f"false      {_counts(kinds, ('no face', 'badly placed', 'second box'))}")
     for part in failed.faces:
         _print_part(part, ("faces", "found", "recall"))
     for part in failed.boxes:
         _print_part(part, ("boxes", "right", "precision"))
     if failed.advice:
-        click.echo("\nWhere it fails (marked <), what costs most first:")
+        echo("\nWhere it fails (marked <), what costs most first:")
     for piece in failed.advice:
-        click.echo(f"  {piece}")
+        echo(f"  {piece}")
 
 
 def _print_part(part: Breakdown, heads: tuple[str, str, str]) -> None:
@@ -148,7 +148,7 @@ def _print_part(part: Breakdown, heads: tuple[str, str, str]) -> None:
         return
     n, n_good, rate = heads
     head = f"{part.name:<{_LABEL_WIDTH}}{n:>7}{n_good:>7}{rate:>11}  {'95 %':<14}{'mean score':>11}"
-    click.echo()
+    echo()
     click.secho(head, bold=True)
     for b in bins:
         low, high = b.interval
@@ -157,7 +157,7 @@ def _print_part(part: Breakdown, heads: tuple[str, str, str]) -> None:
             f"  {b.label:<{_LABEL_WIDTH - 2}}{b.n:>7,}{b.n_good:>7,}{b.rate:>11.3f}  "
             f"{f'{low:.3f}-{high:.3f}':<14}{score:>11}"
         )
-        click.secho(f"{line}  <" if b.weak else line, fg="red" if b.weak else None)
+        click.secho(printable(f"{line}  <" if b.weak else line), fg="red" if b.weak else None)
 
 
 def _rate(value: float, interval: tuple[float, float]) -> str:

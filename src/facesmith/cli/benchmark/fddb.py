@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
+from facesmith.cli.numbers import WholeRange
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from facesmith.evaluation.fddb import FddbDetections, FddbResult, Fold
@@ -43,7 +45,7 @@ _PICTURE_NAME = "roc.png"
 @click.option(
     "--fold",
     "fold_numbers",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     multiple=True,
     help="Evaluate this fold only; may be repeated.  [default: all]",
 )
@@ -125,7 +127,7 @@ def fddb(
     result = evaluate(folds, found, image_sizes=image_sizes, images_dir=images_dir)
     _write(result, out, each_fold, plot)
     if as_json:
-        click.echo(json.dumps(_as_dict(result, folds, each_fold)))
+        echo(json.dumps(_as_dict(result, folds, each_fold)))
     elif not quiet:
         written = [*_CURVE_NAMES, *[_DETECTIONS_NAME] * (not detections), *[_PICTURE_NAME] * plot]
         _print(result, out, written, each_fold)
@@ -176,29 +178,29 @@ def _print(result: FddbResult, out: Path, written: list[str], each_fold: bool) -
     from facesmith.evaluation.fddb import FALSE_POSITIVES, FOLD_FALSE_POSITIVES  # noqa: PLC0415
 
     curves = result.curves
-    click.echo(
+    echo(
         f"{curves.n_faces:,} faces in {curves.n_images:,} images, {curves.n_detections:,} "
         f"detections ({result.shape}s)"
     )
-    click.echo("false positives    discrete TPR  faces found  continuous TPR  at score")
+    echo("false positives    discrete TPR  faces found  continuous TPR  at score")
     ended = False
     for number in FALSE_POSITIVES:
         point = curves.at(number)
         ended |= point.beyond_end
         mark = "*" if point.beyond_end else " "
         score = "-" if point.threshold is None else f"{point.threshold:.6g}"
-        click.echo(
+        echo(
             f"{number:>15,}{mark}   {point.discrete_tpr:12.4f}  {point.n_found:>11,}  "
             f"{point.continuous_tpr:14.4f}  {score}"
         )
     if ended:
         last = int(curves.false_positives.max(initial=0))
-        click.echo(f"* the curves end at {last:,} false positives: there are no more detections")
+        echo(f"* the curves end at {last:,} false positives: there are no more detections")
     if each_fold:
         heads = "".join(f"{number:>9}" for number in FOLD_FALSE_POSITIVES)
-        click.echo(f"discrete TPR at{heads}  false positives")
+        echo(f"discrete TPR at{heads}  false positives")
         for number, alone in result.by_fold.items():
             rates = "".join(f"{alone.at(n).discrete_tpr:9.4f}" for n in FOLD_FALSE_POSITIVES)
-            click.echo(f"fold {number:>2}        {rates}")
+            echo(f"fold {number:>2}        {rates}")
     points = len(curves.thresholds)
-    click.echo(f"written to {out}: {', '.join(written)}; {points:,} points")
+    echo(f"written to {out}: {', '.join(written)}; {points:,} points")

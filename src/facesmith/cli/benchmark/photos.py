@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.numbers import IOU, FiniteRange
+from facesmith.cli.numbers import IOU, FiniteRange, WholeRange
 from facesmith.cli.options import FORMAT_OPTIONS, Command, Option, with_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER
 from facesmith.cli.progress import progress_bar
@@ -49,7 +49,7 @@ min_height_option = click.option(
 )
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=1,
     show_default=True,
     help="CPU threads of the detector.",
@@ -98,7 +98,7 @@ _detections_option = click.option(
 
 
 def annotation_options(command: Command) -> Command:
-    """The options `--annotations --images --format --category` of a command."""
+    """The options `--annotations --images`, and those of annotations, of a command."""
     return with_options(command, (_annotations_option, _images_option, *FORMAT_OPTIONS))
 
 

@@ -16,8 +16,9 @@ from facesmith.cli.benchmark.photos import (
     output_options,
     photo_options,
 )
-from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.paths import open_report
+from facesmith.cli.terminal import echo
 from facesmith.files import finite_or_none, write_json
 
 
@@ -32,9 +33,7 @@ from facesmith.files import finite_or_none, write_json
     show_default=True,
     help="Leave out boxes with a lower score.",
 )
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."
-)
+@click.option("--seed", type=WholeRange(0), default=0, show_default=True, help="Of the bootstrap.")
 @output_options("reliability.json and reliability.png")
 def reliability(
     given: Given,
@@ -94,24 +93,24 @@ def reliability(
         write_json(out / "reliability.json", result)
         write_diagram(compared, out / "reliability.png")
     if as_json:
-        click.echo(json.dumps(result))
+        echo(json.dumps(result))
     elif not quiet:
         _print(result)
         if out is not None:
-            click.echo(f"written  {out / 'reliability.json'}, {out / 'reliability.png'}")
+            echo(f"written  {out / 'reliability.json'}, {out / 'reliability.png'}")
 
 
 def _print(result: dict[str, Any]) -> None:
-    click.echo(f"{result['scored']}: {result['n_boxes']:,} boxes in {result['n_photos']:,} photos")
-    click.echo("score          boxes  mean score  share right")
+    echo(f"{result['scored']}: {result['n_boxes']:,} boxes in {result['n_photos']:,} photos")
+    echo("score          boxes  mean score  share right")
     for each in result["bins"]:
         if each["boxes"]:
-            click.echo(
+            echo(
                 f"{each['from']:.1f} to {each['from'] + 0.1:.1f}  {each['boxes']:8,}  "
                 f"{each['mean_score']:10.3f}  {each['share_right']:11.3f}"
             )
     error, (low, high) = result["expected_calibration_error"], result["interval"]
     if error is None:
-        click.echo("No boxes: the expected calibration error is undefined.")
+        echo("No boxes: the expected calibration error is undefined.")
     else:
-        click.echo(f"expected calibration error {error:.4f}  (95 %: {low:.4f} to {high:.4f})")
+        echo(f"expected calibration error {error:.4f}  (95 %: {low:.4f} to {high:.4f})")

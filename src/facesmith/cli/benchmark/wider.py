@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
-from facesmith.cli.numbers import figure
-from facesmith.cli.paths import FOLDER, open_report
+from facesmith.cli.numbers import FiniteRange, figure
+from facesmith.cli.paths import FOLDER, NEW_FOLDER, open_report
 from facesmith.cli.progress import progress_bar
+from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
 from facesmith.evaluation import MIN_SCORE
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--predictions",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NEW_FOLDER,
     help="What a detector found: a folder an event, a text file an image. With --images, the "
     "folder to write.  [default: predictions in --out]",
 )
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @model_option("With --images: a")
 @click.option(
     "--min-face",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="PX",
     help="With --images: height of the smallest face to look for; this sets the image scale.  "
     "[default: as `facesmith detect`]",
@@ -118,7 +119,7 @@ def wider(
     if out is not None:
         _write(scores, values, out)
     if as_json:
-        click.echo(json.dumps(values))
+        echo(json.dumps(values))
     elif not quiet:
         _print(scores, predictions, image_scale)
 
@@ -175,13 +176,13 @@ def _detect(
 
 
 def _print(scores: WiderScores, predictions: Path, scale: tuple[float, float] | None) -> None:
-    click.echo(f"scored       {predictions}")
-    click.echo(f"images       {scores.n_images:,} with {scores.n_detections:,} boxes predicted")
-    click.echo(f"image scale  {_scale(scale)}")
-    click.echo(f"protocol     {scores.protocol}, IoU 0.5")
-    click.echo("setting      AP      faces")
+    echo(f"scored       {predictions}")
+    echo(f"images       {scores.n_images:,} with {scores.n_detections:,} boxes predicted")
+    echo(f"image scale  {_scale(scale)}")
+    echo(f"protocol     {scores.protocol}, IoU 0.5")
+    echo("setting      AP      faces")
     for name, setting in scores.settings.items():
-        click.echo(f"{name:<11}  {figure(setting.average_precision):<6}  {setting.n_faces:,}")
+        echo(f"{name:<11}  {figure(setting.average_precision):<6}  {setting.n_faces:,}")
 
 
 def _scale(scale: tuple[float, float] | None) -> str:

@@ -61,17 +61,10 @@ def apply_style(
 ) -> Restyled:
     """Bring the boxes of one source's photos to a box style.
 
-    Args:
-        photos: Annotated photos.
-        source: The source whose boxes change.
-        style: The style, see `facesmith.curation.box_style.learning.BoxStyle`.
-        strength: From 0, the old box, to 1, the new one. A lean of all old boxes to one side is
-            removed whatever the strength: faces look to the left as often as to the right.
-        progress: Told how many photos are done.
-
-    Returns:
-        The photos and what has changed. Boxes stay where they are ignored, touch the border of
-        their photo, have another shape than most, or would lose their face.
+    `strength` goes from 0, the old box, to 1, the new one. A lean of all old boxes to one side is
+    removed whatever the strength: faces look to the left as often as to the right. Boxes stay
+    where they are ignored, touch the border of their photo, have another shape than most, or would
+    lose their face.
 
     Raises:
         AnnotationError: If no photo has that source.
@@ -91,7 +84,10 @@ def apply_style(
         chosen.append(numbers[found])
         restyled.append(new[found])
     old = [photos[row].boxes[numbers] for row, numbers in zip(rows, chosen, strict=True)]
-    lean = _lean(old, restyled)
+    none = np.zeros((0, 4), np.float32)
+    before, new = np.concatenate([none, *old]), np.concatenate([none, *restyled])
+    shift = (new[:, 0] + new[:, 2] - before[:, 0] - before[:, 2]) / 2
+    lean = float(np.median(shift / (before[:, 2] - before[:, 0]))) if len(before) else 0.0
     after, changed = list(photos), []
     for row, numbers, before, new in zip(rows, chosen, old, restyled, strict=True):
         photo, boxes = photos[row], photos[row].boxes.copy()
@@ -102,15 +98,6 @@ def apply_style(
         changed.append((row, box_iou(photo.boxes, boxes).diagonal()))
     n = sum(int((~photos[row].ignored).sum()) for row in rows)
     return Restyled(after, changed, n - sum(map(len, chosen)), lean)
-
-
-def _lean(old: Sequence[Boxes], new: Sequence[Boxes]) -> float:
-    """Median shift from old to new centres to the right, in parts of the old width."""
-    if not sum(map(len, old)):
-        return 0.0
-    before, after = np.concatenate(old), np.concatenate(new)
-    shift = (after[:, 0] + after[:, 2] - before[:, 0] - before[:, 2]) / 2
-    return float(np.median(shift / (before[:, 2] - before[:, 0])))
 
 
 def _shapes(boxes: Boxes) -> npt.NDArray[np.float32]:

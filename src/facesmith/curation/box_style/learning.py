@@ -70,9 +70,7 @@ class BoxStyle:
     ) -> npt.NDArray[np.float32]:
         """The boxes of the same faces in this style, float32 `(n, 4)`; they may leave the photo.
 
-        Args:
-            image: uint8 `(height, width, 3)`, BGR, upright.
-            boxes: float32 `(n, 4)`, pixels of `image`, each with an area.
+        The image is uint8 `(height, width, 3)`, BGR, upright; each box, pixels, has an area.
         """
         for _ in range(_PASSES if len(boxes) else 0):
             patches = cut_patches(image, boxes)
@@ -111,19 +109,18 @@ def learn_style(
 ) -> LearnedStyle:
     """Learn the box style of some photos.
 
-    Args:
-        photos: Photos of one source. Ignored boxes, low ones and those at the border are left out.
-        out: The run folder of the training.
-        config: Settings.
-        resume: Go on with what the run folder holds.
-        force: Start anew over what the run folder holds.
-        progress: Told how many photos are cut and how far the training is.
+    The photos are of one source; ignored boxes, low ones and those at the border are left out.
+    `out` is the run folder of the training: `resume` goes on with what it holds, `force` starts
+    anew over it.
 
     Raises:
         TrainingError: If there are too few faces, or the training ends early.
     """
     config = config or StyleConfig()
-    usable = [_usable(photo, config.min_height) for photo in photos]
+    usable = []
+    for photo in photos:
+        high = photo.boxes[:, 3] - photo.boxes[:, 1] >= config.min_height
+        usable.append(photo.boxes[inside_photo(photo) & high & ~photo.ignored])
     n_faces = sum(map(len, usable))
     if n_faces < MIN_FACES:
         raise TrainingError(
@@ -141,22 +138,22 @@ def learn_style(
         for which in (False, True)
     )
     task = StyleTask(training, judged, patches)
+    rows = task.rows_per_epoch
     result = run_loop(
-        task,
-        patches.loop,
-        folder,
-        rows_per_epoch=task.rows_per_epoch,
-        resume=resume,
-        progress=progress,
+        task, patches.loop, folder, rows_per_epoch=rows, resume=resume, progress=progress
     )
     network = build_box_corrector(patches.loop.seed)
     network.load_state_dict(result.weights)
     style = BoxStyle(network)
-    given, drawn = _overlaps(style, photos, usable, held_out, patches)
-    n_judged = len(given)
-    return LearnedStyle(
-        style, n_faces - n_judged, n_judged, float(np.mean(given)), float(np.mean(drawn))
-    )
+    given, drawn = [], []  # overlaps with each held-out face's box, before and after the style
+    for row in np.flatnonzero(held_out).tolist():
+        boxes = _moved(usable[row], row, patches)
+        given.append(box_iou(boxes, usable[row]).diagonal())
+        after = style(read_image(photos[row].path), boxes)
+        drawn.append(box_iou(after, usable[row]).diagonal())
+    means = (float(np.mean(np.concatenate(each))) for each in (given, drawn))
+    n_judged = sum(map(len, given))
+    return LearnedStyle(style, n_faces - n_judged, n_judged, *means)
 
 
 class StyleTask(RefinerTask):
@@ -173,12 +170,6 @@ class StyleTask(RefinerTask):
         """Loss of the deltas on patches of held-out photos."""
         _, loss, _ = self.held_out_loss(network)
         return {"loss": float(loss)}
-
-
-def _usable(photo: AnnotatedPhoto, min_height: float) -> npt.NDArray[np.float32]:
-    """The boxes to learn from, `(n, 4)`."""
-    high = photo.boxes[:, 3] - photo.boxes[:, 1] >= min_height
-    return photo.boxes[inside_photo(photo) & high & ~photo.ignored]
 
 
 def _cut(
@@ -205,23 +196,6 @@ def _cut(
         np.concatenate(deltas),
         np.concatenate(numbers),
     )
-
-
-def _overlaps(
-    style: BoxStyle,
-    photos: Sequence[AnnotatedPhoto],
-    usable: Sequence[npt.NDArray[np.float32]],
-    held_out: Sequence[bool],
-    config: RefinerConfig,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Overlap with each held-out face's box, before and after the style."""
-    given, drawn = [], []
-    for row in np.flatnonzero(held_out).tolist():
-        faces = usable[row]
-        boxes = _moved(faces, row, config)
-        given.append(box_iou(boxes, faces).diagonal())
-        drawn.append(box_iou(style(read_image(photos[row].path), boxes), faces).diagonal())
-    return np.concatenate(given), np.concatenate(drawn)
 
 
 def _moved(

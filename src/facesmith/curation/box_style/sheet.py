@@ -17,11 +17,8 @@ def style_sheet(
 ) -> Image.Image:
     """Draw old and new boxes: half of the sheet a sample, the other half the largest changes.
 
-    Args:
-        photos: The photos as they were, same order as in `restyled`.
-        restyled: The photos as they are now.
-        like: The source whose box style was learned.
-        max_shown: Show at most so many boxes.
+    `photos` are as they were, in the order of `restyled`; `like` names the source whose box style
+    was learned. At most `max_shown` boxes are shown.
     """
     places = [(row, box) for row, parts in restyled.changed for box in range(len(parts))]
     overlaps = restyled.overlaps

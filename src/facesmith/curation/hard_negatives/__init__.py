@@ -17,14 +17,6 @@ from facesmith.curation.hard_negatives.search import Mining, MiningConfig, mine
 from facesmith.detection.detector import detector_name
 
 __all__ = [
-    "MinedBox",
-    "Mining",
-    "MiningConfig",
-    "MiningError",
-    "detector_name",
-    "merge_mined",
-    "mine",
-    "mined_checksum",
-    "read_mined",
-    "write_mined",
-]
+    "MinedBox", "Mining", "MiningConfig", "MiningError", "detector_name", "merge_mined", "mine",
+    "mined_checksum", "read_mined", "write_mined",
+]  # fmt: skip

@@ -77,27 +77,37 @@ def mine(
 ) -> Mining:
     """Find the false boxes of a detector; they depend on photos, weights and `config` alone.
 
-    Args:
-        photos: Annotated photos and face-free ones (no boxes).
-        model: A run folder, or its `detector.onnx`; `None` for the weights that come along.
-        config: What counts.
-        workers: Processes; see `facesmith.detection.processes`, which is for many photos.
-        threads: CPU threads of each detector.
-        progress: Told how many photos are done.
+    Face-free photos are those without boxes. `model` is a run folder or its `detector.onnx`, `None`
+    the weights that come along; `workers` are processes with `threads` CPU threads each.
 
     Raises:
         AnnotationError: If two photos have one name.
         WeightsError: If the weights are missing or damaged.
     """
     config = config or MiningConfig()
-    _check_names(photos)
+    twice = [name for name, n in Counter(photo.name for photo in photos).items() if n > 1]
+    if twice:
+        raise AnnotationError(
+            f"Expected a name of its own for each photo, but {twice[0]} is both an annotated photo "
+            "and a face-free one. Rename the folder of the face-free photos."
+        )
     safe = [photo for photo in photos if photo.complete]
     detector = load_detector(model, threads)
     name = detector_name(detector, model)
     boxes: list[MinedBox] = []
     problems: list[str] = []
     seen: dict[str, AnnotatedPhoto] = {}
-    with closing(_look(safe, detector, model, config.min_score, workers, threads)) as results:
+    sources, looked = [PhotoSource(p.name, p.path) for p in safe], DetectionConfig(config.min_score)
+
+    def look() -> Generator[PhotoFaces, None, None]:
+        if workers == 1:
+            yield from detect_photos(detector, sources, looked)
+        else:
+            yield from detect_in_workers(
+                model, sources, workers=workers, threads=threads, config=looked
+            )
+
+    with closing(look()) as results:
         for photo, found in zip(progress.each(safe, "Photos"), results, strict=True):
             if found.error is not None:
                 problems.append(found.error)
@@ -117,33 +127,6 @@ def mine(
 def photo_kind(photo: AnnotatedPhoto) -> MinedKind:
     """Whether false boxes of a photo are of a face-free photo or of a background."""
     return "background" if len(photo.boxes) else "face-free"
-
-
-def _check_names(photos: Sequence[AnnotatedPhoto]) -> None:
-    twice = [name for name, n in Counter(photo.name for photo in photos).items() if n > 1]
-    if twice:
-        raise AnnotationError(
-            f"Expected a name of its own for each photo, but {twice[0]} is both an annotated photo "
-            "and a face-free one. Rename the folder of the face-free photos."
-        )
-
-
-def _look(
-    photos: Sequence[AnnotatedPhoto],
-    detector: Detector,
-    model: str | Path | None,
-    min_score: float,
-    workers: int,
-    threads: int,
-) -> Generator[PhotoFaces, None, None]:
-    sources = [PhotoSource(photo.name, photo.path) for photo in photos]
-    config = DetectionConfig(min_score)
-    if workers == 1:
-        yield from detect_photos(detector, sources, config)
-    else:
-        yield from detect_in_workers(
-            model, sources, workers=workers, threads=threads, config=config
-        )
 
 
 def _false_boxes(

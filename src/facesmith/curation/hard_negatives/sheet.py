@@ -22,7 +22,11 @@ def mined_sheet(mining: Mining, name: str, max_shown: int = 40) -> Image.Image:
         f"{n:,} false box{'es' * (n != 1)} in {n_photos:,} photo{'s' * (n_photos != 1)}. "
         "Orange: taken for a face, by kind, the highest score first. Green: annotated faces."
     )
-    cells = [_cell(mining, box) for box in _shown(mining, max_shown)]
+    cells = []
+    for box in _shown(mining, max_shown):
+        photo, edges = mining.photos[box.file], np.array(box.box, np.float32)
+        line = f"{box.score:.2f}, {box.box[3] - box.box[1]:.0f} px, {box.kind}"
+        cells.append(Cell(photo, edges, photo.boxes, (box.file, line)))
     return cells_sheet(f"Hard negatives of {name}", subtitle, cells)
 
 
@@ -30,10 +34,3 @@ def _shown(mining: Mining, max_shown: int) -> list[MinedBox]:
     face_free, background = mining.of_kind("face-free"), mining.of_kind("background")
     n_background = min(len(background), max(max_shown // 2, max_shown - len(face_free)))
     return face_free[: max_shown - n_background] + background[:n_background]
-
-
-def _cell(mining: Mining, box: MinedBox) -> Cell:
-    photo = mining.photos[box.file]
-    height = box.box[3] - box.box[1]
-    line = f"{box.score:.2f}, {height:.0f} px, {box.kind}"
-    return Cell(photo, np.array(box.box, np.float32), photo.boxes, (box.file, line))

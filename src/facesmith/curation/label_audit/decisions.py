@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.annotations.files import read_text
 from facesmith.boxes import box_iou
 from facesmith.curation.label_audit.findings import KINDS, Audit, Finding, Kind, rounded
-from facesmith.errors import AnnotationError, FacesmithError
+from facesmith.errors import FacesmithError
 from facesmith.files import write_bytes
+from facesmith.printable import shortened_text
+from facesmith.untrusted import ContentError, read_text
 
 ACCEPT, REFUSE = "accept", "refuse"
 COLUMNS = (
@@ -26,6 +27,7 @@ _NEEDED = ("kind", "file", "x_min", "y_min", "x_max", "y_max", "decision")
 _SAME_EDGE = 0.06
 # Where exactly a missed face lies, another detector says a little differently.
 _SAME_FACE_IOU = 0.6
+_FARTHEST = 1e9  # pixels
 
 
 class DecisionsError(FacesmithError):
@@ -65,7 +67,7 @@ def read_decisions(path: str | Path) -> list[Decision]:
     path = Path(path)
     try:
         text = read_text(path)
-    except AnnotationError as error:
+    except ContentError as error:
         raise DecisionsError(str(error)) from error
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
@@ -80,6 +82,8 @@ def read_decisions(path: str | Path) -> list[Decision]:
     try:
         for row in reader:
             where = f"{path} line {reader.line_num}"
+            if None in row:  # `DictReader` collects under it what has no column
+                raise DecisionsError(f"{where}: more values than the first line has columns.")
             decisions.append(_decision(where, {k: v or "" for k, v in row.items()}))
     except csv.Error as error:
         raise DecisionsError(f"{path} line {reader.line_num}: no table: {error}.") from error
@@ -124,26 +128,32 @@ def match_decisions(
     return frozenset(number for number, good in accepted.items() if not good), others
 
 
+def _shown(text: str) -> str:
+    return repr(shortened_text(text, 60))
+
+
 def _decision(where: str, row: dict[str, str]) -> Decision:
     kind = next((kind for kind in KINDS if kind == row["kind"].strip()), None)
     if kind is None:
         raise DecisionsError(
-            f"{where}: expected one of {', '.join(KINDS)} as `kind`, got {row['kind']!r}."
+            f"{where}: expected one of {', '.join(KINDS)} as `kind`, got {_shown(row['kind'])}."
         )
     said = row["decision"].strip().lower() or ACCEPT
     if said not in (ACCEPT, REFUSE):
         raise DecisionsError(
-            f"{where}: expected {ACCEPT} or {REFUSE} as `decision`, got {row['decision']!r}."
+            f"{where}: expected {ACCEPT} or {REFUSE} as `decision`, got {_shown(row['decision'])}."
         )
     edges = []
     for name in ("x_min", "y_min", "x_max", "y_max"):
         try:
+            if "_" in row[name]:  # Python takes 1_005 for a number, tables do not
+                raise ValueError("an underscore")
             edges.append(float(row[name]))
         except ValueError:
             raise DecisionsError(
-                f"{where}: expected a number as `{name}`, got {row[name]!r}."
+                f"{where}: expected a number as `{name}`, got {_shown(row[name])}."
             ) from None
+    if not all(abs(edge) < _FARTHEST for edge in edges):  # NaN is not, either
+        raise DecisionsError(f"{where}: expected finite edges in pixels, got {edges}.")
     box = np.array(edges, np.float32)
-    if not np.isfinite(box).all():
-        raise DecisionsError(f"{where}: expected finite edges, got {edges}.")
     return Decision(kind, row.get("reason", ""), row["file"], box, said == ACCEPT)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from facesmith.images import read_image
 from facesmith.patches.duplicates import fingerprint, group_duplicates
 from facesmith.patches.seeding import name_number
 from facesmith.progress import NO_PROGRESS, Progress
+from facesmith.untrusted import ContentError, read_json
 
 if TYPE_CHECKING:
     from facesmith.training.detector_config import DetectorConfig
@@ -47,15 +49,8 @@ class FoldDetections:
 
     def detectors(self) -> Callable[[int], Detector]:
         """The detector of each photo, by its index; each is loaded once."""
-        loaded: dict[Path, Detector] = {}
-
-        def detector_of(index: int) -> Detector:
-            run = self.runs[index]
-            if run not in loaded:
-                loaded[run] = load_detector(run)
-            return loaded[run]
-
-        return detector_of
+        load = cache(load_detector)
+        return lambda index: load(self.runs[index])
 
 
 N_FOLDS = 3
@@ -83,11 +78,7 @@ def divide(
     It does not depend on the order of the photos, as long as copies are like each other and not
     just each like its neighbour.
 
-    Args:
-        photos: The photos; each is read.
-        n_folds: How many folds, at least 2.
-        seed: Another seed, another division.
-        progress: Told how many photos are read.
+    Each photo is read. Another seed gives another division.
 
     Raises:
         ValueError: If `n_folds` is below 2.
@@ -162,13 +153,8 @@ def detect_in_folds(
 
     Finished folds are read from their files, an interrupted training is resumed.
 
-    Args:
-        photos: Annotated photos.
-        out: The folder `folds`, as above.
-        n_folds: How many folds.
-        config: Settings of each training; `None`: a short one, see `short_config`.
-        face_free: Photos without a face, for all trainings.
-        progress: Told which fold comes next and how far its training is.
+    `out` is the folder `folds`, as above; `config` sets each training, `None` is a short one, see
+    `short_config`. The `face_free` photos take part in all trainings.
 
     Raises:
         TrainingError: If there are too few photos, the folder holds folds of other photos or
@@ -203,14 +189,11 @@ def write_found(path: str | Path, photos: Sequence[AnnotatedPhoto], found: Seque
     """Write detections as the lines of `facesmith detect --json`; an existing file is replaced."""
     lines = []
     for photo, faces in zip(photos, found, strict=True):
-        boxes = [
-            {"box": rounded(box), "score": round(float(score), 4)}
-            for box, score in zip(faces.boxes, faces.scores, strict=True)
-        ]
-        lines.append(
-            {"file": photo.name, "width": photo.width, "height": photo.height, "faces": boxes}
-        )
-    write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        pairs = zip(faces.boxes, faces.scores, strict=True)
+        boxes = [{"box": rounded(box), "score": round(float(score), 4)} for box, score in pairs]
+        line = {"file": photo.name, "width": photo.width, "height": photo.height, "faces": boxes}
+        lines.append(json.dumps(line) + "\n")
+    write_bytes(path, "".join(lines).encode())
 
 
 def _start(
@@ -232,9 +215,11 @@ def _start(
     path = out / "folds.json"
     if path.exists():
         try:
-            stored = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}. Delete {out}.") from error
+            stored = read_json(path)
+        except ContentError as error:
+            raise TrainingError(f"{error} Delete {out}.") from error
+        if not isinstance(stored, dict):
+            raise TrainingError(f"{path}: expected an object. Delete {out}.")
         different = [name for name in described if stored.get(name) != described[name]]
         if different:
             raise TrainingError(

@@ -28,6 +28,7 @@ from facesmith.boxes import box_area, box_intersection, box_iou
 from facesmith.curation.label_audit.findings import Audit, AuditConfig, Finding, Kind, Reason
 from facesmith.curation.label_audit.offsets import in_style_of, source_offsets
 from facesmith.faces import Faces
+from facesmith.metrics.average_precision import check_lengths
 
 # A detector must tell of boxes with scores down to this, or support of 0.1 looks like none.
 LOWEST_SCORE = 0.01
@@ -57,21 +58,14 @@ def audit_photos(
 ) -> Audit:
     """Compare annotated boxes with what a detector found. Ignored boxes are no findings.
 
-    Args:
-        photos: The annotated photos.
-        found: What the detector found in each, same order, down to a score of `LOWEST_SCORE`.
-        judged_by: A name for the detector.
-        config: Where the lines are drawn.
-        augmented: Photo index and box index -> support, see `augmented_support`; counts where it
-            is more than the support in the photo as it is.
+    `found` is what the detector `judged_by` found in each, down to a score of `LOWEST_SCORE`.
+    `augmented` maps photo index and box index to the support, see `augmented_support`; it counts
+    where it is more than the support in the photo as it is.
 
     Raises:
         ValueError: If the lengths differ.
     """
-    if len(photos) != len(found):
-        raise ValueError(
-            f"`found` must have one entry per photo; got {len(found)} for {len(photos)} photos."
-        )
+    check_lengths(photos, found)
     config = config or AuditConfig()
     offsets = source_offsets(photos, found)
     by_source = {offset.source: offset for offset in offsets}
@@ -83,15 +77,11 @@ def audit_photos(
     for kind, seen in kinds:
         # Of equal scores, which no support at all gives to many, the largest box comes first; then
         # by photo and place, so that the numbers are the same each time.
-        ranked = sorted(seen, key=lambda one: (-one[3], -_height(one[2]), *one[:2], *one[2]))
+        ranked = sorted(seen, key=lambda one: (-one[3], one[2][1] - one[2][3], *one[:2], *one[2]))
         for rank, (photo, index, box, score, reason, support, iou) in enumerate(ranked, start=1):
-            number = len(findings) + 1
-            findings.append(
-                Finding(
-                    number, kind, rank, reason, photo, photos[photo], box, index, score, support,
-                    iou,
-                )
-            )  # fmt: skip
+            numbered = len(findings) + 1, kind, rank, reason
+            where = photo, photos[photo], box, index
+            findings.append(Finding(*numbered, *where, score, support, iou))
     return Audit(judged_by, config, tuple(photos), n_found, tuple(findings), offsets)
 
 
@@ -222,7 +212,3 @@ def _missed(
             score = float(sure.scores[i])
             seen.append((number, -1, sure.boxes[i], score, "no box", score, float(overlap[i])))
     return seen
-
-
-def _height(box: npt.NDArray[np.float32]) -> float:
-    return float(box[3] - box[1])

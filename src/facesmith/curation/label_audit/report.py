@@ -29,20 +29,31 @@ def correct(
     too, but a face to learn where a committee agrees on it. All have the attribute `audit`, which
     says `suspicious`, `missed` or `doubtful`.
 
-    Args:
-        audit: The findings.
-        refused: Numbers of findings that are wrong and change nothing.
-        add_missed: Make faces to learn of the missed ones that a single detector has found, too.
+    `refused` are numbers of findings that are wrong and change nothing; `add_missed` makes faces to
+    learn of those missed ones, too, that a single detector has found.
     """
     add_missed = add_missed or bool(audit.judges)
     of_photo: dict[int, list[Finding]] = {}
     for finding in audit.findings:
         if finding.number not in refused:
             of_photo.setdefault(finding.photo_index, []).append(finding)
-    return [
-        _correct(photo, of_photo[index], add_missed) if index in of_photo else photo
-        for index, photo in enumerate(audit.photos)
-    ]
+    corrected = list(audit.photos)
+    for index, findings in of_photo.items():
+        photo = corrected[index]
+        ignored, attributes = photo.ignored.copy(), [dict(said) for said in photo.attributes]
+        added = [finding for finding in findings if finding.kind != "suspicious"]
+        is_face = [add_missed and finding.kind == "missed" for finding in added]
+        for finding in findings:
+            if finding.kind == "suspicious":
+                ignored[finding.box_index] = True
+                attributes[finding.box_index][ATTRIBUTE] = "suspicious"
+        corrected[index] = replace(
+            photo,
+            boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
+            ignored=np.concatenate([ignored, ~np.array(is_face, bool)]),
+            attributes=(*attributes, *({ATTRIBUTE: finding.kind} for finding in added)),
+        )
+    return corrected
 
 
 def audit_dict(
@@ -57,10 +68,7 @@ def audit_dict(
         "n_boxes": audit.n_boxes,
         "n_found": audit.n_found,
         **{f"n_{kind}": len(audit.of_kind(kind)) for kind in audit.kinds},
-        "reasons": {
-            reason: sum(finding.reason == reason for finding in audit.findings)
-            for reason in REASONS
-        },
+        "reasons": {why: sum(one.reason == why for one in audit.findings) for why in REASONS},
         "n_refused": len(refused),
         "offsets": [
             {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(offset).items()}
@@ -86,13 +94,9 @@ def write_audit(
 ) -> list[Path]:
     """Write `audit.json`, `corrected.json`, `decisions.csv` and the contact sheets.
 
-    Args:
-        audit: The findings.
-        folder: Made if it does not exist; files of these names are replaced.
-        refused: Numbers of the findings that a person has refused.
-        others: Earlier decisions about none of the findings, see `write_decisions`.
-        add_missed: See `correct`.
-        n_shown: How many findings of each kind the sheets show at most.
+    The folder is made if it does not exist; files of these names are replaced. `refused` are the
+    numbers of the findings that a person has refused, `others` earlier decisions about none of
+    them; the sheets show at most `n_shown` findings of each kind.
     """
     corrected = correct(audit, refused, add_missed=add_missed)
     folder = Path(folder)
@@ -106,22 +110,3 @@ def write_audit(
     for kind in KINDS[len(audit.kinds) :]:
         remove_pages(folder, kind, first=1)
     return paths
-
-
-def _correct(
-    photo: AnnotatedPhoto, findings: Sequence[Finding], add_missed: bool
-) -> AnnotatedPhoto:
-    ignored = photo.ignored.copy()
-    attributes = [dict(said) for said in photo.attributes]
-    added = [finding for finding in findings if finding.kind != "suspicious"]
-    is_face = np.array([add_missed and finding.kind == "missed" for finding in added], bool)
-    for finding in findings:
-        if finding.kind == "suspicious":
-            ignored[finding.box_index] = True
-            attributes[finding.box_index][ATTRIBUTE] = "suspicious"
-    return replace(
-        photo,
-        boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
-        ignored=np.concatenate([ignored, ~is_face]),
-        attributes=(*attributes, *({ATTRIBUTE: finding.kind} for finding in added)),
-    )

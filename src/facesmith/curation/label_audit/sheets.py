@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from facesmith.curation.label_audit.findings import Audit, Finding, Kind
@@ -39,10 +38,15 @@ def write_sheets(
     findings = audit.of_kind(kind)
     shown = findings[:max_shown]
     pages = [shown[start : start + PER_PAGE] for start in range(0, len(shown), PER_PAGE)] or [[]]
+    among = f"judging {audit.n_boxes:,} boxes in {len(audit.photos):,} photos"
     paths = []
     for number, part in enumerate(pages):
         paths.append(folder / page_name(kind, number * PER_PAGE + 1))
-        subtitle = _subtitle(audit, kind, part, len(findings))
+        subtitle = f"None, {among}."
+        if part:
+            span = f"Findings {part[0].number:,} to {part[-1].number:,}"
+            counted = f"In all {len(findings):,} of this kind, {among}"
+            subtitle = f"{span}. {counted}. {_LEGENDS[kind]}"
         title = f"{_TITLES[kind]}, page {number + 1} of {len(pages)}"
         cells = [_cell(finding, finding.number in refused) for finding in part]
         write_sheet(paths[-1], cells_sheet(title, subtitle, cells))
@@ -56,16 +60,6 @@ def remove_pages(folder: Path, kind: Kind, *, first: int) -> None:
     while (old := folder / page_name(kind, (page - 1) * PER_PAGE + 1)).exists():
         old.unlink()
         page += 1
-
-
-def _subtitle(audit: Audit, kind: Kind, part: Sequence[Finding], n: int) -> str:
-    among = f"{audit.n_boxes:,} boxes in {len(audit.photos):,} photos"
-    if not part:
-        return f"None, judging {among}."
-    return (
-        f"Findings {part[0].number:,} to {part[-1].number:,}. In all {n:,} of this kind, judging "
-        f"{among}. {_LEGENDS[kind]}"
-    )
 
 
 def _cell(finding: Finding, refused: bool) -> Cell:

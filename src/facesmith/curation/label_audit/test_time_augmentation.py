@@ -36,11 +36,8 @@ def augmented_support(
 ) -> Support:
     """The support of the boxes that an audit takes for no face, each seen in eight views.
 
-    Args:
-        audit: A first audit.
-        detector_of: The detector that judges a photo, by the photo's index; called as
-            `detector(image, min_score=...)`.
-        progress: Told how many of them are done.
+    `detector_of` gives the detector that judges a photo, by the photo's index; it is called as
+    `detector(image, min_score=...)`.
 
     Returns:
         Index of the photo and of the box in it -> the support of the best of four rotations, each
@@ -65,9 +62,13 @@ def box_support(
     cut, placed = _cut(image, box)
     best = 0.0
     for _ in range(4):
-        seen = [_score(cut, placed, detector), _score(*_mirrored(cut, placed), detector)]
-        best = max(best, sum(seen) / len(seen))
-        cut, placed = _turned(cut, placed)
+        n, (left, top, right, bottom) = cut.shape[1], placed
+        mirrored = np.array([n - right, top, n - left, bottom], np.float32)
+        seen = _score(cut, placed, detector) + _score(cut[:, ::-1], mirrored, detector)
+        best = max(best, seen / 2)
+        # A quarter turn to the left: (x, y) comes to (y, n - x).
+        cut = np.rot90(cut)
+        placed = np.array([top, n - right, bottom, n - left], np.float32)
     return best
 
 
@@ -83,21 +84,6 @@ def _cut(
         (n, n), Image.Transform.EXTENT, (x, y, x + side, y + side), Image.Resampling.BICUBIC
     )
     return np.asarray(cut), (box - np.tile(corner, 2)) * np.float32(n / side)
-
-
-def _mirrored(
-    image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    n = image.shape[1]
-    return image[:, ::-1], np.array([n - box[2], box[1], n - box[0], box[3]], np.float32)
-
-
-def _turned(
-    image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """A quarter turn to the left of a square image: (x, y) comes to (y, n - x)."""
-    n = image.shape[1]
-    return np.rot90(image), np.array([box[1], n - box[2], box[3], n - box[0]], np.float32)
 
 
 def _score(

@@ -111,10 +111,8 @@ class Head:
     def skin(self, hairline: float, side: float, drop: float = 0.45) -> FloatArray:
         """The part of the silhouette that no hair covers, pixels `(k, 2)`.
 
-        Args:
-            hairline: Height of the hair's edge over the middle of the forehead.
-            side: Angle from the front at which the hair begins, radians.
-            drop: How much lower the edge is at the temples.
+        The hair's edge is at the height `hairline` over the middle of the forehead and lower by
+        `drop` at the temples; it begins at the angle `side` from the front, radians.
         """
         angle = np.linspace(-side, side, 13)
         low = hairline + drop * (angle / side) ** 4

@@ -88,12 +88,9 @@ def draw_patches(
     Every other row is a face. All pictures of one synthetic person count as one photo, so that no
     person is in two splits. A row depends on the seed and its number only.
 
-    Args:
-        count: Rows.
-        seed: Another seed, other people and things.
-        processes: How many processes draw. With more than one, a script that calls this needs the
-            usual `if __name__ == "__main__":`.
-        on_progress: Called with the number of rows just finished, now and then.
+    Another seed gives other people and things. With more than one of the `processes` that draw, a
+    script that calls this needs the usual `if __name__ == "__main__":`. `on_progress` is called
+    with the number of rows just finished, now and then.
 
     Raises:
         ValueError: If `count` or `processes` is below 1.

@@ -22,23 +22,17 @@ from facesmith.evaluation.baselines.yunet import YuNet
 __all__ = ["Baseline", "BaselineError", "DetectorName", "open_baseline", "parse_names"]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of detector, with a weights file or a run folder, or with what comes with it."""
-
-    path: Literal["needed", "optional", "none"]  # weights file or run folder
-    open: Callable[[Path | None, int], Baseline]  # from path and threads to the detector
-
-
-KINDS = {
-    "facesmith": Kind("optional", Ours),
-    "facesmith-proposals": Kind("optional", ProposalsAlone),
-    "yunet": Kind("needed", lambda p, n: YuNet(p or "", n)),
-    "opencv-yunet": Kind("needed", lambda p, n: OpenCVYuNet(p or "", n)),
-    "opencv-haar": Kind("none", lambda _, n: OpenCVHaar(n)),
-    "mtcnn": Kind("none", lambda _, n: MTCNN(n)),
-    "mediapipe": Kind("optional", MediaPipeFaces),
-    "dlib": Kind("none", lambda _, n: DlibHog(n)),
+# Kind -> whether it takes a weights file or run folder, and how it opens with that and threads.
+Open = Callable[[Path | None, int], Baseline]
+KINDS: dict[str, tuple[Literal["needed", "optional", "none"], Open]] = {
+    "facesmith": ("optional", Ours),
+    "facesmith-proposals": ("optional", ProposalsAlone),
+    "yunet": ("needed", lambda p, n: YuNet(p or "", n)),
+    "opencv-yunet": ("needed", lambda p, n: OpenCVYuNet(p or "", n)),
+    "opencv-haar": ("none", lambda _, n: OpenCVHaar(n)),
+    "mtcnn": ("none", lambda _, n: MTCNN(n)),
+    "mediapipe": ("optional", MediaPipeFaces),
+    "dlib": ("none", lambda _, n: DlibHog(n)),
 }
 # What `all` stands for; the others need a file that only the user can name.
 WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
@@ -79,7 +73,7 @@ def parse_name(text: str, file_kinds: Sequence[str] = ()) -> DetectorName:
         raise BaselineError(
             f"{text!r}: expected [LABEL=]KIND[:PATH]; the label or the path is empty."
         )
-    takes = "needed" if kind in file_kinds else KINDS[kind].path
+    takes = "needed" if kind in file_kinds else KINDS[kind][0]
     if takes == "needed" and not path:
         what = "a file" if kind in file_kinds else "its weights file"
         raise BaselineError(f"{text!r}: {kind} needs {what}. Write {text}:PATH.")
@@ -119,4 +113,4 @@ def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
     """The detector, ready to be called, or a `BaselineError` (`WeightsError` of our weights)."""
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
-    return KINDS[name.kind].open(name.path, threads)
+    return KINDS[name.kind][1](name.path, threads)

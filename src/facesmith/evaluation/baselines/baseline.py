@@ -75,14 +75,9 @@ def faces_in(
 ) -> tuple[Faces, npt.NDArray[np.intp]]:
     """A baseline's boxes as `Faces`: clipped by the image, those without area dropped, best first.
 
-    Args:
-        boxes: `(n, 4)` as `(x_min, y_min, x_max, y_max)`, pixels of the image.
-        scores: `(n,)`, in [0, 1] but for rounding.
-        image: Where they were found, `(height, width, 3)`.
-        min_score: Lower scores are left out.
-
-    Returns:
-        The faces, and the index of each in the arguments, `(m,)`.
+    Boxes are `(n, 4)`, `(x_min, y_min, x_max, y_max)` in pixels of the image `(height, width, 3)`,
+    scores `(n,)` in [0, 1] but for rounding; those below `min_score` are left out. Returns also the
+    index of each face in the arguments, `(m,)`.
     """
     height, width = image.shape[:2]
     inside = clip_boxes(np.asarray(boxes, np.float32).reshape(-1, 4), width, height)

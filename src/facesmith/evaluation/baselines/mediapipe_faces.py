@@ -81,13 +81,12 @@ class MediaPipeFaces:
 
         def find(rgb: npt.NDArray[np.uint8]) -> tuple[list[list[float]], list[float]]:
             image = self._package.Image(image_format=self._package.ImageFormat.SRGB, data=rgb)
-            boxes, scores = [], []
-            for face in detector.detect(image).detections:
-                box = face.bounding_box
-                x, y = box.origin_x, box.origin_y
-                boxes.append([x, y, x + box.width, y + box.height])
-                scores.append(face.categories[0].score)
-            return boxes, scores
+            faces = detector.detect(image).detections
+            rows = [face.bounding_box for face in faces]
+            boxes = [
+                [b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height] for b in rows
+            ]
+            return boxes, [face.categories[0].score for face in faces]
 
         return find
 

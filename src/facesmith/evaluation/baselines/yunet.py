@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from facesmith.boxes import non_maximum_suppression
 from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in
 from facesmith.faces import Faces
+from facesmith.runtime import onnxruntime
 
 _STRIDES = (8, 16, 32)
 _COARSEST = 32  # both sides of the input are a multiple of this
@@ -73,11 +73,9 @@ class YuNet:
     def with_points(
         self, image: npt.NDArray[np.uint8], *, min_score: float | None = None
     ) -> tuple[Faces, npt.NDArray[np.float32]]:
-        """The faces in one image, and five points of each.
+        """The faces in one image, and float32 `(n, 5, 2)`, five points of each in its pixels.
 
-        Returns:
-            The faces, best score first, and float32 `(n, 5, 2)`: both eyes, the nose, both corners
-            of the mouth, pixels of the image.
+        The points are both eyes, the nose and both corners of the mouth.
 
         Raises:
             BaselineError: If the file has no outputs for points.

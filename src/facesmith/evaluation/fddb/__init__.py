@@ -107,10 +107,8 @@ def evaluate(
 def choose_folds(folds: Sequence[Fold], numbers: Sequence[int]) -> list[Fold]:
     """The folds with these numbers, in their own order; all of them for no numbers."""
     existing = [fold.number for fold in folds]
-    unknown = sorted(set(numbers) - set(existing))
+    unknown = ", ".join(map(str, sorted(set(numbers) - set(existing))))
     if unknown:
-        raise AnnotationError(
-            f"There is no fold {', '.join(map(str, unknown))}; the folder has "
-            f"{', '.join(map(str, existing))}."
-        )
+        known = ", ".join(map(str, existing))
+        raise AnnotationError(f"There is no fold {unknown}; the folder has {known}.")
     return [fold for fold in folds if not numbers or fold.number in numbers]

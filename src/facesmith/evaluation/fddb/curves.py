@@ -100,16 +100,12 @@ class FddbCurves:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        tprs, false = self.discrete_tpr.tolist(), self.false_positives.tolist()
-        discrete = [
-            f"{tpr:.6g} {count} {threshold:.6g}\r\n"
-            for tpr, count, threshold in zip(tprs, false, self.thresholds.tolist(), strict=True)
-        ]
-        pairs = zip(self.continuous_tpr.tolist(), false, strict=True)
-        continuous = [f"{tpr:.6g} {count}\r\n" for tpr, count in pairs]
+        false = self.false_positives
+        discrete = zip(self.discrete_tpr, false, self.thresholds, strict=True)
+        continuous = zip(self.continuous_tpr, false, strict=True)
         paths = folder / f"{prefix}{DISCRETE_NAME}", folder / f"{prefix}{CONTINUOUS_NAME}"
-        for path, lines in zip(paths, (discrete, continuous), strict=True):
-            write_bytes(path, "".join(lines).encode())
+        write_bytes(paths[0], "".join(f"{a:.6g} {n} {b:.6g}\r\n" for a, n, b in discrete).encode())
+        write_bytes(paths[1], "".join(f"{a:.6g} {n}\r\n" for a, n in continuous).encode())
         return paths
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import pi
 from pathlib import Path
@@ -44,16 +44,14 @@ def read_fddb_detections(
 ) -> FddbDetections:
     """Detections of FDDB images, from one file or several, one after the other.
 
-    Args:
-        paths: The files.
-        folds: All folds there are: they say which names exist. Files may have them in any order.
-        shape: What the lines describe; `None`: five numbers are a rectangle, six an ellipse.
-        wanted: The folds whose images must all have an entry; `None`: all. Others are left out.
+    `folds` are all there are: they say which names exist; files may have them in any order. The
+    images of the `wanted` folds, `None` being all, must have an entry; others are left out. Of
+    lines without a `shape` five numbers are a rectangle, six an ellipse.
 
     Raises:
         AnnotationError: If a file cannot be used, an image is unknown, missing or comes twice.
     """
-    fold_of = {name: fold.number for fold, name in _all_names(folds)}
+    fold_of = {name: fold.number for fold in folds for name in fold.names}
     columns = [_N_NUMBERS[each] for each in SHAPES if shape in (None, each)]
     meaning = " or ".join(_DETECTION[each] for each in SHAPES if shape in (None, each))
     rows: dict[str, FloatArray] = {}
@@ -76,7 +74,7 @@ def read_fddb_detections(
         if len(seen) == n_before:
             raise AnnotationError(f"{path} is empty: expected names of images and detections.")
     shape = shape or "rectangle"
-    needed = [name for _, name in _all_names(folds if wanted is None else wanted)]
+    needed = [name for fold in (folds if wanted is None else wanted) for name in fold.names]
     missing = [name for name in needed if name not in rows]
     if missing:
         raise AnnotationError(
@@ -106,10 +104,6 @@ def write_fddb_detections(
             for region, score in zip(regions.tolist(), scores.tolist(), strict=True)
         ]
     write_bytes(path, ("\n".join(lines) + "\n").encode() if lines else b"")
-
-
-def _all_names(folds: Iterable[Fold]) -> Iterator[tuple[Fold, str]]:
-    return ((fold, name) for fold in folds for name in fold.names)
 
 
 # FDDB's ellipses reach from the crown of the head to the chin. In parts of the box: the median of

@@ -38,19 +38,15 @@ def read_folds(folder: str | Path) -> tuple[Fold, ...]:
             than in its list, or a name comes twice.
     """
     folder = Path(folder)
-    numbered = {
-        int(match[1]): path
-        for path in sorted(folder.glob("*"))
-        if (match := _FOLD_FILE.fullmatch(path.name))
-    }
+    matches = {path: _FOLD_FILE.fullmatch(path.name) for path in sorted(folder.glob("*"))}
+    numbered = {int(match[1]): path for path, match in matches.items() if match}
     if not numbered:
         raise AnnotationError(
             f"{folder} holds no FDDB fold. Looked for FDDB-fold-01-ellipseList.txt and so on."
         )
     folds = []
     seen: dict[str, str] = {}
-    for number in sorted(numbered):
-        path = numbered[number]
+    for number, path in sorted(numbered.items()):
         entries = list(read_entries(path, [6], _ANNOTATION, seen))
         if not entries:
             raise AnnotationError(f"{path} is empty: expected the names of images.")

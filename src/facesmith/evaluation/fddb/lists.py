@@ -43,11 +43,8 @@ def read_entries(
 ) -> Iterator[Entry]:
     """The entries of a list, each name once.
 
-    Args:
-        path: The list.
-        columns: How many numbers a line may have; all lines of an image have the same.
-        meaning: What they are, for messages.
-        seen: Names and where they stand, of earlier files too; added to.
+    A line has one of the numbers of `columns`, all lines of an image the same; `meaning` says what
+    they are, for messages. `seen` maps names to where they stand, in earlier files too; added to.
     """
     lines = text_lines(path)
     at = 0
@@ -71,56 +68,34 @@ def read_entries(
                 f"{path} line {number}: expected the number of lines of {name}, got {count[:60]!r}."
             )
         rows: list[list[float]] = []
+        counted = f"the count of {name} in line {lines[at + 1][0]} is {count}"
         for offset in range(at + 2, at + 2 + int(count)):
-            values = numbers(lines[offset][1]) if offset < len(lines) else None
-            if (
-                values is None
-                or len(values) not in columns
-                or len(values) != len((rows or [values])[0])
-            ):
-                raise _bad_row(path, lines, at, offset, name, int(count), columns, meaning)
-            expected = _bad_values(values or [])
-            if expected:
-                bad_number, bad = lines[offset]
+            if offset >= len(lines):
                 raise AnnotationError(
-                    f"{path} line {bad_number} ({name}): expected {expected} ({meaning}), got "
-                    f"{bad[:80]!r}."
+                    f"{path} line {lines[-1][0]}: the file ends here, but {counted}, and "
+                    f"{len(rows)} lines follow it."
                 )
-            rows.append(values or [])
+            number, text = lines[offset]
+            values = numbers(text)
+            if values is None and len(text.split()) < min(columns):
+                raise AnnotationError(
+                    f"{path} line {number}: {counted}, but after {len(rows)} lines comes "
+                    f"{text[:60]!r}. Correct the count or add what is missing."
+                )
+            expected: str | None = f"{' or '.join(map(str, columns))} numbers"
+            same = ", the same for all lines"
+            fits = columns if not rows else [len(rows[0])]
+            if values is not None and len(values) in fits:
+                expected, same = _bad_values(values), ""
+                rows.append(values)
+            if expected is not None:
+                raise AnnotationError(
+                    f"{path} line {number} ({name}): expected {expected} ({meaning}){same}, got "
+                    f"{text[:80]!r}."
+                )
         table = np.array(rows, np.float64).reshape(len(rows), len(rows[0]) if rows else 0)
         yield Entry(where, name, table)
         at += 2 + int(count)
-
-
-def _bad_row(
-    path: Path,
-    lines: list[tuple[int, str]],
-    at: int,
-    offset: int,
-    name: str,
-    count: int,
-    columns: Sequence[int],
-    meaning: str,
-) -> AnnotationError:
-    """What is wrong with line `offset` of the entry that starts at line `at`."""
-    counted = f"the count of {name} in line {lines[at + 1][0]} is {count}"
-    if offset >= len(lines):
-        return AnnotationError(
-            f"{path} line {lines[-1][0]}: the file ends here, but {counted}, and "
-            f"{offset - at - 2} lines follow it."
-        )
-    number, text = lines[offset]
-    values = numbers(text)
-    if values is None and len(text.split()) < min(columns):
-        return AnnotationError(
-            f"{path} line {number}: {counted}, but after {offset - at - 2} lines comes "
-            f"{text[:60]!r}. Correct the count or add what is missing."
-        )
-    expected = " or ".join(str(n) for n in columns)
-    return AnnotationError(
-        f"{path} line {number} ({name}): expected {expected} numbers ({meaning}), the same for all "
-        f"lines, got {text[:80]!r}."
-    )
 
 
 def _bad_values(values: list[float]) -> str | None:

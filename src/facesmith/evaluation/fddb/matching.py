@@ -32,8 +32,6 @@ class Matching:
 
     def add(self, detection: int, overlaps: Mapping[int, float]) -> None:
         """Take in one more detection, `overlaps` being its IoU with the faces it touches."""
-        if not overlaps:
-            return
         self._overlaps[detection] = overlaps
         path = self._best_path(detection)
         for taker, face in reversed(path):

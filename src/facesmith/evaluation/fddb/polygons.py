@@ -45,11 +45,10 @@ _CHUNK = 128  # ellipses drawn at once: the arrays in between fit the processor'
 def ellipse_spans(ellipses: FloatArray, sizes_wh: IntArray) -> Spans:
     """The pixels of ellipses, cut off by the photo.
 
-    Args:
-        ellipses: `(n, 5)` as `(major, minor, angle, x, y)`: two half axes in pixels, the angle
-            between the first and the x axis in radians, the centre in pixels. The half axes are
-            cut to whole pixels, the centre is rounded, the angle rounded to whole degrees.
-        sizes_wh: Width and height of each ellipse's photo, `(n, 2)`.
+    `ellipses` are `(n, 5)`, `(major, minor, angle, x, y)`: two half axes in pixels, the angle
+    between the first and the x axis in radians, the centre in pixels; the half axes are cut to
+    whole pixels, the centre and the angle in degrees rounded. `sizes_wh`, `(n, 2)`, is width and
+    height of each one's photo.
     """
     radii = ellipses[:, :2].astype(np.int64)
     # Twice around 180 degrees, as the tool does it: the rounding errors are the same then.

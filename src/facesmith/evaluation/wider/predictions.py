@@ -16,7 +16,7 @@ from facesmith.errors import AnnotationError, DetectionsError
 from facesmith.evaluation.fddb.lists import read_entries
 from facesmith.evaluation.wider.truth import WiderImage
 from facesmith.faces import Faces
-from facesmith.files import write_bytes, write_error
+from facesmith.files import make_folder, write_bytes
 
 Table = npt.NDArray[np.float64]
 
@@ -41,7 +41,16 @@ def read_predictions(folder: str | Path, images: Sequence[WiderImage]) -> list[T
             f"{missing[0]} is missing{more}: expected a file for each of the "
             f"{len(images)} images. For an image without a box write its name and 0."
         )
-    _refuse_others(folder, paths)
+    # What belongs to no image may be a misspelt name, or the output for another set.
+    known, events = set(paths), {path.parent for path in paths}
+    for event in sorted(folder.iterdir()):
+        if event.name.startswith(".") or (event not in events and not event.is_dir()):
+            continue  # hidden, or a note or a log beside the folders
+        if event not in events:
+            raise DetectionsError(f"{event} is the folder of no event of the ground truth.")
+        for path in sorted(event.iterdir()):
+            if path not in known and not path.name.startswith("."):
+                raise DetectionsError(f"{path} belongs to no image of the ground truth. Remove it.")
     return [_read(path) for path in paths]
 
 
@@ -56,36 +65,16 @@ def write_predictions(
     folder = Path(folder)
     for image, faces in zip(images, found, strict=True):
         path = _path(folder, image)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(path.parent, error) from error
+        make_folder(path.parent)
         lines = [f"{image.name}.jpg", str(len(faces))]
-        for (x, y, right, bottom), score in zip(
-            faces.boxes.tolist(), faces.scores.tolist(), strict=True
-        ):
+        pairs = zip(faces.boxes.tolist(), faces.scores.tolist(), strict=True)
+        for (x, y, right, bottom), score in pairs:
             lines.append(f"{x:.2f} {y:.2f} {right - x:.2f} {bottom - y:.2f} {score:.6f}")
         write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
 def _path(folder: Path, image: WiderImage) -> Path:
     return folder / image.event / f"{image.name}.txt"
-
-
-def _refuse_others(folder: Path, paths: Sequence[Path]) -> None:
-    """What belongs to no image may be a misspelt name, or the output for another set."""
-    known = set(paths)
-    events = {path.parent for path in paths}
-    for event in sorted(folder.iterdir()):
-        if event.name.startswith("."):
-            continue
-        if event not in events:
-            if event.is_dir():
-                raise DetectionsError(f"{event} is the folder of no event of the ground truth.")
-            continue  # a note or a log beside the folders
-        for path in sorted(event.iterdir()):
-            if path not in known and not path.name.startswith("."):
-                raise DetectionsError(f"{path} belongs to no image of the ground truth. Remove it.")
 
 
 def _read(path: Path) -> Table:

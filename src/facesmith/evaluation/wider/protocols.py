@@ -92,7 +92,8 @@ def evaluate_wider(
 
 
 def _common(images: Sequence[WiderImage], predictions: Sequence[Array]) -> dict[str, SettingScore]:
-    lowest, highest = _range(predictions)
+    all_scores = np.concatenate([np.zeros(0), *(rows[:, 4] for rows in predictions)])
+    lowest, highest = float(all_scores.min(initial=1)), float(all_scores.max(initial=0))
     if lowest == highest:
         warnings.warn(
             f"all scores are {lowest:g}: the common protocol divides by their range and finds "
@@ -148,12 +149,6 @@ def _strict(images: Sequence[WiderImage], predictions: Sequence[Array]) -> dict[
             curve.average_precision, curve.n_faces, curve.precision, curve.recall
         )
     return settings
-
-
-def _range(predictions: Sequence[Array]) -> tuple[float, float]:
-    """Lowest and highest score, of those and 1, and of those and 0."""
-    scores = np.concatenate([np.zeros(0), *(rows[:, 4] for rows in predictions)])
-    return float(scores.min(initial=1)), float(scores.max(initial=0))
 
 
 def _corners(boxes: Array) -> Array:

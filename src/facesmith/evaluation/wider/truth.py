@@ -15,7 +15,6 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +50,8 @@ def read_ground_truth(folder: str | Path) -> tuple[WiderImage, ...]:
     names = (FACES_FILE, *(f"wider_{setting}_val.mat" for setting in SETTINGS))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        text = ""
-        if (folder / _TEXT_FILE).is_file():
-            text = f" {_TEXT_FILE} does not say which faces are easy, medium or hard."
+        text = f" {_TEXT_FILE} does not say which faces are easy, medium or hard."
+        text = text if (folder / _TEXT_FILE).is_file() else ""
         raise AnnotationError(
             f"{folder}: {', '.join(missing)} missing. Expected {', '.join(names)}, which lie in "
             f"eval_tools/ground_truth of WIDER FACE's evaluation tools.{text}"
@@ -61,12 +59,16 @@ def read_ground_truth(folder: str | Path) -> tuple[WiderImage, ...]:
     faces = folder / FACES_FILE
     content = _load(faces, "event_list", "file_list", "face_bbx_list")
     place = f"{faces.name}, event_list"
-    rows = _rows(content["event_list"], place)
-    events = [_text(name, where) for where, name in rows]
+
+    def rows(value: Any, where: str, n: int | None = None) -> list[tuple[str, Any]]:
+        """The place and the content of each event's row."""
+        return [(f"{where}, row {i}", row) for i, row in enumerate(_cell(value, where, n), 1)]
+
+    events = [_text(name, where) for where, name in rows(content["event_list"], place)]
     lists = [(f"{name}, gt_list", _load(folder / name, "gt_list")["gt_list"]) for name in names[1:]]
     images: list[WiderImage] = []
     tables = [(f"{faces.name}, {key}", content[key]) for key in ("file_list", "face_bbx_list")]
-    columns = [_rows(value, where, len(events)) for where, value in [*tables, *lists]]
+    columns = [rows(value, where, len(events)) for where, value in [*tables, *lists]]
     seen: set[tuple[str, str]] = set()
     for event, (where, files), *others in zip(events, *columns, strict=True):
         names_of_event = _cell(files, where)
@@ -127,12 +129,6 @@ def _load(path: Path, *keys: str) -> dict[str, Any]:
     if absent:
         raise AnnotationError(f"{path}: there is no {absent[0]} in it. Expected {', '.join(keys)}.")
     return content
-
-
-def _rows(value: Any, where: str, n: int | None = None) -> Iterator[tuple[str, Any]]:
-    """The place and the content of each event's row."""
-    for i, row in enumerate(_cell(value, where, n), start=1):
-        yield f"{where}, row {i}", row
 
 
 def _cell(value: Any, where: str, n: int | None = None) -> list[Any]:

@@ -1,0 +1,168 @@
+"""YOLO data sets: folders with `images` and `labels`, and the `data.yaml` that describes them.
+
+A label lies where its photo lies, with `labels` in place of the last `images` of the path. The
+splits are folders of photos or lists of them; all that the file names are read.
+
+Source:
+    The data set format of Ultralytics YOLO, docs.ultralytics.com/datasets/detect.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from facesmith.annotations.files import read_lines
+from facesmith.annotations.plain_yaml import Value, read_plain_yaml
+from facesmith.errors import AnnotationError
+
+SPLITS = ("train", "val", "valid", "test")
+YAML_SUFFIXES = (".yaml", ".yml")
+_KEYS = ("path", *SPLITS, "names")
+
+
+@dataclass(frozen=True)
+class PhotoFolder:
+    """A folder of photos, and the folder of their labels."""
+
+    photos: Path
+    labels: Path
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a YOLO data set consists of."""
+
+    folders: tuple[PhotoFolder, ...]  # photos with labels of the same path
+    listed: tuple[tuple[Path, Path], ...]  # photos of lists, each with the label that it would have
+    names: dict[int, str]  # of the classes, as far as they are given
+
+
+def find_dataset(path: Path) -> Dataset | None:
+    """The data set that a `.yaml` file describes or whose root a folder is; `None` if it is none.
+
+    Raises:
+        AnnotationError: If the description cannot be used.
+    """
+    if path.is_file():
+        return _described(path) if path.suffix.lower() in YAML_SUFFIXES else None
+    description = _description(path)
+    if description is not None:
+        return _described(description)
+    pairs = [
+        PhotoFolder(folder / "images", folder / "labels")
+        for folder in (path, *(path / split for split in SPLITS))
+        if (folder / "images").is_dir() and (folder / "labels").is_dir()
+    ]
+    return Dataset(tuple(pairs), (), class_names(path)) if pairs else None
+
+
+def class_names(folder: Path) -> dict[int, str]:
+    """Names of the classes: of a list in the folder, else of a `data.yaml` there or just above."""
+    try:
+        for file in sorted(folder.iterdir()):
+            if file.name.lower() in ("classes.txt", "obj.names") and file.is_file():
+                return dict(enumerate(text for _, text in read_lines(file)))
+    except OSError:
+        return {}
+    above = folder.resolve()
+    for place in (above, *above.parents[:2]):
+        for suffix in YAML_SUFFIXES:
+            if (place / f"data{suffix}").is_file():
+                path = place / f"data{suffix}"
+                return _names(path, read_plain_yaml(path, ("names",)).get("names"))
+    return {}
+
+
+def _description(folder: Path) -> Path | None:
+    """The file in a folder that describes splits."""
+    files = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in YAML_SUFFIXES and file.is_file()
+    ]
+    files = [file for file in files if file.stem.lower() == "data"] or files
+    found = [file for file in files if any(map(_values(file).get, SPLITS))]
+    if len(found) > 1:
+        listed = ", ".join(file.name for file in found)
+        raise AnnotationError(f"{folder} describes several data sets: {listed}. Name one of them.")
+    return found[0] if found else None
+
+
+def _values(file: Path) -> dict[str, Value]:
+    return read_plain_yaml(file, _KEYS)
+
+
+def _described(file: Path) -> Dataset:
+    values = _values(file)
+    root = values.get("path", "")
+    splits = [(split, values[split]) for split in SPLITS if split in values]
+    if not splits or not isinstance(root, str):
+        raise AnnotationError(
+            f"{file}: expected the folders of the photos under `train`, `val` or `test`, and their "
+            "common folder, if any, under `path`."
+        )
+    folders: dict[Path, PhotoFolder] = {}
+    listed: dict[Path, Path] = {}
+    for split, value in splits:
+        if isinstance(value, dict):
+            raise AnnotationError(f"{file}: expected a folder, or a list, under `{split}`.")
+        for text in [value] if isinstance(value, str) else value:
+            place = _existing(file, root, text, split)
+            if (place / "images").is_dir() and (place / "labels").is_dir():
+                place /= "images"
+            if place.is_dir():
+                folders[place] = PhotoFolder(place, _labels_of(place))
+            else:
+                listed.update(_list(place))
+    return Dataset(
+        tuple(folders.values()), tuple(listed.items()), _names(file, values.get("names"))
+    )
+
+
+def _existing(file: Path, root: str, text: str, split: str) -> Path:
+    """The folder or list of a split: paths in these files are often those of another machine."""
+    relative = text.removeprefix("../").removeprefix("./")
+    candidates = [file.parent / root / text, file.parent / text, file.parent / relative]
+    for candidate in candidates:
+        if candidate.is_dir() or candidate.is_file():
+            return Path(*_plain(candidate))
+    raise AnnotationError(
+        f"{file}: `{split}` names {text}, which is neither a folder nor a list of photos there. "
+        "Mend the path in the file."
+    )
+
+
+def _plain(path: Path) -> tuple[str, ...]:
+    """The parts of a path without `..` where that names the same place."""
+    plain = Path(os.path.normpath(path))
+    return plain.parts if plain.exists() and plain.samefile(path) else path.parts
+
+
+def _labels_of(place: Path) -> Path:
+    parts = list(place.parts)
+    for index in range(len(parts) - 1, -1, -1):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            return Path(*parts)
+    return place
+
+
+def _list(file: Path) -> Iterator[tuple[Path, Path]]:
+    for _, text in read_lines(file):
+        photo = Path(*_plain(file.parent / text))
+        yield photo, _labels_of(photo).with_suffix(".txt")
+
+
+def _names(file: Path, value: Value | None) -> dict[int, str]:
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        return {0: value}
+    if isinstance(value, list):
+        return dict(enumerate(value))
+    if not all(key.isascii() and key.isdigit() and len(key) < 10 for key in value):
+        raise AnnotationError(f"{file}: expected class numbers as keys of `names`.")
+    return {int(key): name for key, name in value.items()}

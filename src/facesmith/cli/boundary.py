@@ -1,0 +1,173 @@
+"""Where the command ends: whatever goes wrong becomes one readable line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+import click
+
+from facesmith.errors import FacesmithError, StoppedError, missing_packages_named
+from facesmith.printable import message_text, shortened_text
+
+DEBUG_VARIABLE = "FACESMITH_DEBUG"
+STOPPED = 130  # exit code after Ctrl-C, as shells have it
+# Without a file's name these are about standard output: writers of files name theirs.
+_OF_OUTPUT = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
+_LONGEST_REASON = 300  # characters of an unexpected exception's own words
+
+
+class _UnstrippedText(io.StringIO):
+    """Keeps what click takes for colours: it is shown as an escape."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class _Stopped(click.ClickException):
+    """The work was asked to stop."""
+
+    exit_code = STOPPED
+
+
+@contextmanager
+def failures_in_words(*, debug: bool, way_on: Callable[[], str]) -> Iterator[None]:
+    """Turn whatever is raised in here into an exception of click's that says it in words.
+
+    Args:
+        debug: Print the traceback too.
+        way_on: Gives what to do after Ctrl-C; may be empty.
+    """
+    try:
+        with missing_packages_named():
+            yield
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except BaseException as error:
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        if debug:
+            traceback.print_exception(error)
+        if isinstance(error, OSError) and error.errno == errno.EPIPE and not error.filename:
+            raise  # who read our output wants no more; `run_command` ends without a word
+        raise _in_words(error, way_on) from error
+
+
+def _in_words(error: BaseException, way_on: Callable[[], str]) -> click.ClickException:
+    match error:
+        case StoppedError():
+            return _Stopped(str(error))
+        case FacesmithError():
+            return click.ClickException(str(error))
+        case _ if _was_interrupted(error):
+            return _Stopped(f"Stopped on request. {way_on()}".rstrip())
+        case MemoryError():
+            return click.ClickException(
+                "Too little memory. Close other programs, or pass fewer --workers."
+            )
+        case OSError():
+            return click.ClickException(_system_error(error))
+    words = shortened_text(" ".join(str(error).split()), _LONGEST_REASON)
+    reason = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return click.ClickException(
+        f"This should not have happened ({reason}). Please report it with what the same command "
+        "prints after `facesmith --debug`."
+    )
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: modules that are interrupted while they load say otherwise."""
+    while error is not None and not isinstance(error, KeyboardInterrupt | click.Abort):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _system_error(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is None and error.errno in _OF_OUTPUT:
+        return _output_error(error)
+    if error.filename is None:
+        return f"The system refused: {reason}."
+    return f"{os.fsdecode(error.filename)}: {reason}."
+
+
+def _output_error(error: OSError) -> str:
+    closed = error.errno == errno.EBADF
+    reason = "it is closed" if closed else error.strerror or str(error)
+    return f"Cannot write to standard output: {reason}. Send it to a file on a disk with room."
+
+
+def run_command(call: Callable[[], Any]) -> int:
+    """Call a command of click's that raises rather than exits; returns the exit code.
+
+    Failures are printed on standard error, with control characters escaped.
+    """
+    _open_standard_streams()
+    code: int
+    try:
+        result = call()
+        code = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+    except click.ClickException as error:
+        code = error.exit_code
+        _show(error)
+    except (click.Abort, KeyboardInterrupt):
+        code = STOPPED
+        _show(_Stopped("Stopped on request."))
+    except OSError as error:
+        code = 1
+        if error.errno != errno.EPIPE:
+            _show(click.ClickException(_output_error(error)))
+    _give_up_full_output()
+    return code
+
+
+def _show(error: click.ClickException) -> None:
+    text = _UnstrippedText()
+    error.show(text)
+    with suppress(OSError):  # standard error is closed or full: nobody can be told
+        click.echo(message_text(text.getvalue()), nl=False, err=True)
+
+
+def _open_standard_streams() -> None:
+    """Give a closed standard stream something to fail at.
+
+    Else the next file that is opened takes its number, and what is printed goes into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        with suppress(OSError):
+            try:
+                os.fstat(number)
+            except OSError:
+                # Reading gives nothing; writing fails, where it is not for messages only.
+                opened = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+                if opened != number:
+                    os.dup2(opened, number)
+                    os.close(opened)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # What the encoding of the terminal lacks is written as an escape.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up_full_output() -> None:
+    """What could not be written is not tried again while Python ends: that would say so twice."""
+    stream: TextIO
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
