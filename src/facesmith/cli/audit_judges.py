@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,11 @@ from facesmith.cli.numbers import counted
 from facesmith.detection.sessions import available_cores
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from facesmith.annotations import AnnotatedPhoto, Annotations
+    from facesmith.curation.committee import Judge as CommitteeJudge
     from facesmith.curation.label_audit.findings import Audit, AuditConfig
     from facesmith.faces import Faces
     from facesmith.progress import Progress
@@ -146,7 +150,7 @@ def compare_with_committee(
     progress: Progress,
 ) -> Audit:
     """Annotations against what several judges find, with test-time augmentation by detectors."""
-    from facesmith.curation.judges import n_votes, on_common_scale  # noqa: PLC0415 - slow
+    from facesmith.curation.judges import n_votes  # noqa: PLC0415 - slow
     from facesmith.curation.label_audit.committee_audit import audit_by_committee  # noqa: PLC0415
     from facesmith.curation.label_audit.label_errors import LOWEST_SCORE  # noqa: PLC0415
     from facesmith.curation.label_audit.test_time_augmentation import augmented_support  # noqa: PLC0415
@@ -171,15 +175,20 @@ def compare_with_committee(
             f"Test-time augmentation of {counted(n, 'suspicious box', 'suspicious boxes')} by "
             f"{one.name}."
         )
-
-        def same_scale(
-            image: Any, *, min_score: float, detector: Any = detector, one: Any = one
-        ) -> Faces:
-            return on_common_scale(one, detector(image, min_score=min_score))
-
-        for place, value in augmented_support(first, lambda _: same_scale, progress).items():
+        seen = augmented_support(first, _on_common_scale(one, detector), progress)
+        for place, value in seen.items():
             support[place] = max(value, support.get(place, 0.0))
     return audit_by_committee(photos, found, judges, config=config, augmented=support)
+
+
+def _on_common_scale(judge: CommitteeJudge, detector: Callable[..., Faces]) -> DetectorOf:
+    """The detector of all photos, with scores that mean the same for all judges."""
+    from facesmith.curation.judges import on_common_scale  # noqa: PLC0415 - slow
+
+    def scaled(image: npt.NDArray[np.uint8], *, min_score: float) -> Faces:
+        return on_common_scale(judge, detector(image, min_score=min_score))
+
+    return lambda _: scaled
 
 
 def compare(
