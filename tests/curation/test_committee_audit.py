@@ -67,6 +67,14 @@ def test_missed_faces_come_before_doubtful_ones_and_lower_ones_are_left_out() ->
     assert [f.box[0] for f in high.findings] == [0, 100, 300]
 
 
+def test_a_missed_face_is_as_sure_as_its_second_vote() -> None:
+    # 0.4 is a confidence of a half; the face on which both are sure comes first.
+    one = found((0, 0, 30, 30, 0.9), (100, 0, 130, 30, 0.9))
+    audit = judge([], one, found((0, 0, 30, 30, 0.4), (100, 0, 130, 30, 0.6001)))
+    assert [f.score for f in audit.findings] == pytest.approx([1, 0.5], abs=1e-3)
+    assert [(f.kind, f.box[0]) for f in audit.findings] == [("missed", 100), ("missed", 0)]
+
+
 def test_support_of_a_closer_look_counts() -> None:
     photo = AnnotatedPhoto(
         Path("a.jpg"), np.float32([[0, 0, 40, 40]]), np.zeros(1, bool), "a.jpg", 400, 300

@@ -120,11 +120,13 @@ def _without_box(
         overlap = box_iou(raised, photo.boxes).max(axis=1, initial=0)
         sides = raised[:, 2:] - raised[:, :2]
         for i in np.flatnonzero((sides > 1).all(axis=1) & (sides[:, 1] >= config.min_height)):
-            score = float(min(opinion.confidence[i], 1))
+            agreed = opinion.agreed[i]
+            sure = opinion.second_confidence if agreed else opinion.confidence
+            score = float(min(sure[i], 1))
             findings.append(
                 Finding(
                     number=0,
-                    kind="missed" if opinion.agreed[i] else "doubtful",
+                    kind="missed" if agreed else "doubtful",
                     rank=0,
                     reason="no box",
                     photo_index=index,

@@ -60,7 +60,7 @@ class Finding:
     box: npt.NDArray[np.float32]  # the box or the missed face, float32 `(4,)`, pixels
     box_index: int  # index of the box among those of the photo; -1 for a missed face
     # How sure the finding is, in [0, 1]. That of a missed face is the detection's; of a committee
-    # the highest confidence of a judge, 1 at most, see `CommitteeConfig`.
+    # the confidence of the second vote, of a doubtful place that of the first, 1 at most.
     score: float
     # Highest score of a detection on the box, 0 for none; after test-time augmentation the better
     # of the two.
