@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facesmith.cli import numbers
 from facesmith.cli.options import images_anywhere
 from facesmith.cli.terminal import echo
 
@@ -65,8 +66,9 @@ def load_photos(
         echo(f"Left out: {line}", err=True)
     if counted:
         echo(
-            f"{len(loaded.photos)} photos with {loaded.n_faces} faces; {len(loaded.problems)} "
-            f"entries left out{elsewhere if loaded.problems else ''}.",
+            f"{numbers.counted(len(loaded.photos), 'photo')} with {numbers.counted(loaded.n_faces, 'face')}; "
+            f"{numbers.counted(len(loaded.problems), 'entry', 'entries')} left out"
+            f"{elsewhere if loaded.problems else ''}.",
             err=True,
         )
     return loaded
