@@ -65,10 +65,9 @@ def load_photos(
     for line in in_lines(loaded.problems):
         echo(f"Left out: {line}", err=True)
     if counted:
-        echo(
-            f"{numbers.counted(len(loaded.photos), 'photo')} with {numbers.counted(loaded.n_faces, 'face')}; "
-            f"{numbers.counted(len(loaded.problems), 'entry', 'entries')} left out"
-            f"{elsewhere if loaded.problems else ''}.",
-            err=True,
-        )
+        n_photos = numbers.counted(len(loaded.photos), "photo")
+        n_faces = numbers.counted(loaded.n_faces, "face")
+        n_left_out = numbers.counted(len(loaded.problems), "entry", "entries")
+        also = elsewhere if loaded.problems else ""
+        echo(f"{n_photos} with {n_faces}; {n_left_out} left out{also}.", err=True)
     return loaded
