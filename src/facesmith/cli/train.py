@@ -76,7 +76,7 @@ _SPELT = {
     "--no-refiner",
     "single_look",
     is_flag=True,
-    help="Train the proposals alone, without a refiner: faster, a little worse.",
+    help="Train no refiner: faster, a little worse.",
 )
 @click.option(
     "--epochs",
