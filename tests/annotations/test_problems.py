@@ -277,3 +277,10 @@ def test_names_with_blanks_and_numbers_are_names(tmp_path: Path, images: Path) -
     listed = load_annotations(names, images)
     assert list(boxes_of(listed)) == ["12_1.jpg"]
     assert "1_2.jpg: no such file" in str(listed.problems[0])
+
+
+def test_coco_json_in_utf16_is_named(tmp_path: Path, images: Path) -> None:
+    path = tmp_path / "f.json"
+    path.write_bytes('{"images": [], "annotations": []}'.encode("utf-16"))
+    with pytest.raises(AnnotationError, match=r"f\.json is text in UTF-16; save it as UTF-8"):
+        load_annotations(path, images, format="coco")
