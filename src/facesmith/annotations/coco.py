@@ -15,12 +15,11 @@ from typing import Any
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import shortened
+from facesmith.annotations.files import read_json, shortened
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
 from facesmith.errors import AnnotationError
 from facesmith.files import write_bytes
-from facesmith.untrusted import ContentError, read_json
 
 
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
@@ -151,10 +150,12 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
 
 def load_json(path: Path) -> dict[str, Any]:
     """The content of COCO object detection JSON, or an `AnnotationError`."""
-    try:
-        content = read_json(path)
-    except ContentError as error:
-        raise AnnotationError(str(error)) from error
+    content = read_json(path)
+    if isinstance(content, list):
+        raise AnnotationError(
+            f"{path}: expected a JSON object, got a list. Are these a detector's results, or a "
+            "part of a COCO file?"
+        )
     if not isinstance(content, dict):
         raise AnnotationError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
     for key in ("images", "annotations"):

@@ -13,6 +13,7 @@ from facesmith.files import open_regular
 from facesmith.images import IMAGE_SUFFIXES
 from facesmith.printable import shortened_text
 from facesmith.untrusted import ContentError, decoded, read_bytes
+from facesmith.untrusted import read_json as read_untrusted_json
 
 
 def read_start(path: Path) -> bytes:
@@ -33,6 +34,14 @@ def read_text(path: Path) -> str:
     try:
         content = read_bytes(path)
         return decoded(content, str(path)) if content else ""
+    except ContentError as error:
+        raise AnnotationError(str(error)) from error
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, see `untrusted.parsed_json`; raises an `AnnotationError`."""
+    try:
+        return read_untrusted_json(path)
     except ContentError as error:
         raise AnnotationError(str(error)) from error
 
@@ -58,7 +67,11 @@ def shortened(value: Any) -> str:
     """A value as JSON, of at most 60 characters, for a message."""
     if value is None:
         return "nothing"
-    return shortened_text(json.dumps(value), 60)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "values nested too deeply"
+    return shortened_text(text, 60)
 
 
 def files_below(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:

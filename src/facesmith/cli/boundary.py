@@ -20,7 +20,7 @@ DEBUG_VARIABLE = "FACESMITH_DEBUG"
 STOPPED = 130  # exit code after Ctrl-C, as shells have it
 # Without a file's name these are about standard output: writers of files name theirs.
 _OF_OUTPUT = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
-_MAX_REASON = 300  # characters of an unexpected exception's own words
+_LONGEST_REASON = 300  # characters of an unexpected exception's own words
 
 
 class _UnstrippedText(io.StringIO):
@@ -73,7 +73,7 @@ def _in_words(error: BaseException, way_on: Callable[[], str]) -> click.ClickExc
             )
         case OSError():
             return click.ClickException(_system_error(error))
-    words = shortened_text(" ".join(str(error).split()), _MAX_REASON)
+    words = shortened_text(" ".join(str(error).split()), _LONGEST_REASON)
     reason = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return click.ClickException(
         f"This should not have happened ({reason}). Please report it with what the same command "
