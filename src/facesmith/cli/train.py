@@ -171,10 +171,11 @@ def _classifier_config(network: str | None, config: Path | None, **options: Any)
 
 
 def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
+    speed = metrics["patches_per_second"]  # 0 where a finished run was resumed
     echo(
         f"{metrics['network']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs "
         f"({metrics['stopped']}) in {metrics['seconds']:.0f} s, "
-        f"{metrics['patches_per_second']:,.0f} patches/s"
+        f"{f'{speed:,.0f} patches/s' if speed else 'nothing left to learn'}"
     )
     for name in ("validation", "test"):
         if name in metrics:

@@ -191,7 +191,7 @@ def draw_diagram(axes: Any, compared: Reliability) -> None:
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=(0, (4, 4)), zorder=1)
     axes.bar(middles[filled], shares, 0.9 / n_bins, color=SKY, alpha=0.6, zorder=2)
     low = np.clip(shares - (centre - error), 0, None)
-    high = np.clip(centre + error - shares, 0, None)
+    high = np.clip(np.minimum(centre + error, 1) - shares, 0, None)
     axes.errorbar(
         compared.mean_scores[filled], shares, yerr=np.stack([low, high]), fmt="o", color=BLUE,
         markersize=5, linewidth=1.2, capsize=2, zorder=3,
