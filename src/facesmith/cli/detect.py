@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,18 +181,25 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue
-        # What an earlier run has written below the folder of the photos is no photo.
-        below = {path.parent for path in paths} - {Path(given)}
-        written = {
-            os.path.realpath(folder / name)
-            for folder in below | set(output_dirs)
-            if (mark := read_mark(folder)) is not None
-            for name in mark.names
-        }
-        for path in paths:
-            if os.path.realpath(path) not in written or str(path) == str(Path(given)):
-                sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
+        # What an earlier run has written among the photos is no photo. Where a folder holds nothing
+        # else, as the one of the crops, what it holds is meant.
+        folders = {path.parent for path in paths} | set(output_dirs)
+        own = _unwritten(given, paths, folders)
+        for path in own or _unwritten(given, paths, folders - ({Path(given)} - set(output_dirs))):
+            sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
+
+
+def _unwritten(given: str, paths: Sequence[Path], folders: Iterable[Path]) -> list[Path]:
+    """The photos that no mark of these folders lists, and the one that is named itself."""
+    written = {
+        os.path.realpath(folder / name)
+        for folder in folders
+        if (mark := read_mark(folder)) is not None
+        for name in mark.names
+    }
+    named = Path(given)
+    return [path for path in paths if path == named or os.path.realpath(path) not in written]
 
 
 def _standard_input() -> bytes | ImageError:
