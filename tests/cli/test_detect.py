@@ -384,6 +384,7 @@ def test_a_folder_of_crops_is_searched_when_it_is_named(weights: Path) -> None:
     run(weights, "photos/img2.png", "--crops", "crops")
     found = lines(run(weights, "crops", "--json"))
     assert [line["file"] for line in found] == [f"crops/img2_face_{n}.jpg" for n in (1, 2)]
+    assert lines(run(weights, "crops/*.jpg", "--json")) == found
 
 
 @pytest.mark.usefixtures("photos")

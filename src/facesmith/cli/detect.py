@@ -134,7 +134,10 @@ def detect(
         refuse_existing([csv_path], force=force)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
     if not sources:
-        raise ImageError("Nothing is left to look at. Choose another folder for what is written.")
+        raise ImageError(
+            "Nothing is left to look at: an earlier run wrote all images there. Choose another "
+            "folder for what is written."
+        )
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
     config = DetectionConfig(min_score, min_face, finish, rotations, photo_memory * 2**20)
@@ -184,8 +187,9 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
         # What an earlier run has written among the photos is no photo. Where a folder holds nothing
         # else, as the one of the crops, what it holds is meant.
         folders = {path.parent for path in paths} | set(output_dirs)
+        meant = {Path(given)} if Path(given).is_dir() else folders  # all that a pattern matches
         own = _unwritten(given, paths, folders)
-        for path in own or _unwritten(given, paths, folders - ({Path(given)} - set(output_dirs))):
+        for path in own or _unwritten(given, paths, folders - (meant - set(output_dirs))):
             sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
 

@@ -190,11 +190,11 @@ def draw_diagram(axes: Any, compared: Reliability) -> None:
     error = 2 * np.sqrt(centre * (1 - centre) / (counts + 4))
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=(0, (4, 4)), zorder=1)
     axes.bar(middles[filled], shares, 0.9 / n_bins, color=SKY, alpha=0.6, zorder=2)
-    low = np.clip(shares - (centre - error), 0, None)
+    low = np.clip(shares - np.maximum(centre - error, 0), 0, None)
     high = np.clip(np.minimum(centre + error, 1) - shares, 0, None)
     axes.errorbar(
         compared.mean_scores[filled], shares, yerr=np.stack([low, high]), fmt="o", color=BLUE,
-        markersize=5, linewidth=1.2, capsize=2, zorder=3,
+        clip_on=False, markersize=5, linewidth=1.2, capsize=2, zorder=3,
     )  # fmt: skip
     for middle, count in zip(middles[filled], counts, strict=True):
         axes.annotate(
