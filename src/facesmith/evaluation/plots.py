@@ -100,7 +100,9 @@ def draw_accuracy_time(
     margin = max((max(precisions) - min(precisions)) * 0.12, 0.02)
     axes.set_xlim(min(times) / 1.6, max(times) * 1.6)
     axes.set_ylim(max(min(precisions) - margin, -0.02), min(max(precisions) + margin, 1.02))
-    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    # Times that lie close together would share one tick or none.
+    steps = (1, 2, 5) if max(times) > 2 * min(times) else (1, 1.5, 2, 3, 5, 7)
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=steps))
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.set_xlabel(f"Milliseconds a {size}, median, logarithmic: left is faster")
