@@ -79,6 +79,10 @@ BAD_TABLES = {
     "one row": ("x,y,z\n1,2,3\n", "has 1 row of points; at least 10 are needed"),
     "two rows": ("x,y,z\n1,2,3\n2,3,4\n", "has 2 rows of points"),
     "no such target": ("x,y,w\n" + ROWS, "no column 'z'; its header line reads 'x', 'y', 'w'."),
+    "header of another kind of file": (
+        ",".join(f"n{i}" for i in range(500)) + "\n" + ROWS,
+        "'n10', 'n11' and 488 more.",
+    ),
     "target in capitals": ("x,y,Z\n" + ROWS, "reads 'x', 'y', 'Z'. Did you mean 'Z'?"),
     "no header": (ROWS, "reads '0', '0', '0.0'. Put a line with the columns' names before it."),
     "columns parted by blanks": (

@@ -117,6 +117,7 @@ def test_findings_are_refused_and_missed_faces_added(spot_weights: Path) -> None
     assert Path("out/decisions.csv").read_text().count("refuse") == 1
     result = run("--model", spot_weights, "--decisions", "out/decisions.csv")
     assert "refused     1 of these findings" in result.stdout
+    assert "\nNext: facesmith train out/corrected.json --images " in result.stdout
 
 
 def limits(**values: float) -> str:

@@ -135,6 +135,7 @@ def test_weak_bins_are_marked_and_lead_to_advice() -> None:
     assert "10-16 px" in marked
     assert "24-48 px" not in marked
     assert "Add photos with faces of 10-16 px: 20 of 20 faces are missed." in output
+    assert "\n--out DIR writes" in output  # advice may speak of the pictures
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,20 @@ def test_no_output_is_written_to_a_file_called_dash() -> None:
         assert option.type.convert("./-", option, None) == Path("-")
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["detct", "photo.jpg"], "No such command 'detct'. Did you mean 'detect'?"),
+        (["benchmark", "COC"], "No such command 'COC'. Did you mean 'coco'?"),
+        (["qqq"], "No such command 'qqq'."),
+    ],
+)
+def test_a_misspelt_command_is_answered_with_the_nearest(words: list[str], answer: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert f"Error: {answer}\n" in result.stderr
+
+
 def test_no_command_starts_where_its_output_cannot_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"mine")

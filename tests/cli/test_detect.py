@@ -373,6 +373,18 @@ def test_the_users_own_photos_in_a_folder_of_outputs_are_looked_at(
     assert [line["file"] for line in lines(again)] == [line["file"] for line in lines(first)]
     same = run(weights, "photos", "--draw", "photos", "--json")
     assert {line["file"] for line in lines(same)} >= {"photos/img2.png", "photos/sub/mine.png"}
+    # Without the option, too.
+    assert [line["file"] for line in lines(run(weights, "photos", "--json"))] == [
+        line["file"] for line in lines(first)
+    ]
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_folder_of_crops_is_searched_when_it_is_named(weights: Path) -> None:
+    run(weights, "photos/img2.png", "--crops", "crops")
+    found = lines(run(weights, "crops", "--json"))
+    assert [line["file"] for line in found] == [f"crops/img2_face_{n}.jpg" for n in (1, 2)]
+    assert lines(run(weights, "crops/*.jpg", "--json")) == found
 
 
 @pytest.mark.usefixtures("photos")

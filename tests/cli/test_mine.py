@@ -64,6 +64,17 @@ def test_false_boxes_are_written_and_drawn(spot_weights: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_folder_of_people_taken_for_face_free_is_named(spot_weights: Path) -> None:
+    warning = "of --negatives with a box of a score of at least 0.9. Do they show people?"
+    result = run(spot_weights, "--negatives", "pets")
+    assert result.exit_code == 0
+    assert f"Warning: 1 of 1 photo {warning}" in result.stderr
+    for number in range(4):
+        Image.new("RGB", (160, 120), (90, 90, 90)).save(f"pets/{number}.png")
+    assert warning not in run(spot_weights, "--negatives", "pets", "--force").stderr
+
+
+@pytest.mark.usefixtures("folder")
 def test_counts_as_json(spot_weights: Path) -> None:
     result = run(
         spot_weights, "--negatives", "pets", *ANNOTATED, "--max-background-score", 1, "--json"

@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from facesmith.cli import main
-from facesmith.patches import KINDS, SPLITS, load_patches
+from facesmith.patches import KINDS, SPLITS, Patches, load_patches
+from facesmith.patches.prepare import prepare_patches
 
 
 @pytest.fixture
@@ -222,6 +223,20 @@ def test_split_shares() -> None:
     result = run(*BASIC, "--split", "9998/1/1", "--json", "--force")
     assert "Warning: none of the 10 photos fell to validation." in result.stderr
     assert "Warning: none of the 10 photos fell to test." in result.stderr
+
+
+@pytest.mark.usefixtures("work")
+def test_a_split_without_faces_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = prepare_patches
+
+    def face_free_test(*words: Any, **named: Any) -> Patches:
+        patches = whole(*words, **named)
+        patches.splits[:] = np.where(patches.labels[:, 0] == 1, 0, 2)
+        return patches
+
+    monkeypatch.setattr("facesmith.cli.prepare.prepare_patches", face_free_test)
+    result = run(*BASIC, "--split", "50/0/50")
+    assert "Warning: test has rows of one label only: nothing can be judged on it." in result.stderr
 
 
 @pytest.mark.usefixtures("work")

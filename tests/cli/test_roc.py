@@ -147,7 +147,17 @@ def test_one_label_only_says_so_in_one_line(run, tmp_path):
     assert 0 <= found["accuracy"] <= 1
     assert "No non-face among 8 rows" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-    assert "undefined" in roc(run, "--patches", path).stdout
+    told = roc(run, "--patches", path).stdout
+    assert "undefined" in told
+    assert "nan" not in told
+    assert "nearest to (0, 1)" not in told
+
+
+def test_patches_in_place_of_the_run_are_named(finished):
+    result = roc(finished / "patches.npz")
+    assert result.exit_code == 1
+    assert "patches.npz holds patches; expected the run folder" in result.stderr
+    assert "--patches" in result.stderr
 
 
 def test_weights_that_score_nan_are_named(run, tmp_path):

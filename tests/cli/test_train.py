@@ -407,7 +407,8 @@ def test_a_full_run_folder_is_refused_before_photos_are_read(tmp_path):
     (run / "notes.txt").write_text("mine")
     refused = train(tmp_path / "faces.json", run, "--images", tmp_path)
     assert refused.exit_code == 1
-    assert f"Error: The folder {run} is not empty." in refused.stderr
+    assert f"Error: The folder {run} holds files that facesmith did not write." in refused.stderr
+    assert "--force" not in refused.stderr  # it would not help
     (run / "notes.txt").unlink()
     checkpoints = run / "checkpoints"
     checkpoints.mkdir()

@@ -312,6 +312,7 @@ def test_too_few_photos_are_named(photos: Path, tmp_path: Path) -> None:
     few = load_annotations(photos / "faces.json", photos / "people").photos[:6]
     with pytest.raises(TrainingError, match="needs at least 8 photos to learn from"):
         train_detector(few, tmp_path / "run", config())
+    assert not (tmp_path / "run").exists()  # so the next try needs no --force
 
 
 @pytest.fixture(scope="module")

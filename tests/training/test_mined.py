@@ -362,8 +362,8 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
     fewer = replace(mined, boxes=mined.boxes[1:])
     other = replace(mined, config=replace(mined.config, share=0.3))
     for wrong, message in (
-        (None, r"mined\.checksum was '\w+', is now None"),
-        (fewer, r"mined\.checksum was '\w+', is now '"),
+        (None, r"mined\.checksum was '\w+' \(checksum\), is now None"),
+        (fewer, r"mined\.checksum was '\w+' \(checksum\), is now '"),
         (other, r"mined\.share was 0\.25, is now 0\.3"),
     ):
         with pytest.raises(TrainingError, match=message):

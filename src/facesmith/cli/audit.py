@@ -176,6 +176,14 @@ def audit(
             and judge.detections is None
             and not judge.is_committee,
         )
+        if decisions is None:
+            echo(
+                "Next: look at the sheets; write `refuse` on the lines of decisions.csv that are "
+                "wrong, and pass it with --decisions."
+            )
+        else:
+            corrected = (out / "corrected.json").as_posix()
+            echo(f"Next: facesmith train {corrected} --images {images} --out DIR")
 
 
 def _keep_decisions(path: Path) -> None:
@@ -227,7 +235,3 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
     for number, offset in enumerate(audit.offsets):
         echo(f"{'' if number else 'offsets':<12}{offset.in_words()}")
     echo(f"written     {', '.join(path.as_posix() for path in written)}")
-    echo(
-        "Next: look at the sheets; write `refuse` on the lines of decisions.csv that are wrong, "
-        "and pass it with --decisions."
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +134,10 @@ def detect(
         refuse_existing([csv_path], force=force)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
     if not sources:
-        raise ImageError("Nothing is left to look at. Choose another folder for what is written.")
+        raise ImageError(
+            "Nothing is left to look at: an earlier run wrote all images there. Choose another "
+            "folder for what is written."
+        )
     pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
     finish = pictures if draw_dir or crops_dir else None
     config = DetectionConfig(min_score, min_face, finish, rotations, photo_memory * 2**20)
@@ -181,18 +184,26 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue
-        # What an earlier run has written below the folder of the photos is no photo.
-        below = {path.parent for path in paths} - {Path(given)}
-        written = {
-            os.path.realpath(folder / name)
-            for folder in below | set(output_dirs)
-            if (mark := read_mark(folder)) is not None
-            for name in mark.names
-        }
-        for path in paths:
-            if os.path.realpath(path) not in written or str(path) == str(Path(given)):
-                sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
+        # What an earlier run has written among the photos is no photo. Where a folder holds nothing
+        # else, as the one of the crops, what it holds is meant.
+        folders = {path.parent for path in paths} | set(output_dirs)
+        meant = {Path(given)} if Path(given).is_dir() else folders  # all that a pattern matches
+        own = _unwritten(given, paths, folders)
+        for path in own or _unwritten(given, paths, folders - (meant - set(output_dirs))):
+            sources.setdefault(os.path.abspath(path), PhotoSource(path.as_posix(), path))  # noqa: PTH100
     return list(sources.values())
+
+
+def _unwritten(given: str, paths: Sequence[Path], folders: Iterable[Path]) -> list[Path]:
+    """The photos that no mark of these folders lists, and the one that is named itself."""
+    written = {
+        os.path.realpath(folder / name)
+        for folder in folders
+        if (mark := read_mark(folder)) is not None
+        for name in mark.names
+    }
+    named = Path(given)
+    return [path for path in paths if path == named or os.path.realpath(path) not in written]
 
 
 def _standard_input() -> bytes | ImageError:

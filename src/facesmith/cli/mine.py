@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from facesmith.curation.hard_negatives import Mining
 
 N_SHOWN = 40  # boxes that the contact sheet shows at most
+# From this share of face-free photos with a box of this score on they are likely photos of people.
+_MANY_PHOTOS, _SURE_SCORE = 0.25, 0.9
 
 
 @click.command(cls=WritingCommand)
@@ -113,6 +115,8 @@ def mine(
         )
     for problem in found.problems:
         echo(f"Left out: {problem}", err=True)
+    if not quiet:
+        _warn_of_people(found)
     write_mined(out, found.boxes)
     name = "the weights that come along" if model is None else model.as_posix()
     write_sheet(sheet_path, mined_sheet(found, name, N_SHOWN))
@@ -155,6 +159,19 @@ def _counts(found: Mining) -> dict[str, Any]:
         "unreadable_photos_left_out": len(found.problems),
         "boxes_written": len(found.boxes),
     }
+
+
+def _warn_of_people(found: Mining) -> None:
+    """Say so where the face-free photos seem to be photos of people."""
+    n_photos = found.n_photos("face-free")
+    sure = {box.file for box in found.of_kind("face-free") if box.score >= _SURE_SCORE}
+    if sure and len(sure) >= _MANY_PHOTOS * n_photos:
+        echo(
+            f"Warning: {len(sure):,} of {counted(n_photos, 'photo')} of --negatives with a box of "
+            f"a score of at least {_SURE_SCORE:g}. Do they show people? A training with these "
+            "boxes learns to miss faces.",
+            err=True,
+        )
 
 
 def _print(found: Mining, min_score: float, max_background_score: float) -> None:

@@ -149,6 +149,12 @@ def prepare(
                 "Give more photos, another --split, or another --seed.",
                 err=True,
             )
+        elif share and len({*patches.labels[patches.rows_of(split_name), 0].tolist()}) == 1:
+            echo(
+                f"Warning: {split_name} has rows of one label only: nothing can be judged on it. "
+                "Give more photos, another --split, or another --seed.",
+                err=True,
+            )
     save_patches(out, patches)
     write_contact_sheet(sheet, patches, out.name, seed=seed)
     summary = _summary(out, sheet, patches, loaded, face_free, problems)

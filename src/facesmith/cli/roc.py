@@ -184,6 +184,8 @@ def _print(reported: RocReport) -> None:
     echo(f"rows          {reported.n_faces:,} faces, {reported.n_others:,} others{photos}")
     echo(f"AUC           {_figure(reported.curve.auc, intervals.auc)}")
     echo(f"accuracy      {_figure(reported.accuracy, intervals.accuracy)}  at score 0.5")
+    if best.threshold != best.threshold:  # NaN: no curve, so no point
+        return
     echo(
         f"              {_figure(reported.accuracy_at_best, intervals.accuracy_at_best)}"
         f"  at score {best.threshold:.3f}, the point nearest to (0, 1):"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
@@ -171,10 +171,12 @@ def _classifier_config(network: str | None, config: Path | None, **options: Any)
 
 
 def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
+    speed = metrics["patches_per_second"]  # 0 where a finished run was resumed
     echo(
-        f"{metrics['network']}: {metrics['parameters']:,} parameters, {metrics['epochs']} epochs "
+        f"{metrics['network']}: {metrics['parameters']:,} parameters, "
+        f"{counted(metrics['epochs'], 'epoch')} "
         f"({metrics['stopped']}) in {metrics['seconds']:.0f} s, "
-        f"{metrics['patches_per_second']:,.0f} patches/s"
+        f"{f'{speed:,.0f} patches/s' if speed else 'nothing left to learn'}"
     )
     for name in ("validation", "test"):
         if name in metrics:

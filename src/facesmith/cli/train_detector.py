@@ -171,8 +171,9 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
     for way, figures in metrics["held_out"].items():
         mark = "  <- kept" if way == metrics["kept"] else ""
         echo(
-            f"  {way:<17}  AP {_figure(figures['ap'])}   at IoU 0.4 {_figure(figures['ap_iou40'])}"
-            f"   recall at 0.1 false boxes a photo {_figure(figures['recall_at_0.1'])}{mark}"
+            f"  {way:<17}  AP {_figure(figures['ap'])} at IoU 0.5, "
+            f"{_figure(figures['ap_iou40'])} at 0.4   "
+            f"recall at 0.1 false boxes a photo {_figure(figures['recall_at_0.1'])}{mark}"
         )
     figures = metrics["held_out"][metrics["kept"]]
     chosen = (

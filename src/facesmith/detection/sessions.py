@@ -47,7 +47,11 @@ def open_session(
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
     if not path.exists():
-        raise WeightsError(f"{path}: no such weights file. Pass the .onnx file of a run folder.")
+        others = ", ".join(sorted(each.name for each in path.parent.glob("*.onnx")))
+        raise WeightsError(
+            f"{path}: no such weights file. Pass the .onnx file of a run folder"
+            f"{f'; in {path.parent} is {others}' if others else ''}."
+        )
     options = session_options(threads)
     try:
         content = read_bytes(path)

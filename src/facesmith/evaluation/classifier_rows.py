@@ -80,6 +80,11 @@ def rate_rows(
 def classifier_weights(run: str | Path) -> Path:
     """The weights file of a classifier's run folder, or the file itself; else a `TrainingError`."""
     run = Path(run)
+    if run.suffix == ".npz" and run.is_file():
+        raise TrainingError(
+            f"{run} holds patches; expected the run folder of `facesmith train`, or a classifier's "
+            ".onnx file. Patches go with --patches."
+        )
     path = run if run.is_file() else run / WEIGHTS_NAME
     if not path.exists():
         raise TrainingError(

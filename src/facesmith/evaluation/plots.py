@@ -100,7 +100,9 @@ def draw_accuracy_time(
     margin = max((max(precisions) - min(precisions)) * 0.12, 0.02)
     axes.set_xlim(min(times) / 1.6, max(times) * 1.6)
     axes.set_ylim(max(min(precisions) - margin, -0.02), min(max(precisions) + margin, 1.02))
-    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    # Times that lie close together would share one tick or none.
+    steps = (1, 2, 5) if max(times) > 2 * min(times) else (1, 1.5, 2, 3, 5, 7)
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=steps))
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.set_xlabel(f"Milliseconds a {size}, median, logarithmic: left is faster")
@@ -190,11 +192,11 @@ def draw_diagram(axes: Any, compared: Reliability) -> None:
     error = 2 * np.sqrt(centre * (1 - centre) / (counts + 4))
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=(0, (4, 4)), zorder=1)
     axes.bar(middles[filled], shares, 0.9 / n_bins, color=SKY, alpha=0.6, zorder=2)
-    low = np.clip(shares - (centre - error), 0, None)
-    high = np.clip(centre + error - shares, 0, None)
+    low = np.clip(shares - np.maximum(centre - error, 0), 0, None)
+    high = np.clip(np.minimum(centre + error, 1) - shares, 0, None)
     axes.errorbar(
         compared.mean_scores[filled], shares, yerr=np.stack([low, high]), fmt="o", color=BLUE,
-        markersize=5, linewidth=1.2, capsize=2, zorder=3,
+        clip_on=False, markersize=5, linewidth=1.2, capsize=2, zorder=3,
     )  # fmt: skip
     for middle, count in zip(middles[filled], counts, strict=True):
         axes.annotate(

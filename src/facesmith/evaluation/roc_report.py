@@ -17,6 +17,7 @@ from facesmith.metrics.operating_point import OperatingPoint
 from facesmith.metrics.roc import RocCurve, RocIntervals, accuracy, bootstrap_intervals, roc_curve
 from facesmith.pictures.charts import COLOURS, marker, new_figure, tidy, write_chart
 
+_MISSING = "one of the two labels is missing"
 THRESHOLD = 0.5  # at which `accuracy` is taken, as the exercise's binary accuracy is
 
 
@@ -159,6 +160,9 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
     lowest = 0.5 / max(*(r.n_others for r in reports), 1)
     for reported, colour in zip(reports, cycle(COLOURS)):
         curve, best = reported.curve, reported.curve.best
+        if np.isnan(curve.auc):
+            axes.plot([], [], color=colour, label=f"{reported.network}: undefined, {_MISSING}")
+            continue
         low, high = reported.intervals.auc
         label = f"{reported.network}: AUC {curve.auc:.4f}  (95 %: {low:.4f} to {high:.4f})"
         axes.plot(curve.fpr, curve.tpr, color=colour, linewidth=2, label=label, zorder=3)

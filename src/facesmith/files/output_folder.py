@@ -53,6 +53,11 @@ class OutputFolder:
         if not self._entries():
             return
         if not force:
+            if read_mark(self.path) is None:  # neither option would help
+                raise WriteError(
+                    f"The folder {self.path} holds files that facesmith did not write. Pass "
+                    "another --out."
+                )
             raise WriteError(
                 f"The folder {self.path} is not empty. Pass {resume}--force to replace an earlier "
                 f"{self.task}, or another --out."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -113,7 +114,7 @@ class RunFolder:
         stored = _decisive(self.read_config())
         wanted = _decisive(json.loads(json.dumps(config)))
         different = [
-            f"{key} was {stored.get(key)!r}, is now {wanted.get(key)!r}"
+            f"{key} was {_shown(stored.get(key))}, is now {_shown(wanted.get(key))}"
             for key in sorted(stored | wanted)
             if stored.get(key) != wanted.get(key)
         ]
@@ -179,3 +180,10 @@ class RunLog:
         writer.writerows(self._rows)
         write_bytes(self._path, text.getvalue().encode())
         self._events.write(epoch + 1, row)
+
+
+def _shown(value: Any) -> str:
+    """A setting as messages show it: of a checksum only its first digits."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+        return f"{value[:12]!r} (checksum)"
+    return repr(value)

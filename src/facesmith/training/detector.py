@@ -34,7 +34,7 @@ from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.own_mining import OwnMiningConfig, mine_face_free
-from facesmith.training.proposals import Photos, ProposalTask, split_photos
+from facesmith.training.proposals import Photos, ProposalTask, refuse_few, split_photos
 from facesmith.training.refiner import RefinerTask
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches, collect_patches
@@ -99,6 +99,8 @@ def train_detector(
     kept_proposals = first_start if config.keep_proposals else None
     _check(config, kept_proposals)
     training, held_out = split_photos(photos, config.proposals)
+    if kept_proposals is None:  # before a folder is made
+        refuse_few(training, held_out, config.proposals.batch_size)
     placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)

@@ -138,6 +138,20 @@ class Photos:
         return weights
 
 
+def refuse_few(
+    training: Sequence[AnnotatedPhoto], held_out: Sequence[AnnotatedPhoto], batch_size: int
+) -> None:
+    """Raise a `TrainingError` where a batch cannot be filled, or no face is held out."""
+    with_faces = sum(len(photo.boxes) > 0 for photo in held_out)
+    if len(training) < batch_size or not with_faces:
+        raise TrainingError(
+            f"A detector needs at least {batch_size} photos to learn from, a batch, and one with "
+            f"faces held out; of {len(training) + len(held_out)} photos {len(training)} are to "
+            f"learn from and {len(held_out)} held out, {with_faces} of these with faces. Add "
+            "annotated photos, or lower --batch-size."
+        )
+
+
 class ProposalTask:
     """Crops of photos in, score and box maps out; see `facesmith.training.loop.Task`."""
 
@@ -158,11 +172,7 @@ class ProposalTask:
                 f"{MIN_SIDE} pixels; got {config.crops.side}. The default is {CropConfig.side}."
             )
         training, held_out = split_photos(photos, config)
-        if len(training) < config.batch_size or not any(len(p.boxes) for p in held_out):
-            raise TrainingError(
-                f"A detector needs at least {config.batch_size} photos to learn from and one with "
-                f"faces held out; got {len(training)} and {len(held_out)}. Add annotated photos."
-            )
+        refuse_few(training, held_out, config.batch_size)
         self._config = config
         self._learned_from, self._training = training, Photos(training, config)
         self._held_out = Photos(held_out, config)

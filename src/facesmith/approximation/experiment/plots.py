@@ -135,7 +135,7 @@ def plot_learning_curves(report: ApproximationReport) -> Figure:
         text = f"{approximation.label}\n" + textwrap.fill(verdict.text, 62)
         axes.set_title(text, fontsize=8, loc="left")
         axes.grid(alpha=0.25)
-        axes.legend(loc="upper right", fontsize=8)
+        axes.legend(loc="best", fontsize=8)
     return figure
 
 

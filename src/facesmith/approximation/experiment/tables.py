@@ -23,6 +23,7 @@ from facesmith.approximation.experiment.table_rows import (
     numbered_rows,
 )
 from facesmith.errors import TableError
+from facesmith.printable import shortened_text
 
 # Fewer rows leave nothing to judge by after the split.
 _MIN_ROWS = 10
@@ -30,6 +31,8 @@ _MIN_ROWS = 10
 _ROUNDING = 1e-5
 # Squares of larger numbers and their sums come near the end of float64.
 _LARGEST = 1e150
+# What a message says of a header line: a file of another kind may seem to have thousands of names.
+_MOST_NAMES, _LONGEST_NAME = 12, 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,9 @@ def _check_header(
     path: Path, header: tuple[str, ...], target: str, inputs: Sequence[str]
 ) -> tuple[str, ...]:
     """The names of the input columns."""
-    listing = ", ".join(repr(name) for name in header)
+    listing = ", ".join(repr(shortened_text(name, _LONGEST_NAME)) for name in header[:_MOST_NAMES])
+    if len(header) > _MOST_NAMES:
+        listing += f" and {len(header) - _MOST_NAMES} more"
     for name in (target, *inputs):
         if name not in header:
             likely = {each.lower(): each for each in reversed(header)}

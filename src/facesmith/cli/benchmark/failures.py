@@ -112,6 +112,8 @@ def failures(
         _print(failed)
         if written:
             echo(f"\nwritten    {', '.join(map(str, written))}")
+        elif failed.advice:
+            echo("\n--out DIR writes these tables and the pictures of misses and false boxes.")
 
 
 def _print(failed: Failures) -> None:

@@ -45,6 +45,8 @@ def write_sheets(
         subtitle = f"None, {among}."
         if part:
             span = f"Findings {part[0].number:,} to {part[-1].number:,}"
+            if len(part) == 1:
+                span = f"Finding {part[0].number:,}"
             counted = f"In all {len(findings):,} of this kind, {among}"
             subtitle = f"{span}. {counted}. {_LEGENDS[kind]}"
         title = f"{_TITLES[kind]}, page {number + 1} of {len(pages)}"
