@@ -20,11 +20,11 @@ def open_regular(path: str | Path) -> BinaryIO:
     Raises:
         OSError: If it cannot be opened, or is no regular file.
     """
-    _refuse_others(path, os.stat(path).st_mode)  # noqa: PTH116 - before opening: devices notice
+    refuse_irregular(path, os.stat(path).st_mode)  # noqa: PTH116 - before opening: devices notice
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags | getattr(os, "O_CLOEXEC", 0)), "rb", buffering=0)
     try:
-        _refuse_others(path, os.fstat(file.fileno()).st_mode)  # it may have changed since
+        refuse_irregular(path, os.fstat(file.fileno()).st_mode)  # it may have changed since
     except OSError:
         file.close()
         raise
@@ -74,12 +74,17 @@ def _too_large(path: str | Path, size: int, max_bytes: int) -> OSError:
     )
 
 
-def _refuse_others(path: str | Path, mode: int) -> None:
+def refuse_irregular(path: str | Path, mode: int) -> None:
+    """Raise where a file's `st_mode` says that it is none on a disk.
+
+    Raises:
+        OSError: Says what it is.
+    """
     if stat.S_ISREG(mode):
         return
     kinds = (
         (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+        (stat.S_ISCHR, "a device"), (stat.S_ISLNK, "a link"), (stat.S_ISBLK, "a device"),
     )  # fmt: skip
     kind = next((words for test, words in kinds if test(mode)), "something else")
     raise OSError(errno.EINVAL, f"it is {kind}; expected a file", str(path))
