@@ -18,6 +18,7 @@ from facesmith.cli.benchmark.photos import (
 )
 from facesmith.cli.numbers import figure
 from facesmith.cli.options import images_anywhere
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.terminal import echo
@@ -41,7 +42,7 @@ def _sizes(
     return tuple(dict.fromkeys((int(match[1]), int(match[2])) for match in matches if match))
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @annotation_options
 @click.option(
     "--face-free",

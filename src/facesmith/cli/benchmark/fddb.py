@@ -10,6 +10,7 @@ import click
 
 from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
 from facesmith.cli.numbers import WholeRange
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.terminal import echo
@@ -23,7 +24,7 @@ _CURVE_NAMES = ("DiscROC.txt", "ContROC.txt")
 _PICTURE_NAME = "roc.png"
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--folds",
     "folds_dir",

@@ -11,6 +11,7 @@ import click
 
 from facesmith.cli.benchmark.photos import model_option, output_options, threads_option
 from facesmith.cli.numbers import FiniteRange, figure
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, NEW_FOLDER, open_report
 from facesmith.cli.progress import progress_bar
 from facesmith.cli.terminal import echo
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from facesmith.evaluation.wider import WiderImage, WiderScores
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--ground-truth",
     required=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facesmith.curation.label_audit.findings import Audit, Finding, Kind
+from facesmith.files.marks import remove_own
 from facesmith.pictures.contact_sheet import Cell, cells_sheet, write_sheet
 
 PER_PAGE = 80
@@ -45,8 +46,7 @@ def write_sheets(
         cells = [_cell(finding, finding.number in refused) for finding in part]
         write_sheet(paths[-1], cells_sheet(title, subtitle, cells))
     left = len(pages) + 1
-    while (old := folder / f"{kind}-{left}.png").exists():
-        old.unlink()
+    while remove_own(folder / f"{kind}-{left}.png"):
         left += 1
     return paths
 

@@ -1,0 +1,103 @@
+"""What commands must not break: files of others that lie where outputs go."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from facesmith.cli import main
+from facesmith.cli.detect_outputs import Table
+from facesmith.images import write_image
+from spot_detector import spots
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, list(map(str, words)))
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    images, boxes = [], []
+    for number in range(2):
+        write_image(tmp_path / "photos" / f"{number}.png", spots(96, 80))
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 80})
+        boxes.append({"id": number, "image_id": number, "category_id": 1, "bbox": [9, 9, 40, 40]})
+    categories = [{"id": 1, "name": "face"}]
+    content = {"images": images, "annotations": boxes, "categories": categories}
+    (tmp_path / "faces.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prepare", "faces.json", "--images", "photos", "--count", "400"),
+        ("mine", "--negatives", "photos"),
+    ],
+)
+def test_a_picture_beside_the_output_never_takes_a_photo_s_place(
+    work: Path, words: tuple[str, ...]
+) -> None:
+    before = (work / "photos" / "0.png").read_bytes()
+    suffix = ".npz" if words[0] == "prepare" else ".json"
+    result = run(*words, "--out", f"photos/0{suffix}", "--force")
+    assert result.exit_code == 2
+    assert "0.png is read by" in result.stderr
+    assert (work / "photos" / "0.png").read_bytes() == before
+
+
+def test_an_audit_in_place_spares_its_annotations_and_the_pictures_of_others(work: Path) -> None:
+    found = [
+        {"image_id": n, "category_id": 1, "bbox": [9, 9, 40, 40], "score": 0.9} for n in (0, 1)
+    ]
+    Path("found.json").write_text(json.dumps(found))
+    words = ("--images", "photos", "--out", "audit", "--quiet", "--detections", "found.json")
+    first = run("audit", "faces.json", *words)
+    assert first.exit_code == 0, first.output
+    theirs = work / "audit" / "missed-2.png"
+    theirs.write_bytes(b"theirs")
+    assert run("audit", "faces.json", *words).exit_code == 0
+    assert theirs.read_bytes() == b"theirs"
+    again = work / "audit" / "corrected.json"
+    Path("link.json").symlink_to(again)
+    again.write_text(Path("faces.json").read_text() + " ")
+    for given in ("audit/corrected.json", "link.json"):
+        result = run("audit", given, *words)
+        assert result.exit_code == 1
+        assert "this command reads it" in result.stderr
+        assert again.read_text() == Path("faces.json").read_text() + " "
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no pipes with names")
+def test_devices_and_pipes_stay(work: Path) -> None:
+    os.mkfifo("pipe")
+    for out in ("pipe", "/dev/null"):
+        for words in (("mine", "--negatives", "photos", "--out"), ("detect", "photos", "--csv")):
+            result = run(*words, out, "--force")
+            assert result.exit_code == 2
+            assert "is a pipe or a device" in result.stderr
+    assert (work / "pipe").is_fifo()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_an_earlier_table_stays_until_there_is_another(work: Path) -> None:
+    Path("t.csv").write_text("file,width,height,face,x_min,y_min,x_max,y_max,score\nold\n")
+    old = Path("t.csv").read_text()
+    Path("broken.onnx").write_bytes(b"none")
+    assert run("detect", "photos", "--csv", "t.csv", "--model", "broken.onnx").exit_code == 1
+    assert Path("t.csv").read_text() == old
+    photo = {"file": "a.jpg", "width": 9, "height": 9, "faces": [{"box": [1] * 4, "score": 1}]}
+
+    def stopped() -> None:
+        with Table(Path("t.csv")) as table:
+            table.write(photo)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert Path("t.csv").read_text().endswith("a.jpg,9,9,1,1,1,1,1,1\n")
+    assert sorted(path.name for path in work.iterdir() if path.suffix == ".tmp") == []
