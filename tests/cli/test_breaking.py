@@ -101,3 +101,18 @@ def test_an_earlier_table_stays_until_there_is_another(work: Path) -> None:
         stopped()
     assert Path("t.csv").read_text().endswith("a.jpg,9,9,1,1,1,1,1,1\n")
     assert sorted(path.name for path in work.iterdir() if path.suffix == ".tmp") == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no pipes with names")
+@pytest.mark.usefixtures("work")
+def test_a_table_that_is_no_file_or_huge_or_one_line_is_named_at_once() -> None:
+    os.mkfifo("pipe")
+    with Path("sparse").open("wb") as file:
+        file.truncate(20 * 2**30)
+    with Path("line").open("wb") as file:
+        file.truncate(2**25)
+    for name, reason in (("pipe", "a pipe"), ("sparse", "20,480 MB"), ("line", "line 1 has")):
+        result = run("approximate", name, "--target", "z")
+        assert result.exit_code == 1
+        assert f"{name} " in result.stderr
+        assert reason in result.stderr
