@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,15 @@ def test_a_table_that_is_no_file_or_huge_or_one_line_is_named_at_once() -> None:
         assert result.exit_code == 1
         assert f"{name} " in result.stderr
         assert reason in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no such device")
+@pytest.mark.usefixtures("work")
+def test_messages_that_nobody_can_read_do_not_end_the_work() -> None:
+    words = ("detect", "photos", "missing.jpg", "--csv", "t.csv")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "facesmith", *words]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("\n") == 2
+    assert Path("t.csv").exists()

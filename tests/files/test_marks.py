@@ -100,3 +100,14 @@ def test_what_a_command_reads_is_not_written_over(tmp_path: Path) -> None:
     write_bytes(tmp_path / "run" / "a.json", b"new")
     assert read.read_bytes() == b"ours"
     made.check(force=True)
+
+
+def test_what_another_process_listed_meanwhile_is_ours(tmp_path: Path) -> None:
+    started(tmp_path / "run")
+    with (tmp_path / "run" / MARK_NAME).open("a") as file:
+        file.write('"b.json"\n')
+    (tmp_path / "run" / "b.json").write_bytes(b"of the other process")
+    (tmp_path / "run" / "c.json").write_bytes(b"theirs")
+    write_bytes(tmp_path / "run" / "b.json", b"ours")
+    with pytest.raises(WriteError, match="did not write it"):
+        write_bytes(tmp_path / "run" / "c.json", b"ours")

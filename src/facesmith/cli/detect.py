@@ -177,7 +177,7 @@ def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSo
                 sources[STDIN] = PhotoSource(STDIN, _standard_input())
             continue
         try:
-            paths = find_images([given], lambda line: click.echo(line, err=True))
+            paths = find_images([given], lambda line: echo(line, err=True))
         except ImageError as error:
             sources[given] = PhotoSource(given, error)
             continue

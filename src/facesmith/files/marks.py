@@ -197,6 +197,9 @@ def claim(path: Path) -> None:
         name = place.relative_to(folder).as_posix()
         if any(UNFINISHED.fullmatch(part) for part in name.split("/")):
             return
+        if name not in mark.names and os.path.lexists(place):
+            now = read_mark(folder)  # another process may have listed it meanwhile
+            mark.names |= now.names if now is not None else set()
         if name not in mark.names and os.path.lexists(place) and not mark.force:
             raise WriteError(
                 f"{path} exists, and facesmith did not write it: it stays as it is. Move it, or "
