@@ -130,3 +130,31 @@ def test_messages_that_nobody_can_read_do_not_end_the_work() -> None:
     assert done.returncode == 1
     assert done.stdout.count("\n") == 2
     assert Path("t.csv").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+@pytest.mark.usefixtures("work")
+def test_charts_take_any_name_of_a_file_and_its_columns() -> None:
+    name = os.fsdecode(b"p\xff\n$\\foo$.csv")
+    rows = [f"{i / 20},{i * 7 % 20},{i * i}" for i in range(20)]
+    Path(name).write_text("\n".join(["$\\bar{$,b\x1b,$z$", *rows]))
+    result = run("approximate", name, "--target", "$z$", "--max-iter", 2, "--out", "run")
+    assert result.exit_code == 0, result.stderr
+    assert Path("run/predictions.png").stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("work")
+def test_a_demo_is_refused_while_another_process_fills_its_folder() -> None:
+    code = (
+        "import sys; from facesmith.files import OutputFolder\n"
+        "with OutputFolder('out', 'demo').lock(): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        result = run("demo", "--out", "out", "--rows", 400)
+        other.communicate()
+    assert result.exit_code == 1
+    assert f"out is being written by process {other.pid}" in result.stderr
