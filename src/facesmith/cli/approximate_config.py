@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from facesmith.approximation.experiment.settings import (
 )
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.errors import TrainingError
-from facesmith.files import checksum
+from facesmith.files import checksum, open_regular
 from facesmith.runs.settings import SettingsError, read_settings, with_changes
+from facesmith.untrusted import MAX_BYTES
 
 # Settings that the exercise's points have no use for.
 _OF_TABLES = (
@@ -31,6 +33,19 @@ _VALUE_TYPES: dict[str, click.ParamType[Any]] = {
     "depth": WholeRange(0),
     "units": WholeRange(1),
 }
+
+
+def _checksum(points: str, config: Path | None) -> str:
+    """The checksum of the table that the command line or a file of settings names."""
+    named = f"{points}, which {config} names," if config else points
+    if not os.path.lexists(points):
+        raise TrainingError(f"{named} does not exist. Pass POINTS.")
+    try:
+        open_regular(points, MAX_BYTES).close()
+        return checksum(points)
+    except OSError as error:
+        reason = error.strerror or error
+        raise TrainingError(f"{named} cannot be read: {reason}. Pass another POINTS.") from error
 
 
 class Comparison(click.ParamType["tuple[str, tuple[float, ...]]"]):
@@ -91,10 +106,8 @@ def config_of_options(options: dict[str, Any]) -> ApproximationConfig:
     }
     if points is None:
         settings = {name: value for name, value in settings.items() if name not in _OF_TABLES}
-    elif not Path(points).is_file():
-        raise TrainingError(f"{points}, which {path} names, does not exist. Pass POINTS.")
     else:
-        settings["points_sha256"] = checksum(points)
+        settings["points_sha256"] = _checksum(points, path)
     try:
         return with_changes(ApproximationConfig(), settings)
     except SettingsError as error:

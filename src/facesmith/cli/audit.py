@@ -13,6 +13,7 @@ from facesmith.cli.audit_judges import Judge, compare, compare_with_committee
 from facesmith.cli.judges import judge_options, judges_in_words, read_found
 from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.options import format_options
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 a page
 
 
-@click.command()
+@click.command(cls=WritingCommand, rewrites=("decisions",))
 @click.argument("annotations", type=EXISTING)
 @click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, TextIO
 
 import click
@@ -20,6 +23,7 @@ DEBUG_VARIABLE = "FACESMITH_DEBUG"
 STOPPED = 130  # exit code after Ctrl-C, as shells have it
 # Without a file's name these are about standard output: writers of files name theirs.
 _OF_OUTPUT = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
+_LOADER = "<frozen importlib._bootstrap>"  # runs whenever a module is loaded
 _LONGEST_REASON = 300  # characters of an unexpected exception's own words
 
 
@@ -111,7 +115,8 @@ def run_command(call: Callable[[], Any]) -> int:
     _open_standard_streams()
     code: int
     try:
-        result = call()
+        with _stopped_while_loading():
+            result = call()
         code = result if isinstance(result, int) else 0
         sys.stdout.flush()
     except click.ClickException as error:
@@ -126,6 +131,34 @@ def run_command(call: Callable[[], Any]) -> int:
             _show(click.ClickException(_output_error(error)))
     _give_up_full_output()
     return code
+
+
+@contextmanager
+def _stopped_while_loading() -> Iterator[None]:
+    """End at once on Ctrl-C while a module is loaded: compiled ones crash where that is raised.
+
+    Nothing is half done then that a kill would spoil.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        each = frame
+        while each is not None:
+            if each.f_code.co_filename == _LOADER:
+                os.write(2, b"Error: Stopped on request.\n")
+                os._exit(STOPPED)
+            each = each.f_back
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _show(error: click.ClickException) -> None:

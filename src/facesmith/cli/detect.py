@@ -144,7 +144,7 @@ def detect(
     n_workers = min(workers or default_workers(len(sources)), len(sources))
     n_faces = n_failed = 0
     with ExitStack() as stack:
-        table = Table(csv_path, stack)
+        table = stack.enter_context(Table(csv_path))
         if n_workers == 1:
             detector = load_detector(model)
             results = detect_photos(detector, sources, config)

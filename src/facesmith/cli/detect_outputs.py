@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from facesmith.errors import ImageError
-from facesmith.files import OutputFolder, write_error
+from facesmith.files import OutputFolder, replacing, write_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,29 +82,54 @@ def _key(source: PhotoSource) -> tuple[str, bool]:
 
 
 class Table:
-    """The CSV file with a row a face, if one is asked for."""
+    """The CSV file with a row a face, if one is asked for; use it with `with`.
 
-    def __init__(self, path: Path | None, stack: ExitStack) -> None:
-        self._rows = None
-        if path is not None:
-            try:
-                if path.is_file():  # a new file: the old one may have a second name
-                    path.unlink()
-                file: TextIO = stack.enter_context(
-                    path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-                )
-            except OSError as error:
-                raise write_error(path, error) from error
-            self._rows = csv.writer(file)
-            self._rows.writerow(_CSV_HEADER)
+    It takes the place of an earlier one at the end, whole. What stops the work leaves the rows of
+    the photos that were done; before the first of them, the earlier table.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path, self._n_photos = path, 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Table:
+        if self._path is not None:
+            self._file = self._stack.enter_context(replacing(self._path))
+            self._add([_CSV_HEADER])
+        return self
 
     def write(self, photo: dict[str, Any]) -> None:
         """Add the faces of one photo, as `--json` has them."""
-        if self._rows is not None:
-            self._rows.writerows(
-                (*(photo[name] for name in _CSV_HEADER[:3]), number, *face["box"], face["score"])
-                for number, face in enumerate(photo["faces"], start=1)
-            )
+        self._n_photos += 1
+        self._add(
+            (*(photo[name] for name in _CSV_HEADER[:3]), number, *face["box"], face["score"])
+            for number, face in enumerate(photo["faces"], start=1)
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or self._n_photos:
+            self._stack.close()
+        else:
+            nothing = GeneratorExit()  # not `error`: its cause is none of the table's
+            with suppress(GeneratorExit):
+                self._stack.__exit__(GeneratorExit, nothing, None)
+
+    def _add(self, rows: Iterable[Sequence[object]]) -> None:
+        if self._path is None:
+            return
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(rows)
+        try:
+            self._file.write(text.getvalue().encode(errors="backslashreplace"))
+            self._file.flush()
+        except OSError as error:
+            self._n_photos = 0  # not whole
+            raise write_error(self._path, error) from error
 
 
 def is_table(path: Path) -> bool:

@@ -13,7 +13,7 @@ from facesmith.cli.detector_options import model_option, workers_option
 from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
-from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE_WITH_PICTURE, refuse_existing
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 
@@ -43,7 +43,7 @@ _MANY_PHOTOS, _SURE_SCORE = 0.25, 0.9
 @model_option()
 @click.option(
     "--out",
-    type=NEW_FILE,
+    type=NEW_FILE_WITH_PICTURE,
     required=True,
     help="JSON file to write; a contact sheet of the same name ending in .png goes beside it.",
 )

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from facesmith.cli.paths import NewPath
+from facesmith.files.marks import protect
 
 # Annotations and tables, which a command may read from a folder that it is given, as photos are.
 _READ_FROM_FOLDERS = (".csv", ".json", ".txt", ".xml", ".yaml", ".yml")
 
 
 class WritingCommand(click.Command):
-    """A command that checks before it starts that no output is an input."""
+    """A command that checks before it starts that no output is an input.
+
+    Args:
+        rewrites: Names of the parameters whose files the command reads and then writes anew.
+    """
+
+    def __init__(self, *args: Any, rewrites: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rewrites = rewrites
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, or say which output it must not write."""
-        _check_outputs(self, ctx.params)
+        inputs = [
+            (param, path)
+            for param in self.params
+            if not _is_output(param)
+            for path in _existing(param, ctx.params.get(param.name or ""))
+        ]
+        protect(path for param, path in inputs if param.name not in self._rewrites)
+        _check_outputs(self, ctx.params, inputs)
         return super().invoke(ctx)
 
 
-def _check_outputs(command: click.Command, values: dict[str, Any]) -> None:
-    inputs = [
-        (param, path)
-        for param in command.params
-        if not _is_output(param)
-        for path in _existing(param, values.get(param.name or ""))
-    ]
+def _check_outputs(
+    command: click.Command,
+    values: dict[str, Any],
+    inputs: Sequence[tuple[click.Parameter, Path]],
+) -> None:
     force = bool(values.get("force"))
     seen: dict[str, str] = {}
     for param in filter(_is_output, command.params):
@@ -44,7 +58,8 @@ def _check_outputs(command: click.Command, values: dict[str, Any]) -> None:
         seen[place] = name
         for other, path in inputs:
             if not out.is_dir():
-                _check_file(name, out, _name(other), path)
+                for file in _written(param, out):
+                    _check_file(name, file, _name(other), path)
             elif force and Path(os.path.realpath(path)).is_relative_to(place):
                 raise click.UsageError(
                     f"{_name(other)} reads {path}, and {name} {out} with --force would delete it. "
@@ -64,6 +79,12 @@ def _check_file(name: str, out: Path, other: str, path: Path) -> None:
         raise click.UsageError(
             f"{name} {out} is read by {other}: an output is never an input. Choose another {name}."
         )
+
+
+def _written(param: click.Parameter, out: Path) -> tuple[Path, ...]:
+    """The file that an option names, and the picture that goes beside it."""
+    beside = param.type.beside if isinstance(param.type, NewPath) else ""
+    return (out, out.with_suffix(beside)) if beside and out.name else (out,)
 
 
 def _is_output(param: click.Parameter) -> bool:

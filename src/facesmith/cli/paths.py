@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from facesmith.files import OutputFolder
 
 
 class NewPath(click.Path):
-    """A file or folder to write. `-` is refused: it means standard output elsewhere."""
+    """A file or folder to write. `-` is refused: it means standard output elsewhere.
 
-    def __init__(self, *, folder: bool = False) -> None:
+    Args:
+        folder: Whether it is a folder.
+        beside: The suffix of what is written beside the file.
+    """
+
+    def __init__(self, *, folder: bool = False, beside: str = "") -> None:
+        self.beside = beside
         super().__init__(dir_okay=folder, file_okay=not folder, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
@@ -26,6 +33,8 @@ class NewPath(click.Path):
                 "'-' would be standard output; name a file, or ./- for one called so.", param, ctx
             )
         path = Path(super().convert(value, param, ctx))  # type: ignore[arg-type]
+        if _is_special(path):
+            self.fail(f"{path} is a pipe or a device; name a file on a disk.", param, ctx)
         _check_parent(path)
         return path
 
@@ -41,6 +50,16 @@ class ReportFolder(NewPath):
         path = super().convert(value, param, ctx)
         OutputFolder(path, "report").check_report()
         return path
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is of the system's own, which a file must never take the place of."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False  # missing; or making it will tell
+    of_system = path.absolute().parts[1:2] in (("dev",), ("proc",))  # /dev/stdout is a link
+    return not stat.S_ISDIR(mode) and (not stat.S_ISREG(mode) or (of_system and path.is_symlink()))
 
 
 def _check_parent(path: Path) -> None:
@@ -65,6 +84,7 @@ EXISTING = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FILE = NewPath()
+NEW_FILE_WITH_PICTURE = NewPath(beside=".png")
 NEW_FOLDER = NewPath(folder=True)
 REPORT_FOLDER = ReportFolder()
 

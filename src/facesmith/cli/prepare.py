@@ -15,7 +15,7 @@ from facesmith.annotations import Annotations, Problem, in_lines, load_annotatio
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.options import format_options, images_anywhere
 from facesmith.cli.outputs import WritingCommand
-from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE, refuse_existing
+from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE_WITH_PICTURE, refuse_existing
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
@@ -44,7 +44,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 @click.option(
     "--out",
     required=True,
-    type=NEW_FILE,
+    type=NEW_FILE_WITH_PICTURE,
     help="The patches file to write, .npz; its contact sheet goes beside it, .png.",
 )
 @click.option(

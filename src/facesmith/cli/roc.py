@@ -10,6 +10,7 @@ import click
 
 from facesmith.cli.numbers import WholeRange
 from facesmith.cli.options import images_anywhere_option
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.terminal import echo
@@ -38,7 +39,7 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer r
         return numbers
 
 
-@click.command()
+@click.command(cls=WritingCommand, rewrites=("run",))
 @click.argument("run", type=EXISTING)
 @click.option(
     "--patches",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from facesmith.printable import message_text, printable
@@ -13,4 +15,8 @@ def echo(text: str = "", *, err: bool = False) -> None:
     Names of files and labels come from anywhere: what would move the cursor or colour the terminal
     is written as an escape, and messages are shortened.
     """
-    click.echo(message_text(text) if err else printable(text), err=err)
+    if not err:
+        click.echo(printable(text))
+        return
+    with suppress(OSError):  # standard error is closed or full: hours of work need not end for it
+        click.echo(message_text(text), err=True)

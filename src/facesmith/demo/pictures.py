@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from facesmith.approximation.experiment.verdict import History
-from facesmith.pictures.charts import marker
+from facesmith.pictures.charts import marker, plain_texts
 
 _TRAIN, _VALIDATION = "#0072b2", "#d55e00"  # told apart with any colour vision
 _DPI = 130
@@ -48,6 +48,7 @@ def figure_png(figure: Figure) -> str:
     """A Matplotlib figure as a data URI."""
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
+    plain_texts(figure)
     figure.savefig(buffer, format="png", dpi=_DPI)
     return _uri("png", buffer.getvalue())
 

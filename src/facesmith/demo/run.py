@@ -28,9 +28,10 @@ from facesmith.demo.results import (
     write_figures,
 )
 from facesmith.demo.synthetic.patches import draw_patches
-from facesmith.detection.detector import load_detector
+from facesmith.detection.detector import Detector, load_detector
 from facesmith.detection.sessions import available_cores
 from facesmith.evaluation.roc_report import draw_roc
+from facesmith.files import OutputFolder
 from facesmith.patches import Patches, save_patches, write_contact_sheet
 from facesmith.progress import NO_PROGRESS, Progress
 
@@ -67,6 +68,13 @@ def run_demo(
     """
     config = config or DemoConfig()
     detector = load_detector()  # first: should it be missing, nobody waits minutes to learn it
+    with OutputFolder(out, "demo").lock():
+        return _run(Path(out), config, detector, force, progress)
+
+
+def _run(
+    out: Path, config: DemoConfig, detector: Detector, force: bool, progress: Progress
+) -> Demo:
     path = start_folder(out, force=force)
     seconds: dict[str, float] = {}
 

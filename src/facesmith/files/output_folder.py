@@ -14,7 +14,15 @@ from pathlib import Path
 
 from facesmith.errors import WriteError
 from facesmith.files.atomic import is_unfinished, remove_unfinished
-from facesmith.files.marks import MARK_NAME, Mark, claim, open_mark, read_mark
+from facesmith.files.marks import (
+    MARK_NAME,
+    Mark,
+    claim,
+    close_marks,
+    open_mark,
+    read_mark,
+)
+from facesmith.files.reading import refuse_irregular
 from facesmith.files.write_errors import write_error
 
 _LOCK_NAME = ".facesmith.lock"
@@ -179,6 +187,12 @@ class OutputFolder:
         running = self.path / _RUNNING_NAME
         lock = FileLock(self.path / _LOCK_NAME, timeout=0)
         try:
+            for path in (running, self.path / _LOCK_NAME):
+                if os.path.lexists(path):
+                    refuse_irregular(path, path.lstat().st_mode)
+        except OSError as error:
+            raise write_error(path, error) from error
+        try:
             lock.acquire()
         except Timeout as error:
             raise WriteError(
@@ -188,7 +202,10 @@ class OutputFolder:
         except (OSError, NotImplementedError) as error:
             if isinstance(error, OSError) and not os.access(self.path, os.W_OK):
                 raise write_error(self.path, error) from error
-            yield  # a file system without locks
+            try:
+                yield  # a file system without locks
+            finally:
+                close_marks(self.path)
             return
         try:
             since = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -197,6 +214,7 @@ class OutputFolder:
                 running.write_text(json.dumps(about), encoding="utf-8")
             yield
         finally:
+            close_marks(self.path)
             with suppress(OSError):  # Windows keeps an open file; it is no harm
                 running.unlink(missing_ok=True)
                 (self.path / _LOCK_NAME).unlink(missing_ok=True)
@@ -210,7 +228,9 @@ class OutputFolder:
         return sorted(self._others(self.path, ""))
 
     def _others(self, folder: Path, prefix: str, listed: frozenset[str] = frozenset()) -> list[str]:
-        mark = read_mark(folder)
+        # A mark below counts only where the one above lists it: else it is of another run.
+        own = not prefix or f"{prefix}{MARK_NAME}" in listed
+        mark = read_mark(folder) if own else None
         if mark is not None:
             listed |= {f"{prefix}{name}" for name in mark.names}
         others = []
@@ -248,15 +268,16 @@ class OutputFolder:
             raise write_error(self.path, error) from error
 
     def _remove_listed(self, mark: Mark) -> None:
-        for folder in sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True):
-            inner = read_mark(folder)
-            for name in inner.names if inner is not None else ():
-                (folder / name).unlink(missing_ok=True)
-            if inner is not None:
-                for name in _OWN_NAMES:
-                    (folder / name).unlink(missing_ok=True)
-        for name in mark.names:
-            (self.path / name).unlink(missing_ok=True)
+        for name in sorted(mark.names):
+            path = _own_file(mark.path.parent, name)
+            if path is None:
+                continue
+            inner = read_mark(path.parent) if path.name == MARK_NAME else None
+            if inner is not None and path.parent != mark.path.parent:
+                self._remove_listed(inner)
+                for own in _OWN_NAMES:
+                    (path.parent / own).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         for folder in sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True):
             with suppress(OSError):  # not empty
                 folder.rmdir()
@@ -270,6 +291,15 @@ class OutputFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise write_error(self.path, error) from error
+
+
+def _own_file(folder: Path, name: str) -> Path | None:
+    """The file that a mark lists; `None` if it is a folder, or a link leads out of `folder`."""
+    path = folder / name
+    if path.is_dir() and not path.is_symlink():
+        return None
+    place = folder.resolve() / Path(name).parent
+    return path if path.parent.resolve() == place else None
 
 
 def _who(running: Path) -> str:

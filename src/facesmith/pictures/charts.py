@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from facesmith.files import replacing
+from facesmith.printable import printable
 
 # Okabe and Ito's colours, which colour-blind readers tell apart, without their yellow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -38,7 +39,24 @@ def marker(colour: str, shape: str = "o", edge_width: float = 1.2) -> dict[str, 
     }  # fmt: skip
 
 
+def plain_texts(figure: Any) -> None:
+    """Show names from outside as they are: no formulas between dollars, nothing that crashes.
+
+    Call it before a figure is saved. Tick labels, which Matplotlib makes itself, stay.
+    """
+    texts = [*figure.texts, *(text for each in figure.legends for text in each.get_texts())]
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        texts += [axes.title, *axes.texts, *(legend.get_texts() if legend is not None else ())]
+        texts += [axis.label for axis in axes._axis_map.values()]
+    for text in texts:
+        text.set_parse_math(False)
+        lines = text.get_text().split("\n")
+        text.set_text("\n".join(printable(line) for line in lines))
+
+
 def write_chart(figure: Any, path: str | Path) -> None:
     """Write a figure as PNG; an existing file is replaced."""
+    plain_texts(figure)
     with replacing(path) as file:
         figure.savefig(file, format="png")

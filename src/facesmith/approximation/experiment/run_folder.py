@@ -27,6 +27,7 @@ from facesmith.approximation.exports.source_code import (
 from facesmith.approximation.model.saving import save_function
 from facesmith.errors import TrainingError
 from facesmith.files import OutputFolder, finite_or_none, write_bytes, write_json
+from facesmith.pictures.charts import plain_texts
 from facesmith.printable import shortened_text
 from facesmith.runs.event_file import EventFile
 from facesmith.runs.settings import SettingsError
@@ -201,6 +202,7 @@ def _write_plots(report: ApproximationReport, path: Path) -> list[str]:
     names = []
     for name, figure in figures.items():
         names.append(f"{name}.png")
+        plain_texts(figure)
         figure.savefig(path / names[-1], dpi=110)
     return names
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from facesmith.approximation.experiment.table_rows import (
     numbered_rows,
 )
 from facesmith.errors import TableError
+from facesmith.files import open_regular
 from facesmith.printable import shortened_text
 
 # Fewer rows leave nothing to judge by after the split.
@@ -33,6 +35,7 @@ _ROUNDING = 1e-5
 _LARGEST = 1e150
 # What a message says of a header line: a file of another kind may seem to have thousands of names.
 _MOST_NAMES, _LONGEST_NAME = 12, 40
+_LONGEST_LINE = 2**24  # characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,14 @@ def read_table(
     """
     path = Path(path)
     with _opened(path) as file:
-        filled = ((i, line) for i, line in enumerate(file) if line.strip(" \t\r\n,;"))
+        text = _text_lines(path, file)
+        filled = ((i, line) for i, line in enumerate(text) if line.strip(" \t\r\n,;"))
         n_skipped, first = next(filled, (0, ""))
         if not first:
             raise TableError(f"{path} is empty. Expected a header line and one line per point.")
         # Names in quotes may hold any of the three.
         unquoted = re.sub(r'"[^"]*"', "", first)
-        reader = csv.reader(chain([first], file), delimiter=max(",;\t", key=unquoted.count))
+        reader = csv.reader(chain([first], text), delimiter=max(",;\t", key=unquoted.count))
         lines = numbered_rows(path, reader, n_skipped)
         _, cells = next(lines, (0, []))
         if not cells:
@@ -91,14 +95,27 @@ def read_table(
     return Table(points, names, rows.lines, (*notes, *contradiction))
 
 
+def _text_lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines of a file; TableError for one that would take much memory."""
+    number = 0
+    while line := file.readline(_LONGEST_LINE):
+        number += 1
+        if len(line) == _LONGEST_LINE:
+            raise TableError(
+                f"{path} line {number} has {_LONGEST_LINE:,} characters or more: this is no table. "
+                "Pass a CSV file with a line for each point."
+            )
+        yield line
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     """The file as text; TableError where it is missing or, wherever it is read, no text."""
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header. newline="": the csv
         # module itself tells an end of line from a line break inside quotes.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
+        with open_regular(path) as raw:
+            yield io.TextIOWrapper(io.BufferedReader(raw), encoding="utf-8-sig", newline="")
     except FileNotFoundError as error:
         raise TableError(f"{path} does not exist. Pass the path of a CSV file.") from error
     except (UnicodeDecodeError, OSError) as error:

@@ -17,6 +17,7 @@ from facesmith.cli.benchmark.photos import (
     photo_options,
 )
 from facesmith.cli.numbers import FiniteRange, counted, figure
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import open_report
 from facesmith.cli.terminal import echo
 from facesmith.evaluation import MIN_SCORE
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from facesmith.evaluation.coco import PhotoScores
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @photo_options
 @ious_option
 @min_height_option

@@ -19,6 +19,7 @@ from facesmith.cli.detector_options import threads_option
 from facesmith.cli.numbers import figure
 from facesmith.cli.opened_detectors import open_detectors
 from facesmith.cli.options import images_anywhere
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
@@ -42,7 +43,7 @@ def _sizes(
     return tuple(dict.fromkeys((int(match[1]), int(match[2])) for match in matches if match))
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @annotation_options
 @click.option(
     "--face-free",

@@ -17,6 +17,7 @@ from facesmith.cli.benchmark.photos import (
     photo_options,
 )
 from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import open_report
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
@@ -32,7 +33,7 @@ _LOWEST_SCORE = 0.05
 _LABEL_WIDTH = 24
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @photo_options
 @click.option(
     "--min-score",

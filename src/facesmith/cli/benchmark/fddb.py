@@ -11,6 +11,7 @@ import click
 from facesmith.cli.benchmark.photos import output_options
 from facesmith.cli.detector_options import model_option, threads_option
 from facesmith.cli.numbers import WholeRange
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
@@ -24,7 +25,7 @@ _CURVE_NAMES = ("DiscROC.txt", "ContROC.txt")
 _PICTURE_NAME = "roc.png"
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--folds",
     "folds_dir",

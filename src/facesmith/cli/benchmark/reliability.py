@@ -17,12 +17,13 @@ from facesmith.cli.benchmark.photos import (
     photo_options,
 )
 from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import open_report
 from facesmith.cli.terminal import echo
 from facesmith.files import finite_or_none, write_json
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @photo_options
 @iou_option
 @min_height_option

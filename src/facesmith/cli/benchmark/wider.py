@@ -12,6 +12,7 @@ import click
 from facesmith.cli.benchmark.photos import output_options
 from facesmith.cli.detector_options import model_option, threads_option
 from facesmith.cli.numbers import FiniteRange, figure
+from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, NEW_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from facesmith.evaluation.wider import WiderImage, WiderScores
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--ground-truth",
     required=True,

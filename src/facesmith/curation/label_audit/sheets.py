@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facesmith.curation.label_audit.findings import Audit, Finding, Kind
+from facesmith.files.marks import remove_own
 from facesmith.pictures.contact_sheet import Cell, cells_sheet, write_sheet
 
 PER_PAGE = 80
@@ -59,8 +60,7 @@ def write_sheets(
 def remove_pages(folder: Path, kind: Kind, *, first: int) -> None:
     """Remove the pages of an earlier audit, from the first one named on."""
     page = first
-    while (old := folder / page_name(kind, (page - 1) * PER_PAGE + 1)).exists():
-        old.unlink()
+    while remove_own(folder / page_name(kind, (page - 1) * PER_PAGE + 1)):
         page += 1
 
 
