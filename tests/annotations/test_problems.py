@@ -172,13 +172,13 @@ def test_label_files_want_exactly_one_photo(tmp_path: Path, images: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"images": [', r"f\.json: not valid JSON: .*line 1 column 13"),
+        ('{"images": [', r"f\.json: not valid JSON: .*line 1, column 13"),
         ("[1, 2]", "expected a JSON object, got a list"),
         ('{"annotations": []}', "a list under the key `images`, got nothing"),
         ('{"images": [], "annotations": 3}', "a list under the key `annotations`, got 3"),
         ('{"images": [], "annotations": []}', "lists no photo"),
         ('{"images": [7], "annotations": []}', r"none of its 1 entries can be used.*images\[0\]"),
-        ("[" * 100_000, "not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_json_that_is_not_coco(tmp_path: Path, images: Path, text: str, message: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import read_content, shortened
+from facesmith.annotations.files import read_json, shortened
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
 from facesmith.errors import AnnotationError
@@ -150,10 +150,12 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
 
 def load_json(path: Path) -> dict[str, Any]:
     """The content of COCO object detection JSON, or an `AnnotationError`."""
-    try:
-        content = json.loads(read_content(path))
-    except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"{path}: not valid JSON: {error}") from error
+    content = read_json(path)
+    if isinstance(content, list):
+        raise AnnotationError(
+            f"{path}: expected a JSON object, got a list. Are these a detector's results, or a "
+            "part of a COCO file?"
+        )
     if not isinstance(content, dict):
         raise AnnotationError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
     for key in ("images", "annotations"):
@@ -175,8 +177,18 @@ def face_categories(path: Path, content: dict[str, Any], wanted: Sequence[str] |
     names: dict[int | str, str] = {}
     for category in listed:
         key = plain_id(category.get("id")) if isinstance(category, dict) else None
-        if key is not None:
-            names.setdefault(key, str(category.get("name", key)))
+        if key is None:
+            raise AnnotationError(
+                f"{path}: expected an object with an `id` as a category, got "
+                f"{shortened(category)}: which boxes are faces cannot be told. Mend it."
+            )
+        name = category.get("name")
+        name = str(key) if name is None else str(name)
+        if names.setdefault(key, name).strip().lower() != name.strip().lower():
+            raise AnnotationError(
+                f"{path}: the category id {shortened(key)} stands for {shortened(names[key])} and "
+                f"for {shortened(name)}: which boxes are faces cannot be told. Mend it."
+            )
     if not names:
         found = {
             plain_id(annotation.get("category_id"))

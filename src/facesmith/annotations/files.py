@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from facesmith.errors import AnnotationError
 from facesmith.files import open_regular
 from facesmith.images import IMAGE_SUFFIXES
 from facesmith.untrusted import ContentError, decoded, read_bytes
+from facesmith.untrusted import read_json as read_untrusted_json
 
 
 def read_content(path: Path) -> bytes:
@@ -44,6 +46,14 @@ def read_text(path: Path) -> str:
         raise AnnotationError(str(error)) from error
 
 
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, see `untrusted.parsed_json`; raises an `AnnotationError`."""
+    try:
+        return read_untrusted_json(path)
+    except ContentError as error:
+        raise AnnotationError(str(error)) from error
+
+
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a text file that are not empty, stripped, with their numbers from 1."""
     text = read_text(path)
@@ -65,21 +75,40 @@ def shortened(value: Any) -> str:
     """A value as JSON, cut to what fits into a message."""
     if value is None:
         return "nothing"
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "values nested too deeply"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def files_below(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     """The files of a folder and its sub-folders that end like this, sorted; hidden ones not.
 
+    Links to folders are followed, each folder once.
+
     Args:
         folder: The folder.
         endings: Ends of the names, in small letters; names are compared without case.
     """
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.name.lower().endswith(endings) and not hidden and path.is_file():
-            yield path
+    found: list[Path] = []
+    waiting, seen = [folder], set()
+    while waiting:  # links come after all that is really there, so that they give it no new names
+        for parent, folders, names in os.walk(waiting.pop(0)):
+            real = os.path.realpath(parent)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            paths = [Path(parent) / name for name in folders]
+            waiting += [path for path in paths if path.is_symlink()]
+            found += [
+                Path(parent) / name
+                for name in names
+                if name.lower().endswith(endings) and not name.startswith(".")
+            ]
+    yield from (path for path in sorted(found) if path.is_file())
 
 
 class PhotoNames:

@@ -81,6 +81,10 @@ def read_voc(
         for number, element in enumerate(root.iter("object"), start=1):
             category = _text(element, "name") or ""
             objects.append((entry, _Object(f"{where} object {number}", category, element)))
+        owned = {box for element in root.iter("object") for box in element.iter("bndbox")}
+        for _ in (box for box in root.iter("bndbox") if box not in owned):
+            log.add(where, "expected each <bndbox> in an <object>, got one elsewhere.", "box")
+            entry.complete = False
     names = {found.name: found.name for _, found in objects}
     if len(names) > 1:
         names.pop("", None)  # what has no name is no category beside others
@@ -102,12 +106,16 @@ def _parse(file: Path) -> ET.Element:
     encoding can hide the declaration.
     """
     text = read_text(file)
+    if not text.strip():
+        raise AnnotationError("expected XML, got an empty file.")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise AnnotationError("expected XML without a document type; delete the <!DOCTYPE ...>.")
     try:
         root = ET.fromstring(text)  # noqa: S314  # without entities there is nothing to expand
     except ET.ParseError as error:
         raise AnnotationError(f"not valid XML: {error}.") from None
+    for element in root.iter():  # names count without name space and case
+        element.tag = element.tag.rpartition("}")[2].lower()
     if root.tag != "annotation":
         raise AnnotationError(f"expected the root <annotation>, got <{root.tag}>.")
     return root
@@ -126,7 +134,12 @@ def _photo_name(
 
 
 def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
-    box = found.element.find("bndbox")
+    boxes = found.element.findall("bndbox")
+    if len(boxes) > 1:
+        log.add(found.where, f"expected one <bndbox>, got {len(boxes)}.", "box")
+        entry.complete = False
+        return
+    box = boxes[0] if boxes else None
     texts = [_text(box, corner) if box is not None else None for corner in _CORNERS]
     try:
         x_min, y_min, x_max, y_max = (_float(text or "") for text in texts)

@@ -78,11 +78,13 @@ def read_yolo(
                 entry.complete = False
             else:
                 lines.append((entry, line))
+    # The classes that have names count, too: where they are face and car, and all boxes are those
+    # of cars, the only class that occurs is not the face.
+    found = {line.category for _, line in lines}
     known = {
-        category: names.get(category, str(category))
-        for category in sorted({line.category for _, line in lines})
+        category: names.get(category, str(category)) for category in sorted(found | set(names))
     }
-    faces = choose_categories(path, known, categories) if known else set()
+    faces = choose_categories(path, known, categories) if found else set()
     for entry, line in lines:
         if line.category in faces and entry.size_wh is not None:
             entry.boxes.append(_box(line, entry.size_wh))

@@ -1,0 +1,144 @@
+"""What could be taken for other labels than those that somebody drew: read rightly, or named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotation_files import boxes_of, coco, save, write
+from facesmith.annotations import load_annotations
+from facesmith.errors import AnnotationError
+
+BOX = "<bndbox><xmin>11</xmin><ymin>21</ymin><xmax>40</xmax><ymax>60</ymax></bndbox>"
+OTHER_BOX = "<bndbox><xmin>60</xmin><ymin>21</ymin><xmax>90</xmax><ymax>60</ymax></bndbox>"
+CORNERS = [10, 20, 40, 60]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<Annotation><Object><Name>face</Name>{BOX.replace('bndbox', 'BndBox')}</Object>"
+        "</Annotation>",
+        f'<annotation xmlns="http://example.org/voc"><object><name>face</name>{BOX}</object>'
+        "</annotation>",
+        f'<annotation xmlns:v="urn:v"><v:object><name>face</name>{BOX}</v:object></annotation>',
+    ],
+)
+def test_tags_of_voc_count_without_case_and_name_space(
+    tmp_path: Path, images: Path, text: str
+) -> None:
+    write(tmp_path / "voc/a.xml", text)
+    found = load_annotations(tmp_path / "voc", images)
+    assert boxes_of(found) == {"a.jpg": [CORNERS]}
+    assert not found.problems
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (f"<object><name>face</name>{BOX}{OTHER_BOX}</object>", "expected one <bndbox>, got 2"),
+        (f"<item><name>face</name>{BOX}</item>", "expected each <bndbox> in an <object>"),
+        (f"{BOX}", "expected each <bndbox> in an <object>"),
+    ],
+)
+def test_a_box_of_voc_that_no_object_owns_alone_leaves_no_background(
+    tmp_path: Path, images: Path, content: str, message: str
+) -> None:
+    write(tmp_path / "voc/a.xml", f"<annotation>{content}</annotation>")
+    write(tmp_path / "voc/c.xml", "<annotation/>")
+    found = load_annotations(tmp_path / "voc", images)
+    assert boxes_of(found) == {"c.jpg": []}
+    assert message in " ".join(map(str, found.problems))
+
+
+def test_a_part_of_an_object_may_have_a_box(tmp_path: Path, images: Path) -> None:
+    part = f"<part><name>nose</name>{OTHER_BOX}</part>"
+    text = f"<annotation><object><name>face</name>{BOX}{part}</object></annotation>"
+    write(tmp_path / "voc/a.xml", text)
+    found = load_annotations(tmp_path / "voc", images)
+    assert boxes_of(found) == {"a.jpg": [CORNERS]}
+    assert not found.problems
+
+
+def test_an_only_class_that_is_called_otherwise_than_the_face_is_none(
+    tmp_path: Path, images: Path
+) -> None:
+    write(tmp_path / "labels/classes.txt", "face\ncar\n")
+    write(tmp_path / "labels/a.txt", "1 0.5 0.5 0.1 0.1\n")
+    found = load_annotations(tmp_path / "labels", images)
+    assert boxes_of(found) == {"a.jpg": []}
+
+
+@pytest.mark.parametrize(
+    "categories",
+    [
+        [{"id": None, "name": "face"}, {"id": 1, "name": "car"}],
+        [{"name": "face"}, {"id": 1, "name": "car"}],
+        [{"id": [0], "name": "face"}, {"id": 1, "name": "car"}],
+        ["face", {"id": 1, "name": "car"}],
+        [{"id": 1, "name": "face"}, {"id": 1, "name": "car"}],
+        [{"id": 1, "name": "face"}, {"id": 1.0, "name": "car"}],
+    ],
+)
+def test_categories_that_cannot_be_told_apart_stop_the_reading(
+    tmp_path: Path, images: Path, categories: list[Any]
+) -> None:
+    path = coco(tmp_path / "f.json", {"a.jpg": [[10, 20, 30, 40]]})
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"categories": categories}))
+    with pytest.raises(AnnotationError, match=r"f\.json: .*cannot be told"):
+        load_annotations(path, images)
+
+
+def test_a_category_listed_twice_alike_is_one(tmp_path: Path, images: Path) -> None:
+    twice = [{"id": 1, "name": "face"}, {"id": 1, "name": "Face "}]
+    path = coco(tmp_path / "f.json", {"a.jpg": [[10, 20, 30, 40]]})
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"categories": twice}))
+    assert boxes_of(load_annotations(path, images)) == {"a.jpg": [CORNERS]}
+
+
+@pytest.mark.parametrize("depth", [300, 700, 900, 950, 970, 990, 5000, 50_000])
+def test_deep_nesting_in_place_of_a_box_is_named(tmp_path: Path, images: Path, depth: int) -> None:
+    path = coco(tmp_path / "f.json", {"a.jpg": ["HERE"], "c.jpg": []})
+    path.write_text(path.read_text().replace('"HERE"', "[" * depth + "]" * depth))
+    try:
+        found = load_annotations(path, images)
+    except AnnotationError as error:
+        assert "nested too deeply" in str(error)
+    else:
+        assert boxes_of(found) == {"c.jpg": []}
+
+
+def test_a_linked_folder_of_labels_is_read(tmp_path: Path, images: Path) -> None:
+    write(
+        tmp_path / "elsewhere/b.xml",
+        f"<annotation><object><name>face</name>{BOX}</object></annotation>",
+    )
+    save(images / "sub/b.png")
+    (tmp_path / "voc").mkdir()
+    (tmp_path / "voc/sub").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/again").symlink_to(tmp_path / "voc")
+    found = load_annotations(tmp_path / "voc", images)
+    assert boxes_of(found) == {"sub/b.png": [CORNERS]}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"images": []}'.encode("utf-16"), "text in UTF-16"),
+        ("a.jpg\n1\n1 2 3 4 0 0 0 0 0 0".encode("utf-16"), "text in UTF-16"),
+        (b"\x1f\x8b\x08\0compressed", "compressed"),
+        (b"PK\x03\x04archive", "compressed"),
+    ],
+)
+def test_why_a_file_has_no_format(
+    tmp_path: Path, images: Path, content: bytes, reason: str
+) -> None:
+    path = tmp_path / "annotations.json"
+    path.write_bytes(content)
+    with pytest.raises(AnnotationError, match=reason):
+        load_annotations(path, images)
