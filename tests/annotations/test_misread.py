@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,17 @@ OTHER_BOX = "<bndbox><xmin>60</xmin><ymin>21</ymin><xmax>90</xmax><ymax>60</ymax
 CORNERS = [10, 20, 40, 60]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"<Annotation><Object><Name>face</Name>{BOX.replace('bndbox', 'BndBox')}</Object>"
-        "</Annotation>",
-        f'<annotation xmlns="http://example.org/voc"><object><name>face</name>{BOX}</object>'
-        "</annotation>",
-        f'<annotation xmlns:v="urn:v"><v:object><name>face</name>{BOX}</v:object></annotation>',
-    ],
+SPACED = f'<annotation xmlns="urn:voc"><object><name>face</name>{BOX}</object></annotation>'
+PREFIXED = SPACED.replace("xmlns", "xmlns:v").replace("object>", "v:object>")
+CAPITALS = (
+    SPACED.replace(' xmlns="urn:voc"', "")
+    .replace("annotation", "Annotation")
+    .replace("object", "OBJECT")
+    .replace("bndbox", "BndBox")
 )
+
+
+@pytest.mark.parametrize("text", [SPACED, PREFIXED, CAPITALS])
 def test_tags_of_voc_count_without_case_and_name_space(
     tmp_path: Path, images: Path, text: str
 ) -> None:
@@ -105,12 +108,13 @@ def test_a_category_listed_twice_alike_is_one(tmp_path: Path, images: Path) -> N
 def test_deep_nesting_in_place_of_a_box_is_named(tmp_path: Path, images: Path, depth: int) -> None:
     path = coco(tmp_path / "f.json", {"a.jpg": ["HERE"], "c.jpg": []})
     path.write_text(path.read_text().replace('"HERE"', "[" * depth + "]" * depth))
-    try:
-        found = load_annotations(path, images)
-    except AnnotationError as error:
-        assert "nested too deeply" in str(error)
+    reader = partial(load_annotations, path, images)
+    if depth > 990:
+        with pytest.raises(AnnotationError, match="nested too deeply"):
+            reader()
     else:
-        assert boxes_of(found) == {"c.jpg": []}
+        with suppress(AnnotationError):  # how deep is too deep, the depth of the caller decides
+            assert boxes_of(reader()) == {"c.jpg": []}
 
 
 def test_a_linked_folder_of_labels_is_read(tmp_path: Path, images: Path) -> None:

@@ -57,7 +57,7 @@ def find_image(name: str, images_dir: str | Path) -> Path | None:
 def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     lines: dict[str, int] = {}
-    rows = [(number, next(csv.reader([line]))) for number, line in text_lines(path)]
+    rows = [(number, _cells(f"{path} line {number}", line)) for number, line in text_lines(path)]
     header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     if header != ["image", "width", "height"]:
         raise AnnotationError(
@@ -66,7 +66,9 @@ def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
     for number, row in rows[1:]:
         where = f"{path} line {number}"
         values = [cell.strip() for cell in row]
-        if len(values) != 3 or not all(v.isascii() and v.isdigit() for v in values[1:]):
+        if len(values) != 3 or not all(
+            v.isascii() and v.isdigit() and len(v) < 10 for v in values[1:]
+        ):
             raise AnnotationError(
                 f"{where}: expected a name, a width and a height, got {','.join(row)[:60]!r}."
             )
@@ -79,6 +81,13 @@ def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
             raise AnnotationError(f"{where}: {name} stands already in line {lines[name]}.")
         sizes[name], lines[name] = (width, height), number
     return sizes
+
+
+def _cells(where: str, line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]))
+    except csv.Error as error:
+        raise AnnotationError(f"{where}: expected a line of CSV: {error}.") from None
 
 
 # Far below any useful threshold: the curves show what the detector could still find.
