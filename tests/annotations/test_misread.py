@@ -104,6 +104,35 @@ def test_a_category_listed_twice_alike_is_one(tmp_path: Path, images: Path) -> N
     assert boxes_of(load_annotations(path, images)) == {"a.jpg": [CORNERS]}
 
 
+@pytest.mark.parametrize("key", ["images", "annotations", "categories", "bbox", "image_id"])
+def test_a_key_that_stands_twice_is_named(tmp_path: Path, images: Path, key: str) -> None:
+    path = coco(tmp_path / "f.json", {"a.jpg": [[10, 20, 30, 40]]})
+    text = path.read_text()
+    path.write_text(text.replace(f'"{key}":', f'"{key}": 1, "{key}":', 1))
+    with pytest.raises(AnnotationError, match=f"f.json: .*'{key}' stands twice"):
+        load_annotations(path, images)
+
+
+@pytest.mark.parametrize("key", ["annotations", "objects", "bbox", "boxes"])
+def test_boxes_within_an_image_of_coco_leave_no_background(
+    tmp_path: Path, images: Path, key: str
+) -> None:
+    listed = [{"id": 1, "file_name": "a.jpg", key: [[10, 20, 30, 40]]}]
+    listed.append({"id": 2, "file_name": "c.jpg", key: []})
+    found = load_annotations(coco(tmp_path / "f.json", {}, images=listed), images)
+    assert boxes_of(found) == {"c.jpg": []}
+    assert "in the list `annotations`" in str(found.problems[0])
+
+
+@pytest.mark.parametrize("name", [".", "./", "sub/..", "./."])
+def test_the_folder_itself_is_no_photo(tmp_path: Path, images: Path, name: str) -> None:
+    path = coco(tmp_path / "f.json", {name: [[10, 20, 30, 40]], "c.jpg": []})
+    for anywhere in (False, True):
+        found = load_annotations(path, images, images_anywhere=anywhere)
+        assert boxes_of(found) == {"c.jpg": []}
+        assert "expected the name of a photo" in str(found.problems[0])
+
+
 @pytest.mark.parametrize("depth", [300, 700, 900, 950, 970, 990, 5000, 50_000])
 def test_deep_nesting_in_place_of_a_box_is_named(tmp_path: Path, images: Path, depth: int) -> None:
     path = coco(tmp_path / "f.json", {"a.jpg": ["HERE"], "c.jpg": []})

@@ -31,11 +31,17 @@ class PhotoFolder:
 
         Raises:
             OutsideError: If it leaves the folder, and may not.
+            AnnotationError: If it is the folder.
         """
         written = name.replace("\\", "/")
         base, photo = os.path.abspath(self.path), os.path.abspath(self.path / written)  # noqa: PTH100
         outside = not Path(photo).is_relative_to(base)
         foreign = bool(PureWindowsPath(name).drive) and os.name != "nt"
+        if photo == base:
+            raise AnnotationError(
+                f"{name} is the folder of the photos, {self.path}; expected the name of a photo. "
+                "The photo is left out."
+            )
         if not outside and not foreign:
             return Path(photo).relative_to(base).as_posix()
         if self.anywhere:
