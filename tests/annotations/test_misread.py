@@ -175,3 +175,84 @@ def test_why_a_file_has_no_format(
     path.write_bytes(content)
     with pytest.raises(AnnotationError, match=reason):
         load_annotations(path, images)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"classes.txt": "car\n\nface\n"}, "line 2: expected the name of class 1"),
+        ({"classes.txt": "\nface\n"}, "line 1: expected the name of class 0"),
+        (
+            {"classes.txt": "face\ncar\n", "obj.names": "car\nface\n"},
+            "name the classes differently",
+        ),
+    ],
+)
+def test_lists_of_classes_that_say_two_things_stop_the_reading(
+    tmp_path: Path, images: Path, files: dict[str, str], reason: str
+) -> None:
+    for name, text in files.items():
+        write(tmp_path / "labels" / name, text)
+    write(tmp_path / "labels/a.txt", "1 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(AnnotationError, match=reason):
+        load_annotations(tmp_path / "labels", images, format="yolo")
+
+
+def test_empty_lines_at_the_end_of_a_list_of_classes_do_no_harm(
+    tmp_path: Path, images: Path
+) -> None:
+    write(tmp_path / "labels/classes.txt", "car\nface\n\n\n")
+    write(tmp_path / "labels/a.txt", "1 0.5 0.5 0.1 0.1\n0 0.2 0.2 0.1 0.1\n")
+    found = load_annotations(tmp_path / "labels", images)
+    assert boxes_of(found) == {"a.jpg": [[90, 45, 110, 55]]}
+
+
+def test_a_category_in_two_spellings_is_one(tmp_path: Path, images: Path) -> None:
+    other = {"bbox": [50, 20, 30, 40], "category_id": 2}
+    path = coco(
+        tmp_path / "f.json",
+        {"a.jpg": [[10, 20, 30, 40], other]},
+        categories=("face", "Face", "car"),
+    )
+    assert boxes_of(load_annotations(path, images)) == {"a.jpg": [CORNERS, [50, 20, 80, 60]]}
+
+
+SIZE = "<size><width>200</width><height>100</height></size>"
+TWO_SIZES = SIZE + SIZE.replace("2", "4").replace("1", "3")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<filename>a.jpg</filename><filename>c.jpg</filename>",
+        TWO_SIZES,
+    ],
+)
+def test_a_voc_file_that_says_two_things_is_left_out(
+    tmp_path: Path, images: Path, content: str
+) -> None:
+    write(tmp_path / "voc/a.xml", f"<annotation>{content}</annotation>")
+    write(tmp_path / "voc/c.xml", f"<annotation>{content[: len(content) // 2] * 2}</annotation>")
+    write(tmp_path / "voc/sub/b.xml", "<annotation/>")
+    found = load_annotations(tmp_path / "voc", images)
+    assert "sub/b.png" in boxes_of(found)
+    assert [problem.where for problem in found.problems] == ["a.xml"]
+    assert "several that differ" in str(found.problems[0])
+
+
+@pytest.mark.parametrize(("angle", "read"), [(1.5, True), (-6.2, True), (85, False)])
+def test_an_angle_in_degrees_is_named(
+    tmp_path: Path, images: Path, angle: float, read: bool
+) -> None:
+    path = write(tmp_path / "list.txt", f"a\n1\n20 15 {angle} 50 50 1\nc\n0\n")
+    found = load_annotations(path, images, format="fddb")
+    assert [photo.name for photo in found.photos] == (["a.jpg", "c.jpg"] if read else ["c.jpg"])
+    assert read or "angle in radians" in str(found.problems[0])
+
+
+def test_paths_of_windows_in_a_description_are_read(tmp_path: Path) -> None:
+    save(tmp_path / "set/train/images/a.jpg")
+    write(tmp_path / "set/train/labels/a.txt", "0 0.5 0.5 0.1 0.1\n")
+    path = write(tmp_path / "set/data.yaml", "train: ..\\train\\images\nnames: [face]\n")
+    found = load_annotations(path, tmp_path / "set")
+    assert boxes_of(found) == {"train/images/a.jpg": [[90, 45, 110, 55]]}

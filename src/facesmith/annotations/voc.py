@@ -56,6 +56,14 @@ def read_voc(
         except AnnotationError as error:
             log.add(where, f"{error} The photo is left out.", "photo")
             continue
+        twice = next((tag for tag in ("filename", "size") if _differ(root, tag)), None)
+        if twice is not None:
+            log.add(
+                where,
+                f"expected one <{twice}>, got several that differ. The photo is left out.",
+                "photo",
+            )
+            continue
         name = _photo_name(root, label, images_dir, photo_names)
         if name is None:
             log.add(
@@ -119,6 +127,12 @@ def _parse(file: Path) -> ET.Element:
     if root.tag != "annotation":
         raise AnnotationError(f"expected the root <annotation>, got <{root.tag}>.")
     return root
+
+
+def _differ(root: ET.Element, tag: str) -> bool:
+    """Whether several elements of a kind say different things."""
+    said = {tuple("".join(each.itertext()).split()) for each in root.findall(tag)}
+    return len(said) > 1
 
 
 def _photo_name(

@@ -62,11 +62,22 @@ def find_dataset(path: Path) -> Dataset | None:
 def class_names(folder: Path) -> dict[int, str]:
     """Names of the classes: of a list in the folder, else of a `data.yaml` there or just above."""
     try:
-        for file in sorted(folder.iterdir()):
-            if file.name.lower() in ("classes.txt", "obj.names") and file.is_file():
-                return dict(enumerate(text for _, text in read_lines(file)))
+        files = [
+            file
+            for file in sorted(folder.iterdir())
+            if file.name.lower() in ("classes.txt", "obj.names") and file.is_file()
+        ]
     except OSError:
         return {}
+    lists = [(file, _listed_names(file)) for file in files]
+    for file, names in lists[1:]:
+        if names != lists[0][1]:
+            raise AnnotationError(
+                f"{lists[0][0]} and {file.name} name the classes differently: which are faces "
+                "cannot be told. Remove one of the two."
+            )
+    if lists:
+        return lists[0][1]
     above = folder.resolve()
     for place in (above, *above.parents[:2]):
         for suffix in YAML_SUFFIXES:
@@ -74,6 +85,17 @@ def class_names(folder: Path) -> dict[int, str]:
                 path = place / f"data{suffix}"
                 return _names(path, read_plain_yaml(path, ("names",)).get("names"))
     return {}
+
+
+def _listed_names(file: Path) -> dict[int, str]:
+    lines = read_lines(file)
+    for place, (number, _) in enumerate(lines, start=1):
+        if number != place:
+            raise AnnotationError(
+                f"{file} line {place}: expected the name of class {place - 1}, got an empty line: "
+                "which number the names below it have cannot be told. Mend the list."
+            )
+    return dict(enumerate(text for _, text in lines))
 
 
 def _description(folder: Path) -> Path | None:
@@ -124,8 +146,9 @@ def _described(file: Path) -> Dataset:
 
 def _existing(file: Path, root: str, text: str, split: str) -> Path:
     """The folder or list of a split: paths in these files are often those of another machine."""
-    relative = text.removeprefix("../").removeprefix("./")
-    candidates = [file.parent / root / text, file.parent / text, file.parent / relative]
+    slashed = text.replace("\\", "/")  # as Windows writes them
+    relative = slashed.removeprefix("../").removeprefix("./")
+    candidates = [file.parent / place for place in (Path(root) / text, text, slashed, relative)]
     for candidate in candidates:
         if candidate.is_dir() or candidate.is_file():
             return Path(*_plain(candidate))
