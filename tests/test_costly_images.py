@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import time
 import zlib
@@ -153,3 +154,18 @@ def test_a_slow_netpbm_is_quick(tmp_path: Path) -> None:
     assert time.process_time() - start < MOST_SECONDS
     assert image.shape == (3000, 4000, 3)
     assert (image == 128).all()
+
+
+def test_what_pillow_logs_does_not_reach_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded("TIFF")
+    samples = data.index(struct.pack("<HHI", 277, 3, 1)) + 8
+    path = tmp_path / "photo.tif"
+    path.write_bytes(data[:samples] + struct.pack("<H", 5000) + data[samples + 2 :])
+    told = io.StringIO()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr("sys.stderr", told)
+    with pytest.raises(ImageError):
+        read_image(path)
+    assert told.getvalue() == ""
