@@ -256,3 +256,29 @@ def test_paths_of_windows_in_a_description_are_read(tmp_path: Path) -> None:
     path = write(tmp_path / "set/data.yaml", "train: ..\\train\\images\nnames: [face]\n")
     found = load_annotations(path, tmp_path / "set")
     assert boxes_of(found) == {"train/images/a.jpg": [[90, 45, 110, 55]]}
+
+
+NO_NAMES = ["x" * 5000, "a/" * 3000, "images/" + "y" * 300, "a\0b", "nowhere/../images/a.jpg"]
+
+
+@pytest.mark.parametrize("name", [*NO_NAMES, "/", "."])
+def test_a_list_of_photos_may_hold_names_that_cannot_be(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "set/images/a.jpg")
+    save(tmp_path / "set/images/c.jpg")
+    for label in ("a", "c"):
+        write(tmp_path / f"set/labels/{label}.txt", "0 0.5 0.5 0.1 0.1\n")
+    write(tmp_path / "set/list.txt", f"{name}\nimages\\c.jpg\n")
+    path = write(tmp_path / "set/data.yaml", "train: list.txt\n")
+    found = boxes_of(load_annotations(path, tmp_path / "set"))
+    assert found["images/c.jpg"] == [[90, 45, 110, 55]]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+@pytest.mark.parametrize("key", ["path", "train"])
+def test_a_description_may_hold_names_that_cannot_be(tmp_path: Path, key: str, name: str) -> None:
+    save(tmp_path / "set/images/a.jpg")
+    path = write(tmp_path / "set/data.yaml", f"{key}: {name}\n")
+    if key == "path":
+        path.write_text(path.read_text() + "train: nowhere\n")
+    with pytest.raises(AnnotationError, match="neither a folder nor a list of photos"):
+        load_annotations(path, tmp_path / "set")

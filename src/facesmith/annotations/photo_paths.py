@@ -74,6 +74,16 @@ def file_identity(path: Path) -> Hashable:
     return (status.st_dev, status.st_ino)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file; names that no system can have are none, where `Path` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; names that no system can have are none, where `Path` raises."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def is_missing(path: Path) -> bool:
     """Whether there is no file of this path, or none that can be."""
     return not _exists(path)

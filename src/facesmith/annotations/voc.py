@@ -10,7 +10,6 @@ Source:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from xml.etree import ElementTree as ET
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_text
+from facesmith.annotations.photo_paths import is_file
 from facesmith.annotations.values import flag, stated_size
 from facesmith.errors import AnnotationError
 
@@ -143,8 +143,7 @@ def _photo_name(
         called_alike = photo_names.photos_of(label)
         return called_alike[0] if len(called_alike) == 1 else None
     beside = label.parent / name
-    # os.path: names that are too long for the system are no files, not errors
-    return beside.as_posix() if os.path.isfile(images_dir / beside) else name  # noqa: PTH113
+    return beside.as_posix() if is_file(images_dir / beside) else name
 
 
 def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:

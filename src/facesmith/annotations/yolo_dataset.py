@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesmith.annotations.files import read_lines
+from facesmith.annotations.photo_paths import is_file, is_folder
 from facesmith.annotations.plain_yaml import Value, read_plain_yaml
 from facesmith.errors import AnnotationError
 
@@ -133,9 +134,9 @@ def _described(file: Path) -> Dataset:
             raise AnnotationError(f"{file}: expected a folder, or a list, under `{split}`.")
         for text in [value] if isinstance(value, str) else value:
             place = _existing(file, root, text, split)
-            if (place / "images").is_dir() and (place / "labels").is_dir():
+            if is_folder(place / "images") and is_folder(place / "labels"):
                 place /= "images"
-            if place.is_dir():
+            if is_folder(place):
                 folders[place] = PhotoFolder(place, _labels_of(place))
             else:
                 listed.update(_list(place))
@@ -150,7 +151,7 @@ def _existing(file: Path, root: str, text: str, split: str) -> Path:
     relative = slashed.removeprefix("../").removeprefix("./")
     candidates = [file.parent / place for place in (Path(root) / text, text, slashed, relative)]
     for candidate in candidates:
-        if candidate.is_dir() or candidate.is_file():
+        if is_folder(candidate) or is_file(candidate):
             return Path(*_plain(candidate))
     raise AnnotationError(
         f"{file}: `{split}` names {text}, which is neither a folder nor a list of photos there. "
@@ -161,7 +162,10 @@ def _existing(file: Path, root: str, text: str, split: str) -> Path:
 def _plain(path: Path) -> tuple[str, ...]:
     """The parts of a path without `..` where that names the same place."""
     plain = Path(os.path.normpath(path))
-    return plain.parts if plain.exists() and plain.samefile(path) else path.parts
+    try:
+        return plain.parts if plain.samefile(path) else path.parts
+    except (OSError, ValueError):  # one of them does not exist, or cannot
+        return path.parts
 
 
 def _labels_of(place: Path) -> Path:
@@ -175,8 +179,11 @@ def _labels_of(place: Path) -> Path:
 
 def _list(file: Path) -> Iterator[tuple[Path, Path]]:
     for _, text in read_lines(file):
+        if not is_file(file.parent / text):
+            text = text.replace("\\", "/")  # noqa: PLW2901 - as Windows writes them
         photo = Path(*_plain(file.parent / text))
-        yield photo, _labels_of(photo).with_suffix(".txt")
+        if photo.name:
+            yield photo, _labels_of(photo).with_suffix(".txt")
 
 
 def _names(file: Path, value: Value | None) -> dict[int, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.annotations.photo_paths import is_file
 from facesmith.detection.detector import Detector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
@@ -51,7 +52,7 @@ def read_sizes(
 def find_image(name: str, images_dir: str | Path) -> Path | None:
     """The file of an image, `.jpg` before other suffixes, or `None`."""
     paths = (Path(images_dir) / f"{name}{suffix}" for suffix in (".jpg", *IMAGE_SUFFIXES))
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if is_file(path)), None)
 
 
 def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
