@@ -196,7 +196,7 @@ def test_what_cannot_be_used_is_named(spot_weights: Path) -> None:
     result = run("--model", spot_weights)
     assert result.exit_code == 0
     assert "Left out: faces.json image 3" in result.stderr
-    assert "1 entries left out, and missing in corrected.json" in result.stderr
+    assert "1 entry left out, and missing in corrected.json" in result.stderr
 
 
 @pytest.mark.usefixtures("folder")

@@ -105,3 +105,17 @@ def test_scores_of_a_judge_must_rise() -> None:
 def test_one_answer_a_judge_is_needed() -> None:
     with pytest.raises(ValueError, match="one entry a judge; got 1"):
         ask_committee(NOTHING, [found()], [ONE, OTHER])
+
+
+def test_with_one_vote_needed_a_sure_judge_is_enough() -> None:
+    judges = [found((0.9, FACE), (0.4, (60, 60, 80, 84))), found()]
+
+    opinion = ask_committee(
+        NOTHING, judges, [ONE, OTHER], CommitteeConfig(min_votes=1, min_single_confidence=0)
+    )
+
+    assert opinion.agreed.tolist() == [True, False]
+    np.testing.assert_allclose(opinion.confidence, [1.75, 0.5], rtol=1e-5)
+    assert opinion.second_confidence.tolist() == [0, 0]
+    with pytest.raises(ValueError, match="`min_votes` must be 1 or 2; got min_votes=3"):
+        CommitteeConfig(min_votes=3)

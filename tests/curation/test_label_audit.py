@@ -445,7 +445,10 @@ def test_decisions_hold_when_the_numbers_change(audited: Audit, tmp_path: Path) 
     ("changes", "message"),
     [
         ({"decision": "no"}, "line 2: expected accept or refuse as `decision`, got 'no'"),
-        ({"kind": "odd"}, "line 2: expected suspicious or missed as `kind`, got 'odd'"),
+        (
+            {"kind": "odd"},
+            "line 2: expected one of suspicious, missed, doubtful as `kind`, got 'odd'",
+        ),
         ({"x_min": "left"}, "line 2: expected a number as `x_min`, got 'left'"),
         ({"x_min": "nan"}, "line 2: expected finite edges"),
     ],

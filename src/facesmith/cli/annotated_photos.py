@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facesmith.cli import numbers
 from facesmith.cli.options import images_anywhere
 from facesmith.cli.terminal import echo
 
@@ -64,9 +65,9 @@ def load_photos(
     for line in in_lines(loaded.problems):
         echo(f"Left out: {line}", err=True)
     if counted:
-        echo(
-            f"{len(loaded.photos)} photos with {loaded.n_faces} faces; {len(loaded.problems)} "
-            f"entries left out{elsewhere if loaded.problems else ''}.",
-            err=True,
-        )
+        n_photos = numbers.counted(len(loaded.photos), "photo")
+        n_faces = numbers.counted(loaded.n_faces, "face")
+        n_left_out = numbers.counted(len(loaded.problems), "entry", "entries")
+        also = elsewhere if loaded.problems else ""
+        echo(f"{n_photos} with {n_faces}; {n_left_out} left out{also}.", err=True)
     return loaded

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.audit_judges import Judge, compare, read_found
+from facesmith.cli.audit_judges import Judge, compare, compare_with_committee
+from facesmith.cli.judges import judge_options, judges_in_words, read_found
 from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.options import format_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER, open_report
@@ -38,44 +39,43 @@ N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 
     is_flag=False,
     flag_value=3,
     metavar="[K]",
-    help="Train K detectors, each on the photos of all folds but one, and let it judge that one; "
-    "3 if no number is given. Slow, and the surest way.  [default: no training, see --model]",
+    help="Train K detectors, 3 if not said, and let each judge photos that it has not seen: slow, "
+    "and surest.  [default: no training]",
 )
 @click.option(
     "--epochs",
     type=WholeRange(1),
-    help="Passes over the photos of each of the --folds.  [default: 8, more for fewer than 4,800 "
-    "photos to learn from]",
+    help="Passes of each of the --folds.  [default: 8 or more]",
 )
 @click.option(
     "--negatives",
     multiple=True,
     type=FOLDER,
-    help="Folder of photos without any human face, for the trainings of --folds; may be repeated.",
+    help="Folder of face-free photos for --folds; may be repeated.",
 )
 @click.option("--seed", type=WholeRange(0), help="Of the division into --folds.  [default: 0]")
 @click.option(
     "--model",
     metavar="FILE_OR_RUN",
     type=EXISTING,
-    help="Let this detector.onnx or run folder judge.  [default: the weights that come along]",
+    help="Detector or run folder.  [default: weights that come along]",
 )
 @click.option(
     "--detections",
     type=FILE,
-    help="What any detector found in these photos, down to low scores: COCO results, or the lines "
-    "of `facesmith detect --json --min-score 0.01`.",
+    help="What any detector found: COCO results, or the lines of `facesmith detect --json "
+    "--min-score 0.01`.",
 )
+@judge_options("see --model")
 @click.option(
     "--decisions",
     type=FILE,
-    help="The decisions.csv of an earlier audit, with `refuse` on the lines of findings that are "
-    "wrong.",
+    help="decisions.csv of an earlier audit, with what you refuse.",
 )
 @click.option(
     "--add-missed",
     is_flag=True,
-    help="Make faces to learn of the missed ones in corrected.json.  [default: ignored regions]",
+    help="Make faces of the missed ones, as a committee's are.  [default: ignored regions]",
 )
 @click.option(
     "--config",
@@ -109,11 +109,11 @@ def audit(
 
     ANNOTATIONS may be in any format that `facesmith train` reads. A detector looks at all photos;
     boxes that it does not see, or sees elsewhere, are suspicious, and faces that it is sure of and
-    that have no box are likely missed. Contact sheets show them, the worst first. corrected.json
-    has the same photos, suspicious boxes and missed faces marked as ignored, ready to train with.
+    that have no box are likely missed. Contact sheets show them, the worst first. In corrected.json
+    they are marked as ignored, ready to train with.
 
     A detector agrees with labels that it has learned from, wrong ones too. --folds judges each
-    photo by a detector that has not seen it.
+    photo by a detector that has not seen it; a committee sees what one judge misses.
 
     \b
     Examples:
@@ -126,6 +126,7 @@ def audit(
 
     judge = Judge(**options)
     judge.check()
+    judge = judge.alone()
     config = AuditConfig()
     if config_path is not None:
         config = with_changes(config, read_settings(config_path, "audit"))
@@ -142,11 +143,17 @@ def audit(
     )
     open_report(out)
     with ShownProgress(quiet=quiet) as progress:
-        if judge.detections is not None:
-            found, detector_of = read_found(judge.detections, annotations, loaded, category), None
+        if judge.is_committee:
+            findings = compare_with_committee(
+                judge, loaded, annotations, category, config, progress
+            )
         else:
-            found, detector_of = judge.find(loaded.photos, out, progress)
-        findings = compare(loaded.photos, found, detector_of, judge.name, config, progress)
+            if judge.detections is not None:
+                read = read_found(judge.detections, annotations, loaded, category)
+                found, detector_of = read, None
+            else:
+                found, detector_of = judge.find(loaded.photos, out, progress)
+            findings = compare(loaded.photos, found, detector_of, judge.name, config, progress)
     refused, others = match_decisions(findings, decided)
     if others and not quiet:
         echo(
@@ -164,7 +171,9 @@ def audit(
             findings,
             len(refused),
             written,
-            learned_from=judge.folds is None and judge.detections is None,
+            learned_from=judge.folds is None
+            and judge.detections is None
+            and not judge.is_committee,
         )
 
 
@@ -190,7 +199,9 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
         if reason in reasons
     )
     share = len(suspicious) / max(audit.n_boxes, 1)
-    echo(f"judged by   {audit.judged_by}")
+    told = judges_in_words(audit.judges) or [audit.judged_by]
+    for number, line in enumerate(told):
+        echo(f"{'' if number else 'judged by':<12}{line}")
     if learned_from:
         echo(
             "            A detector agrees with photos that it has learned from, their errors too;"
@@ -201,10 +212,15 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
         f"suspicious  {len(suspicious):,} of {audit.n_boxes:,} boxes ({100 * share:.1f} %)"
         f"{': ' if counts else ''}{counts}"
     )
-    echo(
-        f"missed      {counted(len(missed), 'face')} without a box, score "
-        f"{audit.config.min_score:g} and more"
-    )
+    if audit.judges:
+        n = len(audit.of_kind("doubtful"))
+        echo(f"missed      {counted(len(missed), 'face')} without a box: two votes agree")
+        echo(f"doubtful    {counted(n, 'place')} without a box: ignored regions")
+    else:
+        echo(
+            f"missed      {counted(len(missed), 'face')} without a box, score "
+            f"{audit.config.min_score:g} and more"
+        )
     if n_refused:
         echo(f"refused     {n_refused:,} of these findings")
     for number, offset in enumerate(audit.offsets):

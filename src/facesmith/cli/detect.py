@@ -14,7 +14,7 @@ import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_table
 from facesmith.cli.detector_options import model_option, workers_option
-from facesmith.cli.numbers import FiniteRange, counted
+from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FILE, NEW_FOLDER, refuse_existing
 from facesmith.cli.progress import progress_bar
@@ -88,7 +88,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @workers_option
 @click.option(
     "--photo-memory",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=1024,
     show_default=True,
     metavar="MB",

@@ -60,6 +60,10 @@ class CommitteeConfig:
             A judge's confidence is 0 at its `min_score` and 1 at its `sure_score`.
         min_single_confidence: A single vote with less confidence raises no face. Most of what it
             would raise are hands and knees, which a training should see as background.
+        min_votes: 2: as above. 1: a vote with confidence 1 is enough.
+
+    Raises:
+        ValueError: If `min_votes` is neither 1 nor 2.
     """
 
     support_iou: float = 0.3
@@ -71,6 +75,11 @@ class CommitteeConfig:
     min_height: float = 8.0
     min_second_confidence: float = 0.3
     min_single_confidence: float = 0.8
+    min_votes: int = 2
+
+    def __post_init__(self) -> None:
+        if self.min_votes not in (1, 2):
+            raise ValueError(f"`min_votes` must be 1 or 2; got min_votes={self.min_votes}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +93,7 @@ class Opinion:
         raised: Faces without a box, float32 `(m, 4)`, most votes first.
         raised_votes: How many votes are for each, int64 `(m,)`.
         confidence: The highest confidence of a judge in each, from 0 on, 1: sure; float64 `(m,)`.
+        second_confidence: The highest of the next vote, 0 where there is none; float64 `(m,)`.
         agreed: Which are faces to the committee; the others are to be ignored. bool `(m,)`.
     """
 
@@ -93,6 +103,7 @@ class Opinion:
     raised: Float32Array
     raised_votes: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float64]
+    second_confidence: npt.NDArray[np.float64]
     agreed: npt.NDArray[np.bool_]
 
 
@@ -136,6 +147,7 @@ def ask_committee(
         raised=np.array([c.box for c in free], np.float32).reshape(-1, 4),
         raised_votes=np.array([len(c.votes) for c in free], np.int64),
         confidence=np.array([c.confidence for c in free], np.float64),
+        second_confidence=np.array([c.second_confidence for c in free], np.float64),
         agreed=np.array([c.agreed(config) and t for c, t in zip(free, tall, strict=True)], bool),
     )
 
@@ -157,8 +169,9 @@ class _Cluster:
     second_confidence: float
 
     def agreed(self, config: CommitteeConfig) -> bool:
-        """Whether two votes agree on it, see `CommitteeConfig.min_second_confidence`."""
-        return self.confidence >= 1 and self.second_confidence >= config.min_second_confidence
+        """Whether enough votes agree on it, see `CommitteeConfig.min_second_confidence`."""
+        second = config.min_votes == 1 or self.second_confidence >= config.min_second_confidence
+        return self.confidence >= 1 and second
 
 
 def _clusters(

@@ -17,6 +17,7 @@ from facesmith.cli.benchmark.photos import (
     threads_option,
 )
 from facesmith.cli.numbers import figure
+from facesmith.cli.opened_detectors import open_detectors
 from facesmith.cli.options import images_anywhere
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import progress_bar
@@ -158,22 +159,13 @@ def _open(
     detectors: tuple[str, ...], threads: int
 ) -> tuple[list[DetectorName], dict[str, Baseline], dict[str, str]]:
     """The detectors that run, opened, and why others do not."""
-    from facesmith.evaluation.baselines import BaselineError, open_baseline, parse_names  # noqa: PLC0415 - see `cli`
+    from facesmith.evaluation.baselines import BaselineError, parse_names  # noqa: PLC0415 - see `cli`
 
     try:
         names = parse_names(detectors or ("all",))
     except BaselineError as error:
         raise click.BadParameter(str(error), param_hint="'--detector'") from error
-    baselines: dict[str, Baseline] = {}
-    left_out: dict[str, str] = {}
-    for name in names:
-        try:
-            baselines[name.label] = open_baseline(name, threads)
-        except BaselineError as error:
-            if not name.optional:
-                raise
-            left_out[name.label] = str(error)
-            echo(f"Left out: {name.label}. {error}", err=True)
+    baselines, left_out = open_detectors(names, threads)
     return [name for name in names if name.label in baselines], baselines, left_out
 
 

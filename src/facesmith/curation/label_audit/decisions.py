@@ -46,9 +46,11 @@ class Decision:
 
     def is_about(self, finding: Finding) -> bool:
         """Whether this line was written for that finding, perhaps by an earlier audit."""
-        if self.kind != finding.kind or self.file != finding.photo.name:
+        # Whether a face without a box is missed or doubtful, other judges say otherwise.
+        about_box = self.kind == "suspicious"
+        if about_box != (finding.kind == "suspicious") or self.file != finding.photo.name:
             return False
-        if self.kind == "suspicious":
+        if about_box:
             return bool((np.abs(self.box - finding.box) <= _SAME_EDGE).all())
         return bool(box_iou(self.box[None], finding.box[None])[0, 0] >= _SAME_FACE_IOU)
 
@@ -134,7 +136,7 @@ def _decision(where: str, row: dict[str, str]) -> Decision:
     kind = next((kind for kind in KINDS if kind == row["kind"].strip()), None)
     if kind is None:
         raise DecisionsError(
-            f"{where}: expected {' or '.join(KINDS)} as `kind`, got {_shown(row['kind'])}."
+            f"{where}: expected one of {', '.join(KINDS)} as `kind`, got {_shown(row['kind'])}."
         )
     said = row["decision"].strip().lower() or ACCEPT
     if said not in (ACCEPT, REFUSE):

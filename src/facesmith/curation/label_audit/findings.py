@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.curation.committee import Judge
 
-Kind = Literal["suspicious", "missed"]
+Kind = Literal["suspicious", "missed", "doubtful"]
 Reason = Literal["no face", "badly drawn", "second box", "no box"]
-KINDS: tuple[Kind, ...] = ("suspicious", "missed")
+KINDS: tuple[Kind, ...] = ("suspicious", "missed", "doubtful")  # the last by committees only
 REASONS: tuple[Reason, ...] = ("no face", "badly drawn", "second box", "no box")
 
 
@@ -47,21 +48,26 @@ class Finding:
     """One thing that a person should look at."""
 
     number: int  # counts all findings of an audit from 1 on
-    kind: Kind  # `suspicious`, a box that may be wrong; `missed`, a face that has no box
+    # `suspicious`, a box that may be wrong; `missed`, a face that has no box; `doubtful`, a place
+    # without a box that a committee does not agree to be a face.
+    kind: Kind
     rank: int  # counts those of its kind from 1 on, the worst first
     # `no face`: hardly any detection supports the box; `badly drawn`: a sure detection lies beside
-    # it or has another size; `second box` on the same face; `no box` for a missed face.
+    # it or has another size; `second box` on the same face; `no box` for all other kinds.
     reason: Reason
     photo_index: int  # index of its photo among those audited
     photo: AnnotatedPhoto  # the photo
     box: npt.NDArray[np.float32]  # the box or the missed face, float32 `(4,)`, pixels
     box_index: int  # index of the box among those of the photo; -1 for a missed face
-    score: float  # how sure the finding is, in [0, 1]. That of a missed face is the detection's.
+    # How sure the finding is, in [0, 1]. That of a missed face is the detection's; of a committee
+    # the confidence of the second vote, of a doubtful place that of the first, 1 at most.
+    score: float
     # Highest score of a detection on the box, 0 for none; after test-time augmentation the better
     # of the two.
     support: float
     # Largest overlap of the box with a detection; for a missed face, of the detection with a box.
     iou: float
+    votes: int | None = None  # how many votes of a committee see the face that has no box
 
     @property
     def height(self) -> float:
@@ -120,6 +126,12 @@ class Audit:
     n_found: int
     findings: tuple[Finding, ...]  # their `number` is their place here, from 1 on
     offsets: tuple[SourceOffset, ...]  # one entry a source of photos with boxes, by name
+    judges: tuple[Judge, ...] = ()  # the committee, if there was one
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of findings that this audit may have."""
+        return KINDS if self.judges else KINDS[:2]
 
     @property
     def n_boxes(self) -> int:
@@ -136,7 +148,8 @@ def as_dict(finding: Finding) -> dict[str, Any]:
     plain = {name: getattr(finding, name) for name in ("number", "kind", "rank", "reason")}
     scores = {name: round(getattr(finding, name), 4) for name in ("score", "support", "iou")}
     photo = {"file": finding.photo.name, "source": finding.photo.source}
-    return plain | photo | {"box": rounded(finding.box)} | scores
+    votes = {} if finding.votes is None else {"votes": finding.votes}
+    return plain | photo | {"box": rounded(finding.box)} | scores | votes
 
 
 def rounded(box: npt.NDArray[np.float32]) -> list[float]:

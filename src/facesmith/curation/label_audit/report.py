@@ -12,7 +12,7 @@ import numpy as np
 from facesmith.annotations import AnnotatedPhoto, write_coco
 from facesmith.curation.label_audit.decisions import ACCEPT, REFUSE, Decision, write_decisions
 from facesmith.curation.label_audit.findings import KINDS, REASONS, Audit, Finding, as_dict
-from facesmith.curation.label_audit.sheets import page_name, write_sheets
+from facesmith.curation.label_audit.sheets import page_name, remove_pages, write_sheets
 from facesmith.files import write_json
 
 AUDIT_FILE, CORRECTED_FILE, DECISIONS_FILE = "audit.json", "corrected.json", "decisions.csv"
@@ -25,12 +25,14 @@ def correct(
 ) -> list[AnnotatedPhoto]:
     """The audited photos with the findings worked in; nothing is deleted.
 
-    Suspicious boxes become ignored ones. Faces without a box get one at the end, ignored too. Both
-    have the attribute `audit`, which says `suspicious` or `missed`.
+    Suspicious boxes become ignored ones. Faces without a box get one at the end: an ignored one
+    too, but a face to learn where a committee agrees on it. All have the attribute `audit`, which
+    says `suspicious`, `missed` or `doubtful`.
 
     `refused` are numbers of findings that are wrong and change nothing; `add_missed` makes faces to
-    learn of the missed ones.
+    learn of those missed ones, too, that a single detector has found.
     """
+    add_missed = add_missed or bool(audit.judges)
     of_photo: dict[int, list[Finding]] = {}
     for finding in audit.findings:
         if finding.number not in refused:
@@ -39,7 +41,8 @@ def correct(
     for index, findings in of_photo.items():
         photo = corrected[index]
         ignored, attributes = photo.ignored.copy(), [dict(said) for said in photo.attributes]
-        added = [finding for finding in findings if finding.kind == "missed"]
+        added = [finding for finding in findings if finding.kind != "suspicious"]
+        is_face = [add_missed and finding.kind == "missed" for finding in added]
         for finding in findings:
             if finding.kind == "suspicious":
                 ignored[finding.box_index] = True
@@ -47,8 +50,8 @@ def correct(
         corrected[index] = replace(
             photo,
             boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
-            ignored=np.concatenate([ignored, np.full(len(added), not add_missed)]),
-            attributes=(*attributes, *({ATTRIBUTE: "missed"} for _ in added)),
+            ignored=np.concatenate([ignored, ~np.array(is_face, bool)]),
+            attributes=(*attributes, *({ATTRIBUTE: finding.kind} for finding in added)),
         )
     return corrected
 
@@ -59,11 +62,12 @@ def audit_dict(
     """All that an audit says, for JSON; findings up to rank `n_shown` have a page."""
     return {
         "judged_by": audit.judged_by,
+        **({"judges": [asdict(judge) for judge in audit.judges]} if audit.judges else {}),
         **asdict(audit.config),
         "n_photos": len(audit.photos),
         "n_boxes": audit.n_boxes,
         "n_found": audit.n_found,
-        **{f"n_{kind}": len(audit.of_kind(kind)) for kind in KINDS},
+        **{f"n_{kind}": len(audit.of_kind(kind)) for kind in audit.kinds},
         "reasons": {why: sum(one.reason == why for one in audit.findings) for why in REASONS},
         "n_refused": len(refused),
         "offsets": [
@@ -101,6 +105,8 @@ def write_audit(
     write_json(paths[0], audit_dict(audit, refused, n_shown=n_shown))
     write_coco(paths[1], corrected)
     write_decisions(paths[2], audit, refused, others)
-    for kind in KINDS:
+    for kind in audit.kinds:
         paths += write_sheets(audit, kind, folder, max_shown=n_shown, refused=refused)
+    for kind in KINDS[len(audit.kinds) :]:
+        remove_pages(folder, kind, first=1)
     return paths

@@ -8,10 +8,16 @@ from facesmith.curation.label_audit.findings import Audit, Finding, Kind
 from facesmith.pictures.contact_sheet import Cell, cells_sheet, write_sheet
 
 PER_PAGE = 80
-_TITLES = {"suspicious": "Suspicious boxes", "missed": "Faces without a box"}
+_TITLES = {
+    "suspicious": "Suspicious boxes",
+    "missed": "Faces without a box",
+    "doubtful": "Perhaps faces without a box",
+}
 _LEGENDS = {
     "suspicious": "Orange: the box in question, the most suspicious first. Green: other boxes.",
     "missed": "Orange: a face that no box has, the surest first. Green: annotated boxes.",
+    "doubtful": "Orange: what too few votes take for a face, the surest first. Green: "
+    "annotated boxes.",
 }
 
 
@@ -44,11 +50,16 @@ def write_sheets(
         title = f"{_TITLES[kind]}, page {number + 1} of {len(pages)}"
         cells = [_cell(finding, finding.number in refused) for finding in part]
         write_sheet(paths[-1], cells_sheet(title, subtitle, cells))
-    left = len(pages) + 1
-    while (old := folder / f"{kind}-{left}.png").exists():
-        old.unlink()
-        left += 1
+    remove_pages(folder, kind, first=len(pages) + 1)
     return paths
+
+
+def remove_pages(folder: Path, kind: Kind, *, first: int) -> None:
+    """Remove the pages of an earlier audit, from the first one named on."""
+    page = first
+    while (old := folder / page_name(kind, (page - 1) * PER_PAGE + 1)).exists():
+        old.unlink()
+        page += 1
 
 
 def _cell(finding: Finding, refused: bool) -> Cell:
@@ -57,5 +68,7 @@ def _cell(finding: Finding, refused: bool) -> Cell:
         line += f", IoU {finding.iou:.2f}"
     elif finding.reason == "second box":
         line += ", second box"
+    if finding.votes is not None:
+        line += f", {finding.votes} vote{'s' * (finding.votes != 1)}"
     lines, photo = (finding.photo.name, line), finding.photo
     return Cell(photo, finding.box, photo.boxes, lines, f"{finding.number:,}")

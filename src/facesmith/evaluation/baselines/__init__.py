@@ -48,8 +48,10 @@ class DetectorName:
     optional: bool = False  # whether it may be absent, since `all` stood for it
 
 
-def parse_name(text: str) -> DetectorName:
+def parse_name(text: str, file_kinds: Sequence[str] = ()) -> DetectorName:
     """Read `[LABEL=]KIND[:PATH]`; without a label it is called as its file, or else its kind.
+
+    `file_kinds` are further kinds, none of which `open_baseline` opens; each needs a file.
 
     Raises:
         BaselineError: If the kind is unknown, or a path is missing or one too many.
@@ -60,19 +62,21 @@ def parse_name(text: str) -> DetectorName:
     """
     head, colon, path = text.partition(":")
     label, equals, kind = head.rpartition("=")
-    if kind not in KINDS:
-        hint = f" Did you mean {label}:{kind}?" if label in KINDS and not colon else ""
+    known = (*KINDS, *file_kinds)
+    if kind not in known:
+        hint = f" Did you mean {label}:{kind}?" if label in known and not colon else ""
         raise BaselineError(
             f"{text!r}: expected a detector as [LABEL=]KIND[:PATH], where KIND is one of "
-            f"{', '.join(KINDS)}; got the kind {kind!r}.{hint}"
+            f"{', '.join(known)}; got the kind {kind!r}.{hint}"
         )
     if (equals and not label) or (colon and not path):
         raise BaselineError(
             f"{text!r}: expected [LABEL=]KIND[:PATH]; the label or the path is empty."
         )
-    takes = KINDS[kind][0]
+    takes = "needed" if kind in file_kinds else KINDS[kind][0]
     if takes == "needed" and not path:
-        raise BaselineError(f"{text!r}: {kind} needs its weights file. Write {text}:PATH.")
+        what = "a file" if kind in file_kinds else "its weights file"
+        raise BaselineError(f"{text!r}: {kind} needs {what}. Write {text}:PATH.")
     if takes == "none" and path:
         raise BaselineError(
             f"{text!r}: {kind} brings its weights along. Write {label or kind} alone."
@@ -82,8 +86,10 @@ def parse_name(text: str) -> DetectorName:
     )
 
 
-def parse_names(texts: Sequence[str]) -> list[DetectorName]:
+def parse_names(texts: Sequence[str], file_kinds: Sequence[str] = ()) -> list[DetectorName]:
     """Read the detectors that a user names; `all` stands for those that need no file.
+
+    `file_kinds` are further kinds, see `parse_name`.
 
     Raises:
         BaselineError: As `parse_name`, and if two have the same label.
@@ -95,7 +101,7 @@ def parse_names(texts: Sequence[str]) -> list[DetectorName]:
             kinds = (kind for kind in WITHOUT_PATH if kind not in known)
             names += [DetectorName(kind, kind, optional=kind != "facesmith") for kind in kinds]
         else:
-            names.append(parse_name(text))
+            names.append(parse_name(text, file_kinds))
     labels = [name.label for name in names]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:

@@ -1,0 +1,161 @@
+"""`facesmith label`: labels for photos without any annotation, from what detectors find."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.judges import (
+    Panel,
+    judge_options,
+    judges_in_words,
+    open_judges,
+    read_judges,
+)
+from facesmith.cli.numbers import WholeRange, counted
+from facesmith.cli.paths import FOLDER, REPORT_FOLDER, open_report
+from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from facesmith.annotations import Annotations
+    from facesmith.curation.committee import Judge
+    from facesmith.curation.labelling.labels import Labels
+
+N_SHOWN = 240  # boxes that the contact sheets show at most, 80 a page
+LABELS_FILE, COUNTS_FILE = "labels.json", "counts.json"
+
+
+@click.command()
+@click.argument("photos", type=FOLDER)
+@judge_options("facesmith")
+@click.option(
+    "--out",
+    required=True,
+    type=REPORT_FOLDER,
+    help="Folder for labels.json, counts.json and the contact sheets.",
+)
+@click.option(
+    "--threads",
+    type=WholeRange(1),
+    default=1,
+    show_default=True,
+    help="CPU threads of each detector.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print counts.json instead of a summary.")
+@click.option("--quiet", is_flag=True, help="No summary and no progress; errors remain.")
+def label(
+    photos: Path,
+    judges: tuple[str, ...],
+    votes: dict[str, str],
+    scores: dict[str, tuple[float, float]],
+    out: Path,
+    threads: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Label photos that nobody has annotated.
+
+    Detectors look at all photos of the folder PHOTOS and of those in it. What two votes agree on
+    becomes a face in labels.json, what a single one raises an ignored region, which a training
+    takes neither for a face nor for background. With one judge, boxes from its threshold on become
+    faces, those from a lower score on ignored regions. Contact sheets show the boxes, the most
+    doubtful first.
+
+    Judges that learned from the same photos err alike: those of one family have one vote.
+
+    \b
+    Examples:
+      facesmith label photos/ --out labels/
+      facesmith label photos/ --judge facesmith --judge yunet:yunet_n.onnx --out labels/
+      facesmith train labels/labels.json --images photos/ --out runs/detector
+    """  # noqa: D301 - click wants the control character itself
+    from facesmith.annotations import write_coco  # noqa: PLC0415 - see `cli`
+    from facesmith.curation.labelling.labels import label_photos  # noqa: PLC0415
+    from facesmith.curation.labelling.sheet import write_doubt_sheets  # noqa: PLC0415
+    from facesmith.files import write_json  # noqa: PLC0415
+
+    panel = open_judges(read_judges(judges or ("facesmith",)), votes, scores, threads)
+    asked = _with_own_threshold(panel, scores)
+    loaded = _load(photos, out)
+    lowest = min(judge.min_score for judge in asked)
+    open_report(out)
+    with ShownProgress(quiet=quiet) as progress:
+        found = panel.find(loaded, photos, (), lowest, progress)
+    labels = label_photos(loaded.photos, found, asked)
+    write_coco(out / LABELS_FILE, labels.photos)
+    counts = _counts(labels, loaded)
+    write_json(out / COUNTS_FILE, counts)
+    sheets = write_doubt_sheets(labels, out, max_shown=N_SHOWN)
+    if as_json:
+        echo(json.dumps(counts))
+    elif not quiet:
+        _print(labels, [out / LABELS_FILE, out / COUNTS_FILE, *sheets], photos)
+
+
+def _with_own_threshold(panel: Panel, scores: dict[str, tuple[float, float]]) -> tuple[Judge, ...]:
+    """The judges; a single one is sure from its own threshold on, unless --scores says otherwise.
+
+    In a committee a lower score is enough, since another vote must agree.
+    """
+    from facesmith.curation.judges import with_threshold  # noqa: PLC0415 - see `cli`
+
+    if len(panel.judges) > 1 or scores:
+        return panel.judges
+    (judge,) = panel.judges
+    detector = panel.detectors.get(judge.name)
+    if detector is None or not detector.min_score > 0:
+        return panel.judges
+    return (with_threshold(judge, detector.min_score),)
+
+
+def _load(folder: Path, out: Path) -> Annotations:
+    """The photos, without boxes; their names begin below the folder. What lies in `out` is none."""
+    from facesmith.annotations import Annotations  # noqa: PLC0415 - see `cli`
+    from facesmith.errors import ImageError  # noqa: PLC0415
+
+    loaded = load_photos(None, None, [folder])
+    own = out.resolve()
+    photos = tuple(
+        replace(photo, name=photo.path.relative_to(folder).as_posix())
+        for photo in loaded.photos
+        if not photo.path.resolve().is_relative_to(own)
+    )
+    if not photos:
+        raise ImageError(f"{folder}: none of its photos can be used.")
+    return Annotations(photos, loaded.problems)
+
+
+def _counts(labels: Labels, loaded: Annotations) -> dict[str, Any]:
+    left_out = sum(problem.skipped == "photo" for problem in loaded.problems)
+    return {
+        "judges": [asdict(judge) for judge in labels.judges],
+        **labels.counts(),
+        "photos_left_out": left_out,
+    }
+
+
+def _print(labels: Labels, written: list[Path], photos: Path) -> None:
+    from facesmith.curation.judges import n_votes  # noqa: PLC0415 - see `cli`
+
+    for number, line in enumerate(judges_in_words(labels.judges)):
+        echo(f"{'' if number else 'judged by':<12}{line}")
+    echo(
+        f"photos      {len(labels.photos):,}, {labels.n_without_face:,} without a face to learn, "
+        f"{labels.n_empty:,} in which nothing was found"
+    )
+    alone = n_votes(labels.judges) == 1
+    faces = "a judge is sure of them" if alone else "two votes agree on them"
+    ignored = "with a lower score" if alone else "which a single vote raises or which are small"
+    echo(f"faces       {labels.n_faces:,}: {faces}")
+    echo(f"ignored     {counted(labels.n_ignored, 'region')} {ignored}")
+    echo(f"written     {', '.join(path.as_posix() for path in written)}")
+    echo(
+        "Next: look at the sheets, correct labels.json in an annotation tool, and pass it to "
+        f"`facesmith train` with --images {photos.as_posix()}."
+    )

@@ -1,0 +1,1 @@
+"""Labels for photos without any annotation, from what detectors find: `facesmith label`."""

@@ -1,0 +1,189 @@
+"""`facesmith label`: a detector of white spots, and files of detections, label photos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from detections_lines import write_detections
+from facesmith import load_detector
+from facesmith.annotations import load_annotations
+from facesmith.cli import main
+from spot_detector import spots
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two photos, one with a white spot and a grey one, one without any, in a sub-folder.
+
+    The detector's box of a spot begins 12 px before it and is 32x32. Of a white one the score is
+    0.982; of the grey one, 225 of 255, it is sigmoid(40 x (225 / 255 - 0.9)) = 0.3305.
+    """
+    monkeypatch.chdir(tmp_path)
+    Path("photos/more").mkdir(parents=True)
+    image = spots(160, 120, (40, 32))
+    image[64:72, 96:104] = 225
+    Image.fromarray(image).save("photos/one.png")
+    Image.fromarray(spots(200, 90)).save("photos/more/two.png")
+    return tmp_path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["label", "photos", "--out", "out", *map(str, arguments)])
+
+
+def labels(file: str) -> list[tuple[list[float], bool, dict[str, str]]]:
+    photos = load_annotations("out/labels.json", "photos", strict=True).photos
+    (photo,) = (photo for photo in photos if photo.name == file)
+    return [
+        (box, ignored, dict(said))
+        for box, ignored, said in zip(
+            photo.boxes.tolist(), photo.ignored.tolist(), photo.attributes, strict=True
+        )
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_detector_labels_from_its_threshold_on(spot_weights: Path) -> None:
+    result = run("--judge", f"spots=facesmith:{spot_weights}")
+    assert result.exit_code == 0, result.stderr
+    # Its threshold is 0.5. The face: 1 - (0.982 - 0.5) / 0.5; the region: (0.3305 - 0.15) / 0.35.
+    assert labels("one.png") == [
+        ([28, 20, 60, 52], False, {"votes": "1", "doubt": "0.04"}),
+        ([84, 52, 116, 84], True, {"votes": "1", "doubt": "0.52"}),
+    ]
+    assert labels("more/two.png") == []
+    lines = result.stdout.splitlines()
+    assert lines[:4] == [
+        "judged by   spots: vote facesmith, counts from 0.15 on, sure from 0.5 on",
+        "photos      2, 1 without a face to learn, 1 in which nothing was found",
+        "faces       1: a judge is sure of them",
+        "ignored     1 region with a lower score",
+    ]
+    assert "out/labels.json, out/counts.json, out/doubt.png" in lines[4]
+    with Image.open("out/doubt.png") as sheet:
+        assert sheet.width > 1000
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_shipped_detector_labels_by_itself() -> None:
+    result = run("--json")
+    assert result.exit_code == 0, result.stderr
+    (judge,) = json.loads(result.stdout)["judges"]
+    assert judge == {
+        "name": "facesmith",
+        "vote": "facesmith",
+        "min_score": 0.15,
+        "sure_score": load_detector().min_score,
+    }
+
+
+@pytest.mark.usefixtures("folder")
+def test_scores_move_the_lines(spot_weights: Path) -> None:
+    judge = ("--judge", f"spots=facesmith:{spot_weights}")
+    run(*judge, "--scores", "spots=0.2,0.3")
+    assert [ignored for _, ignored, _ in labels("one.png")] == [False, False]
+    run(*judge, "--scores", "spots=0.4,0.99")
+    # (0.982 - 0.4) / (0.99 - 0.4)
+    assert labels("one.png") == [([28, 20, 60, 52], True, {"votes": "1", "doubt": "0.99"})]
+
+
+def write_votes() -> tuple[str, ...]:
+    """Three judges by files; a confidence is (score - 0.15) / 0.35."""
+    none: list[Any] = []
+    agreed, alone, low = (10, 10, 40, 50), (60, 10, 90, 50), (110, 10, 117, 17)
+    write_detections(
+        "a.jsonl",
+        {"one.png": [(*agreed, 0.9), (*alone, 0.9), (*low, 0.9)], "more/two.png": none},
+    )
+    # 0.29 is a confidence of 0.4; its box of the agreed face is 4 px higher, 36 / 44 of an overlap.
+    # 0.3 of a single judge is one of 0.43: nothing.
+    other = [(10, 14, 40, 54, 0.29), (120, 60, 150, 100, 0.3), (*low, 0.9)]
+    write_detections("b.jsonl", {"one.png": other, "more/two.png": none})
+    words: list[str] = []
+    for name in ("a", "b"):
+        words += ["--judge", f"detections:{name}.jsonl"]
+    return tuple(words)
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_votes_make_a_face_and_one_an_ignored_region() -> None:
+    judges = write_votes()
+    result = run(*judges, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert labels("one.png") == [
+        ([10, 12, 40, 52], False, {"votes": "2", "doubt": "0.60"}),  # 1 - 0.4
+        ([110, 10, 117, 17], True, {"votes": "2", "doubt": "1.00"}),  # 7 px: too low for a face
+        ([60, 10, 90, 50], True, {"votes": "1", "doubt": "1.00"}),
+    ]
+    counts = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert counts == json.loads(Path("out/counts.json").read_text())
+    assert [judge["name"] for judge in counts.pop("judges")] == ["a", "b"]
+    assert counts == {
+        "photos": 2,
+        "photos_without_a_face": 1,
+        "photos_with_nothing": 1,
+        "faces": 1,
+        "ignored": 2,
+        "n_votes": 2,
+        "photos_left_out": 0,
+    }
+
+
+@pytest.mark.usefixtures("folder")
+def test_judges_with_one_vote_label_as_one() -> None:
+    judges = write_votes()
+    result = run(*judges, "--vote", "a=x", "--vote", "b=x")
+    faces = [box for box, ignored, _ in labels("one.png") if not ignored]
+    # What one of them is sure of: the mean of both where both see it.
+    assert sorted(faces) == [[10, 12, 40, 52], [60, 10, 90, 50]]
+    assert "faces       2: a judge is sure of them" in result.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_written_is_no_photo_of_the_next_time(spot_weights: Path) -> None:
+    judge = ("--judge", f"facesmith:{spot_weights}")
+    words = ["label", "photos", "--out", "photos/labels", *judge, "--json"]
+    for _ in range(2):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout)["photos"] == 2
+    assert Path("photos/labels/doubt.png").is_file()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_photo_that_cannot_be_read_is_left_out_and_named(spot_weights: Path) -> None:
+    Path("photos/bad.png").write_bytes(Path("photos/one.png").read_bytes()[:40])
+    result = run("--judge", f"facesmith:{spot_weights}", "--json")
+    assert result.exit_code == 0
+    assert "Left out: " in result.stderr
+    assert "bad.png" in result.stderr
+    assert json.loads(result.stdout)["photos_left_out"] == 1
+    quiet = run("--judge", f"facesmith:{spot_weights}", "--quiet")
+    assert quiet.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--judge", "detections:coco.json"], 1, "whose image ids only COCO annotations explain"),
+        (["--judge", "detections:some.jsonl"], 1, "the one of more/two.png is missing"),
+        (["--judge", "detections:gone.jsonl"], 1, "gone.jsonl: no such file of detections"),
+        (["--judge", "facesmith", "--vote", "b=1"], 1, "No judge is called 'b'"),
+        (["--judge", "odd"], 2, "expected a detector as [LABEL=]KIND[:PATH]"),
+        (["--out", "photos"], 1, "holds files and does not carry facesmith's mark"),
+    ],
+)
+def test_what_is_wrong_is_named(folder: Path, arguments: Any, code: int, message: str) -> None:
+    del folder
+    Path("coco.json").write_text("[]")
+    write_detections("some.jsonl", {"one.png": []})
+    result = run(*arguments)
+    assert message in " ".join(result.stderr.split())
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
