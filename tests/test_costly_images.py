@@ -59,6 +59,7 @@ def dib_header(width: int, height: int) -> bytes:
         (lambda: b"\xff\xd8" + b"\xff\xe5\0\x02" * 2_000_000, "is damaged"),
         (many_scans, "110 scans"),
         (lambda: b"GIF89a\1\0\1\0\0\0\0" + b"\x21\xfe\2ab\0" * 200_000, "thousands of comments"),
+        (lambda: b"GIF89a\1\0\1\0\0\0\0\x21\xfe" + b"\1a" * 2_000_000, "thousands of comments"),
         (lambda: icon(png_header(9000, 9000)), "an icon of 9000x9000"),
         (lambda: icon(dib_header(9000, -9000)), "an icon of 9000x9000"),
         (lambda: b"qoif" + struct.pack(">IIBB", 6000, 5000, 3, 0) + b"\xfd" * 500_000, "too long"),

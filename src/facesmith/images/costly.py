@@ -23,7 +23,7 @@ from facesmith.errors import ImageError
 _MOST_JUNK = 2**16  # bytes between the segments of a JPEG that are none
 _MOST_SEGMENTS = 10_000
 _MANY_SCANS, _MOST_PASSED = 30, 2 * 10**9  # scans; pixels in all scans together
-_MOST_COMMENTS = 1000
+_MOST_COMMENTS, _MOST_BLOCKS = 1000, 100_000
 _LARGEST_ICON = 2**24  # pixels
 # Decoders written in Python: what takes about 4 seconds.
 _MOST_QOI_PIXELS = 4_000_000
@@ -56,7 +56,7 @@ def check_pieces(name: str, data: bytes) -> int:
     """
     if data.startswith(b"\xff\xd8"):
         return _check_jpeg(name, data)
-    if data.startswith((b"GIF87a", b"GIF89a")) and data.count(b"\x21\xfe") > _MOST_COMMENTS:
+    if data.startswith((b"GIF87a", b"GIF89a")):
         _check_gif(name, data)
     if data.startswith(b"\0\0\1\0"):
         _check_icon(name, data)
@@ -170,21 +170,22 @@ def _check_scans(name: str, data: bytes, at: int, frame: _Frame | None) -> int:
 
 
 def _check_gif(name: str, data: bytes) -> None:
-    """Refuse thousands of comments before the first picture: Pillow joins each to all others."""
+    """Refuse thousands of comments or blocks before the first picture: Pillow joins them all."""
     packed = data[10] if len(data) > 10 else 0
     at = 13 + (3 * 2 ** ((packed & 7) + 1) if packed & 0x80 else 0)
-    n_comments = 0
+    n_comments = n_blocks = 0
     while at + 2 < len(data) and data[at] == 0x21:
         n_comments += data[at + 1] == 0xFE
-        if n_comments > _MOST_COMMENTS:
+        at += 2
+        while at < len(data) and data[at] and n_blocks <= _MOST_BLOCKS:
+            at += 1 + data[at]
+            n_blocks += 1
+        at += 1
+        if n_comments > _MOST_COMMENTS or n_blocks > _MOST_BLOCKS:
             raise ImageError(
                 f"{name} is damaged: it has thousands of comments. Copy it again from where it "
                 "came."
             )
-        at += 2
-        while at < len(data) and data[at]:
-            at += 1 + data[at]
-        at += 1
 
 
 def _check_icon(name: str, data: bytes) -> None:
