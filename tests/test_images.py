@@ -549,3 +549,9 @@ def test_the_order_of_the_listing_does_not_matter(monkeypatch: pytest.MonkeyPatc
 def test_what_is_neither_path_nor_file_is_a_type_error(source: Any) -> None:
     with pytest.raises(TypeError, match=r"a path or a binary file object; got .*BytesIO"):
         read_image(source)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a/" * 3000, "x" * 5000 + "*.jpg", "a\0b", "a\0*"])
+def test_names_that_no_file_can_have_are_named(name: str) -> None:
+    with pytest.raises(ImageError):
+        read_image(find_images([name])[0])

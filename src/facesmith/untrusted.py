@@ -62,10 +62,10 @@ def open_file(path: str | Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """All bytes of a regular file of at most 1 GB, or a `ContentError`."""
+def read_bytes(path: str | Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """All bytes of a regular file of at most `max_bytes` (1 GB), or a `ContentError`."""
     try:
-        return read_bounded(path, MAX_BYTES)
+        return read_bounded(path, max_bytes)
     except FileNotFoundError:
         raise ContentError(f"{path} does not exist. Check the path.") from None
     except (OSError, ValueError, MemoryError) as error:
@@ -108,13 +108,14 @@ def parsed_json(text: str, name: str) -> Any:
     `Infinity` are taken, too, so that whoever uses a number checks whether it is finite.
 
     Raises:
-        ContentError: If it is no JSON, or nested too deeply.
+        ContentError: If it is no JSON, nested too deeply, or an object has a key twice: Python
+            would drop what stands under the first.
     """
     start = text[:4]
     if "\0" in start:
         raise ContentError(f"{name} is text in UTF-16, or no text; save it as UTF-8.")
     try:
-        return json.loads(text, parse_int=_whole)
+        return json.loads(text, parse_int=_whole, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ContentError(f"{name}: not valid JSON: {error.msg} ({where}).") from None
@@ -248,6 +249,15 @@ def _damage(path: Path) -> Iterator[None]:
     except Exception as error:
         reason = shortened_text(str(error) or type(error).__name__)
         raise ContentError(f"{path} is no .npz file, or it is damaged: {reason}.") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in an object")
+    return found
 
 
 def _whole(digits: str) -> int | float:

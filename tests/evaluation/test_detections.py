@@ -251,3 +251,19 @@ def test_ids_are_compared_as_numbers(folder: Path, image_id: Any, category_id: A
     content = [result(image_id=image_id, category_id=category_id)]
     found = read_detections(write(folder, content), folder / "val.json", photos_of(folder))
     assert [len(faces) for faces in found] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("file", ["\ud800.jpg", "a\0.jpg", "x" * 5000, "", "/", "a/" * 3000])
+def test_names_that_no_file_can_have_are_no_photos(folder: Path, file: str) -> None:
+    path = folder / "named.jsonl"
+    path.write_text(json.dumps({"file": file, "faces": []}) + "\n")
+    with pytest.raises(DetectionsError, match=r"line 1: .* is none of the"):
+        read_detections(path, folder / "val.json", photos_of(folder))
+
+
+def test_a_line_without_an_error_may_say_so(folder: Path) -> None:
+    photos = photos_of(folder)
+    path = folder / "lines.jsonl"
+    lines = [{"file": photo.name, "faces": [], "error": None} for photo in photos]
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    assert all(len(faces) == 0 for faces in read_detections(path, folder / "val.json", photos))

@@ -252,6 +252,9 @@ def test_sizes_come_from_the_images_where_they_are_and_else_from_the_table(folde
         ("80,70", "-80,70", "line 3: expected a name, a width and a height"),
         ("80,70", "0,70", "line 3: expected a width and a height from 1"),
         ("80,70", "80,nan", "line 3: expected a name, a width and a height"),
+        ("80,70", f"{'8' * 5000},70", "line 3: expected a name, a width and a height"),
+        ("80,70", f"{'8' * 200_000},70", "line 3: expected a line of CSV"),
+        ("a/img_2", "a/img\r_2", "line 3: expected"),
         ("a/img_2", "a/img_1.jpg", "line 3: 2002/a/img_1 stands already in line 2"),
     ],
 )

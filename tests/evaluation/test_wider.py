@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -380,3 +382,13 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(AnnotationError, match=r"wider_face_val\.mat"):
             read_ground_truth(tmp_path)
+
+
+def test_what_unpacks_to_much_memory_is_refused(tmp_path: Path) -> None:
+    save_ground_truth(tmp_path, IMAGES)
+    path = tmp_path / "wider_face_val.mat"
+    packing = zlib.compressobj(9)
+    packed = b"".join(packing.compress(bytes(2**24)) for _ in range(17)) + packing.flush()
+    path.write_bytes(path.read_bytes() + struct.pack("<II", 15, len(packed)) + packed)
+    with pytest.raises(AnnotationError, match=r"wider_face_val\.mat: .*more than 256 MB"):
+        read_ground_truth(tmp_path)

@@ -40,8 +40,9 @@ def choose_categories(
         return chosen
     if len(names) <= 1:
         return set(names)
-    chosen = {key for key, name in names.items() if name.strip().lower() in FACE_NAMES}
-    if len(chosen) != 1:
+    spelt = {key: name.strip().lower() for key, name in names.items()}
+    chosen = {key for key, name in spelt.items() if name in FACE_NAMES}
+    if len({spelt[key] for key in chosen}) != 1:  # Face and face are one
         raise AnnotationError(
             f"{path}: which category is the face? Found {listed}. Name it with --category (in "
             "Python: categories=[...]), several times if several are."

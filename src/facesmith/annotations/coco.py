@@ -21,6 +21,9 @@ from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
 from facesmith.errors import AnnotationError
 from facesmith.files import write_bytes
 
+# Keys of an image under which other formats have its boxes.
+_BOX_KEYS = ("annotations", "annotation", "objects", "bbox", "bboxes", "boxes", "faces")
+
 
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
     """Photos of a COCO file, in the order of its `images`.
@@ -45,6 +48,13 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
             if isinstance(image, dict) and is_id(image.get("id")):
                 left_out.add(image["id"], "")
             continue
+        if any(image.get(key) and isinstance(image[key], list | dict) for key in _BOX_KEYS):
+            log.add(
+                entry.where,
+                "expected its boxes in the list `annotations`, got some in the image.",
+                "box",
+            )
+            entry.complete = False
         first = ids.add(image["id"], entry)
         if first is None:
             entries.append(entry)
@@ -177,8 +187,18 @@ def face_categories(path: Path, content: dict[str, Any], wanted: Sequence[str] |
     names: dict[int | str, str] = {}
     for category in listed:
         key = plain_id(category.get("id")) if isinstance(category, dict) else None
-        if key is not None:
-            names.setdefault(key, str(category.get("name", key)))
+        if key is None:
+            raise AnnotationError(
+                f"{path}: expected an object with an `id` as a category, got "
+                f"{shortened(category)}: which boxes are faces cannot be told. Mend it."
+            )
+        name = category.get("name")
+        name = str(key) if name is None else str(name)
+        if names.setdefault(key, name).strip().lower() != name.strip().lower():
+            raise AnnotationError(
+                f"{path}: the category id {shortened(key)} stands for {shortened(names[key])} and "
+                f"for {shortened(name)}: which boxes are faces cannot be told. Mend it."
+            )
     if not names:
         found = {
             plain_id(annotation.get("category_id"))

@@ -104,8 +104,9 @@ def check_entries(
     for entry in entries:
         try:
             name = folder.name_of(entry.name)
-        except OutsideError as error:
-            log.add(entry.where, str(error), "photo", kind="outside", photo=entry.name)
+        except AnnotationError as error:
+            kind = "outside" if isinstance(error, OutsideError) else ""
+            log.add(entry.where, str(error), "photo", kind=kind, photo=entry.name)
             continue
         path = folder.find(name)
         entry.name = (

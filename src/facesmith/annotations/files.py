@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,14 @@ from facesmith.images import IMAGE_SUFFIXES
 from facesmith.printable import shortened_text
 from facesmith.untrusted import ContentError, decoded, read_bytes
 from facesmith.untrusted import read_json as read_untrusted_json
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file, or an `AnnotationError`."""
+    try:
+        return read_bytes(path)
+    except ContentError as error:
+        raise AnnotationError(str(error)) from error
 
 
 def read_start(path: Path) -> bytes:
@@ -77,14 +86,30 @@ def shortened(value: Any) -> str:
 def files_below(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     """The files of a folder and its sub-folders that end like this, sorted; hidden ones not.
 
+    Links to folders are followed, each folder once.
+
     Args:
         folder: The folder.
         endings: Ends of the names, in small letters; names are compared without case.
     """
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.name.lower().endswith(endings) and not hidden and path.is_file():
-            yield path
+    found: list[Path] = []
+    waiting, seen = [folder], set()
+    while waiting:  # links come after all that is really there, so that they give it no new names
+        for parent, folders, names in os.walk(waiting.pop(0)):
+            real = os.path.realpath(parent)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            paths = [Path(parent) / name for name in folders]
+            waiting += [path for path in paths if path.is_symlink()]
+            found += [
+                Path(parent) / name
+                for name in names
+                if name.lower().endswith(endings) and not name.startswith(".")
+            ]
+    yield from (path for path in sorted(found) if path.is_file())
 
 
 class PhotoNames:

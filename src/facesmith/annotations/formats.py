@@ -84,23 +84,33 @@ def _formats_of_folder(folder: Path, images_dir: Path | None) -> set[str]:
         found.add("voc")
     if ellipse_lists(folder):
         found.add("fddb")
-    elif any(_formats_of_file(file) == {"yolo"} for file in label_files(folder, images_dir)):
+    elif any(map(_holds_yolo, label_files(folder, images_dir))):
         found.add("yolo")
     return found
+
+
+def _holds_yolo(file: Path) -> bool:
+    try:
+        return _formats_of_file(file) == {"yolo"}
+    except AnnotationError:  # no text: whether others are decides
+        return False
 
 
 def _formats_of_file(file: Path) -> set[str]:
     if file.suffix.lower() in YAML_SUFFIXES:
         return {"yolo"}
     start = read_start(file).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        raise AnnotationError(f"{file} is compressed. Unpack it first.")
     if start.startswith((b"{", b"[")):
         return {"coco"}
     if start.startswith(b"<"):
         return {"voc"}
     try:
-        return _formats_of_lines([numbers(text) for _, text in read_lines(file)])
-    except AnnotationError:  # no text
-        return set()
+        lines = read_lines(file)
+    except AnnotationError as error:
+        raise AnnotationError(f"cannot tell the format: {error}") from error
+    return _formats_of_lines([numbers(text) for _, text in lines])
 
 
 def _formats_of_lines(lines: list[list[float] | None]) -> set[str]:

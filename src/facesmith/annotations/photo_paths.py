@@ -31,11 +31,17 @@ class PhotoFolder:
 
         Raises:
             OutsideError: If it leaves the folder, and may not.
+            AnnotationError: If it is the folder.
         """
         written = name.replace("\\", "/")
         base, photo = os.path.abspath(self.path), os.path.abspath(self.path / written)  # noqa: PTH100
         outside = not Path(photo).is_relative_to(base)
         foreign = bool(PureWindowsPath(name).drive) and os.name != "nt"
+        if photo == base:
+            raise AnnotationError(
+                f"{name} is the folder of the photos, {self.path}; expected the name of a photo. "
+                "The photo is left out."
+            )
         if not outside and not foreign:
             return Path(photo).relative_to(base).as_posix()
         if self.anywhere:
@@ -66,6 +72,16 @@ def file_identity(path: Path) -> Hashable:
     if status.st_ino == 0:  # a file system that numbers no files
         return os.path.realpath(path)
     return (status.st_dev, status.st_ino)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; names that no system can have are none, where `Path` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; names that no system can have are none, where `Path` raises."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def is_missing(path: Path) -> bool:

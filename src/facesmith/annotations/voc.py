@@ -10,7 +10,6 @@ Source:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from xml.etree import ElementTree as ET
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_text
+from facesmith.annotations.photo_paths import is_file
 from facesmith.annotations.values import flag, stated_size
 from facesmith.errors import AnnotationError
 
@@ -56,6 +56,14 @@ def read_voc(
         except AnnotationError as error:
             log.add(where, f"{error} The photo is left out.", "photo")
             continue
+        twice = next((tag for tag in ("filename", "size") if _differ(root, tag)), None)
+        if twice is not None:
+            log.add(
+                where,
+                f"expected one <{twice}>, got several that differ. The photo is left out.",
+                "photo",
+            )
+            continue
         name = _photo_name(root, label, images_dir, photo_names)
         if name is None:
             log.add(
@@ -81,6 +89,10 @@ def read_voc(
         for number, element in enumerate(root.iter("object"), start=1):
             category = _text(element, "name") or ""
             objects.append((entry, _Object(f"{where} object {number}", category, element)))
+        owned = {box for element in root.iter("object") for box in element.iter("bndbox")}
+        for _ in (box for box in root.iter("bndbox") if box not in owned):
+            log.add(where, "expected each <bndbox> in an <object>, got one elsewhere.", "box")
+            entry.complete = False
     names = {found.name: found.name for _, found in objects}
     if len(names) > 1:
         names.pop("", None)  # what has no name is no category beside others
@@ -102,15 +114,25 @@ def _parse(file: Path) -> ET.Element:
     encoding can hide the declaration.
     """
     text = read_text(file)
+    if not text.strip():
+        raise AnnotationError("expected XML, got an empty file.")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise AnnotationError("expected XML without a document type; delete the <!DOCTYPE ...>.")
     try:
         root = ET.fromstring(text)  # noqa: S314  # without entities there is nothing to expand
     except ET.ParseError as error:
         raise AnnotationError(f"not valid XML: {error}.") from None
+    for element in root.iter():  # names count without name space and case
+        element.tag = element.tag.rpartition("}")[2].lower()
     if root.tag != "annotation":
         raise AnnotationError(f"expected the root <annotation>, got <{root.tag}>.")
     return root
+
+
+def _differ(root: ET.Element, tag: str) -> bool:
+    """Whether several elements of a kind say different things."""
+    said = {tuple("".join(each.itertext()).split()) for each in root.findall(tag)}
+    return len(said) > 1
 
 
 def _photo_name(
@@ -121,12 +143,16 @@ def _photo_name(
         called_alike = photo_names.photos_of(label)
         return called_alike[0] if len(called_alike) == 1 else None
     beside = label.parent / name
-    # os.path: names that are too long for the system are no files, not errors
-    return beside.as_posix() if os.path.isfile(images_dir / beside) else name  # noqa: PTH113
+    return beside.as_posix() if is_file(images_dir / beside) else name
 
 
 def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
-    box = found.element.find("bndbox")
+    boxes = found.element.findall("bndbox")
+    if len(boxes) > 1:
+        log.add(found.where, f"expected one <bndbox>, got {len(boxes)}.", "box")
+        entry.complete = False
+        return
+    box = boxes[0] if boxes else None
     texts = [_text(box, corner) if box is not None else None for corner in _CORNERS]
     try:
         x_min, y_min, x_max, y_max = (_float(text or "") for text in texts)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import cos, hypot, isfinite, nan, sin
+from math import cos, hypot, isfinite, nan, pi, sin
 from pathlib import Path
 
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
@@ -107,7 +107,7 @@ def _read_block(
     log: ProblemLog,
     meaning: str,
     n_numbers: int,
-    convert: Callable[[list[float]], tuple[Corners, bool | None]],
+    convert: Callable[[list[float]], tuple[Corners, bool]],
 ) -> PhotoEntry | None:
     entry = PhotoEntry(f"{block.where} ({block.name})", block.name)
     count = block.lines[0][1] if block.lines else "nothing"
@@ -135,25 +135,30 @@ def _read_block(
             log.add(where, f"expected {n_numbers} numbers ({meaning}), got {text[:60]!r}.", "box")
             entry.complete = False
             continue
-        corners, ignored = convert(values)
-        if ignored is None:
-            got = f"{values[_WIDER_INVALID]:g}"
-            log.add(where, f"expected 0 or 1 as the flag `invalid`, got {got}.", "box")
+        try:
+            corners, ignored = convert(values)
+        except ValueError as error:
+            log.add(where, str(error), "box")
             entry.complete = False
             continue
         entry.boxes.append(BoxEntry(where, corners, ignored))
     return entry
 
 
-def _wider_box(values: list[float]) -> tuple[Corners, bool | None]:
+def _wider_box(values: list[float]) -> tuple[Corners, bool]:
     x, y, width, height = values[:4]
-    return (x, y, x + width, y + height), flag(values[_WIDER_INVALID])
+    invalid = flag(values[_WIDER_INVALID])
+    if invalid is None:
+        raise ValueError(f"expected 0 or 1 as the flag `invalid`, got {values[_WIDER_INVALID]:g}.")
+    return (x, y, x + width, y + height), invalid
 
 
 def _fddb_box(values: list[float]) -> tuple[Corners, bool]:
     major, minor, angle, x, y = values[:5]
     if not isfinite(angle):
         return (nan, nan, nan, nan), False
+    if abs(angle) > 2 * pi:
+        raise ValueError(f"expected an angle in radians, got {angle:g}. Are these degrees?")
     if min(major, minor) <= 0:  # no ellipse: let the check of the box say so
         half_width = half_height = min(major, minor)
         return (x - half_width, y - half_height, x + half_width, y + half_height), False

@@ -16,6 +16,7 @@ from pathlib import Path
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines
+from facesmith.annotations.photo_paths import is_file
 from facesmith.annotations.yolo_dataset import Dataset, class_names, find_dataset
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.images import IMAGE_SUFFIXES, read_size
@@ -78,11 +79,13 @@ def read_yolo(
                 entry.complete = False
             else:
                 lines.append((entry, line))
+    # The classes that have names count, too: where they are face and car, and all boxes are those
+    # of cars, the only class that occurs is not the face.
+    found = {line.category for _, line in lines}
     known = {
-        category: names.get(category, str(category))
-        for category in sorted({line.category for _, line in lines})
+        category: names.get(category, str(category)) for category in sorted(found | set(names))
     }
-    faces = choose_categories(path, known, categories) if known else set()
+    faces = choose_categories(path, known, categories) if found else set()
     for entry, line in lines:
         if line.category in faces and entry.size_wh is not None:
             entry.boxes.append(_box(line, entry.size_wh))
@@ -164,7 +167,7 @@ def _labels_of_dataset(dataset: Dataset) -> list[_Label]:
         prefix = f"{folder.labels.as_posix()}/"
         labels += _labels(files, folder.labels, folder.photos, prefix)
     for photo, file in dataset.listed:
-        if file.is_file():  # a photo without a label is not read
+        if is_file(file):  # a photo without a label is not read
             labels.append(_Label(file.as_posix(), file, [photo], photo.parent))
     return labels
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facesmith.annotations.files import read_lines
+from facesmith.annotations.photo_paths import is_file, is_folder
 from facesmith.annotations.plain_yaml import Value, read_plain_yaml
 from facesmith.errors import AnnotationError
 
@@ -62,11 +63,22 @@ def find_dataset(path: Path) -> Dataset | None:
 def class_names(folder: Path) -> dict[int, str]:
     """Names of the classes: of a list in the folder, else of a `data.yaml` there or just above."""
     try:
-        for file in sorted(folder.iterdir()):
-            if file.name.lower() in ("classes.txt", "obj.names") and file.is_file():
-                return dict(enumerate(text for _, text in read_lines(file)))
+        files = [
+            file
+            for file in sorted(folder.iterdir())
+            if file.name.lower() in ("classes.txt", "obj.names") and file.is_file()
+        ]
     except OSError:
         return {}
+    lists = [(file, _listed_names(file)) for file in files]
+    for file, names in lists[1:]:
+        if names != lists[0][1]:
+            raise AnnotationError(
+                f"{lists[0][0]} and {file.name} name the classes differently: which are faces "
+                "cannot be told. Remove one of the two."
+            )
+    if lists:
+        return lists[0][1]
     above = folder.resolve()
     for place in (above, *above.parents[:2]):
         for suffix in YAML_SUFFIXES:
@@ -74,6 +86,17 @@ def class_names(folder: Path) -> dict[int, str]:
                 path = place / f"data{suffix}"
                 return _names(path, read_plain_yaml(path, ("names",)).get("names"))
     return {}
+
+
+def _listed_names(file: Path) -> dict[int, str]:
+    lines = read_lines(file)
+    for place, (number, _) in enumerate(lines, start=1):
+        if number != place:
+            raise AnnotationError(
+                f"{file} line {place}: expected the name of class {place - 1}, got an empty line: "
+                "which number the names below it have cannot be told. Mend the list."
+            )
+    return dict(enumerate(text for _, text in lines))
 
 
 def _description(folder: Path) -> Path | None:
@@ -111,9 +134,9 @@ def _described(file: Path) -> Dataset:
             raise AnnotationError(f"{file}: expected a folder, or a list, under `{split}`.")
         for text in [value] if isinstance(value, str) else value:
             place = _existing(file, root, text, split)
-            if (place / "images").is_dir() and (place / "labels").is_dir():
+            if is_folder(place / "images") and is_folder(place / "labels"):
                 place /= "images"
-            if place.is_dir():
+            if is_folder(place):
                 folders[place] = LabelledFolder(place, _labels_of(place))
             else:
                 listed.update(_list(place))
@@ -124,10 +147,11 @@ def _described(file: Path) -> Dataset:
 
 def _existing(file: Path, root: str, text: str, split: str) -> Path:
     """The folder or list of a split: paths in these files are often those of another machine."""
-    relative = text.removeprefix("../").removeprefix("./")
-    candidates = [file.parent / root / text, file.parent / text, file.parent / relative]
+    slashed = text.replace("\\", "/")  # as Windows writes them
+    relative = slashed.removeprefix("../").removeprefix("./")
+    candidates = [file.parent / place for place in (Path(root) / text, text, slashed, relative)]
     for candidate in candidates:
-        if candidate.is_dir() or candidate.is_file():
+        if is_folder(candidate) or is_file(candidate):
             return Path(*_plain(candidate))
     raise AnnotationError(
         f"{file}: `{split}` names {text}, which is neither a folder nor a list of photos there. "
@@ -138,7 +162,10 @@ def _existing(file: Path, root: str, text: str, split: str) -> Path:
 def _plain(path: Path) -> tuple[str, ...]:
     """The parts of a path without `..` where that names the same place."""
     plain = Path(os.path.normpath(path))
-    return plain.parts if plain.exists() and plain.samefile(path) else path.parts
+    try:
+        return plain.parts if plain.samefile(path) else path.parts
+    except (OSError, ValueError):  # one of them does not exist, or cannot
+        return path.parts
 
 
 def _labels_of(place: Path) -> Path:
@@ -152,8 +179,11 @@ def _labels_of(place: Path) -> Path:
 
 def _list(file: Path) -> Iterator[tuple[Path, Path]]:
     for _, text in read_lines(file):
+        if not is_file(file.parent / text):
+            text = text.replace("\\", "/")  # noqa: PLW2901 - as Windows writes them
         photo = Path(*_plain(file.parent / text))
-        yield photo, _labels_of(photo).with_suffix(".txt")
+        if photo.name:
+            yield photo, _labels_of(photo).with_suffix(".txt")
 
 
 def _names(file: Path, value: Value | None) -> dict[int, str]:

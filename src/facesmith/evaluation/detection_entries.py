@@ -103,7 +103,7 @@ def json_lines(
                 f"{where}: expected a line of `facesmith detect --json`, an object with `file` "
                 f"and `faces`, got {shortened(content)}."
             )
-        if "error" in content:
+        if content.get("error") is not None:
             raise DetectionsError(
                 f"{where}: {content['file']} could not be looked at: "
                 f"{shortened_text(str(content['error']))} Mend or "

@@ -16,6 +16,7 @@ Source:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -175,7 +176,7 @@ def read_any_scores(
 
 def _photo_finder(photos: Sequence[AnnotatedPhoto]) -> Callable[[str], int | None]:
     """Finds the photo that a file's path means: the same file, else the same name at its end."""
-    paths = {photo.path.resolve(): index for index, photo in enumerate(photos)}
+    paths = {os.path.realpath(photo.path): index for index, photo in enumerate(photos)}
     names = {photo.name: index for index, photo in enumerate(photos)}
 
     def find(file: str) -> int | None:
@@ -183,6 +184,9 @@ def _photo_finder(photos: Sequence[AnnotatedPhoto]) -> Callable[[str], int | Non
         # The longest name is the surest: a/1.jpg before 1.jpg.
         ends = ("/".join(parts[start:]) for start in range(len(parts)))
         same = next((names[name] for name in ends if name in names), None)
-        return paths.get(Path(file).resolve(), same)
+        try:
+            return paths.get(os.path.realpath(file), same)
+        except ValueError:  # a null character: no file
+            return same
 
     return find

@@ -77,19 +77,20 @@ def find_images(
     found: dict[str, Path] = {}
     for given in inputs:
         path = Path(given)
-        if path.is_dir():
+        folder = os.path.isdir(path)  # noqa: PTH112 - names that cannot be are none
+        if folder:
             candidates, others = _walk(path)
             if others and passed_over is not None:
                 passed_over(_in_words(path, others))
-        elif glob.has_magic(str(given)) and not path.exists():
+        elif glob.has_magic(str(given)) and not os.path.exists(path):  # noqa: PTH110
             candidates = _expand(str(given))
         else:
             candidates = [path]
         if not candidates:
-            where = f"{path}/" if path.is_dir() else str(given)
+            where = f"{path}/" if folder else str(given)
             raise ImageError(
                 f"No images found in {where}. Looked for {', '.join(IMAGE_SUFFIXES)}"
-                f"{', in sub-folders too' if path.is_dir() else ''}."
+                f"{', in sub-folders too' if folder else ''}."
             )
         for candidate in candidates:
             found.setdefault(os.path.abspath(candidate), candidate)  # noqa: PTH100 - keeps links

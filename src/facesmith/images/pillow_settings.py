@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from functools import cache
 from typing import Any
 
 from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin, _imaging
+
+# What Pillow logs goes where the program sends it, and not to the terminal for want of a place.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _lock = threading.Lock()
 _readers = 0

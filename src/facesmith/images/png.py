@@ -22,12 +22,14 @@ def bare_png(data: bytes) -> tuple[bytes, bytes, bytes]:
     """
     parts: list[bytes | memoryview] = [SIGNATURE]
     view = memoryview(data)
-    exif = xmp = b""
+    exif = b""
+    texts: dict[bool, tuple[bytes, memoryview]] = {}
     position, end = len(SIGNATURE), len(data)
     while position + 12 <= end:
         length, kind = struct.unpack_from(">I4s", data, position)
         after = position + 12 + length
         if after > end:
+            parts.append(view[position:])
             break
         body = view[position + 8 : after - 4]
         if not kind[0] & 0x20:  # a capital: critical
@@ -38,24 +40,23 @@ def bare_png(data: bytes) -> tuple[bytes, bytes, bytes]:
         elif kind == b"eXIf":
             exif = bytes(body)
         elif kind in (b"iTXt", b"zTXt", b"tEXt"):
-            keyword, text = _text(kind, body)
-            if keyword == _XMP:
-                xmp = text
-            elif keyword in _RAW_EXIF and not exif:
-                exif = _from_hexadecimal(text)
+            keyword = bytes(body[:100]).partition(b"\0")[0]
+            if keyword == _XMP or keyword in _RAW_EXIF:
+                texts[keyword == _XMP] = kind, body  # of each the last: texts may be packed
         position = after
         if kind == b"IEND":
-            return b"".join(parts), exif, xmp
-    parts.append(view[position:])
+            break
+    else:
+        parts.append(view[position:])
+    xmp = _text(*texts[True]) if True in texts else b""
+    if not exif and False in texts:
+        exif = _from_hexadecimal(_text(*texts[False]))
     return b"".join(parts), exif, xmp
 
 
-def _text(kind: bytes, body: memoryview) -> tuple[bytes, bytes]:
-    """Keyword and text of a chunk; nothing where it is damaged."""
-    keyword, _, rest = bytes(body[:100]).partition(b"\0")
-    if keyword != _XMP and keyword not in _RAW_EXIF:
-        return b"", b""
-    rest = bytes(body[len(keyword) + 1 :])
+def _text(kind: bytes, body: memoryview) -> bytes:
+    """The text of a chunk; nothing where it is damaged."""
+    rest = bytes(body).partition(b"\0")[2]
     packed = kind == b"zTXt"
     if packed:
         rest = rest[1:]  # the method
@@ -63,11 +64,11 @@ def _text(kind: bytes, body: memoryview) -> tuple[bytes, bytes]:
         packed, rest = rest[:1] == b"\1", rest[2:]
         rest = rest.partition(b"\0")[2].partition(b"\0")[2]  # language, translated keyword
     if not packed:
-        return keyword, rest[:_MAX_TEXT]
+        return rest[:_MAX_TEXT]
     try:
-        return keyword, zlib.decompressobj().decompress(rest, _MAX_TEXT)
+        return zlib.decompressobj().decompress(rest, _MAX_TEXT)
     except zlib.error:
-        return b"", b""
+        return b""
 
 
 def _from_hexadecimal(text: bytes) -> bytes:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from facesmith.errors import ImageError
 from facesmith.files import read_bounded, read_up_to
+from facesmith.images.costly import check_decoder, check_pieces, quick_netpbm
 from facesmith.images.files import RAW_SUFFIXES
 from facesmith.images.heif import is_heif, open_heif
 from facesmith.images.memory import MAX_MEMORY, MAX_PIXELS, bytes_to_decode, memory_for
@@ -73,13 +74,13 @@ def read_photo(
         raise ValueError(f"`max_side` must be at least 1; got max_side={max_side}.")
     name, data = _content(path)
     with image_errors(name, data), steady_pillow():
-        opened, orientation = _open(name, data)
+        opened, orientation, besides = _open(name, data)
         width, height = opened.size
         side = max_side(max(width, height)) if callable(max_side) else max_side
         if side is not None:
             _decode_smaller(opened, side)
         reduced = side is not None and 2 * side <= max(opened.size)
-        needed = bytes_to_decode(opened, reduced=reduced)
+        needed = bytes_to_decode(opened, reduced=reduced) + besides
         with memory_for(name, needed, max_memory):
             if opened.format == "TIFF":
                 with quiet_header(MAX_PIXELS):
@@ -110,30 +111,36 @@ def read_size(path: str | Path) -> tuple[int, int]:
     """
     name, data = _content(path)
     with image_errors(name, data), steady_pillow():
-        opened, orientation = _open(name, data)
+        opened, orientation, _ = _open(name, data)
         width, height = opened.size
     return (height, width) if orientation >= 5 else (width, height)
 
 
-def _open(name: str, data: bytes) -> tuple[Image.Image, int]:
-    """An image of which only the header was read, and the orientation that is still to be done."""
+def _open(name: str, data: bytes) -> tuple[Image.Image, int, int]:
+    """An image of which only the header was read, and the orientation that is still to be done.
+
+    The last: how many bytes decoding it takes beyond what its size says.
+    """
     if is_heif(data):
-        return open_heif(name, data, MAX_PIXELS), 1
+        return open_heif(name, data, MAX_PIXELS), 1, 0
+    besides = check_pieces(name, data)
+    data = quick_netpbm(data)
     png = data.startswith(SIGNATURE)
     exif = xmp = b""
     if png:
         data, exif, xmp = bare_png(data)
     with quiet_header(MAX_PIXELS):
         opened = Image.open(io.BytesIO(data), formats=_formats())
+    besides += check_decoder(name, opened, data)
     if not png:
         exif, xmp = _bytes_of(opened, "exif"), _bytes_of(opened, "xmp")
     if opened.format == "TIFF":
         # Pillow turns these itself, in `size` as soon as they are opened, by their own tag.
         turned = opened.tag_v2.get(_ORIENTATION_TAG)  # type: ignore[attr-defined]
-        return opened, 1 if turned in range(1, 9) else stated_orientation(b"", xmp)
+        return opened, 1 if turned in range(1, 9) else stated_orientation(b"", xmp), besides
     if opened.format == "AVIF":
         xmp = b""  # the file's own rotation counts, which Pillow states as EXIF
-    return opened, stated_orientation(exif, xmp)
+    return opened, stated_orientation(exif, xmp), besides
 
 
 def _bytes_of(opened: Image.Image, key: str) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.annotations.photo_paths import is_file
 from facesmith.detection.detector import Detector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
@@ -52,13 +53,13 @@ def read_sizes(
 def find_image(name: str, images_dir: str | Path) -> Path | None:
     """The file of an image, `.jpg` before other suffixes, or `None`."""
     paths = (Path(images_dir) / f"{name}{suffix}" for suffix in (".jpg", *IMAGE_SUFFIXES))
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if is_file(path)), None)
 
 
 def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     lines: dict[str, int] = {}
-    rows = [(number, next(csv.reader([line]))) for number, line in text_lines(path)]
+    rows = [(number, _cells(f"{path} line {number}", line)) for number, line in text_lines(path)]
     header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     if header != ["image", "width", "height"]:
         raise AnnotationError(
@@ -67,7 +68,9 @@ def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
     for number, row in rows[1:]:
         where = f"{path} line {number}"
         values = [cell.strip() for cell in row]
-        if len(values) != 3 or not all(v.isascii() and v.isdigit() for v in values[1:]):
+        if len(values) != 3 or not all(
+            v.isascii() and v.isdigit() and len(v) < 10 for v in values[1:]
+        ):
             raise AnnotationError(
                 f"{where}: expected a name, a width and a height, got {','.join(row)[:60]!r}."
             )
@@ -80,6 +83,13 @@ def _read_size_table(path: Path) -> dict[str, tuple[int, int]]:
             raise AnnotationError(f"{where}: {name} stands already in line {lines[name]}.")
         sizes[name], lines[name] = (width, height), number
     return sizes
+
+
+def _cells(where: str, line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]))
+    except csv.Error as error:
+        raise AnnotationError(f"{where}: expected a line of CSV: {error}.") from None
 
 
 # Far below any useful threshold: the curves show what the detector could still find.

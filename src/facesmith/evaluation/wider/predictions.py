@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.annotations.photo_paths import is_file
 from facesmith.errors import AnnotationError, DetectionsError
 from facesmith.evaluation.fddb.lists import read_entries
 from facesmith.evaluation.wider.truth import WiderImage
@@ -34,7 +35,7 @@ def read_predictions(folder: str | Path, images: Sequence[WiderImage]) -> list[T
     """
     folder = Path(folder)
     paths = [_path(folder, image) for image in images]
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not is_file(path)]
     if missing:
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DetectionsError(

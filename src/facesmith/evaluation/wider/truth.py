@@ -12,6 +12,7 @@ Source:
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -23,10 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.errors import AnnotationError
+from facesmith.untrusted import ContentError, read_bytes
 
 SETTINGS = ("easy", "medium", "hard")
 FACES_FILE = "wider_face_val.mat"
 _TEXT_FILE = "wider_face_val_bbx_gt.txt"
+_MAX_BYTES = 2**28  # of a file, packed or unpacked; the largest has a few million
 _FARTHEST = 1e9  # pixels; see facesmith.evaluation.detections
 
 
@@ -114,9 +117,14 @@ def _load(path: Path, *keys: str) -> dict[str, Any]:
     from scipy.io.matlab import MatReadError, MatReadWarning  # noqa: PLC0415
 
     try:
+        data = read_bytes(path, _MAX_BYTES)
+    except ContentError as error:
+        raise AnnotationError(str(error)) from error
+    try:
+        _check_unpacked(data)
         with warnings.catch_warnings():
             warnings.simplefilter("error", MatReadWarning)
-            content: dict[str, Any] = loadmat(str(path), variable_names=list(keys))
+            content: dict[str, Any] = loadmat(io.BytesIO(data), variable_names=list(keys))
     except (
         MatReadError, MatReadWarning, NotImplementedError, OSError, EOFError, MemoryError,
         TypeError, ValueError, KeyError, IndexError, OverflowError, struct.error, zlib.error,
@@ -129,6 +137,22 @@ def _load(path: Path, *keys: str) -> dict[str, Any]:
     if absent:
         raise AnnotationError(f"{path}: there is no {absent[0]} in it. Expected {', '.join(keys)}.")
     return content
+
+
+def _check_unpacked(data: bytes) -> None:
+    """Raise a `ValueError` if what is packed in a file is more than memory should be taken for."""
+    order = ">" if data[126:128] == b"MI" else "<"
+    at, left = 128, _MAX_BYTES
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, at)
+        if kind == 15:  # a packed element
+            unpacking, packed = zlib.decompressobj(), memoryview(data)[at + 8 : at + 8 + size]
+            while left > 0 and len(packed) and not unpacking.eof:
+                left -= len(unpacking.decompress(packed, 2**20))
+                packed = memoryview(unpacking.unconsumed_tail)
+        if left <= 0:
+            raise ValueError(f"unpacked it has more than {_MAX_BYTES // 2**20} MB")
+        at += 8 + size
 
 
 def _cell(value: Any, where: str, n: int | None = None) -> list[Any]:
