@@ -12,6 +12,7 @@ from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
+from facesmith.files import OutputFolder
 
 if TYPE_CHECKING:
     from facesmith.demo.results import Demo
@@ -42,6 +43,7 @@ def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> No
     Example:
       facesmith demo --out demo-out
     """  # noqa: D301 - click wants the control character itself
+    OutputFolder(out, "demo").check(force=force)
     from facesmith.demo.results import REPORT_NAME, DemoConfig  # noqa: PLC0415 - heavy
     from facesmith.demo.run import run_demo  # noqa: PLC0415
 

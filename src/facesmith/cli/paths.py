@@ -68,9 +68,10 @@ def _check_parent(path: Path) -> None:
     Raises:
         WriteError: If what is above it is a file, or a folder that may not be written to.
     """
-    if os.path.lexists(path):
+    if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112 - never raises
         return
-    above = next(each for each in path.absolute().parents if os.path.lexists(each))
+    places = (path.absolute(), *path.absolute().parents)
+    above = next(each for each in places if os.path.lexists(each))
     if not os.path.isdir(above):  # noqa: PTH112 - unlike pathlib's it never raises
         raise WriteError(f"Cannot write {path}: {above} is no folder. Choose another place.")
     if not os.access(above, os.W_OK | os.X_OK):
