@@ -38,6 +38,7 @@ check: lint test
 # FACESMITH_FUZZ times as many damaged files as the slow tests read, other ones every day.
 fuzz: $(VENV)/.dev
 	FACESMITH_FUZZ=$${FACESMITH_FUZZ:-10} $(PYTEST) -m slow tests/fuzz
+	FACESMITH_KILLS=$${FACESMITH_KILLS:-20} $(PYTEST) -m slow -k random_moments
 
 wheel: $(VENV)/.dev
 	$(RUN)/python -m build --wheel

@@ -107,7 +107,7 @@ def test_no_output_is_written_to_a_file_called_dash() -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["dtect", "photo.jpg"], "No such command 'detct'. Did you mean 'detect'?"),
+        (["dtect", "photo.jpg"], "No such command 'dtect'. Did you mean 'detect'?"),
         (["benchmark", "COC"], "No such command 'COC'. Did you mean 'coco'?"),
         (["qqq"], "No such command 'qqq'."),
     ],

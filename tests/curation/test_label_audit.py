@@ -29,6 +29,7 @@ from facesmith.curation.label_audit.test_time_augmentation import augmented_supp
 from facesmith.errors import TrainingError
 from facesmith.evaluation.detections import read_detections
 from facesmith.faces import Faces
+from facesmith.files import OutputFolder
 from facesmith.images import read_image, write_image
 
 Box = tuple[float, float, float, float]
@@ -516,6 +517,7 @@ def test_the_files_agree_with_each_other(tmp_path: Path, per_page: int) -> None:
 
 def test_fewer_pages_replace_more(tmp_path: Path, per_page: int) -> None:
     audit = audit_on_disk(tmp_path, 2 * per_page + 1)
+    OutputFolder(tmp_path, "report").add()
     write_audit(audit, tmp_path)
     assert (tmp_path / "suspicious-3.png").exists()
     write_audit(audit, tmp_path, n_shown=per_page)

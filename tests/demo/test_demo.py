@@ -198,7 +198,10 @@ def test_the_command_prints_where_the_report_is(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small_world")
 def test_the_command_leaves_a_foreign_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
-    for options, message in (([], "Pass --force"), (["--force"], "does not carry its mark")):
+    for options, message in (
+        ([], "holds files that facesmith did not write. Pass another --out"),
+        (["--force"], "does not carry its mark"),
+    ):
         result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), *options])
         assert result.exit_code == 1
         assert message in result.stderr

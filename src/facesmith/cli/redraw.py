@@ -89,6 +89,7 @@ def redraw(
         annotations, images, annotation_format=annotation_format, category=category, quiet=quiet
     )
     check_sources(loaded.photos, source, like)
+    open_report(out)
     with ShownProgress(quiet=quiet) as progress:
         learned = learn_style(
             [photo for photo in loaded.photos if photo.source == like],
@@ -97,7 +98,6 @@ def redraw(
             force=force,
             progress=progress,
         )
-        open_report(out)
         restyled = apply_style(loaded.photos, source, learned.style, strength, progress)
     written = [out / "redrawn.json", out / "redrawn.png"]
     write_coco(written[0], restyled.photos)
