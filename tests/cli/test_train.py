@@ -28,7 +28,7 @@ from facesmith.patches import save_patches  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
 from synthetic_rows import part_of, save_synthetic, synthetic_patches  # noqa: E402
 
-N_KILLS = int(os.environ.get("FACESMITH_KILLS", "3"))  # `make fuzz` kills more often
+N_KILLS = int(os.environ.get("FACESMITH_KILLS", "2"))  # `make fuzz` kills more often
 LATEST = 60.0  # seconds until a training that does not get on is given up
 
 
