@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from facesmith.errors import AnnotationError
-from facesmith.files import open_regular
+from facesmith.files import files_by_folder, open_regular
 from facesmith.images import IMAGE_SUFFIXES
 from facesmith.printable import shortened_text
 from facesmith.untrusted import ContentError, decoded, read_bytes
@@ -93,22 +92,12 @@ def files_below(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
         endings: Ends of the names, in small letters; names are compared without case.
     """
     found: list[Path] = []
-    waiting, seen = [folder], set()
-    while waiting:  # links come after all that is really there, so that they give it no new names
-        for parent, folders, names in os.walk(waiting.pop(0)):
-            real = os.path.realpath(parent)
-            if real in seen:
-                folders.clear()
-                continue
-            seen.add(real)
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            paths = [Path(parent) / name for name in folders]
-            waiting += [path for path in paths if path.is_symlink()]
-            found += [
-                Path(parent) / name
-                for name in names
-                if name.lower().endswith(endings) and not name.startswith(".")
-            ]
+    for parent, names in files_by_folder(folder):
+        found += [
+            parent / name
+            for name in names
+            if name.lower().endswith(endings) and not name.startswith(".")
+        ]
     yield from (path for path in sorted(found) if path.is_file())
 
 

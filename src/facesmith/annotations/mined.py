@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any, Literal
 import numpy as np
 
 from facesmith._version import __version__
+from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.boxes import non_maximum_suppression
 from facesmith.errors import FacesmithError
+from facesmith.faces import Faces
 from facesmith.files import write_json
 from facesmith.printable import shortened_text
 from facesmith.untrusted import ContentError, read_json
@@ -43,6 +45,43 @@ class MinedBox:
     scale: float  # pixels of the network's input per pixel of the photo, where it was found
     kind: MinedKind  # `"background"` of a photo with annotated faces, else `"face-free"`
     detector: str  # which detector found it, see `detector_name`
+
+
+def boxes_of_photo(
+    photo: AnnotatedPhoto,
+    faces: Faces,
+    scale_for: Callable[[float], float],
+    *,
+    kind: MinedKind,
+    detector: str,
+) -> list[MinedBox]:
+    """What a detector took for faces in a photo, as mined boxes.
+
+    Boxes lower or narrower than a hundredth of a pixel are left out.
+
+    Args:
+        photo: The photo.
+        faces: Boxes and scores.
+        scale_for: The scale at which the detector looks for faces of a height.
+        kind: What the photo is.
+        detector: Name of the detector.
+    """
+    boxes = []
+    for corners, score in zip(faces.boxes.tolist(), faces.scores.tolist(), strict=True):
+        x_min, y_min, x_max, y_max = (round(edge, 2) for edge in corners)
+        if x_min < x_max and y_min < y_max:
+            boxes.append(
+                MinedBox(
+                    file=photo.name,
+                    size_wh=(photo.width, photo.height),
+                    box=(x_min, y_min, x_max, y_max),
+                    score=round(score, 4),
+                    scale=round(scale_for(y_max - y_min), 6),
+                    kind=kind,
+                    detector=detector,
+                )
+            )
+    return boxes
 
 
 def merge_mined(*parts: Iterable[MinedBox]) -> tuple[MinedBox, ...]:

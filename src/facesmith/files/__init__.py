@@ -12,11 +12,13 @@ from facesmith.files.atomic import (
 )
 from facesmith.files.output_folder import OutputFolder
 from facesmith.files.reading import open_regular, read_bounded, read_up_to
+from facesmith.files.walking import files_by_folder
 from facesmith.files.write_errors import write_error
 
 __all__ = [
     "OutputFolder",
     "checksum",
+    "files_by_folder",
     "finite_or_none",
     "is_unfinished",
     "make_folder",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.errors import ImageError
-from facesmith.files import replacing
+from facesmith.files import files_by_folder, replacing
 from facesmith.images.heif import heif_installed
 
 # Raw files are TIFFs outside, and would pass for the thumbnail that they carry along.
@@ -101,19 +101,9 @@ def _walk(top: Path) -> tuple[list[Path], Counter[str]]:
     """The images below a folder, and how many other pictures and videos by suffix."""
     found: list[Path] = []
     others: Counter[str] = Counter()
-    waiting, seen = [top], set()
-    while waiting:  # links come after all that is really there, so that they give it no new names
-        for parent, folders, names in os.walk(waiting.pop(0)):
-            real = os.path.realpath(parent)
-            if real in seen:
-                folders.clear()
-                continue
-            seen.add(real)
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            paths = [Path(parent) / name for name in folders]
-            waiting += [path for path in paths if path.is_symlink()]
-            found.extend(Path(parent) / name for name in names if _looks_like_image(name))
-            others.update(Path(name).suffix.lower() for name in names if _looks_like_another(name))
+    for parent, names in files_by_folder(top):
+        found.extend(parent / name for name in names if _looks_like_image(name))
+        others.update(Path(name).suffix.lower() for name in names if _looks_like_another(name))
     return sorted(found, key=_natural_order), others
 
 

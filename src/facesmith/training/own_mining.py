@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.annotations.mined import MinedBox, merge_mined
+from facesmith.annotations.mined import MinedBox, boxes_of_photo, merge_mined
 from facesmith.detection.detector import Detector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import ImageError
@@ -51,26 +51,13 @@ def mine_face_free(
     free = [photo for photo in photos if not len(photo.boxes) and photo.complete]
     sources = [PhotoSource(photo.name, photo.path) for photo in free]
     results = detect_photos(detector, sources, DetectionConfig(min_score))
-    boxes = []
+    boxes: list[MinedBox] = []
     for number, found in zip(progress.each(range(len(free)), "Mining"), results, strict=True):
         photo = free[number]
         if found.error is not None:
             raise ImageError(found.error)
         plan = detector.pyramid.plan(photo.width, photo.height)
-        for corners, score in zip(
-            found.faces.boxes.tolist(), found.faces.scores.tolist(), strict=True
-        ):
-            x_min, y_min, x_max, y_max = (round(edge, 2) for edge in corners)
-            if x_min < x_max and y_min < y_max:
-                boxes.append(
-                    MinedBox(
-                        file=photo.name,
-                        size_wh=(photo.width, photo.height),
-                        box=(x_min, y_min, x_max, y_max),
-                        score=round(score, 4),
-                        scale=round(plan.scale_for(y_max - y_min), 6),
-                        kind="face-free",
-                        detector="this training",
-                    )
-                )
+        boxes += boxes_of_photo(
+            photo, found.faces, plan.scale_for, kind="face-free", detector="this training"
+        )
     return merge_mined(boxes)

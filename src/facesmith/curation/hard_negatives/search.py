@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.annotations.mined import MinedBox, MinedKind, merge_mined
+from facesmith.annotations.mined import MinedBox, MinedKind, boxes_of_photo, merge_mined
 from facesmith.boxes import box_area, box_intersection, box_iou
 from facesmith.detection.detector import Detector, detector_name, load_detector
 from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource, detect_photos
@@ -134,23 +134,7 @@ def _false_boxes(
 ) -> list[MinedBox]:
     plan = detector.pyramid.plan(photo.width, photo.height)
     away = _away(found.boxes, photo, config.max_overlap)
-    boxes = []
-    for corners, score in zip(found.boxes[away].tolist(), found.scores[away].tolist(), strict=True):
-        x_min, y_min, x_max, y_max = (round(edge, 2) for edge in corners)
-        if not (x_min < x_max and y_min < y_max):
-            continue  # less than a hundredth of a pixel
-        boxes.append(
-            MinedBox(
-                file=photo.name,
-                size_wh=(photo.width, photo.height),
-                box=(x_min, y_min, x_max, y_max),
-                score=round(score, 4),
-                scale=round(plan.scale_for(y_max - y_min), 6),
-                kind=photo_kind(photo),
-                detector=name,
-            )
-        )
-    return boxes
+    return boxes_of_photo(photo, found[away], plan.scale_for, kind=photo_kind(photo), detector=name)
 
 
 def _away(
