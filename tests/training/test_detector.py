@@ -33,13 +33,13 @@ from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_calibration import ALONE, WITH_REFINER  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
-from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.proposals import (  # noqa: E402
     ProposalConfig,
     ProposalTask,
     split_photos,
 )
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
+from mortal_training import Mortal  # noqa: E402
 
 N_PHOTOS, N_FACE_FREE = 44, 8
 
@@ -216,21 +216,12 @@ def test_killed_at_any_step_and_resumed_ends_the_same(
     So the tries do steps 1 to 3, 3 to 10, and 11 to the end with the first of the refiner.
     """
     run = tmp_path / "run"
-    step, n_left = _Training.step, 0
-
-    def mortal(self: _Training, batch: object) -> None:
-        nonlocal n_left
-        if n_left == 0:
-            raise TrainingError("killed")
-        n_left -= 1
-        step(self, batch)
-
-    monkeypatch.setattr(_Training, "step", mortal)
+    training = Mortal(monkeypatch)
     for lives in (3, 8, 6):
-        n_left = lives
+        training.steps_left = lives
         with pytest.raises(TrainingError, match="killed"):
             train(photos, run, config(), resume=True)
-    n_left = 10**6
+    training.steps_left = 10**6
     train(photos, run, config(), resume=True)
     assert weights(run) == weights(undisturbed[0])
 

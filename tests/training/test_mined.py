@@ -24,7 +24,6 @@ from facesmith.training import detector as detector_training  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
-from facesmith.training.loop import _Training  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
 from facesmith.training.own_mining import OwnMiningConfig  # noqa: E402
 from facesmith.training.proposals import ProposalConfig, ProposalTask, split_photos  # noqa: E402
@@ -33,6 +32,7 @@ from facesmith.training.refiner_patches import collect_patches  # noqa: E402
 from facesmith.training.sampling import draw_rows  # noqa: E402
 from fixed_proposals import OnePhoto, Proposer  # noqa: E402
 from mined_photos import mined_box, photo  # noqa: E402
+from mortal_training import Mortal  # noqa: E402
 
 
 def unread(name: str, *boxes: tuple[float, ...], ignored: tuple[int, ...] = ()) -> AnnotatedPhoto:
@@ -346,19 +346,10 @@ def test_a_training_with_mined_boxes_resumes_to_the_byte_and_only_with_them(
     photos, whole, tmp_path, monkeypatch
 ):
     mined, run = mined_of(photos), tmp_path / "run"
-    step, n_left = _Training.step, 5
-
-    def mortal(self: _Training, batch: object) -> None:
-        nonlocal n_left
-        if n_left == 0:
-            raise TrainingError("killed")
-        n_left -= 1
-        step(self, batch)
-
-    monkeypatch.setattr(_Training, "step", mortal)
+    training = Mortal(monkeypatch, 5)
     with pytest.raises(TrainingError, match="killed"):
         train_detector(photos, run, settings(), mined=mined)
-    n_left = 10**6
+    training.steps_left = 10**6
     fewer = replace(mined, boxes=mined.boxes[1:])
     other = replace(mined, config=replace(mined.config, share=0.3))
     for wrong, message in (
@@ -439,23 +430,14 @@ def test_killed_before_at_and_after_the_search_it_ends_the_same(
 ):
     """The kills come in the first half, in the search, after it, and in the refiner's training."""
     run = tmp_path / "run"
-    step, n_left = _Training.step, 0
-
-    def mortal(self: _Training, batch: object) -> None:
-        nonlocal n_left
-        if n_left == 0:
-            raise TrainingError("killed")
-        n_left -= 1
-        step(self, batch)
-
-    monkeypatch.setattr(_Training, "step", mortal)
+    training = Mortal(monkeypatch)
     steps = ProposalTask(lookalikes, settings().proposals).steps_per_epoch
 
     def killed() -> None:
         with pytest.raises(TrainingError, match="killed"):
             train_detector(lookalikes, run, mining_itself(), resume=True)
 
-    n_left = steps + 1
+    training.steps_left = steps + 1
     killed()
     with monkeypatch.context() as patch:
 
@@ -463,14 +445,14 @@ def test_killed_before_at_and_after_the_search_it_ends_the_same(
             raise TrainingError("killed")
 
         patch.setattr("facesmith.training.detector.mine_face_free", dying)
-        n_left = 10**6
+        training.steps_left = 10**6
         killed()
-    n_left = steps - 1
+    training.steps_left = steps - 1
     killed()
     assert (run / "mined.json").is_file()
-    n_left = 2 * steps
+    training.steps_left = 2 * steps
     killed()  # in the refiner's training, where the last checkpoint was not far back
-    n_left = 10**6
+    training.steps_left = 10**6
     train_detector(lookalikes, run, mining_itself(), resume=True)
     assert weights(run) == weights(mined_itself)
     assert read_mined(run / "mined.json") == read_mined(mined_itself / "mined.json")
