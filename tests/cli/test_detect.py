@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from PIL import Image
 
 from facesmith.cli import main
 from facesmith.cli.detect_outputs import unique_stems
-from facesmith.detection.detector import Detector
+from facesmith.detection.detector import Detector, load_detector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.detection.pyramid import MAX_FACES_ALONG_SIDE
 from facesmith.errors import ImageError
+from facesmith.export.metadata import update_description
 from facesmith.images import read_image
 from spot_detector import SPOT_SCORE, spots
 
@@ -222,6 +224,29 @@ def test_min_score(weights: Path) -> None:
     for least, expected in ((0.98, 2), (0.99, 0)):
         (line,) = lines(run(weights, "photos/img2.png", "--json", "--min-score", least))
         assert len(line["faces"]) == expected
+
+
+@pytest.mark.usefixtures("photos")
+def test_find_all_takes_the_score_stored_for_it(weights: Path, tmp_path: Path) -> None:
+    result = run(weights, "photos/img2.png", "--find-all")
+    assert result.exit_code == 2
+    assert "store no score for --find-all" in result.stderr
+    for score, expected in ((0.98, 2), (0.99, 0)):
+        model = find_all_weights(weights, tmp_path, score)
+        (line,) = lines(run(model, "photos/img2.png", "--json", "--find-all"))
+        assert len(line["faces"]) == expected
+        assert load_detector(model).find_all_score == score
+    result = run(model, "photos/img2.png", "--find-all", "--min-score", 0.5)
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr
+    model = find_all_weights(weights, tmp_path, 1.5)
+    assert "out of range" in run(model, "photos/img2.png", "--find-all").stderr
+
+
+def find_all_weights(weights: Path, folder: Path, score: float) -> Path:
+    model = Path(shutil.copyfile(weights, folder / f"{score}.onnx"))
+    update_description(model, {"find_all": {"threshold": score}})
+    return model
 
 
 def test_min_face_scales_what_the_network_sees(weights: Path, tmp_path: Path) -> None:

@@ -348,6 +348,10 @@ def test_a_target_is_stored_and_a_finished_run_takes_another(
     assert detector.min_score == point["threshold"]
     assert detector.metadata["operating_point"] == point
     assert point["reached"] <= 2.0
+    find_all = metrics["find_all"]
+    assert (find_all["target"], find_all["value"]) == ("false_per_photo", 1.0)
+    assert find_all["reached"] <= 1.0
+    assert detector.find_all_score == find_all["threshold"]
     train(photos, run, settings, resume=True)
     assert weights(run) == before
 

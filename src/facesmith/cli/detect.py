@@ -69,6 +69,12 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     help="Leave out faces with a lower score.  [default: as the weights say]",
 )
 @click.option(
+    "--find-all",
+    is_flag=True,
+    help="Miss as few faces as possible: the score that gave one false box a photo on the "
+    "training's held-out photos.",
+)
+@click.option(
     "--min-face",
     type=FiniteRange(0, min_open=True),
     metavar="PX",
@@ -107,6 +113,7 @@ def detect(
     crops_dir: Path | None,
     crop_margin: float,
     min_score: float | None,
+    find_all: bool,
     min_face: float | None,
     rotations: tuple[int, ...],
     workers: int | None,
@@ -130,6 +137,8 @@ def detect(
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
+    if find_all:
+        min_score = _find_all_score(model, min_score)
     if csv_path is not None and csv_path.is_file() and not is_table(csv_path):
         refuse_existing([csv_path], force=force)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
@@ -166,6 +175,20 @@ def detect(
     if len(sources) > 1 and not quiet:
         _summarise(n_faces, len(sources) - n_failed, n_failed)
     ctx.exit(1 if n_failed else 0)
+
+
+def _find_all_score(model: Path | None, min_score: float | None) -> float:
+    from facesmith.detection.detector import load_detector  # noqa: PLC0415 - see `detect`
+
+    if min_score is not None:
+        raise click.UsageError("--find-all and --min-score exclude each other. Leave one out.")
+    score = load_detector(model).find_all_score
+    if score is None:
+        raise click.UsageError(
+            "These weights store no score for --find-all. Give one, such as --min-score 0.1, or "
+            "train them again."
+        )
+    return score
 
 
 def _sources(inputs: Sequence[str], output_dirs: Sequence[Path]) -> list[PhotoSource]:

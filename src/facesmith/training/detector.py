@@ -112,7 +112,7 @@ def train_detector(
     summaries, precisions = {}, {}
     if kept_proposals is not None:
         write_bytes(detector_path, kept_proposals.read_bytes())
-        changes = {"calibration": asdict(Calibration()), "operating_point": None}
+        changes = {"calibration": asdict(Calibration()), "operating_point": None, "find_all": None}
         update_description(detector_path, changes)
     else:
         # Not kept: it holds gigabytes of photos.

@@ -14,8 +14,9 @@ from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
 from facesmith.detection.refiner import Refiner
 from facesmith.export.metadata import update_description
-from facesmith.metrics.operating_point import OperatingPoint, Target
+from facesmith.metrics.operating_point import Target
 from facesmith.training.calibration import (
+    Evaluated,
     Fitted,
     equal_sources,
     evaluate,
@@ -52,12 +53,13 @@ def calibrate(
         What `metrics.json` says of it.
     """
     kept, variants = _evaluate_variants(folder, validation, sources, config, target)
-    fitted, figures, point = variants[kept]
-    chosen = {"operating_point": point.to_dict()} if point else {}
+    fitted, evaluated = variants[kept]
+    points = {"operating_point": evaluated.point, "find_all": evaluated.find_all}
+    chosen = {name: point.to_dict() for name, point in points.items() if point}
     calibration = asdict(fitted.calibration)
     update_description(
         folder / PROPOSALS_FILE,
-        {"calibration": calibration, "threshold": figures["threshold"], **chosen},
+        {"calibration": calibration, "threshold": evaluated.figures["threshold"], **chosen},
     )
     if not fitted.calibration.refiner_weight:
         (folder / REFINER_FILE).unlink(missing_ok=True)
@@ -66,7 +68,7 @@ def calibrate(
         "calibration": {"method": fitted.method, "log_losses": fitted.log_losses},
         "calibration_error": fitted.calibration_error,
         **chosen,
-        "held_out": {variant: result[1] for variant, result in variants.items()},
+        "held_out": {variant: result.figures for variant, (_, result) in variants.items()},
     }
 
 
@@ -76,23 +78,23 @@ def _evaluate_variants(
     sources: Sequence[str],
     config: DetectorConfig,
     target: Target | None,
-) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
+) -> tuple[str, dict[str, tuple[Fitted, Evaluated]]]:
     """Calibrate and evaluate the proposals alone and, where it was trained, with the refiner.
 
     Returns:
-        The variant that is kept, and of each the calibration, figures and threshold for a target.
+        The variant that is kept, and of each the calibration, figures and thresholds.
     """
     path = folder / PROPOSALS_FILE
     detector = Detector(path, threads=1)
     weights = equal_sources(sources) if config.weigh_sources else None
-    variants: dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]] = {}
+    variants: dict[str, tuple[Fitted, Evaluated]] = {}
 
     def evaluate_variant(variant: str, refiner: Refiner | None, gate: Calibration) -> None:
         boxes = held_out_boxes(detector, refiner, validation, sources, gate)
         fitted = fit_calibration(boxes, refiner is not None, gate)
         update_description(path, {"calibration": asdict(fitted.calibration)})
         calibrated = Detector(path, threads=1)
-        variants[variant] = (fitted, *evaluate(calibrated, validation, target, weights))
+        variants[variant] = (fitted, evaluate(calibrated, validation, target, weights))
 
     gate, settings = Calibration(), config.refiner
     evaluate_variant(ALONE, None, gate)
@@ -102,5 +104,6 @@ def _evaluate_variants(
     gate = dataclasses.replace(gate, gate_lower=settings.gate_lower, gate_upper=settings.gate_upper)
     gate = with_mean_logits(gate, detector, refiner, validation)
     evaluate_variant(WITH_REFINER, refiner, gate)
-    gain = float(np.mean([variants[WITH_REFINER][1][n] - variants[ALONE][1][n] for n in GAINING]))
+    figures, without = (variants[name][1].figures for name in (WITH_REFINER, ALONE))
+    gain = float(np.mean([figures[name] - without[name] for name in GAINING]))
     return WITH_REFINER if gain >= settings.min_gain else ALONE, variants

@@ -30,12 +30,12 @@ def quantise_proposals(
     Returns:
         `kept`, `float32` or `8 bits`, and the figures of both on the held-out photos.
     """
-    figures = {"float32": evaluate(Detector(path, threads=1), validation)[0]}
+    figures = {"float32": evaluate(Detector(path, threads=1), validation).figures}
     kept = "float32"
     if max_loss >= 0:
         smaller = path.with_name("quantised.onnx")
         quantise(path, _typical_images(learned), smaller)
-        figures["8 bits"] = evaluate(Detector(smaller, threads=1), validation)[0]
+        figures["8 bits"] = evaluate(Detector(smaller, threads=1), validation).figures
         losses = [figures["float32"][name] - figures["8 bits"][name] for name in ("ap", "ap_iou40")]
         if max(losses) <= max_loss:
             kept = "8 bits"
