@@ -1,24 +1,29 @@
 """What detectors find in the sets that are reported on, by pose too, and their false boxes.
 
     python benchmarks/recall_report.py --photos PHOTOS --detector yunet:yunet_n.onnx \
-        --points yunet_n.onnx --face-free negatives=PHOTOS/negatives --out REPORT.json
+        --detector yunet:yunet_s.onnx --points yunet_n.onnx \
+        --face-free negatives=PHOTOS/negatives --face-free monkeys=MONKEYS_HELD_OUT
 
 Poses are told from the points of a YuNet (`--points`), see `facesmith.curation.poses`. Faces of
-16 px and more; precision and recall at an IoU of 0.4.
+16 px and more; precision and recall at an IoU of 0.4, at each detector's default threshold and, for
+facesmith, at the one of `facesmith detect --find-all`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from about import about
 from facesmith.annotations import AnnotatedPhoto, load_face_free
 from facesmith.boxes import box_iou
 from facesmith.curation.poses import poses_of
+from facesmith.detection.detector import load_detector
 from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.baselines.yunet import YuNet
 from facesmith.evaluation.compare import at_threshold
@@ -26,7 +31,7 @@ from facesmith.faces import Faces
 from facesmith.images import read_photo
 from facesmith.metrics.average_precision import AnnotatedFaces, precision_recall
 from looked_at import looked_at
-from photo_options import open_detectors, photo_options, photos_of_set, read_options
+from photo_options import OURS, open_detectors, photo_options, photos_of_set, read_options
 
 SETS = ("val_people", "val_other_domain", "val_same_domain")
 MIN_HEIGHT, MIN_SCORE = 16.0, 0.001
@@ -38,9 +43,14 @@ def main() -> None:
     parser.add_argument("--face-free", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--points", type=Path, help="weights of a YuNet, for the poses")
     arguments = read_options(parser)
+    made = about(("numpy", "onnxruntime", "pillow"), threads=1)  # of the code as it starts
     detectors = open_detectors(arguments)
+    thresholds = {label: {"default": detector.min_score} for label, detector in detectors.items()}
+    find_all = load_detector(arguments.model).find_all_score
+    if find_all is not None:
+        thresholds[OURS]["find_all"] = find_all
     points_of = YuNet(arguments.points) if arguments.points else None
-    result: dict[str, Any] = {}
+    result: dict[str, Any] = {"about": made}
     for set_name in SETS:
         photos = photos_of_set(arguments.photos, set_name, arguments.limit)
         seen = looked_at(set_name, photos)
@@ -49,8 +59,8 @@ def main() -> None:
         for label, detector in detectors.items():
             found = [find(detector, photo) for photo in photos]
             rows[label] = {
-                "as_annotated": figures(photos, found, detector.min_score),
-                "looked_at": figures(seen, found, detector.min_score),
+                "as_annotated": figures(photos, found, thresholds[label]),
+                "looked_at": figures(seen, found, thresholds[label]),
             }
             if poses:
                 rows[label]["recall_by_pose"] = by_pose(photos, found, poses, detector.min_score)
@@ -59,8 +69,11 @@ def main() -> None:
         name, _, folder = word.partition("=")
         photos = load_face_free([folder]).photos[: arguments.limit]
         for label, detector in detectors.items():
-            false = sum(len(find(detector, photo, detector.min_score)) for photo in photos)
-            row = {"photos": len(photos), "false_per_photo": round(false / len(photos), 4)}
+            scores = np.concatenate([find(detector, photo).scores for photo in photos])
+            row = {"photos": len(photos)} | {
+                name: round(float((scores >= np.float32(threshold)).sum()) / len(photos), 4)
+                for name, threshold in thresholds[label].items()
+            }
             result.setdefault(name, {})[label] = row
             print(name, label, json.dumps(row), flush=True)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -73,26 +86,30 @@ def find(detector: Baseline, photo: AnnotatedPhoto, min_score: float = MIN_SCORE
 
 
 def figures(
-    photos: Sequence[AnnotatedPhoto], found: Sequence[Faces], threshold: float
-) -> dict[str, float]:
-    """AP, recall at given rates of false boxes, and both rates at the detector's threshold."""
+    photos: Sequence[AnnotatedPhoto], found: Sequence[Faces], thresholds: dict[str, float]
+) -> dict[str, Any]:
+    """AP, recall at given rates of false boxes, and the rates at the detector's thresholds."""
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
     tight, loose = (
         precision_recall(truths, found, iou_threshold=iou, min_height=MIN_HEIGHT)
         for iou in (0.5, LOOSE_IOU)
     )
-    own = at_threshold(loose, threshold)
     plain = {
         "ap50": tight.average_precision,
         "ap40": loose.average_precision,
         "recall_at_0.1": loose.recall_at(0.1),
         "recall_at_1": loose.recall_at(1.0),
-        "threshold": threshold,
-        "precision": own.precision,
-        "recall": own.recall,
         "without_any_box": 1 - float(loose.recall[-1]) if len(loose.recall) else 1.0,
     }
-    return {name: round(float(value), 4) for name, value in plain.items()}
+    return rounded(plain) | {
+        name: rounded(asdict(at_threshold(loose, threshold)))
+        for name, threshold in thresholds.items()
+    }
+
+
+def rounded(values: dict[str, Any]) -> dict[str, float]:
+    """The values with four decimals."""
+    return {name: round(float(value), 4) for name, value in values.items()}
 
 
 def photo_poses(judge: YuNet, photo: AnnotatedPhoto) -> list[str]:

@@ -384,6 +384,8 @@ def test_ours_is_the_detector_itself(spot_weights):
     assert found.boxes.round(3).tolist() == [[28, 20, 60, 52]]
     assert found.scores == pytest.approx([SPOT_SCORE], abs=1e-4)
     assert ours.weights_paths == (spot_weights,), "no refiner"
+    shipped = open_baseline(DetectorName("shipped", "facesmith"))
+    assert [path.name for path in shipped.weights_paths] == ["detector.onnx", "refiner.onnx"]
     proposals = open_baseline(DetectorName("p", "facesmith-proposals", spot_weights.parent))
     assert proposals(spots(160, 120, (40, 32))).boxes.round(3).tolist() == [[28, 20, 60, 52]]
     with pytest.raises(ValueError, match="`threads` must be at least 1"):

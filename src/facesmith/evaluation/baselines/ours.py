@@ -26,9 +26,10 @@ class Ours:
         path = path / PROPOSALS_FILE if path.is_dir() else path
         self._detector = load_detector(path, threads=threads)
         self.min_score = self._detector.min_score
-        second = path.with_name(REFINER_FILE)
-        looks_twice = self._detector.metadata["calibration"].get("second", 0)
-        self.weights_paths: tuple[Path, ...] = (path, second) if looks_twice else (path,)
+        refiner = (
+            (path.with_name(REFINER_FILE),) if self._detector.calibration.refiner_weight else ()
+        )
+        self.weights_paths: tuple[Path, ...] = (path, *refiner)
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`. Safe to call from several threads."""
