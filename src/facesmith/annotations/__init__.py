@@ -96,7 +96,7 @@ def load_annotations(
             f"{images_dir}: {first_three(missing)}. Is it the folder that their names start from "
             "(--images)?"
         )
-    return Annotations(tuple(photos), tuple(log.problems))
+    return Annotations(tuple(photos), tuple(log.problems), dict(log.passed_over))
 
 
 def load_face_free(

@@ -1,0 +1,13 @@
+"""What files say and facesmith has no place for, in the words of a summary."""
+
+OTHER_CATEGORIES = "boxes of other categories"
+ROTATIONS = "rotations of boxes: the upright rectangles around them remain"
+OUTLINES = "polygons and ellipses: the upright rectangles around them remain"
+DETAILS = "masks and keypoints"
+SCORES = "scores"
+ATTRIBUTES = "attributes that are no words"
+FLAGS = "blur, expression, illumination, occlusion and pose"
+VOC_FLAGS = "pose, truncated and occluded"
+SPLITS = "which photos are for training and which for validation"
+SEVERAL = "all but one of several annotations of a photo"
+ANSWERS = "answers that are no boxes"
