@@ -10,6 +10,7 @@ import pytest
 
 from annotation_files import WIDER_FLAGS, boxes_of, coco, save, voc_xml, write
 from facesmith.annotations import formats, load_annotations, write_coco
+from facesmith.annotations.coco import coco_files
 from facesmith.annotations.entries import PhotoEntry
 from facesmith.annotations.files import read_lines
 
@@ -207,7 +208,7 @@ def test_a_format_is_added_in_one_place(
     def read(source: formats.Source) -> list[PhotoEntry]:
         return [PhotoEntry("line 1", source.path.read_text())]
 
-    monkeypatch.setitem(formats._READERS, "names", read)
-    monkeypatch.setattr("facesmith.annotations.FORMATS", tuple(formats._READERS))
+    monkeypatch.setitem(formats._FORMATS, "names", formats.Format(read, coco_files))
+    monkeypatch.setattr("facesmith.annotations.FORMATS", tuple(formats._FORMATS))
     path = write(tmp_path / "f.names", "a.jpg")
     assert [p.name for p in load_annotations(path, images, format="names").photos] == ["a.jpg"]

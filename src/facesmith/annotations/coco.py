@@ -25,7 +25,7 @@ from facesmith.annotations.passed_over import (
     SCORES,
 )
 from facesmith.annotations.photos import AnnotatedPhoto
-from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
+from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size, words_of
 from facesmith.errors import AnnotationError
 from facesmith.files import write_bytes
 
@@ -39,8 +39,9 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
     Ids are compared as numbers: 7, 7.0 and "7" are one. Boxes of an id that stands for no photo
     make those photos incomplete to which they may belong.
 
-    `iscrowd`, the key `ignore` that some tools add, and the category `unsure` make a box ignored. Of `attributes`, which
-    CVAT and others write, words are kept, and true and false as `yes` and `no`; numbers are not.
+    `iscrowd`, the key `ignore` that some tools add, and the category `unsure` make a box ignored.
+    Of `attributes`, which CVAT and others write, words are kept, and true and false as `yes` and
+    `no`; numbers are not.
 
     Raises:
         AnnotationError: If the file as a whole cannot be used.
@@ -287,22 +288,9 @@ def _read_annotation(
             entry.complete = False
             return
         ignored |= said
-    attributes = _words(annotation.get("attributes"))
+    attributes = words_of(annotation.get("attributes"))
     entry.passed_over |= _not_kept(annotation)
     entry.boxes.append(BoxEntry(where, (x, y, x + width, y + height), ignored, attributes))
-
-
-def _words(attributes: Any) -> dict[str, str]:
-    """What `attributes` says in words."""
-    if not isinstance(attributes, dict):
-        return {}
-    words: dict[str, str] = {}
-    for name, value in attributes.items():
-        if isinstance(value, bool):
-            words[name] = "yes" if value else "no"
-        elif isinstance(value, str) and value:
-            words[name] = value
-    return words
 
 
 def _not_kept(annotation: dict[str, Any]) -> set[str]:

@@ -1,8 +1,8 @@
 """What files say and facesmith has no place for, in the words of a summary."""
 
 OTHER_CATEGORIES = "boxes of other categories"
-ROTATIONS = "rotations of boxes: the upright rectangles around them remain"
-OUTLINES = "polygons and ellipses: the upright rectangles around them remain"
+ROTATIONS = "rotations of boxes; the upright rectangles around them remain"
+OUTLINES = "polygons and ellipses; the upright rectangles around them remain"
 DETAILS = "masks and keypoints"
 SCORES = "scores"
 ATTRIBUTES = "attributes that are no words"

@@ -66,6 +66,7 @@ def load_photos(
     loaded = Annotations(
         tuple(photo for part in parts for photo in part.photos),
         tuple(problem for part in parts for problem in part.problems),
+        parts[0].passed_over if annotations is not None and parts else {},
     )
     for line in in_lines(loaded.problems):
         echo(f"Left out: {line}", err=True)
