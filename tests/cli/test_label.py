@@ -65,7 +65,7 @@ def test_one_detector_labels_from_its_threshold_on(spot_weights: Path) -> None:
         "faces       1: a judge is sure of them",
         "ignored     1 region with a lower score",
     ]
-    assert "out/labels.json, out/counts.json, out/doubt.png" in lines[4]
+    assert "out/labels.json, out/counts.json, out/doubt.csv, out/doubt.png" in lines[4]
     with Image.open("out/doubt.png") as sheet:
         assert sheet.width > 1000
 

@@ -189,8 +189,9 @@ def cvat_files(
                 add(attribute, tag, text)
     source = "auto" if destination.doubt else "manual"
     for number_of_image, photo in enumerate(photos):
-        size = {"width": str(photo.width), "height": str(photo.height)}
-        image = ET.SubElement(root, "image", id=str(number_of_image), name=photo.name, **size)
+        image = ET.SubElement(root, "image", id=str(number_of_image), name=photo.name)
+        image.set("width", str(photo.width))
+        image.set("height", str(photo.height))
         for box, ignored, attributes_of_box in zip(
             photo.boxes.tolist(), photo.ignored.tolist(), photo.attributes, strict=True
         ):

@@ -220,7 +220,7 @@ def labelme_files(
                     **({"attributes": dict(attributes)} if attributes else {}),
                 }
             )
-        content = {
+        content: dict[str, Any] = {
             "version": _VERSION,
             "flags": {},
             "shapes": shapes,

@@ -53,4 +53,5 @@ def add(parent: ET.Element, tag: str, text: object = None) -> ET.Element:
 def xml_bytes(root: ET.Element) -> bytes:
     """The file of a tree, UTF-8, indented."""
     ET.indent(root, " ")
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "utf-8") + b"\n"
+    text: str = ET.tostring(root, "unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
