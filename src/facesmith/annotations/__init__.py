@@ -22,7 +22,12 @@ from facesmith.annotations.photos import (
     first_three,
     in_lines,
 )
-from facesmith.annotations.writing import check_names, not_carried_over, write_annotations
+from facesmith.annotations.writing import (
+    annotation_folder,
+    check_names,
+    not_carried_over,
+    write_annotations,
+)
 from facesmith.errors import AnnotationError
 from facesmith.images import find_images
 from facesmith.progress import NO_PROGRESS, Progress
@@ -32,6 +37,7 @@ __all__ = [
     "AnnotatedPhoto",
     "Annotations",
     "Problem",
+    "annotation_folder",
     "check_names",
     "in_lines",
     "load_annotations",

@@ -9,7 +9,12 @@ from pathlib import Path
 from facesmith.annotations.destinations import Destination, has_fractions
 from facesmith.annotations.formats import find_format
 from facesmith.annotations.photos import AnnotatedPhoto
-from facesmith.files import make_folder, write_bytes
+from facesmith.files import OutputFolder, write_bytes
+
+
+def annotation_folder(path: str | Path) -> OutputFolder:
+    """The folder that annotations of `labelme`, `voc` or `yolo` are written to."""
+    return OutputFolder(path, "annotations")
 
 
 def write_annotations(
@@ -19,31 +24,35 @@ def write_annotations(
     *,
     format: str,  # noqa: A002  # as in `load_annotations`
     doubt: str = "",
-    destination: str | Path | None = None,
+    force: bool = False,
 ) -> None:
     """Write annotated photos, in this order, in a format that `load_annotations` reads again.
 
     Args:
-        path: The file of `coco`, `cvat`, `label-studio`, `wider` and `fddb`, else the folder.
+        path: A folder for `labelme`, `voc` and `yolo`, else a file, which is replaced.
         photos: The photos.
         images_dir: The folder that their names start from.
         format: One of `FORMATS`.
         doubt: The attribute that says how doubtful each box is, from 0 to 1, where the boxes are
             proposals of a detector: Label Studio then has them as predictions with scores.
-        destination: Where the files will lie, if they are moved from `path`.
+        force: Replace what an earlier call wrote to the folder.
 
     Raises:
         AnnotationError: If the format cannot hold a photo's name.
-        WriteError: If a file cannot be written.
+        WriteError: If a file cannot be written, or the folder holds something else.
     """
     path, kind = Path(path), find_format(format)
-    whole = path.parent if kind.file else path
-    where = Destination(Path(destination or whole), Path(images_dir), doubt)
-    for name, content in kind.write(photos, where):
-        file = path if kind.file else path / name
-        if not kind.file:
-            make_folder(file.parent)
-        write_bytes(file, content)
+    if kind.file:
+        ((_, content),) = kind.write(photos, Destination(path.parent, Path(images_dir), doubt))
+        write_bytes(path, content)
+        return
+    folder = annotation_folder(path)
+    folder.check(force=force)
+    with folder.replaced() as staging:  # plain files: to flush each to the disk takes minutes
+        for name, content in kind.write(photos, Destination(path, Path(images_dir), doubt)):
+            file = staging / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
 
 
 def not_carried_over(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from facesmith.annotations import (
+    Annotations,
+    annotation_folder,
+    not_carried_over,
+    write_annotations,
+)
 from facesmith.annotations.formats import FORMATS, find_format
 from facesmith.cli.annotated_photos import load_photos, say_not_carried_over
 from facesmith.cli.numbers import counted
@@ -15,11 +21,6 @@ from facesmith.cli.options import format_options
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE_OR_FOLDER, refuse_existing
 from facesmith.cli.terminal import echo
-
-if TYPE_CHECKING:
-    from facesmith.annotations import Annotations
-
-TASK = "conversion"  # what the mark of a folder says
 
 
 @click.command(cls=WritingCommand)
@@ -55,16 +56,12 @@ def convert(
       facesmith convert annotations.xml yolo/ --to yolo --images photos/
       facesmith convert export.json labels.json --to coco --images photos/
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.annotations import not_carried_over, write_annotations  # noqa: PLC0415 - see `cli`
-    from facesmith.files import OutputFolder  # noqa: PLC0415
-
-    folder = OutputFolder(out, TASK)
     one_file = bool(find_format(target).file)
     _check_kind(annotations, out, target, one_file=one_file)
     if one_file:
         refuse_existing([out], force=force)
     else:
-        folder.check(force=force)
+        annotation_folder(out).check(force=force)
     loaded = load_photos(
         annotations,
         images,
@@ -73,11 +70,7 @@ def convert(
         decoded=False,
         quiet=quiet,
     )
-    if one_file:
-        write_annotations(out, loaded.photos, images, format=target)
-    else:
-        with folder.replaced() as staging:
-            write_annotations(staging, loaded.photos, images, format=target, destination=out)
+    write_annotations(out, loaded.photos, images, format=target, force=force)
     lost = not_carried_over(loaded.photos, target, loaded.passed_over)
     say_not_carried_over(lost)
     counts = _counts(loaded, target, lost)

@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.annotations import (
+    Annotations,
+    annotation_folder,
+    check_names,
+    not_carried_over,
+    write_annotations,
+)
+from facesmith.annotations.formats import find_format
 from facesmith.cli.annotated_photos import load_photos, say_not_carried_over
 from facesmith.cli.judges import (
     Panel,
@@ -23,11 +31,9 @@ from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from facesmith.annotations import Annotations
     from facesmith.curation.committee import Judge
     from facesmith.curation.labelling.labels import Labels
 
-TASK = "labels"  # what the mark of a folder of them says
 N_SHOWN = 240  # boxes that the contact sheets show at most, 80 a page
 COUNTS_FILE, ORDER_FILE = "counts.json", "doubt.csv"
 # What people correct labels in; `wider` and `fddb` have no tool.
@@ -97,16 +103,14 @@ def label(
       facesmith label photos/ --to cvat --out labels/
       facesmith train labels/labels.json --images photos/ --out runs/detector
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.annotations import check_names, not_carried_over  # noqa: PLC0415 - see `cli`
-    from facesmith.annotations.formats import find_format  # noqa: PLC0415
-    from facesmith.curation.labelling.labels import label_photos  # noqa: PLC0415
-    from facesmith.curation.labelling.order import write_order  # noqa: PLC0415
+    from facesmith.curation.labelling.labels import DOUBT, label_photos  # noqa: PLC0415 - see `cli`
+    from facesmith.curation.labelling.order import most_doubtful_first, write_order  # noqa: PLC0415
     from facesmith.curation.labelling.sheet import write_doubt_sheets  # noqa: PLC0415
-    from facesmith.files import OutputFolder, write_json  # noqa: PLC0415
+    from facesmith.files import write_json  # noqa: PLC0415
 
     written = out / (find_format(target).file or target)
     if not find_format(target).file:
-        OutputFolder(written, TASK).check(force=force)
+        annotation_folder(written).check(force=force)
     panel = open_judges(read_judges(judges or ("facesmith",)), votes, scores, threads)
     asked = _with_own_threshold(panel, scores)
     loaded = _load(photos, out, quiet=quiet)
@@ -116,7 +120,14 @@ def label(
     with ShownProgress(quiet=quiet) as progress:
         found = panel.find(loaded, photos, (), lowest, progress)
     labels = label_photos(loaded.photos, found, asked)
-    _write_labels(labels, written, photos, target)
+    write_annotations(
+        written,
+        most_doubtful_first(labels),
+        photos,
+        format=target,
+        doubt=DOUBT,
+        force=force,
+    )
     write_order(labels, out / ORDER_FILE)
     counts = _counts(labels, loaded)
     write_json(out / COUNTS_FILE, counts)
@@ -144,28 +155,9 @@ def _with_own_threshold(panel: Panel, scores: dict[str, tuple[float, float]]) ->
     return (with_threshold(judge, detector.min_score),)
 
 
-def _write_labels(labels: Labels, path: Path, photos: Path, target: str) -> None:
-    """Write the labels, the most doubtful photo first where the format has an order."""
-    from facesmith.annotations import write_annotations  # noqa: PLC0415 - see `cli`
-    from facesmith.annotations.formats import find_format  # noqa: PLC0415
-    from facesmith.curation.labelling.labels import DOUBT  # noqa: PLC0415
-    from facesmith.curation.labelling.order import most_doubtful_first  # noqa: PLC0415
-    from facesmith.files import OutputFolder  # noqa: PLC0415
-
-    sorted_photos = most_doubtful_first(labels)
-    if find_format(target).file:
-        write_annotations(path, sorted_photos, photos, format=target, doubt=DOUBT)
-        return
-    with OutputFolder(path, TASK).replaced() as staging:
-        write_annotations(
-            staging, sorted_photos, photos, format=target, doubt=DOUBT, destination=path
-        )
-
-
 def _load(folder: Path, out: Path, *, quiet: bool) -> Annotations:
     """The photos, without boxes; their names begin below the folder. What lies in `out` is none."""
-    from facesmith.annotations import Annotations  # noqa: PLC0415 - see `cli`
-    from facesmith.errors import ImageError  # noqa: PLC0415
+    from facesmith.errors import ImageError  # noqa: PLC0415 - see `cli`
 
     loaded = load_photos(None, None, [folder], quiet=quiet)
     own = out.resolve()
