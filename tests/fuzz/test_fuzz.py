@@ -112,6 +112,29 @@ COCO = {
     ],
     "categories": [{"id": 1, "name": "face"}, {"id": 2, "name": "cat"}],
 }
+REGION = {
+    "type": "rectanglelabels", "original_width": 61, "original_height": 47, "score": 0.5,
+    "value": {"x": 10, "y": 20.5, "width": 30, "height": 40, "rotation": 15,
+              "rectanglelabels": ["face"]},
+    "meta": {"text": ["mask: on"]},
+}  # fmt: skip
+TASKS = [
+    {"data": {"image": "/data/upload/1/1a2b3c4d-a.png"}, "annotations": [{"result": [REGION]}]},
+    {"data": {"image": "x", "file_name": "sub/b.png"}, "predictions": [{"result": []}]},
+]
+LABELME = {
+    "version": "5.5.0", "flags": {}, "imagePath": "a.png", "imageHeight": 47, "imageWidth": 61,
+    "shapes": [
+        {"label": "face", "points": [[5, 6], [25, 26.5]], "shape_type": "rectangle", "flags": {}},
+        {"label": "face", "points": [[5, 6], [9, 9], [2, 9]], "shape_type": "polygon"},
+    ],
+}  # fmt: skip
+JSON_FILES = {"coco": COCO, "label-studio": TASKS, "labelme": LABELME}
+CVAT = b"""<annotations><version>1.1</version><image id="0" name="a.png" width="61" height="47">
+<box label="face" occluded="0" xtl="5.0" ytl="6.5" xbr="25.0" ybr="26.0" rotation="12.5">
+<attribute name="mask">on</attribute></box><polygon label="face" points="5,6;25.5,6;9,20"/>
+<ellipse label="unsure" cx="20" cy="20" rx="9" ry="5"/></image><image name="sub/b.png"/>
+</annotations>"""
 VOC = b"""<annotation><filename>a.png</filename><size><width>61</width><height>47</height>
 <depth>3</depth></size><object><name>face</name><difficult>0</difficult><bndbox><xmin>5</xmin>
 <ymin>6</ymin><xmax>25</xmax><ymax>26</ymax></bndbox></object></annotation>"""
@@ -131,24 +154,25 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("told", [None, "coco"])
-def test_coco_annotations(tmp_path: Path, images: Path, told: str | None) -> None:
+@pytest.mark.parametrize("kind", JSON_FILES)
+@pytest.mark.parametrize("told", [True, False])
+def test_json_annotations(tmp_path: Path, images: Path, kind: str, told: bool) -> None:
     try_all(
-        150, wrong_json(tmp_path / "coco.json", COCO),
-        lambda path: load_annotations(path, images, format=told),
+        100, wrong_json(tmp_path / "labels.json", JSON_FILES[kind]),
+        lambda path: load_annotations(path, images, format=kind if told else None),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["voc", *TEXTS])
+@pytest.mark.parametrize("kind", ["voc", "cvat", *TEXTS])
 @pytest.mark.parametrize("told", [True, False])
 def test_other_annotations(tmp_path: Path, images: Path, kind: str, told: bool) -> None:
-    content, name = (VOC, "a.xml") if kind == "voc" else TEXTS[kind]
+    content, name = {"voc": (VOC, "a.xml"), "cvat": (CVAT, "a.xml"), **TEXTS}[kind]
     folder = tmp_path / "labels"
     folder.mkdir()
     try_all(
         80, byte_damage(folder / name, [content]),
         lambda path: load_annotations(
-            path if kind in ("wider", "fddb") else folder, images, format=kind if told else None
+            path if kind in ("wider", "fddb", "cvat") else folder, images, format=kind if told else None
         ),
     )  # fmt: skip
 
