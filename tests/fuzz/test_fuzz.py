@@ -28,6 +28,7 @@ from facesmith.images import read_image
 from facesmith.patches.file import load_patches
 from mined_photos import mined_box
 from mutators import damaged, misstated, pictures
+from tool_files import CVAT, LABELME, TASKS
 
 pytestmark = pytest.mark.slow
 
@@ -112,29 +113,8 @@ COCO = {
     ],
     "categories": [{"id": 1, "name": "face"}, {"id": 2, "name": "cat"}],
 }
-REGION = {
-    "type": "rectanglelabels", "original_width": 61, "original_height": 47, "score": 0.5,
-    "value": {"x": 10, "y": 20.5, "width": 30, "height": 40, "rotation": 15,
-              "rectanglelabels": ["face"]},
-    "meta": {"text": ["mask: on"]},
-}  # fmt: skip
-TASKS = [
-    {"data": {"image": "/data/upload/1/1a2b3c4d-a.png"}, "annotations": [{"result": [REGION]}]},
-    {"data": {"image": "x", "file_name": "sub/b.png"}, "predictions": [{"result": []}]},
-]
-LABELME = {
-    "version": "5.5.0", "flags": {}, "imagePath": "a.png", "imageHeight": 47, "imageWidth": 61,
-    "shapes": [
-        {"label": "face", "points": [[5, 6], [25, 26.5]], "shape_type": "rectangle", "flags": {}},
-        {"label": "face", "points": [[5, 6], [9, 9], [2, 9]], "shape_type": "polygon"},
-    ],
-}  # fmt: skip
+OF_ONE_FILE = ("cvat", "wider", "fddb")
 JSON_FILES = {"coco": COCO, "label-studio": TASKS, "labelme": LABELME}
-CVAT = b"""<annotations><version>1.1</version><image id="0" name="a.png" width="61" height="47">
-<box label="face" occluded="0" xtl="5.0" ytl="6.5" xbr="25.0" ybr="26.0" rotation="12.5">
-<attribute name="mask">on</attribute></box><polygon label="face" points="5,6;25.5,6;9,20"/>
-<ellipse label="unsure" cx="20" cy="20" rx="9" ry="5"/></image><image name="sub/b.png"/>
-</annotations>"""
 VOC = b"""<annotation><filename>a.png</filename><size><width>61</width><height>47</height>
 <depth>3</depth></size><object><name>face</name><difficult>0</difficult><bndbox><xmin>5</xmin>
 <ymin>6</ymin><xmax>25</xmax><ymax>26</ymax></bndbox></object></annotation>"""
@@ -172,7 +152,7 @@ def test_other_annotations(tmp_path: Path, images: Path, kind: str, told: bool) 
     try_all(
         80, byte_damage(folder / name, [content]),
         lambda path: load_annotations(
-            path if kind in ("wider", "fddb", "cvat") else folder, images, format=kind if told else None
+            path if kind in OF_ONE_FILE else folder, images, format=kind if told else None
         ),
     )  # fmt: skip
 
