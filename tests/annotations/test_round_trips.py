@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -203,3 +204,15 @@ def test_proposals_are_predictions_with_scores(
     found = load_annotations(path, images)
     assert found.passed_over == {"scores": 1}
     assert [photo.name for photo in found.photos] == ["a.jpg", NAMES[2]]
+
+
+def test_cvat_numbers_photos_by_their_names(
+    tmp_path: Path, images: Path, photos: list[AnnotatedPhoto]
+) -> None:
+    """Whatever their order in the file: CVAT takes the number where it does not know a name."""
+    write_annotations(tmp_path / "c.xml", photos[::-1], images, format="cvat")
+    found = ET.parse(tmp_path / "c.xml").getroot().findall("image")
+    assert [each.get("name") for each in found] == list(NAMES[::-1])
+    assert {each.get("name"): each.get("id") for each in found} == {
+        name: str(place) for place, name in enumerate(sorted(NAMES))
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from annotation_files import boxes_of, save, told, write
+from annotation_files import boxes_of, told, write
 from facesmith.annotations import Annotations, load_annotations
 from facesmith.annotations.formats import detect_format
 from facesmith.errors import AnnotationError
@@ -213,31 +213,41 @@ def test_label_studio_exports(tmp_path: Path, images: Path) -> None:
     assert found.passed_over == {"answers that are no boxes": 1}
 
 
+def said(x: float, **more: Any) -> Any:
+    return {"result": [region(**RECTANGLE | {"x": x})], **more}
+
+
+def tasks_of(*parts: Any) -> list[Any]:
+    addresses = ("a.jpg", "sub/b.png", "c.jpg", "d.jpg")
+    return [
+        {"data": {"image": address}, **each}
+        for address, each in zip(addresses, parts, strict=False)
+    ]
+
+
 def test_label_studio_takes_the_annotation_that_counts(tmp_path: Path, images: Path) -> None:
-    """Ground truth before others, the last of them, and predictions where there is none."""
-
-    def said(x: float, **more: Any) -> Any:
-        return {"result": [region(**RECTANGLE | {"x": x})], **more}
-
+    """Ground truth before others, and the last of them; what nobody has judged is left out."""
     several = {"annotations": [said(1, ground_truth=True), said(2), said(3, was_cancelled=True)]}
     last = {"annotations": [said(1), said(2), said(3, was_cancelled=True)]}
-    proposed = {"annotations": [], "predictions": [said(4, score=0.5)]}
     skipped = {"annotations": [said(1, was_cancelled=True)], "predictions": [said(4)]}
-    addresses = ("a.jpg", "sub/b.png", "c.jpg", "d.jpg", "e.jpg")
-    for name in addresses[3:]:
-        save(images / name)
-    tasks = [
-        {"data": {"image": address}, **each}
-        for address, each in zip(
-            addresses, (several, last, proposed, skipped, {"annotations": []}), strict=True
-        )
-    ]
-    found = read_tasks(tmp_path, images, *tasks)
+    open_ones = {"annotations": [], "predictions": [said(4, score=0.5)]}
+    found = read_tasks(tmp_path, images, *tasks_of(several, last, skipped, open_ones))
     assert {name: each[0][0] for name, each in boxes_of(found).items()} == {
-        "a.jpg": 2, "sub/b.png": 4, "c.jpg": 8,
+        "a.jpg": 2, "sub/b.png": 4,
     }  # fmt: skip
     assert found.passed_over == {"all but one of several annotations of a photo": 2}
-    assert told(found) == [("t.json task 3", "photo"), ("t.json task 4", "photo")]
+    assert told(found) == [("t.json task 2", "photo"), ("t.json task 3", "photo")]
+    assert found.problems[0].kind == "not annotated"
+
+
+def test_label_studio_predictions_count_where_nobody_has_annotated(
+    tmp_path: Path, images: Path
+) -> None:
+    proposed = {"predictions": [said(1), said(4, score=0.5)], "annotations": []}
+    empty = {"predictions": [{"result": []}]}
+    found = read_tasks(tmp_path, images, *tasks_of(proposed, empty, {"predictions": []}))
+    assert boxes_of(found) == {"a.jpg": [[8, 20, 38, 60]], "sub/b.png": []}
+    assert told(found) == [("t.json task 2", "photo")]
 
 
 def test_label_studio_outlines_become_upright_rectangles(tmp_path: Path, images: Path) -> None:

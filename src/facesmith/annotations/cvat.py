@@ -188,8 +188,10 @@ def cvat_files(
             for tag, text in (("name", each), ("mutable", "False"), ("input_type", "text")):
                 add(attribute, tag, text)
     source = "auto" if destination.doubt else "manual"
-    for number_of_image, photo in enumerate(photos):
-        image = ET.SubElement(root, "image", id=str(number_of_image), name=photo.name)
+    # CVAT finds a photo by its name, else by its number, which is its place in the order of names.
+    places = {name: place for place, name in enumerate(sorted(photo.name for photo in photos))}
+    for photo in photos:
+        image = ET.SubElement(root, "image", id=str(places[photo.name]), name=photo.name)
         image.set("width", str(photo.width))
         image.set("height", str(photo.height))
         for box, ignored, attributes_of_box in zip(

@@ -73,10 +73,11 @@ def read_label_studio(
 ) -> list[PhotoEntry]:
     """Photos of a JSON file of tasks, in its order.
 
-    Of several annotations of a task the one that is marked as ground truth counts, else the last.
-    Without any, the last prediction does. A task that has neither, or was skipped, is left out, as
-    nobody has judged its photo. Of rotated rectangles, polygons and ellipses the upright rectangle
-    around them is taken. Rectangles with the label `unsure` are ignored.
+    Of several annotations of a task the one that is marked as ground truth counts, else the last. A
+    task without any, or that was skipped, is left out, as nobody has judged its photo; but if the
+    file has no annotation at all, the last prediction of each task counts. Of rotated rectangles,
+    polygons and ellipses the upright rectangle around them is taken. Rectangles with the label
+    `unsure` are ignored.
 
     Raises:
         AnnotationError: If the file as a whole cannot be used, or the label is not clear.
@@ -88,19 +89,20 @@ def read_label_studio(
         )
     entries: list[PhotoEntry] = []
     results: list[_Result] = []
+    proposed = not any(map(_submitted, tasks))
     for position, task in enumerate(tasks):
         where = f"{path.name} task {position}"
-        said = _said(where, task, log)
+        said = _said(where, task, log, proposed=proposed)
         if said is None:
             continue
-        found, several = said
+        found = said[-1]["result"]
         name = _photo_name(task["data"], images_dir)
         if name is None:
             got = shortened(task["data"])
             log.add(where, f"expected a photo's address in `data`, got {got}.", "photo")
             continue
         entry = PhotoEntry(f"{where} ({name})", name)
-        entry.passed_over |= {SEVERAL} if several else set()
+        entry.passed_over |= {SEVERAL} if len(said) > 1 else set()
         if not _add_size(entry, found, images_dir, log):
             continue
         entries.append(entry)
@@ -119,35 +121,32 @@ def read_label_studio(
     return entries
 
 
-def _said(where: str, task: Any, log: ProblemLog) -> tuple[list[Any], bool] | None:
-    """The results of a task that count, and whether there are others."""
+def _submitted(task: Any) -> list[dict[str, Any]]:
+    """The annotations of a task that were not skipped."""
+    given = task.get("annotations") if isinstance(task, dict) else None
+    listed = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    return [each for each in listed if each.get("was_cancelled") is not True]
+
+
+def _said(where: str, task: Any, log: ProblemLog, *, proposed: bool) -> list[Any] | None:
+    """The annotations, or proposals, of a task, the one that counts last."""
     if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+        message = f"expected a task with `data`, got {shortened(task)}. Export JSON, not JSON-MIN."
+        log.add(where, message, "photo")
+        return None
+    found = _submitted({"annotations": task.get("predictions")} if proposed else task)
+    found.sort(key=lambda each: each.get("ground_truth") is True)
+    if not found or not isinstance(found[-1].get("result"), list):
         log.add(
             where,
-            f"expected a task with `data`, got {shortened(task)}. Export as JSON, not as JSON-MIN.",
-            "photo",
-        )
-        return None
-    given = [task.get(key) or [] for key in ("annotations", "predictions")]
-    if not all(isinstance(each, list) for each in given):
-        log.add(where, "expected lists as `annotations` and `predictions`.", "photo")
-        return None
-    annotations, predictions = ([one for one in each if isinstance(one, dict)] for each in given)
-    submitted = [each for each in annotations if each.get("was_cancelled") is not True]
-    truths = [each for each in submitted if each.get("ground_truth") is True]
-    candidates = truths or submitted or ([] if annotations else predictions)
-    results = candidates[-1].get("result") if candidates else None
-    if not isinstance(results, list):
-        log.add(
-            where,
-            "expected `annotations` or `predictions` with a list as `result`, got none: nobody has "
-            "judged its photo. The photo is left out.",
+            f"expected `{'predictions' if proposed else 'annotations'}` with a list as `result`, "
+            "got none: nobody has judged its photo. The photo is left out.",
             "photo",
             kind="not annotated",
             photo=where,
         )
         return None
-    return results, len(submitted or predictions) > 1
+    return found
 
 
 def _photo_name(data: dict[str, Any], images_dir: Path) -> str | None:

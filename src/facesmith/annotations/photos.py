@@ -125,7 +125,7 @@ _TOGETHER = {
     "damaged": "photos cannot be read.",
     "outside": "photos lie outside the folder of the photos. Pass --images-anywhere to read them.",
     "without a photo": "label files have no photo. Is --images the folder of their photos?",
-    "not annotated": "tasks have neither an annotation nor a prediction, or were skipped.",
+    "not annotated": "tasks were skipped, or nobody has annotated them.",
     "unsure": "photos have no box that can be used, but may have faces.",
 }
 _FEW = 3

@@ -36,8 +36,16 @@ if TYPE_CHECKING:
 
 N_SHOWN = 240  # boxes that the contact sheets show at most, 80 a page
 COUNTS_FILE, ORDER_FILE = "counts.json", "doubt.csv"
-# What people correct labels in; `wider` and `fddb` have no tool.
-TARGETS = ("coco", "cvat", "label-studio", "labelme", "voc", "yolo")
+# What people correct labels in, and how; `wider` and `fddb` have no tool.
+_FILES = "correct the files in {} in an annotation tool, and pass the folder"
+TARGETS = {
+    "coco": "correct {} in an annotation tool, and pass it",
+    "cvat": "import {} in CVAT, correct it, and pass what CVAT exports as `CVAT for images 1.1`",
+    "label-studio": "import {} in Label Studio, correct it, and pass what it exports as JSON",
+    "labelme": "correct the files in {} with labelme, and pass the folder",
+    "voc": _FILES,
+    "yolo": _FILES,
+}
 
 
 @click.command()
@@ -52,7 +60,7 @@ TARGETS = ("coco", "cvat", "label-studio", "labelme", "voc", "yolo")
 @click.option(
     "--to",
     "target",
-    type=click.Choice(TARGETS),
+    type=click.Choice(tuple(TARGETS)),
     default="coco",
     show_default=True,
     help="Format of the labels: that of the tool in which you correct them.",
@@ -136,7 +144,7 @@ def label(
     if as_json:
         echo(json.dumps(counts))
     elif not quiet:
-        _print(labels, [written, out / COUNTS_FILE, out / ORDER_FILE, *sheets], photos)
+        _print(labels, [written, out / COUNTS_FILE, out / ORDER_FILE, *sheets], photos, target)
 
 
 def _with_own_threshold(panel: Panel, scores: dict[str, tuple[float, float]]) -> tuple[Judge, ...]:
@@ -180,7 +188,7 @@ def _counts(labels: Labels, loaded: Annotations) -> dict[str, Any]:
     }
 
 
-def _print(labels: Labels, written: list[Path], photos: Path) -> None:
+def _print(labels: Labels, written: list[Path], photos: Path, target: str) -> None:
     from facesmith.curation.judges import n_votes  # noqa: PLC0415 - see `cli`
 
     for number, line in enumerate(judges_in_words(labels.judges)):
@@ -195,7 +203,8 @@ def _print(labels: Labels, written: list[Path], photos: Path) -> None:
     echo(f"faces       {labels.n_faces:,}: {faces}")
     echo(f"ignored     {counted(labels.n_ignored, 'region')} {ignored}")
     echo(f"written     {', '.join(path.as_posix() for path in written)}")
+    way_on = TARGETS[target].format(written[0].as_posix())
     echo(
-        f"Next: look at the sheets, correct {written[0].name} in an annotation tool, and pass it "
-        f"to `facesmith train` with --images {photos.as_posix()}."
+        f"Next: look at the sheets, {way_on} to `facesmith train` with --images "
+        f"{photos.as_posix()}."
     )
