@@ -68,10 +68,12 @@ def test_formats_are_told_from_their_content(tmp_path: Path, images: Path) -> No
     write(tmp_path / "t", json.dumps([task()]))
     write(tmp_path / "l/deep/a.json", '{"version": "5.5.0", "flags": {}, "shapes": []}')
     write(tmp_path / "l/other.json", '{"images": [], "shapes": []}')
+    long = task(*[region(**RECTANGLE)] * 300)
+    write(tmp_path / "long", json.dumps([{"annotations": long["annotations"], **long}]))
     write(tmp_path / "found.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]')
-    names = ("c.txt", "t", "l", "l/deep/a.json", "found.json")
+    names = ("c.txt", "t", "long", "l", "l/deep/a.json", "found.json")
     assert [detect_format(tmp_path / name) for name in names] == [
-        "cvat", "label-studio", "labelme", "labelme", "coco",
+        "cvat", "label-studio", "label-studio", "labelme", "labelme", "coco",
     ]  # fmt: skip
     write(tmp_path / "export/annotations.xml", cvat())
     with pytest.raises(AnnotationError, match="cvat annotations are one file"):

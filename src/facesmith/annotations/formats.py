@@ -107,6 +107,7 @@ FORMATS = tuple(_FORMATS)
 _OF_ONE_FILE = ("coco", "cvat", "label-studio", "wider")  # the others may be folders of files
 # How many numbers a line of boxes has.
 _WIDTHS = {5: "yolo", 6: "fddb", 10: "wider"}
+_KEYS_OF_TASKS = (b'"data"', b'"annotations"', b'"predictions"')
 _PEEKED = 2**16  # bytes of a file that tell JSON and XML formats from each other
 
 
@@ -159,8 +160,10 @@ def _formats_of_folder(folder: Path, images_dir: Path | None) -> set[str]:
         return {"yolo"}
     found = set()
     if (file := next(files_below(folder, (".xml",)), None)) is not None:
-        found.add(_xml_format(_peek(file)))
-    if any(_json_format(_peek(file)) == "labelme" for file in files_below(folder, (".json",))):
+        found.add(_xml_format(_peek_or_none(file)))
+    if any(
+        _json_format(_peek_or_none(file)) == "labelme" for file in files_below(folder, (".json",))
+    ):
         found.add("labelme")
     if ellipse_lists(folder):
         found.add("fddb")
@@ -197,14 +200,22 @@ def _peek(file: Path) -> bytes:
     return read_start(file, _PEEKED).removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
+def _peek_or_none(file: Path) -> bytes:
+    try:
+        return _peek(file)
+    except AnnotationError:  # whether others can be read decides
+        return b""
+
+
 def _xml_format(start: bytes) -> str:
     return "cvat" if re.search(rb"<(?:[\w.-]+:)?annotations\b", start, re.IGNORECASE) else "voc"
 
 
 def _json_format(start: bytes) -> str:
     """By the keys at the start of a file; COCO where they do not tell."""
-    if start.startswith(b"["):  # a list of results of a detector is told from tasks by its ids
-        return "label-studio" if b'"data"' in start and b'"image_id"' not in start else "coco"
+    if start.startswith(b"["):  # a detector's results are a list, too, whose entries have ids
+        tasks = any(key in start for key in _KEYS_OF_TASKS) and b'"image_id"' not in start
+        return "label-studio" if tasks else "coco"
     return "labelme" if re.search(rb'"shapes"\s*:', start) and b'"images"' not in start else "coco"
 
 
