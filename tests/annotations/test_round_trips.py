@@ -30,7 +30,7 @@ NAMES = (
 )
 FOLDERS = ("labelme", "voc", "yolo")
 WHOLE = ("voc", "wider")  # whole pixels only
-UNSURE = "ignored regions, written as boxes of the class `unsure`"
+UNSURE = "ignored regions, written as boxes called `unsure`"
 
 
 @pytest.fixture

@@ -42,9 +42,9 @@ def test_what_is_lost_is_said_by_photos() -> None:
     assert sorted(result.stderr.splitlines()) == sorted(
         [
             "Not carried over unchanged:",
-            "  1 photo: ignored regions, written as boxes of the class `unsure`",
+            "  1 photo: ignored regions, written as boxes called `unsure`",
             "  1 photo: attributes of boxes",
-            "  1 photo: rotations of boxes; the upright rectangles around them remain",
+            "  1 photo: rotations of boxes that stand as attributes",
             "  1 photo: scores",
             "  1 photo: boxes of other categories",
         ]

@@ -174,7 +174,7 @@ def test_labels_for_the_tool_in_which_they_are_corrected(target: str) -> None:
     assert ignored == {(10, 12, 40, 52): False, (110, 10, 117, 17): True, (60, 10, 90, 50): True}
     if target in FILES:
         assert [photo.name for photo in found] == ["one.png", "more/two.png"]
-    lost = {"voc": "attributes of boxes", "yolo": "written as boxes of the class `unsure`"}
+    lost = {"voc": "attributes of boxes", "yolo": "written as boxes called `unsure`"}
     assert lost.get(target, "") in result.stderr
     assert Path("out/doubt.csv").read_text() == (
         "file,doubt,faces,ignored\none.png,1.00,1,2\nmore/two.png,0.00,0,0\n"

@@ -21,8 +21,8 @@ from facesmith.annotations.passed_over import (
     ATTRIBUTES,
     DETAILS,
     OTHER_CATEGORIES,
-    ROTATIONS,
     SCORES,
+    STATED_ROTATIONS,
 )
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size, words_of
@@ -303,5 +303,5 @@ def _not_kept(annotation: dict[str, Any]) -> set[str]:
     attributes = annotation.get("attributes")
     for name, value in attributes.items() if isinstance(attributes, dict) else ():
         if not isinstance(value, bool | str) and value:
-            found.add(ROTATIONS if name == "rotation" else ATTRIBUTES)
+            found.add(STATED_ROTATIONS if name == "rotation" else ATTRIBUTES)
     return found

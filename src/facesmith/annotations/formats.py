@@ -59,7 +59,7 @@ class Format:
     fractions: bool = True  # whether edges may lie within a pixel
 
 
-_AS_UNSURE = "written as boxes of the class `unsure`"
+_AS_UNSURE = "written as boxes called `unsure`"
 _FORMATS: dict[str, Format] = {
     "coco": Format(
         lambda source: read_coco(source.path, source.log, source.categories),

@@ -2,6 +2,7 @@
 
 OTHER_CATEGORIES = "boxes of other categories"
 ROTATIONS = "rotations of boxes; the upright rectangles around them remain"
+STATED_ROTATIONS = "rotations of boxes that stand as attributes"
 OUTLINES = "polygons and ellipses; the upright rectangles around them remain"
 DETAILS = "masks and keypoints"
 SCORES = "scores"

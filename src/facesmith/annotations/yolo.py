@@ -28,9 +28,8 @@ from facesmith.images import IMAGE_SUFFIXES, read_size
 
 # Lists that lie among labels. One that has a photo, or lines of boxes, is a label all the same.
 _LISTS = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "notes.txt", "readme.txt")
-# Trainers look for photos in `images` beside `labels`.
+# Trainers look for photos in `images` beside `labels`, from this file's folder where no `path` is.
 _DESCRIPTION = """\
-path: .
 train: images
 val: images
 names:
