@@ -49,6 +49,8 @@ COMMANDS = {
     "roc": "roc runs/compact",
     "audit": "audit faces.json --images photos/ --out audit/",
     "mine": "mine --negatives pets/ --annotations faces.json --images photos/ --out mined.json",
+    "label": "label val/ --to label-studio --out labels/",
+    "convert": "convert faces.json yolo/ --to yolo --images photos/",
     "redraw": "redraw faces.json --images photos/ --source stock --like press --out redrawn/",
     "approximate": "approximate --monkey-saddle --out runs/monkey-saddle",
     "approximate-table": "approximate points.csv --target lift --out runs/lift --onnx"
@@ -61,7 +63,7 @@ COMMANDS = {
 AFTER = {"train": "prepare", "roc": "train", "approximate-resume": "approximate-compare"}
 
 # Commands that say on standard error what they left out or look at.
-SAY_MORE = ("prepare", "audit", "mine")
+SAY_MORE = ("prepare", "audit", "mine", "label", "convert")
 # Commands that report a photo that cannot be read and exit with 1.
 FAIL = ("detect-json",)
 

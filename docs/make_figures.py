@@ -393,6 +393,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "train-output": lambda: shown("train"),
     "audit-output": lambda: shown("audit"),
     "mine-output": lambda: shown("mine"),
+    "label-output": lambda: shown("label"),
+    "convert-output": lambda: shown("convert"),
     "redraw-output": lambda: shown("redraw"),
     "roc-output": lambda: shown("roc"),
     "approximate-output": lambda: shown("approximate"),

@@ -128,7 +128,7 @@ def test_commands_in_pages_have_the_options_that_exist(path: Path) -> None:
 
 
 # Options of other programs, and of our scripts, that pages name.
-OTHER_OPTIONS = {"--logdir", "--no-deps"}
+OTHER_OPTIONS = {"--logdir", "--no-deps", "--output"}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")), ids=page_id)

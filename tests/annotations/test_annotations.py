@@ -83,7 +83,9 @@ def test_formats_are_told_from_the_content_not_the_name(tmp_path: Path) -> None:
 )
 def test_other_files_are_no_format(tmp_path: Path, images: Path, name: str, text: str) -> None:
     path = write(tmp_path / name, text)
-    with pytest.raises(AnnotationError, match=r"cannot tell the format.*--format: coco, voc, yolo"):
+    with pytest.raises(
+        AnnotationError, match=r"cannot tell the format.*--format: coco, cvat, label-studio"
+    ):
         load_annotations(path, images)
 
 
@@ -111,7 +113,7 @@ def test_what_could_be_two_formats_must_be_named(tmp_path: Path, images: Path) -
 
 def test_empty_folders_and_missing_paths(tmp_path: Path, images: Path) -> None:
     (tmp_path / "none").mkdir()
-    with pytest.raises(AnnotationError, match=r"expected a folder with VOC .xml files, YOLO"):
+    with pytest.raises(AnnotationError, match=r"expected a folder with VOC .xml files, labelme"):
         load_annotations(tmp_path / "none", images)
     with pytest.raises(AnnotationError, match="lists no photo"):
         load_annotations(tmp_path / "none", images, format="voc")

@@ -10,6 +10,7 @@ import pytest
 
 from annotation_files import WIDER_FLAGS, boxes_of, coco, save, voc_xml, write
 from facesmith.annotations import formats, load_annotations, write_coco
+from facesmith.annotations.coco import coco_files
 from facesmith.annotations.entries import PhotoEntry
 from facesmith.annotations.files import read_lines
 
@@ -193,6 +194,54 @@ def test_fddb_names_may_be_numbers(tmp_path: Path, images: Path) -> None:
     }  # fmt: skip
 
 
+UNSURE = [[10, 20, 40, 60], [100, 20, 140, 60]]  # the face, then the ignored region
+
+
+@pytest.mark.parametrize("kind", ["coco", "voc", "yolo"])
+def test_boxes_called_unsure_are_ignored_regions(tmp_path: Path, images: Path, kind: str) -> None:
+    if kind == "coco":
+        boxes = [[10, 20, 30, 40], {"bbox": [100, 20, 40, 40], "category_id": 2}]
+        path = coco(tmp_path / "f.json", {"a.jpg": boxes}, categories=("Face", "Unsure"))
+    elif kind == "voc":
+        both = voc_xml((11, 21, 40, 60)) + voc_xml((101, 21, 140, 60), name="unsure")
+        text = both.replace("</annotation><annotation>", "")
+        path = write(tmp_path / "voc/a.xml", text)
+    else:
+        path = write(tmp_path / "yolo/a.txt", "0 .125 .4 .15 .4\n1 .6 .4 .2 .4\n").parent
+        write(path / "classes.txt", "face\nunsure\n")
+    found = load_annotations(path, images)
+    np.testing.assert_allclose(found.photos[0].boxes, UNSURE, atol=1e-4)
+    assert found.photos[0].ignored.tolist() == [False, True]
+    assert not found.passed_over
+    named = load_annotations(path, images, categories=["unsure" if kind != "coco" else "Unsure"])
+    np.testing.assert_allclose(named.photos[0].boxes, UNSURE[1:], atol=1e-4)
+    assert not named.photos[0].ignored.any()
+    assert named.passed_over == {"boxes of other categories": 1}
+
+
+def test_a_file_of_nothing_but_unsure_boxes_has_no_face(tmp_path: Path, images: Path) -> None:
+    path = coco(tmp_path / "f.json", {"a.jpg": [[10, 20, 30, 40]]}, categories=("unsure",))
+    assert load_annotations(path, images).n_faces == 0
+
+
+def test_what_is_not_kept_is_counted_by_photos(tmp_path: Path, images: Path) -> None:
+    said = {"segmentation": [[1, 2, 3]], "score": 0.5, "attributes": {"age": 7, "rotation": 0.0}}
+    boxes = [{"bbox": [10, 20, 30, 40], **said}, {"bbox": [60, 20, 30, 40], **said}]
+    gone = {"bbox": [900, 20, 30, 40], "score": 0.5}  # its photo is left out, and does not count
+    path = coco(tmp_path / "f.json", {"a.jpg": boxes, "c.jpg": [gone]})
+    assert load_annotations(path, images).passed_over == {
+        "masks and keypoints": 1, "scores": 1, "attributes that are no words": 1,
+    }  # fmt: skip
+    text = voc_xml((1, 1, 20, 20), more="<pose>Left</pose><truncated>0</truncated>")
+    write(tmp_path / "voc/a.xml", text)
+    write(tmp_path / "voc/c.xml", voc_xml((1, 1, 20, 20), more="<pose>Unspecified</pose>"))
+    found = load_annotations(tmp_path / "voc", images)
+    assert found.passed_over == {"pose, truncated and occluded": 1}
+    lines = f"a.jpg\n1\n78 21 7 8 2 0 0 0 0 0\nc.jpg\n1\n10 20 30 40 {WIDER_FLAGS}\n"
+    found = load_annotations(write(tmp_path / "w.txt", lines), images)
+    assert found.passed_over == {"blur, expression, illumination, occlusion and pose": 1}
+
+
 def test_lines_end_at_newlines_only(tmp_path: Path) -> None:
     """Names may hold other characters that Unicode takes for the end of a line."""
     path = tmp_path / "names.txt"
@@ -207,7 +256,7 @@ def test_a_format_is_added_in_one_place(
     def read(source: formats.Source) -> list[PhotoEntry]:
         return [PhotoEntry("line 1", source.path.read_text())]
 
-    monkeypatch.setitem(formats._READERS, "names", read)
-    monkeypatch.setattr("facesmith.annotations.FORMATS", tuple(formats._READERS))
+    monkeypatch.setitem(formats._FORMATS, "names", formats.Format(read, coco_files))
+    monkeypatch.setattr("facesmith.annotations.FORMATS", tuple(formats._FORMATS))
     path = write(tmp_path / "f.names", "a.jpg")
     assert [p.name for p in load_annotations(path, images, format="names").photos] == ["a.jpg"]

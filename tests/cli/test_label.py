@@ -65,7 +65,7 @@ def test_one_detector_labels_from_its_threshold_on(spot_weights: Path) -> None:
         "faces       1: a judge is sure of them",
         "ignored     1 region with a lower score",
     ]
-    assert "out/labels.json, out/counts.json, out/doubt.png" in lines[4]
+    assert "out/labels.json, out/counts.json, out/doubt.csv, out/doubt.png" in lines[4]
     with Image.open("out/doubt.png") as sheet:
         assert sheet.width > 1000
 
@@ -154,6 +154,57 @@ def test_what_is_written_is_no_photo_of_the_next_time(spot_weights: Path) -> Non
         assert result.exit_code == 0, result.stderr
         assert json.loads(result.stdout)["photos"] == 2
     assert Path("photos/labels/doubt.png").is_file()
+
+
+FILES = {"coco": "labels.json", "cvat": "annotations.xml", "label-studio": "tasks.json"}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("target", [*FILES, "labelme", "voc", "yolo"])
+def test_labels_for_the_tool_in_which_they_are_corrected(target: str) -> None:
+    """One vote and low faces come back as ignored regions; the most doubtful photo is first."""
+    judges = write_votes()
+    result = run(*judges, "--to", target)
+    assert result.exit_code == 0, result.stderr
+    written = Path("out") / FILES.get(target, target)
+    assert f"written     {written.as_posix()}, out/counts.json, out/doubt.csv" in result.stdout
+    found = load_annotations(written, "photos", strict=True).photos
+    (photo,) = (photo for photo in found if photo.name == "one.png")
+    ignored = dict(zip(map(tuple, photo.boxes.round(3).tolist()), photo.ignored, strict=True))
+    assert ignored == {(10, 12, 40, 52): False, (110, 10, 117, 17): True, (60, 10, 90, 50): True}
+    if target in FILES:
+        assert [photo.name for photo in found] == ["one.png", "more/two.png"]
+    lost = {"voc": "attributes of boxes", "yolo": "written as boxes called `unsure`"}
+    assert lost.get(target, "") in result.stderr
+    assert Path("out/doubt.csv").read_text() == (
+        "file,doubt,faces,ignored\none.png,1.00,1,2\nmore/two.png,0.00,0,0\n"
+    )
+
+
+@pytest.mark.usefixtures("folder")
+def test_corrected_files_are_replaced_with_force_only() -> None:
+    judges = write_votes()
+    assert run(*judges, "--to", "labelme").exit_code == 0
+    file = Path("out/labelme/one.json")
+    corrected = file.read_text().replace('"face"', '"unsure"')
+    file.write_text(corrected)
+    refused = run(*judges, "--to", "labelme")
+    assert refused.exit_code == 1
+    assert "out/labelme is not empty. Pass --force" in refused.stderr
+    assert file.read_text() == corrected
+    assert run(*judges, "--to", "labelme", "--force").exit_code == 0
+    assert '"face"' in file.read_text()
+
+
+@pytest.mark.usefixtures("folder")
+def test_photos_that_would_share_a_label_are_named_before_any_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("photos/one.jpg").write_bytes(Path("photos/one.png").read_bytes())
+    monkeypatch.setattr("facesmith.cli.judges.Panel.find", pytest.fail)
+    result = run("--to", "yolo")
+    assert result.exit_code == 1
+    assert "one.jpg and one.png would share the label file one.txt" in result.stderr
 
 
 @pytest.mark.usefixtures("folder")

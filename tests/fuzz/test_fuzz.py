@@ -28,6 +28,7 @@ from facesmith.images import read_image
 from facesmith.patches.file import load_patches
 from mined_photos import mined_box
 from mutators import damaged, misstated, pictures
+from tool_files import CVAT, LABELME, TASKS
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +113,8 @@ COCO = {
     ],
     "categories": [{"id": 1, "name": "face"}, {"id": 2, "name": "cat"}],
 }
+OF_ONE_FILE = ("cvat", "wider", "fddb")
+JSON_FILES = {"coco": COCO, "label-studio": TASKS, "labelme": LABELME}
 VOC = b"""<annotation><filename>a.png</filename><size><width>61</width><height>47</height>
 <depth>3</depth></size><object><name>face</name><difficult>0</difficult><bndbox><xmin>5</xmin>
 <ymin>6</ymin><xmax>25</xmax><ymax>26</ymax></bndbox></object></annotation>"""
@@ -131,24 +134,25 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("told", [None, "coco"])
-def test_coco_annotations(tmp_path: Path, images: Path, told: str | None) -> None:
+@pytest.mark.parametrize("kind", JSON_FILES)
+@pytest.mark.parametrize("told", [True, False])
+def test_json_annotations(tmp_path: Path, images: Path, kind: str, told: bool) -> None:
     try_all(
-        150, wrong_json(tmp_path / "coco.json", COCO),
-        lambda path: load_annotations(path, images, format=told),
+        100, wrong_json(tmp_path / "labels.json", JSON_FILES[kind]),
+        lambda path: load_annotations(path, images, format=kind if told else None),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["voc", *TEXTS])
+@pytest.mark.parametrize("kind", ["voc", "cvat", *TEXTS])
 @pytest.mark.parametrize("told", [True, False])
 def test_other_annotations(tmp_path: Path, images: Path, kind: str, told: bool) -> None:
-    content, name = (VOC, "a.xml") if kind == "voc" else TEXTS[kind]
+    content, name = {"voc": (VOC, "a.xml"), "cvat": (CVAT, "a.xml"), **TEXTS}[kind]
     folder = tmp_path / "labels"
     folder.mkdir()
     try_all(
         80, byte_damage(folder / name, [content]),
         lambda path: load_annotations(
-            path if kind in ("wider", "fddb") else folder, images, format=kind if told else None
+            path if kind in OF_ONE_FILE else folder, images, format=kind if told else None
         ),
     )  # fmt: skip
 

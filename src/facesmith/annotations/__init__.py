@@ -1,4 +1,4 @@
-"""Readers of face annotations. Every convention of a file ends here.
+"""Readers and writers of face annotations. Every convention of a file ends here.
 
 Whatever the format, the result is the same: photos with boxes as `(x_min, y_min, x_max, y_max)` in
 pixels of the upright photo, continuous edges. What cannot be used is left out, named and counted.
@@ -22,6 +22,12 @@ from facesmith.annotations.photos import (
     first_three,
     in_lines,
 )
+from facesmith.annotations.writing import (
+    annotation_folder,
+    check_names,
+    not_carried_over,
+    write_annotations,
+)
 from facesmith.errors import AnnotationError
 from facesmith.images import find_images
 from facesmith.progress import NO_PROGRESS, Progress
@@ -31,9 +37,13 @@ __all__ = [
     "AnnotatedPhoto",
     "Annotations",
     "Problem",
+    "annotation_folder",
+    "check_names",
     "in_lines",
     "load_annotations",
     "load_face_free",
+    "not_carried_over",
+    "write_annotations",
     "write_coco",
 ]
 
@@ -96,7 +106,7 @@ def load_annotations(
             f"{images_dir}: {first_three(missing)}. Is it the folder that their names start from "
             "(--images)?"
         )
-    return Annotations(tuple(photos), tuple(log.problems))
+    return Annotations(tuple(photos), tuple(log.problems), dict(log.passed_over))
 
 
 def load_face_free(

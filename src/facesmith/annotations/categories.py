@@ -9,6 +9,8 @@ from typing import TypeVar
 from facesmith.errors import AnnotationError
 from facesmith.printable import shortened_text
 
+# The category of ignored regions in formats that have no other word for them.
+UNSURE = "unsure"
 FACE_NAMES = ("face", "human face", "person-face", "person face", "faces")
 Key = TypeVar("Key", int, str, int | str)
 
@@ -22,6 +24,7 @@ def choose_categories(
         path: The annotations, for the message.
         names: Key of each category in the file -> its name.
         wanted: Names or keys that the user gave; `None`: the only category, or the one called face.
+            `unsure` is none of them: see `unsure_categories`.
 
     Raises:
         AnnotationError: If a wanted one is not there, or the choice is not clear.
@@ -38,9 +41,10 @@ def choose_categories(
             if word not in spoken:
                 raise AnnotationError(f"{path}: there is no category {word!r}; found {listed}.")
         return chosen
-    if len(names) <= 1:
-        return set(names)
     spelt = {key: name.strip().lower() for key, name in names.items()}
+    spelt = {key: name for key, name in spelt.items() if name != UNSURE}
+    if len(spelt) <= 1:
+        return set(spelt)
     chosen = {key for key, name in spelt.items() if name in FACE_NAMES}
     if len({spelt[key] for key in chosen}) != 1:  # Face and face are one
         raise AnnotationError(
@@ -48,3 +52,13 @@ def choose_categories(
             "Python: categories=[...]), several times if several are."
         )
     return chosen
+
+
+def unsure_categories(names: Mapping[Key, str], faces: set[Key]) -> set[Key]:
+    """Keys of the categories called `unsure`, whose boxes are ignored regions, unless faces.
+
+    Example:
+        >>> unsure_categories({0: "face", 1: "Unsure"}, {0})
+        {1}
+    """
+    return {key for key, name in names.items() if name.strip().lower() == UNSURE} - faces

@@ -8,16 +8,24 @@ Source:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from facesmith.annotations.categories import choose_categories
+from facesmith.annotations.categories import choose_categories, unsure_categories
+from facesmith.annotations.destinations import Destination
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import read_json, shortened
+from facesmith.annotations.passed_over import (
+    ATTRIBUTES,
+    DETAILS,
+    OTHER_CATEGORIES,
+    SCORES,
+    STATED_ROTATIONS,
+)
 from facesmith.annotations.photos import AnnotatedPhoto
-from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size
+from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size, words_of
 from facesmith.errors import AnnotationError
 from facesmith.files import write_bytes
 
@@ -31,14 +39,16 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
     Ids are compared as numbers: 7, 7.0 and "7" are one. Boxes of an id that stands for no photo
     make those photos incomplete to which they may belong.
 
-    `iscrowd`, and the key `ignore` that some tools add, make a box ignored. Of `attributes`, which
-    CVAT and others write, words are kept, and true and false as `yes` and `no`; numbers are not.
+    `iscrowd`, the key `ignore` that some tools add, and the category `unsure` make a box ignored.
+    Of `attributes`, which CVAT and others write, words are kept, and true and false as `yes` and
+    `no`; numbers are not.
 
     Raises:
         AnnotationError: If the file as a whole cannot be used.
     """
     content = load_json(path)
     faces = face_categories(path, content, categories)
+    unsure = _unsure(path, content, faces)
     ids: Ids[PhotoEntry] = Ids()
     entries: list[PhotoEntry] = []
     left_out: Ids[str] = Ids()  # ids of photos that are no entries
@@ -79,7 +89,7 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
         image_id = annotation.get("image_id")
         found = ids.get(image_id)
         if found is not None:
-            _read_annotation(f"{where} ({found.name})", annotation, found, faces, log)
+            _read_annotation(f"{where} ({found.name})", annotation, found, (faces, unsure), log)
             continue
         log.add(
             where, f"its `image_id` {shortened(image_id)} stands for no photo of the file.", "box"
@@ -123,6 +133,18 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
 
     Ignored boxes get `iscrowd` 1. Reading the file again gives the same boxes.
     """
+    write_bytes(path, _content(photos))
+
+
+def coco_files(
+    photos: Sequence[AnnotatedPhoto], destination: Destination
+) -> Iterator[tuple[str, bytes]]:
+    """The one file of COCO annotations, see `write_coco`."""
+    del destination  # the names begin below the folder of the photos, wherever it is
+    yield "labels.json", _content(photos)
+
+
+def _content(photos: Sequence[AnnotatedPhoto]) -> bytes:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image_id, photo in enumerate(photos, start=1):
@@ -155,7 +177,7 @@ def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
         "annotations": annotations,
         "categories": [{"id": 1, "name": "face"}],
     }
-    write_bytes(path, (json.dumps(content) + "\n").encode())
+    return (json.dumps(content) + "\n").encode()
 
 
 def load_json(path: Path) -> dict[str, Any]:
@@ -179,6 +201,25 @@ def load_json(path: Path) -> dict[str, Any]:
 
 def face_categories(path: Path, content: dict[str, Any], wanted: Sequence[str] | None) -> Ids[bool]:
     """Category id -> whether it is a face."""
+    names = _category_names(path, content)
+    chosen = choose_categories(path, names, wanted)
+    faces: Ids[bool] = Ids()
+    for key in names:
+        faces.add(key, key in chosen)
+    return faces
+
+
+def _unsure(path: Path, content: dict[str, Any], faces: Ids[bool]) -> Ids[bool]:
+    """Category id -> whether its boxes are ignored regions."""
+    names = _category_names(path, content)
+    unsure = unsure_categories(names, {key for key in names if faces.get(key)})
+    found: Ids[bool] = Ids()
+    for key in names:
+        found.add(key, key in unsure)
+    return found
+
+
+def _category_names(path: Path, content: dict[str, Any]) -> dict[int | str, str]:
     listed = content.get("categories") or []
     if not isinstance(listed, list):
         raise AnnotationError(
@@ -206,23 +247,26 @@ def face_categories(path: Path, content: dict[str, Any], wanted: Sequence[str] |
             if isinstance(annotation, dict)
         }
         names = {key: str(key) for key in sorted(found - {None}, key=str) if key is not None}
-    chosen = choose_categories(path, names, wanted)
-    faces: Ids[bool] = Ids()
-    for key in names:
-        faces.add(key, key in chosen)
-    return faces
+    return names
 
 
 def _read_annotation(
-    where: str, annotation: dict[str, Any], entry: PhotoEntry, faces: Ids[bool], log: ProblemLog
+    where: str,
+    annotation: dict[str, Any],
+    entry: PhotoEntry,
+    categories: tuple[Ids[bool], Ids[bool]],  # faces, and those of ignored regions
+    log: ProblemLog,
 ) -> None:
+    faces, unsure = categories
     category_id = annotation.get("category_id")
     is_face = faces.get(category_id)
     if is_face is None:
         log.add(where, f"its `category_id` {shortened(category_id)} is none of the file's.", "box")
         entry.complete = False
         return
-    if not is_face:
+    ignored = bool(unsure.get(category_id))
+    if not is_face and not ignored:
+        entry.passed_over.add(OTHER_CATEGORIES)
         return
     box = annotation.get("bbox")
     if (
@@ -237,7 +281,6 @@ def _read_annotation(
         x, y, width, height = (float(number) for number in box)
     except OverflowError:  # JSON allows whole numbers of any length
         x = y = width = height = inf
-    ignored = False
     for key in ("iscrowd", "ignore"):
         said = flag(annotation.get(key))
         if said is None:
@@ -245,18 +288,20 @@ def _read_annotation(
             entry.complete = False
             return
         ignored |= said
-    attributes = _words(annotation.get("attributes"))
+    attributes = words_of(annotation.get("attributes"))
+    entry.passed_over |= _not_kept(annotation)
     entry.boxes.append(BoxEntry(where, (x, y, x + width, y + height), ignored, attributes))
 
 
-def _words(attributes: Any) -> dict[str, str]:
-    """What `attributes` says in words."""
-    if not isinstance(attributes, dict):
-        return {}
-    words: dict[str, str] = {}
-    for name, value in attributes.items():
-        if isinstance(value, bool):
-            words[name] = "yes" if value else "no"
-        elif isinstance(value, str) and value:
-            words[name] = value
-    return words
+def _not_kept(annotation: dict[str, Any]) -> set[str]:
+    """What an annotation says besides its box and words."""
+    found = set()
+    if annotation.get("segmentation") or annotation.get("keypoints"):
+        found.add(DETAILS)
+    if annotation.get("score") is not None:
+        found.add(SCORES)
+    attributes = annotation.get("attributes")
+    for name, value in attributes.items() if isinstance(attributes, dict) else ():
+        if not isinstance(value, bool | str) and value:
+            found.add(STATED_ROTATIONS if name == "rotation" else ATTRIBUTES)
+    return found

@@ -6,6 +6,7 @@ with a box or a photo, whichever format it came from, is checked here, once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class PhotoEntry:
     complete: bool = True  # `False` once the reader had to leave out a box of it
     other_sizes: list[tuple[float, float]] = field(default_factory=list)  # of its other entries
     source: str = ""  # where the photo comes from, if the file says so
+    passed_over: set[str] = field(default_factory=set)  # what its file says and nobody keeps
 
 
 class ProblemLog:
@@ -62,6 +64,8 @@ class ProblemLog:
     def __init__(self, strict: bool) -> None:
         self._strict = strict
         self.problems: list[Problem] = []
+        # What the file says and is not kept, though its box is -> in how many photos.
+        self.passed_over: Counter[str] = Counter()
 
     def add(
         self,
@@ -154,6 +158,7 @@ def _merge(first: PhotoEntry, entry: PhotoEntry, log: ProblemLog) -> None:
     )
     first.boxes += entry.boxes
     first.complete &= entry.complete
+    first.passed_over |= entry.passed_over
     if entry.size_wh is not None:
         first.other_sizes.append(entry.size_wh)
 
@@ -208,6 +213,7 @@ def _check_photo(
             photo=entry.name,
         )
         return None
+    log.passed_over.update(entry.passed_over)
     return AnnotatedPhoto(
         path=path,
         boxes=np.array(corners, np.float32).reshape(-1, 4),

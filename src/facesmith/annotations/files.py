@@ -24,11 +24,11 @@ def read_content(path: Path) -> bytes:
         raise AnnotationError(str(error)) from error
 
 
-def read_start(path: Path) -> bytes:
-    """The first 64 bytes of a file, or an `AnnotationError`."""
+def read_start(path: Path, n_bytes: int = 64) -> bytes:
+    """The first bytes of a file, or an `AnnotationError`."""
     try:
         with open_regular(path) as file:
-            return file.read(64)
+            return file.read(n_bytes)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise AnnotationError(f"{path} cannot be read: {reason}.") from error

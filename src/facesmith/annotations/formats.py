@@ -1,21 +1,32 @@
-"""The formats of annotations: their readers, and how each is told from the others.
+"""The formats of annotations: their readers and writers, and how each is told from the others.
 
-A new format has its place in `_READERS`, and in the functions below if its files are to be
+A new format has its place in `_FORMATS`, and in the functions below if its files are to be
 recognised.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesmith.annotations.coco import read_coco
+from facesmith.annotations.coco import coco_files, read_coco
+from facesmith.annotations.cvat import cvat_files, read_cvat
+from facesmith.annotations.destinations import Writer
 from facesmith.annotations.entries import PhotoEntry, ProblemLog
 from facesmith.annotations.files import files_below, numbers, read_lines, read_start
-from facesmith.annotations.voc import read_voc
-from facesmith.annotations.wider_and_fddb import ellipse_lists, read_fddb, read_wider
-from facesmith.annotations.yolo import label_files, read_yolo
+from facesmith.annotations.label_studio import label_studio_files, read_label_studio
+from facesmith.annotations.labelme import labelme_files, read_labelme
+from facesmith.annotations.voc import read_voc, voc_files
+from facesmith.annotations.wider_and_fddb import (
+    ellipse_lists,
+    fddb_files,
+    read_fddb,
+    read_wider,
+    wider_files,
+)
+from facesmith.annotations.yolo import label_files, read_yolo, yolo_files
 from facesmith.annotations.yolo_dataset import YAML_SUFFIXES, find_dataset
 from facesmith.errors import AnnotationError
 
@@ -31,17 +42,84 @@ class Source:
 
 
 Reader = Callable[[Source], list[PhotoEntry]]
-_READERS: dict[str, Reader] = {
-    "coco": lambda source: read_coco(source.path, source.log, source.categories),
-    "voc": lambda source: read_voc(source.path, source.images_dir, source.log, source.categories),
-    "yolo": lambda source: read_yolo(source.path, source.images_dir, source.log, source.categories),
-    "wider": lambda source: read_wider(source.path, source.log),
-    "fddb": lambda source: read_fddb(source.path, source.log),
+
+
+@dataclass(frozen=True)
+class Format:
+    """How annotations of a format are read and written, and what is lost when they are written."""
+
+    read: Reader
+    write: Writer
+    # What the one file is called that `facesmith label` writes; empty: the format is a folder.
+    file: str = ""
+    # What becomes of ignored regions that the format has no mark for; empty: it has one.
+    ignored: str = ""
+    attributes: bool = False  # whether words that describe a box are kept
+    sources: bool = False  # whether the source of a photo is kept
+    fractions: bool = True  # whether edges may lie within a pixel
+
+
+_AS_UNSURE = "written as boxes called `unsure`"
+_FORMATS: dict[str, Format] = {
+    "coco": Format(
+        lambda source: read_coco(source.path, source.log, source.categories),
+        coco_files,
+        "labels.json",
+        attributes=True,
+        sources=True,
+    ),
+    "cvat": Format(
+        lambda source: read_cvat(*_arguments(source)),
+        cvat_files,
+        "annotations.xml",
+        _AS_UNSURE,
+        attributes=True,
+    ),
+    "label-studio": Format(
+        lambda source: read_label_studio(*_arguments(source)),
+        label_studio_files,
+        "tasks.json",
+        _AS_UNSURE,
+        attributes=True,
+    ),
+    "labelme": Format(
+        lambda source: read_labelme(*_arguments(source)),
+        labelme_files,
+        ignored=_AS_UNSURE,
+        attributes=True,
+    ),
+    "voc": Format(lambda source: read_voc(*_arguments(source)), voc_files, fractions=False),
+    "yolo": Format(lambda source: read_yolo(*_arguments(source)), yolo_files, ignored=_AS_UNSURE),
+    "wider": Format(
+        lambda source: read_wider(source.path, source.log),
+        wider_files,
+        "wider.txt",
+        fractions=False,
+    ),
+    "fddb": Format(
+        lambda source: read_fddb(source.path, source.log),
+        fddb_files,
+        "ellipseList.txt",
+        "left out; their places count as background",
+    ),
 }
-FORMATS = tuple(_READERS)
-_OF_ONE_FILE = ("coco", "wider")  # the others may be folders of files
+FORMATS = tuple(_FORMATS)
+_OF_ONE_FILE = ("coco", "cvat", "label-studio", "wider")  # the others may be folders of files
 # How many numbers a line of boxes has.
 _WIDTHS = {5: "yolo", 6: "fddb", 10: "wider"}
+_KEYS_OF_TASKS = (b'"data"', b'"annotations"', b'"predictions"')
+_PEEKED = 2**16  # bytes of a file that tell JSON and XML formats from each other
+
+
+def _arguments(source: Source) -> tuple[Path, Path, ProblemLog, Sequence[str] | None]:
+    return source.path, source.images_dir, source.log, source.categories
+
+
+def find_format(name: str) -> Format:
+    """The format of a name, one of `FORMATS`."""
+    if name not in _FORMATS:
+        raise ValueError(f"`format` must be one of {', '.join(_FORMATS)}; got format={name!r}.")
+    return _FORMATS[name]
 
 
 def read_entries(source: Source, name: str | None) -> list[PhotoEntry]:
@@ -51,7 +129,7 @@ def read_entries(source: Source, name: str | None) -> list[PhotoEntry]:
         raise AnnotationError(
             f"{source.path} is a folder; {name} annotations are one file. Name it."
         )
-    return _READERS[name](source)
+    return _FORMATS[name].read(source)
 
 
 def detect_format(path: Path, images_dir: Path | None = None) -> str:
@@ -65,10 +143,11 @@ def detect_format(path: Path, images_dir: Path | None = None) -> str:
             f"{path} could be {several}. Say which with --format (in Python: format=...)."
         )
     what = (
-        "a folder with VOC .xml files, YOLO .txt files or FDDB *ellipseList.txt files, or the root "
-        "of a YOLO data set"
+        "a folder with VOC .xml files, labelme .json files, YOLO .txt files or FDDB "
+        "*ellipseList.txt files, or the root of a YOLO data set"
         if path.is_dir()
-        else "COCO JSON, VOC XML, a WIDER FACE list, an FDDB ellipse list or YOLO lines"
+        else "COCO, Label Studio or labelme JSON, CVAT or VOC XML, a WIDER FACE list, an FDDB "
+        "ellipse list or YOLO lines"
     )
     raise AnnotationError(
         f"{path}: cannot tell the format: expected {what}. If it is one of them, say which with "
@@ -77,11 +156,15 @@ def detect_format(path: Path, images_dir: Path | None = None) -> str:
 
 
 def _formats_of_folder(folder: Path, images_dir: Path | None) -> set[str]:
-    if find_dataset(folder) is not None:
+    if find_dataset(folder, images_dir) is not None:
         return {"yolo"}
     found = set()
-    if next(files_below(folder, (".xml",)), None) is not None:
-        found.add("voc")
+    if (file := next(files_below(folder, (".xml",)), None)) is not None:
+        found.add(_xml_format(_peek_or_none(file)))
+    if any(
+        _json_format(_peek_or_none(file)) == "labelme" for file in files_below(folder, (".json",))
+    ):
+        found.add("labelme")
     if ellipse_lists(folder):
         found.add("fddb")
     elif any(map(_holds_yolo, label_files(folder, images_dir))):
@@ -99,18 +182,41 @@ def _holds_yolo(file: Path) -> bool:
 def _formats_of_file(file: Path) -> set[str]:
     if file.suffix.lower() in YAML_SUFFIXES:
         return {"yolo"}
-    start = read_start(file).removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = _peek(file)
     if start.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
         raise AnnotationError(f"{file} is compressed. Unpack it first.")
     if start.startswith((b"{", b"[")):
-        return {"coco"}
+        return {_json_format(start)}
     if start.startswith(b"<"):
-        return {"voc"}
+        return {_xml_format(start)}
     try:
         lines = read_lines(file)
     except AnnotationError as error:
         raise AnnotationError(f"cannot tell the format: {error}") from error
     return _formats_of_lines([numbers(text) for _, text in lines])
+
+
+def _peek(file: Path) -> bytes:
+    return read_start(file, _PEEKED).removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
+def _peek_or_none(file: Path) -> bytes:
+    try:
+        return _peek(file)
+    except AnnotationError:  # whether others can be read decides
+        return b""
+
+
+def _xml_format(start: bytes) -> str:
+    return "cvat" if re.search(rb"<(?:[\w.-]+:)?annotations\b", start, re.IGNORECASE) else "voc"
+
+
+def _json_format(start: bytes) -> str:
+    """By the keys at the start of a file; COCO where they do not tell."""
+    if start.startswith(b"["):  # a detector's results are a list, too, whose entries have ids
+        tasks = any(key in start for key in _KEYS_OF_TASKS) and b'"image_id"' not in start
+        return "label-studio" if tasks else "coco"
+    return "labelme" if re.search(rb'"shapes"\s*:', start) and b'"images"' not in start else "coco"
 
 
 def _formats_of_lines(lines: list[list[float] | None]) -> set[str]:

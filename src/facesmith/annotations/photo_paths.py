@@ -63,6 +63,22 @@ class PhotoFolder:
         return path
 
 
+def known_name(name: str, images_dir: Path) -> str:
+    """The name below a folder of a photo that a tool names from further up; else the name itself.
+
+    With `images_dir` `my/photos`, `photos/a.jpg` is `a.jpg` if that exists there and no
+    `photos/a.jpg` does.
+    """
+    if is_file(images_dir / name):
+        return name
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    for start, part in enumerate(parts[:-1], start=1):
+        below = "/".join(parts[start:])
+        if part == images_dir.resolve().name and is_file(images_dir / below):
+            return below
+    return name
+
+
 def file_identity(path: Path) -> Hashable:
     """What tells a file from all others: paths, links and hard links to one file give the same."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -107,6 +107,8 @@ class Annotations:
 
     photos: tuple[AnnotatedPhoto, ...]  # the photos that can be used, face-free ones among them
     problems: tuple[Problem, ...] = ()  # one entry for every photo or box that was left out
+    # What the annotations say that has no place here -> in how many of the photos.
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -123,6 +125,7 @@ _TOGETHER = {
     "damaged": "photos cannot be read.",
     "outside": "photos lie outside the folder of the photos. Pass --images-anywhere to read them.",
     "without a photo": "label files have no photo. Is --images the folder of their photos?",
+    "not annotated": "tasks were skipped, or nobody has annotated them.",
     "unsure": "photos have no box that can be used, but may have faces.",
 }
 _FEW = 3

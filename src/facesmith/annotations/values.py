@@ -71,6 +71,19 @@ def stated_size(width: Any, height: Any) -> tuple[float, float] | None:
     return (sides[0], sides[1]) if any(sides) else None
 
 
+def words_of(attributes: Any) -> dict[str, str]:
+    """Of an object's values the words, and true and false as `yes` and `no`; else an empty one."""
+    if not isinstance(attributes, dict):
+        return {}
+    words: dict[str, str] = {}
+    for name, value in attributes.items():
+        if isinstance(value, bool):
+            words[name] = "yes" if value else "no"
+        elif isinstance(value, str) and value:
+            words[name] = value
+    return words
+
+
 def _exact(key: Any) -> tuple[str, str | int] | None:
     if type(key) is str:
         return ("text", key)

@@ -10,18 +10,28 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree as ET
 
-from facesmith.annotations.categories import choose_categories
+from facesmith.annotations.categories import choose_categories, unsure_categories
+from facesmith.annotations.destinations import (
+    Destination,
+    check_plain,
+    label_names,
+    whole_pixels,
+)
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import PhotoNames, files_below, numbers, read_text
+from facesmith.annotations.files import PhotoNames, files_below, numbers
+from facesmith.annotations.passed_over import OTHER_CATEGORIES, VOC_FLAGS
 from facesmith.annotations.photo_paths import is_file
+from facesmith.annotations.photos import AnnotatedPhoto
+from facesmith.annotations.plain_xml import add, read_xml, text_of, xml_bytes
 from facesmith.annotations.values import flag, stated_size
 from facesmith.errors import AnnotationError
 
+_UNSAID = (None, "0", "Unspecified")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -39,7 +49,8 @@ def read_voc(
 
     The photo is the one that `filename` names, below `images_dir` or, for XML files in sub-folders,
     in the sub-folder of the same name there; without `filename`, the photo called like the XML
-    file. A box marked `difficult` is ignored.
+    file. A box marked `difficult`, or named `unsure`, is
+    ignored.
 
     Raises:
         AnnotationError: If the category is not clear.
@@ -52,7 +63,7 @@ def read_voc(
         label = file.relative_to(path.parent if path.is_file() else path)
         where = label.as_posix()
         try:
-            root = _parse(file)
+            root = read_xml(file, "annotation")
         except AnnotationError as error:
             log.add(where, f"{error} The photo is left out.", "photo")
             continue
@@ -75,7 +86,7 @@ def read_voc(
             )
             continue
         try:
-            size_wh = stated_size(_text(root, "size/width"), _text(root, "size/height"))
+            size_wh = stated_size(text_of(root, "size/width"), text_of(root, "size/height"))
         except ValueError as error:
             log.add(
                 where,
@@ -87,7 +98,7 @@ def read_voc(
         entry = PhotoEntry(where, name, size_wh=size_wh)
         entries.append(entry)
         for number, element in enumerate(root.iter("object"), start=1):
-            category = _text(element, "name") or ""
+            category = text_of(element, "name") or ""
             objects.append((entry, _Object(f"{where} object {number}", category, element)))
         owned = {box for element in root.iter("object") for box in element.iter("bndbox")}
         for _ in (box for box in root.iter("bndbox") if box not in owned):
@@ -97,36 +108,46 @@ def read_voc(
     if len(names) > 1:
         names.pop("", None)  # what has no name is no category beside others
     faces = choose_categories(path, dict(sorted(names.items())), categories) if names else set()
+    unsure = unsure_categories(names, faces)
     for entry, found in objects:
         if found.name not in names:
             log.add(found.where, "expected a <name>, got nothing: is it a face?", "box")
             entry.complete = False
-        elif found.name in faces:
-            _read_object(entry, found, log)
+        elif found.name in faces or found.name in unsure:
+            _read_object(entry, found, log, unsure=found.name in unsure)
+        else:
+            entry.passed_over.add(OTHER_CATEGORIES)
     return entries
 
 
-def _parse(file: Path) -> ET.Element:
-    """The root of an XML file that declares no entities.
+def voc_files(
+    photos: Sequence[AnnotatedPhoto], destination: Destination
+) -> Iterator[tuple[str, bytes]]:
+    """The XML file of each photo; edges in whole pixels, ignored regions `difficult`.
 
-    Nested entities can blow up a few hundred bytes to gigabytes. They are declared in a document
-    type, which VOC files do not need: it is refused. The bytes are decoded here, so that no other
-    encoding can hide the declaration.
+    Raises:
+        AnnotationError: If a name cannot be written, or two photos would share a file.
     """
-    text = read_text(file)
-    if not text.strip():
-        raise AnnotationError("expected XML, got an empty file.")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise AnnotationError("expected XML without a document type; delete the <!DOCTYPE ...>.")
-    try:
-        root = ET.fromstring(text)  # noqa: S314  # without entities there is nothing to expand
-    except ET.ParseError as error:
-        raise AnnotationError(f"not valid XML: {error}.") from None
-    for element in root.iter():  # names count without name space and case
-        element.tag = element.tag.rpartition("}")[2].lower()
-    if root.tag != "annotation":
-        raise AnnotationError(f"expected the root <annotation>, got <{root.tag}>.")
-    return root
+    del destination
+    check_plain(photos)
+    for photo, label in zip(photos, label_names(photos, ".xml"), strict=True):
+        root = ET.Element("annotation")
+        path = PurePosixPath(photo.name)
+        add(root, "folder", path.parent.name)
+        add(root, "filename", path.name)
+        size = add(root, "size")
+        for tag, value in (("width", photo.width), ("height", photo.height), ("depth", 3)):
+            add(size, tag, value)
+        for box, ignored in zip(photo.boxes.tolist(), photo.ignored.tolist(), strict=True):
+            element = add(root, "object")
+            add(element, "name", "face")
+            add(element, "difficult", int(ignored))
+            x_min, y_min, x_max, y_max = whole_pixels(box, photo.width, photo.height)
+            bounds = add(element, "bndbox")
+            corners = (x_min + 1, y_min + 1, x_max, y_max)
+            for tag, value in zip(_CORNERS, corners, strict=True):
+                add(bounds, tag, value)
+        yield label, xml_bytes(root)
 
 
 def _differ(root: ET.Element, tag: str) -> bool:
@@ -138,7 +159,7 @@ def _differ(root: ET.Element, tag: str) -> bool:
 def _photo_name(
     root: ET.Element, label: Path, images_dir: Path, photo_names: PhotoNames
 ) -> str | None:
-    name = _text(root, "filename")
+    name = text_of(root, "filename")
     if not name:
         called_alike = photo_names.photos_of(label)
         return called_alike[0] if len(called_alike) == 1 else None
@@ -146,14 +167,14 @@ def _photo_name(
     return beside.as_posix() if is_file(images_dir / beside) else name
 
 
-def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
+def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog, *, unsure: bool) -> None:
     boxes = found.element.findall("bndbox")
     if len(boxes) > 1:
         log.add(found.where, f"expected one <bndbox>, got {len(boxes)}.", "box")
         entry.complete = False
         return
     box = boxes[0] if boxes else None
-    texts = [_text(box, corner) if box is not None else None for corner in _CORNERS]
+    texts = [text_of(box, corner) if box is not None else None for corner in _CORNERS]
     try:
         x_min, y_min, x_max, y_max = (_float(text or "") for text in texts)
     except ValueError:
@@ -165,7 +186,7 @@ def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
         )
         entry.complete = False
         return
-    difficult = _text(found.element, "difficult")
+    difficult = text_of(found.element, "difficult")
     ignored = flag(difficult)
     if ignored is None:
         log.add(
@@ -173,7 +194,10 @@ def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog) -> None:
         )
         entry.complete = False
         return
-    entry.boxes.append(BoxEntry(found.where, (x_min - 1, y_min - 1, x_max, y_max), ignored))
+    if any(text_of(found.element, tag) not in _UNSAID for tag in ("pose", "truncated", "occluded")):
+        entry.passed_over.add(VOC_FLAGS)
+    corners = (x_min - 1, y_min - 1, x_max, y_max)
+    entry.boxes.append(BoxEntry(found.where, corners, ignored or unsure))
 
 
 def _float(text: str) -> float:
@@ -181,8 +205,3 @@ def _float(text: str) -> float:
     if values is None or len(values) != 1:
         raise ValueError(text)
     return values[0]
-
-
-def _text(element: ET.Element, path: str) -> str | None:
-    found = element.find(path)
-    return found.text.strip() if found is not None and found.text else None

@@ -17,13 +17,16 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import cos, hypot, isfinite, nan, pi, sin
 from pathlib import Path
 
+from facesmith.annotations.destinations import Destination, check_plain, whole_pixels
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import files_below, numbers, read_lines
+from facesmith.annotations.passed_over import FLAGS, OUTLINES
+from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import flag
 from facesmith.images import IMAGE_SUFFIXES
 
@@ -44,12 +47,55 @@ def read_wider(path: Path, log: ProblemLog) -> list[PhotoEntry]:
     """Photos of a WIDER FACE text file, in its order. A box marked invalid is ignored."""
     entries = []
     for block in _blocks(path, log):
+        flags = [values[4:] for _, text in block.lines if len(values := numbers(text) or []) == 10]
         if len(block.lines) == 2 and block.lines[0][1] == "0" and _zeros(block.lines[1][1]):
             del block.lines[1]
         entry = _read_block(path, block, log, "x y w h and six flags", 10, _wider_box)
         if entry is not None:
+            if any(any(each[:3] + each[4:]) for each in flags):
+                entry.passed_over.add(FLAGS)
             entries.append(entry)
     return entries
+
+
+def wider_files(
+    photos: Sequence[AnnotatedPhoto], destination: Destination
+) -> Iterator[tuple[str, bytes]]:
+    """The one file of a WIDER FACE list; edges in whole pixels, ignored regions `invalid`."""
+    del destination
+    check_plain(photos)
+    lines: list[str] = []
+    for photo in photos:
+        lines += [photo.name, str(len(photo.boxes))]
+        for box, ignored in zip(photo.boxes.tolist(), photo.ignored.tolist(), strict=True):
+            x_min, y_min, x_max, y_max = whole_pixels(box, photo.width, photo.height)
+            lines.append(
+                f"{x_min} {y_min} {x_max - x_min} {y_max - y_min} 0 0 0 {int(ignored)} 0 0"
+            )
+        if not len(photo.boxes):
+            lines.append("0 0 0 0 0 0 0 0 0 0")
+    yield "wider.txt", "".join(f"{line}\n" for line in lines).encode()
+
+
+def fddb_files(
+    photos: Sequence[AnnotatedPhoto], destination: Destination
+) -> Iterator[tuple[str, bytes]]:
+    """The one file of an FDDB list: upright ellipses that fill their boxes; no ignored regions."""
+    del destination
+    check_plain(photos)
+    lines: list[str] = []
+    for photo in photos:
+        boxes = photo.boxes[~photo.ignored].astype(float)
+        bare = photo.name.removesuffix(".jpg")
+        name = photo.name if bare.lower().endswith(IMAGE_SUFFIXES) else bare
+        lines += [name, str(len(boxes))]
+        for x_min, y_min, x_max, y_max in boxes.tolist():
+            half_width, half_height = (x_max - x_min) / 2, (y_max - y_min) / 2
+            lines.append(
+                f"{half_height:.6f} {half_width:.6f} {pi / 2:.6f} {x_min + half_width:.6f} "
+                f"{y_min + half_height:.6f} 1"
+            )
+    yield "ellipseList.txt", "".join(f"{line}\n" for line in lines).encode()
 
 
 def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
@@ -62,6 +108,8 @@ def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:
             if entry is not None:
                 if not entry.name.lower().endswith(IMAGE_SUFFIXES):
                     entry.name += ".jpg"
+                if entry.boxes:
+                    entry.passed_over.add(OUTLINES)
                 entries.append(entry)
     return entries
 

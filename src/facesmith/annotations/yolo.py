@@ -13,16 +13,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesmith.annotations.categories import choose_categories
+import numpy as np
+
+from facesmith.annotations.categories import choose_categories, unsure_categories
+from facesmith.annotations.destinations import Destination, check_plain, label_names
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines
+from facesmith.annotations.passed_over import OTHER_CATEGORIES, SPLITS
 from facesmith.annotations.photo_paths import is_file
+from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.yolo_dataset import Dataset, class_names, find_dataset
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.images import IMAGE_SUFFIXES, read_size
 
 # Lists that lie among labels. One that has a photo, or lines of boxes, is a label all the same.
 _LISTS = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt", "notes.txt", "readme.txt")
+# Trainers look for photos in `images` beside `labels`, from this file's folder where no `path` is.
+_DESCRIPTION = """\
+train: images
+val: images
+names:
+  0: face
+  1: unsure
+"""
 
 
 @dataclass(frozen=True)
@@ -47,20 +60,22 @@ def read_yolo(
 
     The photo of `some/name.txt` is `some/name` with the suffix of an image, below `images_dir`. An
     empty file stands for a face-free photo. Photos without a label file are not read: nothing says
-    that somebody looked at them. A `classes.txt` (or `obj.names`) in the folder names the classes.
+    that somebody looked at them. A `classes.txt` (or `obj.names`) in the folder names the classes;
+    boxes of the class `unsure` are ignored.
 
     The root of a data set, or its `data.yaml`, is read with all its splits, see `yolo_dataset`.
 
     Raises:
         AnnotationError: If the class is not clear.
     """
-    dataset = find_dataset(path)
+    dataset = find_dataset(path, images_dir)
     if dataset is None:
         folder = path.parent if path.is_file() else path
         labels = list(_labels(label_files(path, images_dir), folder, images_dir, ""))
         names = class_names(folder)
     else:
         labels, names = _labels_of_dataset(dataset), dataset.names
+    divided = dataset is not None and dataset.n_splits > 1
     entries: list[PhotoEntry] = []
     lines: list[tuple[PhotoEntry, _Line]] = []
     for label in labels:
@@ -72,6 +87,7 @@ def read_yolo(
         except AnnotationError as error:
             log.add(label.where, f"{error} The photo is left out.", "photo")
             continue
+        entry.passed_over |= {SPLITS} if divided else set()
         entries.append(entry)
         for number, text in texts:
             line = _read_line(f"{label.where} line {number}", text, log)
@@ -86,10 +102,35 @@ def read_yolo(
         category: names.get(category, str(category)) for category in sorted(found | set(names))
     }
     faces = choose_categories(path, known, categories) if found else set()
+    unsure = unsure_categories(known, faces)
     for entry, line in lines:
-        if line.category in faces and entry.size_wh is not None:
-            entry.boxes.append(_box(line, entry.size_wh))
+        if line.category not in faces | unsure:
+            entry.passed_over.add(OTHER_CATEGORIES)
+        elif entry.size_wh is not None:
+            entry.boxes.append(_box(line, entry.size_wh, ignored=line.category in unsure))
     return entries
+
+
+def yolo_files(
+    photos: Sequence[AnnotatedPhoto], destination: Destination
+) -> Iterator[tuple[str, bytes]]:
+    """`data.yaml` and, below `labels`, the text file of each photo; ignored regions are class 1.
+
+    Raises:
+        AnnotationError: If two photos would share a file.
+    """
+    del destination
+    check_plain(photos)
+    yield "data.yaml", _DESCRIPTION.encode()
+    for photo, label in zip(photos, label_names(photos, ".txt"), strict=True):
+        size = np.array([photo.width, photo.height], np.float64)
+        low, high = photo.boxes[:, :2] / size, photo.boxes[:, 2:] / size
+        parts = np.concatenate([(low + high) / 2, high - low], axis=1)
+        lines = [
+            f"{int(ignored)} {' '.join(f'{part:.8f}' for part in box)}\n"
+            for box, ignored in zip(parts.tolist(), photo.ignored.tolist(), strict=True)
+        ]
+        yield f"labels/{label}", "".join(lines).encode()
 
 
 def _read_label(label: _Label, images_dir: Path, log: ProblemLog) -> PhotoEntry | None:
@@ -193,7 +234,7 @@ def _read_line(where: str, text: str, log: ProblemLog) -> _Line | None:
     return _Line(where, int(values[0]), values[1:])
 
 
-def _box(line: _Line, size_wh: tuple[float, float]) -> BoxEntry:
+def _box(line: _Line, size_wh: tuple[float, float], *, ignored: bool) -> BoxEntry:
     x, y, width, height = (part * size_wh[axis % 2] for axis, part in enumerate(line.parts))
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return BoxEntry(line.where, corners)
+    return BoxEntry(line.where, corners, ignored)

@@ -39,25 +39,31 @@ class Dataset:
     folders: tuple[LabelledFolder, ...]  # photos with labels of the same path
     listed: tuple[tuple[Path, Path], ...]  # photos of lists, each with the label that it would have
     names: dict[int, str]  # of the classes, as far as they are given
+    n_splits: int = 1  # into how many parts the photos are divided
 
 
-def find_dataset(path: Path) -> Dataset | None:
+def find_dataset(path: Path, images_dir: Path | None = None) -> Dataset | None:
     """The data set that a `.yaml` file describes or whose root a folder is; `None` if it is none.
+
+    Args:
+        path: The file or folder.
+        images_dir: Where the photos lie if the `images` that a description names is missing, but
+            its `labels` are there.
 
     Raises:
         AnnotationError: If the description cannot be used.
     """
     if path.is_file():
-        return _described(path) if path.suffix.lower() in YAML_SUFFIXES else None
+        return _described(path, images_dir) if path.suffix.lower() in YAML_SUFFIXES else None
     description = _description(path)
     if description is not None:
-        return _described(description)
+        return _described(description, images_dir)
     pairs = [
         LabelledFolder(folder / "images", folder / "labels")
         for folder in (path, *(path / split for split in SPLITS))
         if (folder / "images").is_dir() and (folder / "labels").is_dir()
     ]
-    return Dataset(tuple(pairs), (), class_names(path)) if pairs else None
+    return Dataset(tuple(pairs), (), class_names(path), len(pairs)) if pairs else None
 
 
 def class_names(folder: Path) -> dict[int, str]:
@@ -118,7 +124,7 @@ def _values(file: Path) -> dict[str, Value]:
     return read_plain_yaml(file, _KEYS)
 
 
-def _described(file: Path) -> Dataset:
+def _described(file: Path, images_dir: Path | None) -> Dataset:
     values = _values(file)
     root = values.get("path", "")
     splits = [(split, values[split]) for split in SPLITS if split in values]
@@ -133,6 +139,10 @@ def _described(file: Path) -> Dataset:
         if isinstance(value, dict):
             raise AnnotationError(f"{file}: expected a folder, or a list, under `{split}`.")
         for text in [value] if isinstance(value, str) else value:
+            elsewhere = _without_photos(file.parent / root / text, images_dir)
+            if elsewhere is not None:
+                folders[elsewhere.photos] = elsewhere
+                continue
             place = _existing(file, root, text, split)
             if is_folder(place / "images") and is_folder(place / "labels"):
                 place /= "images"
@@ -141,8 +151,19 @@ def _described(file: Path) -> Dataset:
             else:
                 listed.update(_list(place))
     return Dataset(
-        tuple(folders.values()), tuple(listed.items()), _names(file, values.get("names"))
+        tuple(folders.values()),
+        tuple(listed.items()),
+        _names(file, values.get("names")),
+        len({str(value) for _, value in splits}),
     )
+
+
+def _without_photos(place: Path, images_dir: Path | None) -> LabelledFolder | None:
+    """The labels of a missing folder `images`, with the photos of another folder."""
+    if images_dir is None or place.name != "images" or place.exists():
+        return None
+    labels = place.with_name("labels")
+    return LabelledFolder(images_dir, labels) if is_folder(labels) else None
 
 
 def _existing(file: Path, root: str, text: str, split: str) -> Path:

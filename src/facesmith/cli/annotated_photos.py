@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,7 @@ def load_photos(
     loaded = Annotations(
         tuple(photo for part in parts for photo in part.photos),
         tuple(problem for part in parts for problem in part.problems),
+        parts[0].passed_over if annotations is not None and parts else {},
     )
     for line in in_lines(loaded.problems):
         echo(f"Left out: {line}", err=True)
@@ -76,3 +77,11 @@ def load_photos(
         also = elsewhere if loaded.problems else ""
         echo(f"{n_photos} with {n_faces}; {n_left_out} left out{also}.", err=True)
     return loaded
+
+
+def say_not_carried_over(lost: Mapping[str, int]) -> None:
+    """Say on standard error what a format cannot hold, and of how many photos."""
+    if lost:
+        echo("Not carried over unchanged:", err=True)
+    for what, n_photos in sorted(lost.items(), key=lambda each: -each[1]):
+        echo(f"  {numbers.counted(n_photos, 'photo')}: {what}", err=True)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.annotated_photos import load_photos
+from facesmith.annotations import (
+    Annotations,
+    annotation_folder,
+    check_names,
+    not_carried_over,
+    write_annotations,
+)
+from facesmith.annotations.formats import find_format
+from facesmith.cli.annotated_photos import load_photos, say_not_carried_over
 from facesmith.cli.judges import (
     Panel,
     judge_options,
@@ -23,12 +31,21 @@ from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from facesmith.annotations import Annotations
     from facesmith.curation.committee import Judge
     from facesmith.curation.labelling.labels import Labels
 
 N_SHOWN = 240  # boxes that the contact sheets show at most, 80 a page
-LABELS_FILE, COUNTS_FILE = "labels.json", "counts.json"
+COUNTS_FILE, ORDER_FILE = "counts.json", "doubt.csv"
+# What people correct labels in, and how; `wider` and `fddb` have no tool.
+_FILES = "correct the files in {} in an annotation tool, and pass the folder"
+TARGETS = {
+    "coco": "correct {} in an annotation tool, and pass it",
+    "cvat": "import {} in CVAT, correct it, and pass what CVAT exports as `CVAT for images 1.1`",
+    "label-studio": "import {} in Label Studio, correct it, and pass what it exports as JSON",
+    "labelme": "correct the files in {} with labelme, and pass the folder",
+    "voc": _FILES,
+    "yolo": _FILES,
+}
 
 
 @click.command()
@@ -38,7 +55,20 @@ LABELS_FILE, COUNTS_FILE = "labels.json", "counts.json"
     "--out",
     required=True,
     type=REPORT_FOLDER,
-    help="Folder for labels.json, counts.json and the contact sheets.",
+    help="Folder for the labels, counts.json, doubt.csv and the contact sheets.",
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(tuple(TARGETS)),
+    default="coco",
+    show_default=True,
+    help="Format of the labels: that of the tool in which you correct them.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace the labelme, voc or yolo files of an earlier run, corrected or not.",
 )
 @click.option(
     "--threads",
@@ -55,6 +85,8 @@ def label(
     votes: dict[str, str],
     scores: dict[str, tuple[float, float]],
     out: Path,
+    target: str,
+    force: bool,
     threads: int,
     as_json: bool,
     quiet: bool,
@@ -62,10 +94,13 @@ def label(
     """Label photos that nobody has annotated.
 
     Detectors look at all photos of the folder PHOTOS and of those in it. What two votes agree on
-    becomes a face in labels.json, what a single one raises an ignored region, which a training
-    takes neither for a face nor for background. With one judge, boxes from its threshold on become
-    faces, those from a lower score on ignored regions. Contact sheets show the boxes, the most
-    doubtful first.
+    becomes a face, what a single one raises an ignored region, which a training takes neither for a
+    face nor for background. With one judge, boxes from its threshold on become
+    faces, those from a lower score on ignored regions. Contact sheets show the boxes, and
+    doubt.csv lists the photos, the most doubtful first.
+
+    --to writes the labels for the tool in which you correct them. Where it knows no ignored
+    regions, these are boxes of the label `unsure`. All commands read the corrected labels.
 
     Judges that learned from the same photos err alike: those of one family have one vote.
 
@@ -73,29 +108,43 @@ def label(
     Examples:
       facesmith label photos/ --out labels/
       facesmith label photos/ --judge facesmith --judge yunet:yunet_n.onnx --out labels/
+      facesmith label photos/ --to cvat --out labels/
       facesmith train labels/labels.json --images photos/ --out runs/detector
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.annotations import write_coco  # noqa: PLC0415 - see `cli`
-    from facesmith.curation.labelling.labels import label_photos  # noqa: PLC0415
+    from facesmith.curation.labelling.labels import DOUBT, label_photos  # noqa: PLC0415 - see `cli`
+    from facesmith.curation.labelling.order import most_doubtful_first, write_order  # noqa: PLC0415
     from facesmith.curation.labelling.sheet import write_doubt_sheets  # noqa: PLC0415
     from facesmith.files import write_json  # noqa: PLC0415
 
+    written = out / (find_format(target).file or target)
+    if not find_format(target).file:
+        annotation_folder(written).check(force=force)
     panel = open_judges(read_judges(judges or ("facesmith",)), votes, scores, threads)
     asked = _with_own_threshold(panel, scores)
     loaded = _load(photos, out, quiet=quiet)
+    check_names(loaded.photos, target)
     lowest = min(judge.min_score for judge in asked)
     open_report(out)
     with ShownProgress(quiet=quiet) as progress:
         found = panel.find(loaded, photos, (), lowest, progress)
     labels = label_photos(loaded.photos, found, asked)
-    write_coco(out / LABELS_FILE, labels.photos)
+    write_annotations(
+        written,
+        most_doubtful_first(labels),
+        photos,
+        format=target,
+        doubt=DOUBT,
+        force=force,
+    )
+    write_order(labels, out / ORDER_FILE)
     counts = _counts(labels, loaded)
     write_json(out / COUNTS_FILE, counts)
     sheets = write_doubt_sheets(labels, out, max_shown=N_SHOWN)
+    say_not_carried_over(not_carried_over(labels.photos, target))
     if as_json:
         echo(json.dumps(counts))
     elif not quiet:
-        _print(labels, [out / LABELS_FILE, out / COUNTS_FILE, *sheets], photos)
+        _print(labels, [written, out / COUNTS_FILE, out / ORDER_FILE, *sheets], photos, target)
 
 
 def _with_own_threshold(panel: Panel, scores: dict[str, tuple[float, float]]) -> tuple[Judge, ...]:
@@ -116,8 +165,7 @@ def _with_own_threshold(panel: Panel, scores: dict[str, tuple[float, float]]) ->
 
 def _load(folder: Path, out: Path, *, quiet: bool) -> Annotations:
     """The photos, without boxes; their names begin below the folder. What lies in `out` is none."""
-    from facesmith.annotations import Annotations  # noqa: PLC0415 - see `cli`
-    from facesmith.errors import ImageError  # noqa: PLC0415
+    from facesmith.errors import ImageError  # noqa: PLC0415 - see `cli`
 
     loaded = load_photos(None, None, [folder], quiet=quiet)
     own = out.resolve()
@@ -140,7 +188,7 @@ def _counts(labels: Labels, loaded: Annotations) -> dict[str, Any]:
     }
 
 
-def _print(labels: Labels, written: list[Path], photos: Path) -> None:
+def _print(labels: Labels, written: list[Path], photos: Path, target: str) -> None:
     from facesmith.curation.judges import n_votes  # noqa: PLC0415 - see `cli`
 
     for number, line in enumerate(judges_in_words(labels.judges)):
@@ -155,7 +203,8 @@ def _print(labels: Labels, written: list[Path], photos: Path) -> None:
     echo(f"faces       {labels.n_faces:,}: {faces}")
     echo(f"ignored     {counted(labels.n_ignored, 'region')} {ignored}")
     echo(f"written     {', '.join(path.as_posix() for path in written)}")
+    way_on = TARGETS[target].format(written[0].as_posix())
     echo(
-        "Next: look at the sheets, correct labels.json in an annotation tool, and pass it to "
-        f"`facesmith train` with --images {photos.as_posix()}."
+        f"Next: look at the sheets, {way_on} to `facesmith train` with --images "
+        f"{photos.as_posix()}."
     )

@@ -19,12 +19,13 @@ class NewPath(click.Path):
 
     Args:
         folder: Whether it is a folder.
+        either: Whether it may be a file or a folder.
         beside: The suffix of what is written beside the file.
     """
 
-    def __init__(self, *, folder: bool = False, beside: str = "") -> None:
+    def __init__(self, *, folder: bool = False, either: bool = False, beside: str = "") -> None:
         self.beside = beside
-        super().__init__(dir_okay=folder, file_okay=not folder, path_type=Path)
+        super().__init__(dir_okay=folder or either, file_okay=either or not folder, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, or a usage error."""
@@ -87,6 +88,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FILE = NewPath()
 NEW_FILE_WITH_PICTURE = NewPath(beside=".png")
 NEW_FOLDER = NewPath(folder=True)
+NEW_FILE_OR_FOLDER = NewPath(either=True)
 REPORT_FOLDER = ReportFolder()
 
 
