@@ -1,0 +1,253 @@
+"""A patch classifier over a whole photo: 64x64 windows at many places and scales, hits merged.
+
+It is called like the detector and gives the same `Faces`. The photo is brought to each scale once,
+cut into windows there, and these are scored in batches. The network cannot see a whole scale at
+once: its 3x3 convolutions meet zeros beyond the border of a patch, and would meet the photo there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from facesmith.boxes import box_iou, clip_boxes
+from facesmith.detection.classifier import BATCH_SIZE, Classifier
+from facesmith.detection.detector import check_image
+from facesmith.detection.patches import CONTEXT, PATCH_SIZE
+from facesmith.detection.pyramid import ScalePlan
+from facesmith.detection.resizing import scaled
+from facesmith.detection.rotations import UPRIGHT, detect_rotated
+from facesmith.detection.suppression import NMS_IOU, suppress_overlapping
+from facesmith.detection.window_plan import WindowConfig, WindowPlan, WindowPyramid
+from facesmith.errors import WeightsError
+from facesmith.faces import Faces
+
+Float32Array = npt.NDArray[np.float32]
+Image3 = npt.NDArray[np.uint8]
+
+CLASSIFIER_FILE = "classifier.onnx"  # of a run folder
+MIN_SCORE = 0.9
+# So many windows must agree on a face; its score is the least of theirs.
+VOTES = 3
+# Windows leave the photo by so many pixels: faces touch its border. The outermost pixels are
+# repeated there, as where the patches of the training were cut.
+MARGIN = PATCH_SIZE // 4
+# Every second window across and down is scored first, and those beside one of at least this score
+# afterwards: a face that reaches more on the fine grid reaches this on the coarse one.
+PROMISING = 0.5
+COARSE = 2
+# Hits of a photo that are merged, the best ones: there are more only at scores that nobody uses.
+MOST_HITS = 10_000
+_BLOCK = 256  # hits compared with all boxes at once
+
+# Of a window, pixels around the face in it.
+_INSET = PATCH_SIZE * (1 - 1 / (1 + CONTEXT)) / 2
+
+
+class SlidingClassifier:
+    """Finds the faces in a photo with a patch classifier. Safe to call from several threads.
+
+    It is called as `Detector` is.
+
+    Attributes:
+        metadata: What the weights file says of itself.
+        min_score: Faces with a lower score are left out unless a call says otherwise: the threshold
+            that was chosen for the classifier, or `MIN_SCORE` where none was.
+        pyramid: Where it looks at photos: `classifier.pyramid.plan(width, height)`.
+        spare_size: See `PhotoDetector`.
+    """
+
+    spare_size = 1.0
+
+    def __init__(
+        self, path: str | Path, threads: int = 1, config: WindowConfig | None = None
+    ) -> None:
+        path = Path(path)
+        if path.is_dir():
+            path = path / CLASSIFIER_FILE
+        self._path, self._threads = path.absolute(), threads
+        self._config = config or WindowConfig()
+        self._classifier = Classifier(path, threads)
+        size_wh = self._classifier.preprocessing.size_wh
+        if size_wh not in (None, (PATCH_SIZE, PATCH_SIZE)):
+            raise WeightsError(
+                f"{path} holds a classifier of patches of {size_wh[0]}x{size_wh[1]} pixels; "
+                f"expected {PATCH_SIZE}x{PATCH_SIZE}. Train one with `facesmith train`."
+            )
+        self.metadata = self._classifier.metadata
+        chosen = "operating_point" in self.metadata  # else its threshold is for patches, not photos
+        self.min_score = self._classifier.threshold if chosen else MIN_SCORE
+        self.pyramid = WindowPyramid(config=self._config)
+
+    def __reduce__(self) -> tuple[type[SlidingClassifier], tuple[Path, int, WindowConfig]]:
+        """Pickles as the path of its file, which is opened anew: in a process pool, for one."""
+        return type(self), (self._path, self._threads, self._config)
+
+    def __call__(
+        self,
+        image: Image3,
+        *,
+        min_score: float | None = None,
+        min_face: float | None = None,
+        rotations: Sequence[int] = UPRIGHT,
+    ) -> Faces:
+        """Find the faces in one image.
+
+        Args:
+            image: uint8 `(height, width, 3)`, BGR, upright. Not modified. One that is smaller than
+                a window is padded with its border pixels.
+            min_score: Leave out faces with a lower score, in [0, 1]; `None`: the attribute.
+            min_face: Height of the smallest face to look for, pixels of `image`; `None`: 24, or
+                1/32 of the longer side if that is more. The time falls with its square.
+            rotations: See `Detector`.
+
+        Returns:
+            The faces, best score first; empty if there are none.
+
+        Raises:
+            ValueError: If the image has another shape or type, or a value is out of range.
+        """
+        check_image(image)
+        height, width = image.shape[:2]
+        plan = self.pyramid.plan(width, height, min_face)
+        return self.detect(image, plan, min_score=min_score, rotations=rotations)
+
+    def detect(
+        self,
+        image: Image3,
+        plan: ScalePlan,
+        *,
+        min_score: float | None = None,
+        rotations: Sequence[int] = UPRIGHT,
+    ) -> Faces:
+        """Find the faces in one image by a plan of `pyramid`; see `__call__`."""
+        if min_score is None:
+            min_score = self.min_score
+        if not 0 <= min_score <= 1:
+            raise ValueError(f"`min_score` must be between 0 and 1; got min_score={min_score}.")
+        if tuple(rotations) != UPRIGHT:
+            return detect_rotated(
+                lambda rotated: self.detect(
+                    rotated,
+                    plan if rotated.shape == image.shape else plan.transposed(),
+                    min_score=min_score,
+                ),
+                image,
+                rotations,
+            )
+        boxes, scores = self.windows(image, plan)
+        hits = scores >= min_score
+        faces = merged_windows(boxes[hits], scores[hits], self._votes)
+        inside = clip_boxes(faces.boxes, plan.width, plan.height)
+        area = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+        return Faces(inside[area], faces.scores[area])
+
+    @property
+    def _votes(self) -> int:
+        """How many windows must agree; a wide stride leaves one of a face."""
+        return VOTES if self._config.stride <= _DENSE_STRIDE else 1
+
+    def windows(self, image: Image3, plan: ScalePlan) -> tuple[Float32Array, Float32Array]:
+        """The windows of one image that were scored, before they are merged.
+
+        Returns:
+            The box of the face that each window would show, float32 `(n, 4)`, pixels of `image`,
+            which it may leave; scores, float32 `(n,)`. The finest scale comes first.
+        """
+        n_scales = plan.n_scales if isinstance(plan, WindowPlan) else 1
+        finest, finest_xy = scaled(image, plan.scale)
+        boxes, scores = [], []
+        for number in range(n_scales):
+            pixels, scale_xy = scaled(finest, self._config.scale_step**-number)
+            corners, found = self._look(pixels)
+            inner = np.concatenate([corners + _INSET, corners + (PATCH_SIZE - _INSET)], axis=1)
+            boxes.append((inner / np.tile(scale_xy * finest_xy, 2)).astype(np.float32))
+            scores.append(found)
+        return np.concatenate(boxes), np.concatenate(scores)
+
+    def _look(self, pixels: Image3) -> tuple[npt.NDArray[np.intp], Float32Array]:
+        """The windows of one scale: upper left corners `(n, 2)` in its pixels, x first; scores."""
+        stride = self._config.stride
+        around = padded_for_windows(pixels, stride)
+        # Channels lie side by side: whole lines of a window are copied, not single pixels.
+        lines = around.reshape(len(around), -1)
+        every = sliding_window_view(lines, (PATCH_SIZE, PATCH_SIZE * 3))[::stride, :: stride * 3]
+        scores = np.full(every.shape[:2], np.nan, np.float32)
+        wanted = np.zeros(scores.shape, bool)
+        wanted[::COARSE, ::COARSE] = True
+        self._score(every, wanted, scores)
+        promising = np.nan_to_num(scores) >= min(PROMISING, self.min_score)
+        self._score(every, _beside(promising) & ~wanted, scores)
+        rows, columns = np.nonzero(~np.isnan(scores))
+        return np.stack([columns, rows], axis=1) * stride - MARGIN, scores[rows, columns]
+
+    def _score(self, every: Image3, wanted: npt.NDArray[np.bool_], scores: Float32Array) -> None:
+        """Score the wanted windows into their places of `scores`, in batches.
+
+        Args:
+            every: All windows, uint8 `(rows, columns, 64, 192)`, a view.
+            wanted: bool `(rows, columns)`.
+            scores: float32 `(rows, columns)`, written to.
+        """
+        rows, columns = np.nonzero(wanted)
+        for start in range(0, len(rows), BATCH_SIZE):
+            batch = rows[start : start + BATCH_SIZE], columns[start : start + BATCH_SIZE]
+            patches = every[batch].reshape(-1, PATCH_SIZE, PATCH_SIZE, 3)
+            scores[batch] = self._classifier(patches)
+
+
+def padded_for_windows(pixels: Image3, stride: int) -> Image3:
+    """The image with its border pixels repeated around it, so that windows cover all of it.
+
+    Args:
+        pixels: uint8 `(height, width, 3)`.
+        stride: Pixels between windows.
+
+    Returns:
+        uint8; `MARGIN` pixels more on the left and at the top, at least as many on the right and
+        at the bottom; at least as large as a window.
+    """
+    sides = []
+    for side in pixels.shape[:2]:
+        n_strides = -(-max(side + 2 * MARGIN - PATCH_SIZE, 0) // stride)
+        sides.append((MARGIN, n_strides * stride + PATCH_SIZE - MARGIN - side))
+    return np.pad(pixels, [*sides, (0, 0)], mode="edge")
+
+
+def merged_windows(boxes: Float32Array, scores: Float32Array, votes: int = VOTES) -> Faces:
+    """One face for each group of windows that overlap.
+
+    The best window of a group gives the box. At least `votes` windows make a face, and the worst of
+    the best `votes` gives the score: so a face has a score exactly if so many windows reach it.
+
+    Args:
+        boxes: float32 `(n, 4)`.
+        scores: float32 `(n,)`.
+        votes: At least 1; 1 is plain suppression of overlapping boxes.
+
+    Returns:
+        The faces, best score first.
+    """
+    best = np.argsort(-scores, kind="stable")[:MOST_HITS]
+    boxes, scores = boxes[best], scores[best]
+    kept = suppress_overlapping(boxes, scores)
+    group = np.empty(len(boxes), np.intp)  # of each window the best box that it overlaps
+    for start in range(0, len(boxes), _BLOCK):
+        some = slice(start, start + _BLOCK)
+        group[some] = (box_iou(boxes[some], boxes[kept]) > NMS_IOU).argmax(axis=1)
+    by_group = np.argsort(group, kind="stable")  # in each the best score first
+    first = np.searchsorted(group[by_group], np.arange(len(kept)))
+    enough = np.flatnonzero(np.bincount(group, minlength=len(kept)) >= votes)
+    agreed = scores[by_group[first[enough] + votes - 1]]
+    order = np.argsort(-agreed, kind="stable")
+    return Faces(boxes[kept[enough[order]]], agreed[order])
+
+
+def _beside(chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Those chosen and the eight around each, bool, of the same shape."""
+    around = np.pad(chosen, 1)
+    return np.asarray(sliding_window_view(around, (3, 3)).any(axis=(2, 3)))
