@@ -15,6 +15,12 @@ from facesmith.printable import shortened_text
 from facesmith.runtime import onnxruntime
 from facesmith.untrusted import ContentError, parsed_json, read_bytes
 
+class WrongKindError(WeightsError):
+    """A weights file holds another kind of network than was asked for."""
+
+    kind: object = None  # as the file says
+
+
 METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
 
 
@@ -67,10 +73,12 @@ def open_session(
         ) from error
     metadata = _description(path, session)
     if metadata.get("kind") != kind:
-        raise WeightsError(
+        error = WrongKindError(
             f"{path} holds weights of kind {shortened_text(repr(metadata.get('kind')), 60)}; "
             f"expected '{kind}'."
         )
+        error.kind = metadata.get("kind")
+        raise error
     return session, metadata
 
 
