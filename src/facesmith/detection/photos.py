@@ -173,7 +173,10 @@ def decode(detector: PhotoDetector, source: PhotoSource, config: DetectionConfig
 
 
 def look_at(
-    detector: PhotoDetector, source: PhotoSource, decoding: Future[PlannedPhoto], config: DetectionConfig
+    detector: PhotoDetector,
+    source: PhotoSource,
+    decoding: Future[PlannedPhoto],
+    config: DetectionConfig,
 ) -> PhotoFaces:
     """The faces in a photo that another thread decodes, or its error."""
     try:

@@ -15,6 +15,7 @@ from facesmith.printable import shortened_text
 from facesmith.runtime import onnxruntime
 from facesmith.untrusted import ContentError, parsed_json, read_bytes
 
+
 class WrongKindError(WeightsError):
     """A weights file holds another kind of network than was asked for."""
 

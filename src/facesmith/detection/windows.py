@@ -7,6 +7,7 @@ once: its 3x3 convolutions meet zeros beyond the border of a patch, and would me
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,9 +31,17 @@ Float32Array = npt.NDArray[np.float32]
 Image3 = npt.NDArray[np.uint8]
 
 CLASSIFIER_FILE = "classifier.onnx"  # of a run folder
-MIN_SCORE = 0.9
-# So many windows must agree on a face; its score is the least of theirs.
-VOTES = 3
+# Thresholds where none was chosen for the classifier. That of patches, 0.5, gives dozens of false
+# boxes a photo: one photo has 5,000 windows. With these, networks trained by the recipes put half a
+# false box (`compact`) to one (`pointwise`) into each of 36 photos of the training set which none
+# of their patches came from. `pointwise` learns labels as they are, so that its scores come closer
+# to 1; the others learn 0.95.
+MIN_SCORE = 0.95
+MIN_SCORES = {"pointwise": 0.98}  # by network
+# So many windows must agree on a face at a stride of 8 and a step of 1.25 between scales; its score
+# is the least of theirs. With one `compact` puts half as many false boxes again into those photos
+# where it finds as many faces; `pointwise` as many.
+VOTES = 5
 # Windows leave the photo by so many pixels: faces touch its border. The outermost pixels are
 # repeated there, as where the patches of the training were cut.
 MARGIN = PATCH_SIZE // 4
@@ -56,7 +65,8 @@ class SlidingClassifier:
     Attributes:
         metadata: What the weights file says of itself.
         min_score: Faces with a lower score are left out unless a call says otherwise: the threshold
-            that was chosen for the classifier, or `MIN_SCORE` where none was.
+            that was chosen for the classifier (`facesmith train --target-fpr`, `facesmith roc`), or
+            where none was, 0.95, of `pointwise` 0.98.
         pyramid: Where it looks at photos: `classifier.pyramid.plan(width, height)`.
         spare_size: See `PhotoDetector`.
     """
@@ -80,7 +90,9 @@ class SlidingClassifier:
             )
         self.metadata = self._classifier.metadata
         chosen = "operating_point" in self.metadata  # else its threshold is for patches, not photos
-        self.min_score = self._classifier.threshold if chosen else MIN_SCORE
+        network = str(self.metadata.get("network"))
+        usual = MIN_SCORES.get(network, MIN_SCORE)
+        self.min_score = self._classifier.threshold if chosen else usual
         self.pyramid = WindowPyramid(config=self._config)
 
     def __reduce__(self) -> tuple[type[SlidingClassifier], tuple[Path, int, WindowConfig]]:
@@ -148,8 +160,11 @@ class SlidingClassifier:
 
     @property
     def _votes(self) -> int:
-        """How many windows must agree; a wide stride leaves one of a face."""
-        return VOTES if self._config.stride <= _DENSE_STRIDE else 1
+        """How many windows must agree: the more of them a face has, the more."""
+        usual, config = WindowConfig(), self._config
+        across = usual.stride / config.stride
+        scales = math.log(usual.scale_step) / math.log(config.scale_step)
+        return max(round(VOTES * across**2 * scales), 1)
 
     def windows(self, image: Image3, plan: ScalePlan) -> tuple[Float32Array, Float32Array]:
         """The windows of one image that were scored, before they are merged.
