@@ -7,7 +7,6 @@ once: its 3x3 convolutions meet zeros beyond the border of a patch, and would me
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from facesmith.boxes import box_iou, clip_boxes
+from facesmith.boxes import clip_boxes, suppress
 from facesmith.detection.classifier import BATCH_SIZE, Classifier
 from facesmith.detection.detector import check_image
 from facesmith.detection.patches import CONTEXT, PATCH_SIZE
 from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.resizing import scaled
 from facesmith.detection.rotations import UPRIGHT, detect_rotated
-from facesmith.detection.suppression import NMS_IOU, suppress_overlapping
+from facesmith.detection.suppression import same_face
 from facesmith.detection.window_plan import WindowConfig, WindowPlan, WindowPyramid
 from facesmith.errors import WeightsError
 from facesmith.faces import Faces
@@ -31,17 +30,12 @@ Float32Array = npt.NDArray[np.float32]
 Image3 = npt.NDArray[np.uint8]
 
 CLASSIFIER_FILE = "classifier.onnx"  # of a run folder
-# Thresholds where none was chosen for the classifier. That of patches, 0.5, gives dozens of false
-# boxes a photo: one photo has 5,000 windows. With these, networks trained by the recipes put half a
-# false box (`compact`) to one (`pointwise`) into each of 36 photos of the training set which none
-# of their patches came from. `pointwise` learns labels as they are, so that its scores come closer
-# to 1; the others learn 0.95.
+# Thresholds where none was chosen for the classifier. That of patches, 0.5, would do for one window;
+# a photo has thousands. Chosen for about one false box a photo, on photos of the training set which
+# no patch came from: `compact` puts 0.6 into each of 18, `pointwise` 1.2 into each of 36.
+# `pointwise` learns labels of 0 and 1, so that its scores come closer to 1; the others learn 0.95.
 MIN_SCORE = 0.95
-MIN_SCORES = {"pointwise": 0.98}  # by network
-# So many windows must agree on a face at a stride of 8 and a step of 1.25 between scales; its score
-# is the least of theirs. With one `compact` puts half as many false boxes again into those photos
-# where it finds as many faces; `pointwise` as many.
-VOTES = 5
+MIN_SCORES = {"pointwise": 0.99}  # by network
 # Windows leave the photo by so many pixels: faces touch its border. The outermost pixels are
 # repeated there, as where the patches of the training were cut.
 MARGIN = PATCH_SIZE // 4
@@ -51,7 +45,6 @@ PROMISING = 0.5
 COARSE = 2
 # Hits of a photo that are merged, the best ones: there are more only at scores that nobody uses.
 MOST_HITS = 10_000
-_BLOCK = 256  # hits compared with all boxes at once
 
 # Of a window, pixels around the face in it.
 _INSET = PATCH_SIZE * (1 - 1 / (1 + CONTEXT)) / 2
@@ -66,7 +59,7 @@ class SlidingClassifier:
         metadata: What the weights file says of itself.
         min_score: Faces with a lower score are left out unless a call says otherwise: the threshold
             that was chosen for the classifier (`facesmith train --target-fpr`, `facesmith roc`), or
-            where none was, 0.95, of `pointwise` 0.98.
+            where none was, 0.95, of `pointwise` 0.99.
         pyramid: Where it looks at photos: `classifier.pyramid.plan(width, height)`.
         spare_size: See `PhotoDetector`.
     """
@@ -153,18 +146,10 @@ class SlidingClassifier:
             )
         boxes, scores = self.windows(image, plan)
         hits = scores >= min_score
-        faces = merged_windows(boxes[hits], scores[hits], self._votes)
+        faces = merged_windows(boxes[hits], scores[hits])
         inside = clip_boxes(faces.boxes, plan.width, plan.height)
         area = (inside[:, 2:] > inside[:, :2]).all(axis=1)
         return Faces(inside[area], faces.scores[area])
-
-    @property
-    def _votes(self) -> int:
-        """How many windows must agree: the more of them a face has, the more."""
-        usual, config = WindowConfig(), self._config
-        across = usual.stride / config.stride
-        scales = math.log(usual.scale_step) / math.log(config.scale_step)
-        return max(round(VOTES * across**2 * scales), 1)
 
     def windows(self, image: Image3, plan: ScalePlan) -> tuple[Float32Array, Float32Array]:
         """The windows of one image that were scored, before they are merged.
@@ -233,33 +218,23 @@ def padded_for_windows(pixels: Image3, stride: int) -> Image3:
     return np.pad(pixels, [*sides, (0, 0)], mode="edge")
 
 
-def merged_windows(boxes: Float32Array, scores: Float32Array, votes: int = VOTES) -> Faces:
-    """One face for each group of windows that overlap.
+def merged_windows(boxes: Float32Array, scores: Float32Array) -> Faces:
+    """Each face once: a box goes if one with a higher score is of the same face, see `same_face`.
 
-    The best window of a group gives the box. At least `votes` windows make a face, and the worst of
-    the best `votes` gives the score: so a face has a score exactly if so many windows reach it.
+    To ask for several windows that agree, or to average their boxes, was tried: with as many faces
+    found there are as many false boxes, see `docs/detect.md`.
 
     Args:
         boxes: float32 `(n, 4)`.
-        scores: float32 `(n,)`.
-        votes: At least 1; 1 is plain suppression of overlapping boxes.
+        scores: float32 `(n,)`, in [0, 1]. Of equal ones the earlier comes first.
 
     Returns:
         The faces, best score first.
     """
     best = np.argsort(-scores, kind="stable")[:MOST_HITS]
     boxes, scores = boxes[best], scores[best]
-    kept = suppress_overlapping(boxes, scores)
-    group = np.empty(len(boxes), np.intp)  # of each window the best box that it overlaps
-    for start in range(0, len(boxes), _BLOCK):
-        some = slice(start, start + _BLOCK)
-        group[some] = (box_iou(boxes[some], boxes[kept]) > NMS_IOU).argmax(axis=1)
-    by_group = np.argsort(group, kind="stable")  # in each the best score first
-    first = np.searchsorted(group[by_group], np.arange(len(kept)))
-    enough = np.flatnonzero(np.bincount(group, minlength=len(kept)) >= votes)
-    agreed = scores[by_group[first[enough] + votes - 1]]
-    order = np.argsort(-agreed, kind="stable")
-    return Faces(boxes[kept[enough[order]]], agreed[order])
+    kept = suppress(np.arange(len(boxes)), lambda a, b: same_face(boxes[a], boxes[b]))
+    return Faces(boxes[kept], scores[kept])
 
 
 def _beside(chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
