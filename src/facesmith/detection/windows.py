@@ -30,7 +30,7 @@ Float32Array = npt.NDArray[np.float32]
 Image3 = npt.NDArray[np.uint8]
 
 CLASSIFIER_FILE = "classifier.onnx"  # of a run folder
-# Thresholds where none was chosen for the classifier. That of patches, 0.5, would do for one window;
+# Thresholds where none was chosen for the classifier. That of patches, 0.5, is one for one window;
 # a photo has thousands. Chosen for about one false box a photo, on photos of the training set which
 # no patch came from: `compact` puts 0.6 into each of 18, `pointwise` 1.2 into each of 36.
 # `pointwise` learns labels of 0 and 1, so that its scores come closer to 1; the others learn 0.95.
