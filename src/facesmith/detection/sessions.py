@@ -74,12 +74,12 @@ def open_session(
         ) from error
     metadata = _description(path, session)
     if metadata.get("kind") != kind:
-        error = WrongKindError(
+        wrong = WrongKindError(
             f"{path} holds weights of kind {shortened_text(repr(metadata.get('kind')), 60)}; "
             f"expected '{kind}'."
         )
-        error.kind = metadata.get("kind")
-        raise error
+        wrong.kind = metadata.get("kind")
+        raise wrong
     return session, metadata
 
 
