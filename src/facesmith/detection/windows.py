@@ -1,8 +1,8 @@
 """A patch classifier over a whole photo: 64x64 windows at many places and scales, hits merged.
 
 It is called like the detector and gives the same `Faces`. The photo is brought to each scale once,
-cut into windows there, and these are scored in batches. The network cannot see a whole scale at
-once: its 3x3 convolutions meet zeros beyond the border of a patch, and would meet the photo there.
+cut into windows there, and these are scored in batches. Only `pointwise` sees a whole scale at
+once, see there: 3x3 convolutions meet zeros beyond the border of a patch, and would meet the photo.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from facesmith.boxes import clip_boxes, suppress
 from facesmith.detection.classifier import BATCH_SIZE, Classifier
 from facesmith.detection.detector import check_image
 from facesmith.detection.patches import CONTEXT, PATCH_SIZE
+from facesmith.detection.pointwise import open_pointwise
 from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.resizing import scaled
 from facesmith.detection.rotations import UPRIGHT, detect_rotated
@@ -81,6 +82,7 @@ class SlidingClassifier:
                 f"{path} holds a classifier of patches of {size_wh[0]}x{size_wh[1]} pixels; "
                 f"expected {PATCH_SIZE}x{PATCH_SIZE}. Train one with `facesmith train`."
             )
+        self._whole = open_pointwise(path, self._classifier)
         self.metadata = self._classifier.metadata
         chosen = "operating_point" in self.metadata  # else its threshold is for patches, not photos
         network = str(self.metadata.get("network"))
@@ -173,6 +175,10 @@ class SlidingClassifier:
         """The windows of one scale: upper left corners `(n, 2)` in its pixels, x first; scores."""
         stride = self._config.stride
         around = padded_for_windows(pixels, stride)
+        if self._whole is not None and self._whole.fits(stride):
+            scores = self._whole(around, stride)
+            rows, columns = (axis.ravel() for axis in np.indices(scores.shape))
+            return np.stack([columns, rows], axis=1) * stride - MARGIN, scores.ravel()
         # Channels lie side by side: whole lines of a window are copied, not single pixels.
         lines = around.reshape(len(around), -1)
         every = sliding_window_view(lines, (PATCH_SIZE, PATCH_SIZE * 3))[::stride, :: stride * 3]
