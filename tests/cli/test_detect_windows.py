@@ -140,6 +140,6 @@ def test_benchmark_compare_takes_a_classifier(
     done = run("benchmark", "compare", *annotated, *words)
     assert done.exit_code == 0, done.stderr
     (found,) = json.loads(done.stdout)["detectors"]
-    assert found["label"] == "squares"
+    assert found["detector"] == "squares"
     without_file = run("benchmark", "compare", *annotated, "--detector", "classifier")
     assert "classifier needs its weights file" in without_file.stderr

@@ -25,7 +25,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for values in model.parameters():  # biases too, so that one left out would be seen
-            values += 0.02 * torch.randn(values.shape, generator=generator)
+            values.add_(0.02 * torch.randn(values.shape, generator=generator))
     path = tmp_path_factory.mktemp("pointwise") / "classifier.onnx"
     export_classifier(model, path, network="pointwise")
     return path

@@ -26,6 +26,7 @@ NETWORK = "pointwise"
 CELLS = PATCH_SIZE // 2  # of a window, after the pooling
 TOLERANCE = 1e-4  # largest difference from the scores of the weights file, as of an export
 _STRIP = 32  # lines of the image at once: their features stay in the processor's cache
+_ONE_THREAD = 1 << 17  # multiplications of one product; OpenBLAS adds threads from twice as many on
 _FLOAT = 1  # the type of a tensor in ONNX
 _NUMBER, _BYTES, _FIXED = 0, 2, {1: 8, 5: 4}  # kinds of a field: the last have so many bytes
 _SHAPES = ((16, 3, 1, 1), (16,), (32, 16, 1, 1), (32,), (1, CELLS * CELLS * 32), (1,))
@@ -61,16 +62,16 @@ class Pointwise:
         n = CELLS // side  # blocks of a window, down and across
         cells = self._cells(image)
         down, across = (length // side for length in cells.shape[:2])
-        blocks = cells.reshape(down, side, across, side, 32).transpose(0, 2, 1, 3, 4)
-        weights = self._last.reshape(n, side, n, side, 32).transpose(1, 3, 4, 0, 2)
-        # What each block adds to a window in which it is the one at (i, j).
-        parts = blocks.reshape(down * across, -1) @ weights.reshape(-1, n * n)
-        parts = parts.reshape(down, across, n, n)
+        by_block = cells.reshape(down, side, across, side, 32).transpose(0, 2, 1, 3, 4)
+        blocks = np.ascontiguousarray(by_block).reshape(down, across, -1)
+        weights = self._last.reshape(n, side, n, side, 32).transpose(0, 1, 3, 4, 2)
         rows, columns = down - n + 1, across - n + 1
         logits = np.full((rows, columns), self._last_bias[0], np.float32)
         for i in range(n):
+            # What each block adds to the windows in whose line i and column j it is.
+            parts = _product(blocks[i : i + rows], weights[i].reshape(-1, n))
             for j in range(n):
-                logits += parts[i : i + rows, j : j + columns, i, j]
+                logits += parts[:, j : j + columns, j]
         return sigmoid(logits)
 
     def _cells(self, image: Image3) -> Float32Array:
@@ -78,14 +79,27 @@ class Pointwise:
         height, width = image.shape[:2]
         cells = np.empty((height // 2, width // 2, 32), np.float32)
         for top in range(0, height, _STRIP):
-            strip = image[top : top + _STRIP].reshape(-1, 3).astype(np.float32)
-            features = (strip @ self._first).reshape(-1, 2, width // 2, 2, 16)
+            strip = image[top : top + _STRIP].astype(np.float32)
+            features = _product(strip, self._first).reshape(-1, 2, width // 2, 2, 16)
             pooled = np.maximum(features[:, 0], features[:, 1])
             pooled = np.maximum(pooled[:, :, 0], pooled[:, :, 1]) + self._first_bias
-            made = np.maximum(pooled, 0).reshape(-1, 16) @ self._second + self._second_bias
-            made = np.maximum(made, 0).reshape(-1, width // 2, 32)
-            cells[top // 2 : top // 2 + len(made)] = made
+            made = _product(np.maximum(pooled, 0), self._second) + self._second_bias
+            cells[top // 2 : top // 2 + len(made)] = np.maximum(made, 0)
         return cells
+
+
+def _product(a: Float32Array, b: Float32Array) -> Float32Array:
+    """The product of each `a` `(n, rows, k)` with `b` `(k, columns)`, in one thread.
+
+    Large products NumPy's library computes in as many threads as there are cores, whatever the
+    detector was told; on a busy machine these wait for each other longer than they compute.
+    """
+    result = np.empty((*a.shape[:2], b.shape[1]), np.float32)
+    step = max(_ONE_THREAD // b.size, 1)
+    for start in range(0, a.shape[1], step):
+        some = slice(start, start + step)
+        np.matmul(a[:, some], b, out=result[:, some])
+    return result
 
 
 def open_pointwise(path: Path, classifier: Classifier) -> Pointwise | None:
