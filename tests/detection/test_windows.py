@@ -57,6 +57,14 @@ def test_the_window_around_a_face_is_found(sliding, corner):
     assert faces.scores == pytest.approx([SQUARE_SCORE], abs=1e-4)
 
 
+@pytest.mark.parametrize("stride", [2, 4, 20, 32])
+def test_so_it_is_at_other_strides(square_weights, stride):
+    corner = (-16 + 3 * stride, -16 + 5 * stride)  # on no coarser grid
+    sliding = SlidingClassifier(square_weights, config=WindowConfig(stride, max_face=FACE))
+    faces = sliding(squares(240, 240, corner), min_score=EXACT, min_face=FACE)
+    assert_found(faces, [max(edge, 0) for edge in box_of(*corner)])
+
+
 def test_two_faces_and_one_at_the_border(sliding):
     # The window at -8 leaves the photo, whose border is black, as the square's surroundings.
     image = squares(260, 140, (-8, 40), (120, 24))

@@ -36,10 +36,8 @@ REFINER_FILE = "refiner.onnx"
 # crops around held-out faces (0.2 to 1.3 of the height): no result at a threshold of 0.5 changed.
 COARSEST_LOOK_HEIGHT = 0.4
 COARSEST_LOOK_SCORE = 0.15
-# Large photos are decoded at a reduced size that leaves at least this many times what the network
-# looks at. The refiner cuts its patches from the same image: with fewer pixels average
-# precision falls by up to 3 points, see docs/decisions/0010-big-folders.md.
-_SPARE_SIZE = 1.0
+# The refiner cuts its patches from the same image as the proposal network looks at: with fewer
+# pixels average precision falls by up to 3 points, see docs/decisions/0010-big-folders.md.
 _SPARE_SIZE_REFINER = 2.0
 _LARGEST_MULTIPLE = 256  # pixels; the input of a network is divisible by so much at most
 _NAME_DIGITS = 12  # of a detector's name, hexadecimal: enough to tell detectors apart
@@ -81,7 +79,7 @@ class Detector:
         self._refiner: Refiner | None = None
         if self.calibration.refiner_weight:
             self._refiner = Refiner(path.with_name(REFINER_FILE), threads)
-        self.spare_size = _SPARE_SIZE if self._refiner is None else _SPARE_SIZE_REFINER
+        self.spare_size = 1.0 if self._refiner is None else _SPARE_SIZE_REFINER
 
     def __reduce__(self) -> tuple[type[Detector], tuple[Path, int]]:
         """Pickles as the path of its file, which is opened anew: in a process pool, for one."""
