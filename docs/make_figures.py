@@ -231,6 +231,23 @@ def classifier_table() -> str:
     return table(["", "accuracy (95 %)", "AUC (95 %)", "training"], rows)
 
 
+def sliding_windows_table() -> str:
+    """Classifiers over whole photos beside the detector, of docs/detect.md."""
+    shown = look_up("sliding_windows/protocol/shown")
+    rows = []
+    for each in look_up("sliding_windows/detectors"):
+        own = each["own_threshold"]
+        rows.append(
+            [each["detector"] if "network" not in each else f"`{each['network']}`",
+             f"{each['ms'] / 1e3:.2f} s" if each["ms"] >= 100 else f"{each['ms']:.0f} ms",
+             fraction(each["ap"]), f"{own['right']}, {own['wrong']}",
+             *(f"{one['right']}, {one['wrong']}" for one in each["shown"])]
+        )  # fmt: skip
+    head = ["", "CPU time a photo", "AP", "boxes right, wrong"]
+    head += [f"one photo, {photo['faces']} faces" for photo in shown]
+    return table(head, rows)
+
+
 MACHINES = (
     ("detection", "Intel Xeon, 2.8 GHz, AVX-512 with VNNI"),
     ("detection_zen4", "AMD EPYC, Zen 4, AVX-512 with VNNI"),
@@ -375,6 +392,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "other-looked-at-table": other_looked_at_table,
     "hard-faces-table": hard_faces_table,
     "classifier-table": classifier_table,
+    "sliding-windows-table": sliding_windows_table,
     "times-table": times_table,
     "approximation-table": approximation_table,
     "weights-table": weights_table,

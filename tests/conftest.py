@@ -17,3 +17,11 @@ def spot_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from spot_detector import export_spot_detector  # noqa: PLC0415 - heavy
 
     return export_spot_detector(tmp_path_factory.mktemp("weights") / "detector.onnx")
+
+
+@pytest.fixture(scope="session")
+def square_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the classifier that finds white squares, see `square_classifier`."""
+    from square_classifier import export_square_classifier  # noqa: PLC0415 - heavy
+
+    return export_square_classifier(tmp_path_factory.mktemp("squares") / "classifier.onnx")

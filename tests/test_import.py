@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from spot_detector import spots
+from square_classifier import squares
 
 HEAVY = ("torch", "sklearn", "matplotlib", "scipy", "onnx", "cv2", "pandas", "skimage")
 
@@ -48,7 +49,21 @@ def test_detect_loads_no_training_framework(spot_weights: Path, tmp_path: Path) 
     assert (tmp_path / "crops" / "a_face_1.jpg").is_file()
 
 
-@pytest.mark.parametrize("name", ["read_image", "Faces", "load_detector", "Detector"])
+def test_a_classifier_slides_without_a_training_framework(
+    square_weights: Path, tmp_path: Path
+) -> None:
+    photo = tmp_path / "a.png"
+    Image.fromarray(squares(120, 90, (16, 8))).save(photo)
+    words = ["detect", str(photo), "--model", str(square_weights), "--draw", str(tmp_path / "seen")]
+    loaded = loaded_by(f"from facesmith.cli import main; main({words!r}, standalone_mode=False)")
+    assert not loaded & set(HEAVY)
+    assert (tmp_path / "seen" / "a_faces.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["read_image", "Faces", "load_detector", "Detector", "open_detector", "SlidingClassifier"],
+)
 def test_public_names_for_detection_load_no_training_framework(name: str) -> None:
     assert not loaded_by(f"import facesmith; facesmith.{name}") & set(HEAVY)
 

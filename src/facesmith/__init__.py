@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from facesmith.approximation import FunctionApproximator as FunctionApproximator
     from facesmith.detection.detector import Detector as Detector
     from facesmith.detection.detector import load_detector as load_detector
+    from facesmith.detection.opening import open_detector as open_detector
+    from facesmith.detection.windows import SlidingClassifier as SlidingClassifier
     from facesmith.faces import Faces as Faces
     from facesmith.images import read_image as read_image
 
@@ -27,7 +29,9 @@ _HOMES = {
     "Detector": "facesmith.detection.detector",
     "Faces": "facesmith.faces",
     "FunctionApproximator": "facesmith.approximation",
+    "SlidingClassifier": "facesmith.detection.windows",
     "load_detector": "facesmith.detection.detector",
+    "open_detector": "facesmith.detection.opening",
     "read_image": "facesmith.images",
 }
 
@@ -35,8 +39,10 @@ __all__ = [
     "Detector",
     "Faces",
     "FunctionApproximator",
+    "SlidingClassifier",
     "__version__",
     "load_detector",
+    "open_detector",
     "read_image",
 ]
 

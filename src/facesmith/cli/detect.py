@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_table
-from facesmith.cli.detector_options import model_option, workers_option
+from facesmith.cli.detector_options import (
+    any_model_option,
+    window_config,
+    window_options,
+    workers_option,
+)
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FILE, NEW_FOLDER, refuse_existing
@@ -71,8 +76,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @click.option(
     "--find-all",
     is_flag=True,
-    help="Miss as few faces as possible: the score that gave one false box a photo on the "
-    "training's held-out photos.",
+    help="Miss fewer faces, at one false box a photo.",
 )
 @click.option(
     "--min-face",
@@ -100,9 +104,10 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     metavar="MB",
     help="Memory that decoding one photo may take; photos that would take more are errors.",
 )
-@model_option()
+@any_model_option()
+@window_options
 @click.option("--force", is_flag=True, help="Replace files that this command did not write.")
-@click.option("--quiet", is_flag=True, help="No line a photo and no progress bar; errors remain.")
+@click.option("--quiet", is_flag=True, help="No line a photo, no progress bar; errors remain.")
 @click.pass_context
 def detect(
     ctx: click.Context,
@@ -119,13 +124,17 @@ def detect(
     workers: int | None,
     photo_memory: int,
     model: Path | None,
+    stride: int | None,
+    scale_step: float | None,
+    max_face: float | None,
     force: bool,
     quiet: bool,
 ) -> None:
     """Find the faces in photos.
 
     INPUT is a file, a folder (searched with its sub-folders), a pattern in quotes, or - for one
-    photo on standard input. Boxes are in pixels of the upright photo.
+    photo on standard input. Boxes are in pixels of the upright photo. --model
+    may be a classifier, which is slid over each photo.
 
     A photo that cannot be read is reported, the others are done, and the exit code is 1.
 
@@ -133,12 +142,13 @@ def detect(
     Example:
       facesmith detect holiday/ --json --draw seen/ > faces.jsonl
     """  # noqa: D301 - click wants the control character itself
-    from facesmith.detection.detector import load_detector  # noqa: PLC0415
+    from facesmith.detection.opening import open_detector  # noqa: PLC0415
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
     from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
     if find_all:
         min_score = _find_all_score(model, min_score)
+    windows = window_config(stride, scale_step, max_face, min_face)
     if csv_path is not None and csv_path.is_file() and not is_table(csv_path):
         refuse_existing([csv_path], force=force)
     sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
@@ -155,10 +165,12 @@ def detect(
     with ExitStack() as stack:
         table = stack.enter_context(Table(csv_path))
         if n_workers == 1:
-            detector = load_detector(model)
+            detector = open_detector(model, windows=windows)
             results = detect_photos(detector, sources, config)
         else:
-            results = detect_in_workers(model, sources, workers=n_workers, config=config)
+            results = detect_in_workers(
+                model, sources, workers=n_workers, config=config, windows=windows
+            )
         stack.callback(results.close)  # type: ignore[attr-defined]  # both are generators
         for found in _with_progress(results, len(sources), quiet):
             if found.error is not None:
@@ -178,11 +190,11 @@ def detect(
 
 
 def _find_all_score(model: Path | None, min_score: float | None) -> float:
-    from facesmith.detection.detector import load_detector  # noqa: PLC0415 - see `detect`
+    from facesmith.detection.opening import open_detector  # noqa: PLC0415 - see `detect`
 
     if min_score is not None:
         raise click.UsageError("--find-all and --min-score exclude each other. Leave one out.")
-    score = load_detector(model).find_all_score
+    score = open_detector(model).find_all_score
     if score is None:
         raise click.UsageError(
             "These weights store no score for --find-all. Give one, such as --min-score 0.1, or "

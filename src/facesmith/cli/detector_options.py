@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.numbers import WholeRange
+from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.options import Command, with_options
 from facesmith.cli.paths import EXISTING
+
+if TYPE_CHECKING:
+    from facesmith.detection.window_plan import WindowConfig
 
 workers_option = click.option(
     "--workers",
@@ -35,3 +39,54 @@ def model_option(when: str = "A") -> Callable[[Any], Any]:
         help=f"{when} detector.onnx or the run folder of a training.  [default: the weights that "
         "come along]",
     )
+
+
+def any_model_option() -> Callable[[Any], Any]:
+    """The option `--model` of commands that run classifiers as well."""
+    return click.option(
+        "--model",
+        metavar="FILE_OR_RUN",
+        type=EXISTING,
+        help="A run folder, its detector.onnx or classifier.onnx.  [default: the detector that "
+        "comes along]",
+    )
+
+
+def window_options(command: Command) -> Command:
+    """The options `--stride`, `--scale-step` and `--max-face`; see `window_config`."""
+    options = (
+        click.option(
+            "--stride",
+            type=WholeRange(1, 64),
+            metavar="PX",
+            help="Of a classifier: pixels between its windows of 64.  [default: 8]",
+        ),
+        click.option(
+            "--scale-step",
+            type=FiniteRange(1, 4, min_open=True),
+            metavar="FACTOR",
+            help="Of a classifier: factor between scales.  [default: 1.25]",
+        ),
+        click.option(
+            "--max-face",
+            type=FiniteRange(0, min_open=True),
+            metavar="PX",
+            help="Of a classifier: height of the tallest face.",
+        ),
+    )
+    return with_options(command, options)
+
+
+def window_config(
+    stride: int | None, scale_step: float | None, max_face: float | None, min_face: float | None
+) -> WindowConfig | None:
+    """How windows are slid, `None` if no option says it."""
+    from facesmith.detection.window_plan import WindowConfig  # noqa: PLC0415 - see `cli`
+
+    if max_face is not None and min_face is not None and min_face > max_face:
+        raise click.UsageError(
+            f"--min-face {min_face:g} is more than --max-face {max_face:g}: no face is both."
+        )
+    given = {"stride": stride, "scale_step": scale_step, "max_face": max_face}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return WindowConfig(**chosen) if chosen else None

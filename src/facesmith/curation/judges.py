@@ -22,6 +22,7 @@ _FAMILIES = {"facesmith-proposals": "facesmith", "opencv-yunet": "yunet"}
 _SCORES = {
     "facesmith": (0.15, 0.5),
     "facesmith-proposals": (0.3, 0.7),
+    "classifier": (0.8, 0.95),
     "yunet": (0.3, 0.6),
     "opencv-yunet": (0.3, 0.6),
     "opencv-haar": (0.5, 0.8),

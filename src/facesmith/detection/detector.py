@@ -36,6 +36,9 @@ REFINER_FILE = "refiner.onnx"
 # crops around held-out faces (0.2 to 1.3 of the height): no result at a threshold of 0.5 changed.
 COARSEST_LOOK_HEIGHT = 0.4
 COARSEST_LOOK_SCORE = 0.15
+# The refiner cuts its patches from the same image as the proposal network looks at: with fewer
+# pixels average precision falls by up to 3 points, see docs/decisions/0010-big-folders.md.
+_SPARE_SIZE_REFINER = 2.0
 _LARGEST_MULTIPLE = 256  # pixels; the input of a network is divisible by so much at most
 _NAME_DIGITS = 12  # of a detector's name, hexadecimal: enough to tell detectors apart
 
@@ -51,6 +54,7 @@ class Detector:
             `None`: the weights store none.
         pyramid: At which scales photos are looked at: `detector.pyramid.plan(width, height)`.
         calibration: How raw outputs become scores, and which proposals are refined.
+        spare_size: See `PhotoDetector`.
     """
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
@@ -84,6 +88,7 @@ class Detector:
         self._refiner: Refiner | None = None
         if self.calibration.refiner_weight:
             self._refiner = Refiner(path.with_name(REFINER_FILE), threads)
+        self.spare_size = 1.0 if self._refiner is None else _SPARE_SIZE_REFINER
 
     def __reduce__(self) -> tuple[type[Detector], tuple[Path, int]]:
         """Pickles as the path of its file, which is opened anew: in a process pool, for one."""
@@ -129,7 +134,7 @@ class Detector:
         Raises:
             ValueError: If the image has another shape or type, or a value is out of range.
         """
-        _check_image(image)
+        check_image(image)
         height, width = image.shape[:2]
         plan = self.pyramid.plan(width, height, min_face)
         return self.detect(image, plan, min_score=min_score, rotations=rotations)
@@ -196,7 +201,7 @@ class Detector:
             Boxes float32 `(n, 4)`, pixels of `image`, inside it, and raw scores float32 `(n,)`,
             best first, after suppression of overlapping boxes.
         """
-        _check_image(image)
+        check_image(image)
         height, width = image.shape[:2]
         plan = plan or self.pyramid.plan(width, height)
         wanted, sign = logit(np.array([min_raw_score, COARSEST_LOOK_SCORE], np.float32))
@@ -339,7 +344,8 @@ def detector_name(detector: Detector, model: str | Path | None) -> str:
     return sha256(sums.encode()).hexdigest()[:_NAME_DIGITS]
 
 
-def _check_image(image: npt.NDArray[np.uint8]) -> None:
+def check_image(image: npt.NDArray[np.uint8]) -> None:
+    """Raise a `TypeError` or `ValueError` unless it is uint8 `(height, width, 3)` with pixels."""
     if not isinstance(image, np.ndarray):
         raise TypeError(
             f"`image` must be a NumPy array; got {type(image).__name__}. Read files with "

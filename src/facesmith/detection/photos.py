@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.boxes import clip_boxes
-from facesmith.detection.detector import Detector
+from facesmith.detection.opening import PhotoDetector
 from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.rotations import UPRIGHT, check_rotations
 from facesmith.errors import ImageError, WriteError
@@ -29,11 +29,6 @@ from facesmith.images import MAX_MEMORY, Photo, read_image, read_photo
 # than finding the faces in it. Few, for the sake of memory.
 _AHEAD = 4
 _DECODERS = 2
-# Large photos are decoded at a reduced size that leaves at least this many times what the network
-# looks at. The refiner cuts its patches from the same image: with fewer pixels average
-# precision falls by up to 3 points, see docs/decisions/0010-big-folders.md.
-_SPARE_SIZE = 1.0
-_SPARE_SIZE_REFINER = 2.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,7 @@ class DetectionConfig:
 
 
 def detect_photos(
-    detector: Detector, sources: Iterable[PhotoSource], config: DetectionConfig | None = None
+    detector: PhotoDetector, sources: Iterable[PhotoSource], config: DetectionConfig | None = None
 ) -> Iterator[PhotoFaces]:
     """Find the faces in photos, in this process; `processes` does it in several.
 
@@ -160,18 +155,17 @@ def detect_photos(
         yield look_at(detector, source, decoding, config)
 
 
-def decode(detector: Detector, source: PhotoSource, config: DetectionConfig) -> PlannedPhoto:
+def decode(detector: PhotoDetector, source: PhotoSource, config: DetectionConfig) -> PlannedPhoto:
     """The photo at full size, or as much smaller as `detector` does not mind, and the plan for it.
 
     Raises:
         ImageError: If it cannot be read.
     """
-    spare = _SPARE_SIZE_REFINER if detector.calibration.refiner_weight else _SPARE_SIZE
     plan = partial(detector.pyramid.plan, min_face=config.min_face)
     # Only the longer side is known before decoding, and only that decides the scale.
     photo = read_photo(
         source.open(),
-        max_side=lambda longer: plan(longer, longer).decoding_side(spare),
+        max_side=lambda longer: plan(longer, longer).decoding_side(detector.spare_size),
         max_memory=config.max_memory,
     )
     height, width = photo.image.shape[:2]
@@ -179,7 +173,10 @@ def decode(detector: Detector, source: PhotoSource, config: DetectionConfig) -> 
 
 
 def look_at(
-    detector: Detector, source: PhotoSource, decoding: Future[PlannedPhoto], config: DetectionConfig
+    detector: PhotoDetector,
+    source: PhotoSource,
+    decoding: Future[PlannedPhoto],
+    config: DetectionConfig,
 ) -> PhotoFaces:
     """The faces in a photo that another thread decodes, or its error."""
     try:

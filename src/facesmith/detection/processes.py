@@ -26,6 +26,7 @@ from facesmith.detection.photos import (
     PhotoSource,
 )
 from facesmith.detection.sessions import available_cores
+from facesmith.detection.window_plan import WindowConfig
 from facesmith.detection.worker import READY, WorkerConfig, run_worker
 from facesmith.errors import FacesmithError
 
@@ -64,6 +65,7 @@ def detect_in_workers(
     workers: int,
     threads: int = 1,
     config: DetectionConfig | None = None,
+    windows: WindowConfig | None = None,
 ) -> Iterator[PhotoFaces]:
     """Find the faces in photos with several processes; see `detect_photos` for one.
 
@@ -71,7 +73,7 @@ def detect_in_workers(
     `if __name__ == "__main__":` around what it does, as with any of Python's process pools.
 
     Args:
-        model: A run folder, or its `detector.onnx`; `None` for the weights that ship.
+        model: As `open_detector` takes it.
         sources: The photos; read as far ahead as the workers need.
         workers: Processes, at least 1. Each takes 100 MB, and some 70 more with photos of 12
             million pixels decoded at half size, 300 where they are decoded in full.
@@ -79,6 +81,7 @@ def detect_in_workers(
         config: How to look at photos. Its `finish` is called in the worker, where the photo's
             image is at hand, not in the order of the photos: a module's function or an object
             that can be pickled.
+        windows: As `open_detector` takes it.
 
     Yields:
         One result a photo, in the order of `sources`, without `decoded`. A photo that cannot be
@@ -92,7 +95,7 @@ def detect_in_workers(
     for name, count in (("workers", workers), ("threads", threads)):
         if count < 1:
             raise ValueError(f"`{name}` must be at least 1; got {name}={count}.")
-    worker = WorkerConfig(model, threads, config or DetectionConfig())
+    worker = WorkerConfig(model, threads, config or DetectionConfig(), windows)
     return _in_order(worker, sources, min(workers, _MAX_WORKERS))
 
 

@@ -11,15 +11,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.boxes import box_area, box_intersection, box_iou, clip_boxes, suppress
+from facesmith.boxes import clip_boxes, suppress
+from facesmith.detection.suppression import same_face
 from facesmith.faces import Faces
 
 UPRIGHT = (0,)
 ROTATIONS = (0, 90, 180, 270)
-# Boxes of one face from two rotations overlap less than two boxes of one look: forehead and chin of
-# an upside-down face are not where the network expects them.
-_SAME_IOU = 0.3
-_SAME_COVER = 0.6  # of the smaller box; two faces of one photo seldom cover each other that much
 
 
 def check_rotations(rotations: Sequence[int]) -> tuple[int, ...]:
@@ -116,13 +113,6 @@ def merged(looks: Sequence[Faces]) -> Faces:
     boxes, scores, look = boxes[order], scores[order], look[order]
     kept = suppress(
         np.arange(len(boxes)),
-        lambda a, b: _same(boxes[a], boxes[b]) & (look[a, None] != look[None, b]),
+        lambda a, b: same_face(boxes[a], boxes[b]) & (look[a, None] != look[None, b]),
     )
     return Faces(boxes[kept], scores[kept])
-
-
-def _same(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Whether boxes `(n, 4)` and `(m, 4)` of different looks are of one face, bool `(n, m)`."""
-    smaller = np.minimum(box_area(a)[:, None], box_area(b)[None, :])
-    same: npt.NDArray[np.bool_] = box_iou(a, b) > _SAME_IOU
-    return same | (box_intersection(a, b) > _SAME_COVER * smaller)

@@ -15,6 +15,13 @@ from facesmith.printable import shortened_text
 from facesmith.runtime import onnxruntime
 from facesmith.untrusted import ContentError, parsed_json, read_bytes
 
+
+class WrongKindError(WeightsError):
+    """A weights file holds another kind of network than was asked for."""
+
+    kind: object = None  # as the file says
+
+
 METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
 
 
@@ -67,10 +74,12 @@ def open_session(
         ) from error
     metadata = _description(path, session)
     if metadata.get("kind") != kind:
-        raise WeightsError(
+        wrong = WrongKindError(
             f"{path} holds weights of kind {shortened_text(repr(metadata.get('kind')), 60)}; "
             f"expected '{kind}'."
         )
+        wrong.kind = metadata.get("kind")
+        raise wrong
     return session, metadata
 
 

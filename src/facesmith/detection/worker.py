@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 
-from facesmith.detection.detector import Detector, load_detector
+from facesmith.detection.opening import PhotoDetector, open_detector
 from facesmith.detection.photos import (
     DetectionConfig,
     PhotoSource,
@@ -19,6 +19,7 @@ from facesmith.detection.photos import (
     decode,
     look_at,
 )
+from facesmith.detection.window_plan import WindowConfig
 from facesmith.errors import FacesmithError
 
 # A worker's first answer, unless it is an error; then comes a `PhotoFaces` for each of its photos.
@@ -35,6 +36,7 @@ class WorkerConfig:
     model: str | Path | None
     threads: int
     detection: DetectionConfig
+    windows: WindowConfig | None  # of a classifier
 
 
 def run_worker(config: WorkerConfig, tasks: Connection, results: Connection) -> None:
@@ -42,7 +44,7 @@ def run_worker(config: WorkerConfig, tasks: Connection, results: Connection) -> 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(BrokenPipeError):
         try:
-            detector = load_detector(config.model, config.threads)
+            detector = open_detector(config.model, config.threads, config.windows)
         except FacesmithError as error:
             results.send(error)
         else:
@@ -51,7 +53,7 @@ def run_worker(config: WorkerConfig, tasks: Connection, results: Connection) -> 
 
 
 def _look_at_all(
-    detector: Detector, config: DetectionConfig, tasks: Connection, results: Connection
+    detector: PhotoDetector, config: DetectionConfig, tasks: Connection, results: Connection
 ) -> None:
     """Decodes photos ahead in one thread, and looks at them in another."""
     decoded: SimpleQueue[tuple[PhotoSource, Future[PlannedPhoto]] | None] = SimpleQueue()

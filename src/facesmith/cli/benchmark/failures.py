@@ -77,10 +77,10 @@ def failures(
 
     lowest = None
     if given.detections is None:
-        from facesmith.detection.detector import load_detector  # noqa: PLC0415 - slow
+        from facesmith.detection.opening import open_detector  # noqa: PLC0415 - slow
 
         threshold = (
-            load_detector(given.model, given.threads).min_score if min_score is None else min_score
+            open_detector(given.model, given.threads).min_score if min_score is None else min_score
         )
         lowest = min(threshold, _LOWEST_SCORE)
     else:

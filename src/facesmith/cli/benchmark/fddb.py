@@ -138,11 +138,11 @@ def fddb(
 def _detect(
     folds: list[Fold], images_dir: Path, model: Path | None, threads: int, out: Path, quiet: bool
 ) -> FddbDetections:
-    from facesmith.detection.detector import load_detector  # noqa: PLC0415 - ONNX Runtime
+    from facesmith.detection.opening import open_detector  # noqa: PLC0415 - ONNX Runtime
     from facesmith.evaluation.fddb import write_fddb_detections  # noqa: PLC0415 - see `fddb`
     from facesmith.evaluation.fddb.images import detect_fddb  # noqa: PLC0415
 
-    detector = load_detector(model, threads)
+    detector = open_detector(model, threads)
     names = [name for fold in folds for name in fold.names]
     with ShownProgress(quiet=quiet) as progress:
         found = detect_fddb(detector, folds, images_dir, progress=progress)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.detector_options import model_option, threads_option
+from facesmith.cli.detector_options import any_model_option, threads_option
 from facesmith.cli.numbers import IOU, FiniteRange
 from facesmith.cli.options import FORMAT_OPTIONS, Command, with_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER
@@ -115,7 +115,7 @@ def photo_options(command: Callable[..., None]) -> Callable[..., None]:
             )
         command(given, quiet=given.quiet, **values)
 
-    options = (_detections_option, model_option(), threads_option)
+    options = (_detections_option, any_model_option(), threads_option)
     return annotation_options(with_options(gathered, options))
 
 
@@ -131,7 +131,7 @@ def load_scored(
     Raises:
         FacesmithError: If a file cannot be used.
     """
-    from facesmith.detection.detector import load_detector  # noqa: PLC0415 - see `cli`
+    from facesmith.detection.opening import open_detector  # noqa: PLC0415 - see `cli`
     from facesmith.evaluation.detections import find_faces  # noqa: PLC0415
 
     loaded = load_photos(
@@ -144,7 +144,7 @@ def load_scored(
     )
     photos = loaded.photos
     if given.detections is None:
-        detector = load_detector(given.model, given.threads)
+        detector = open_detector(given.model, given.threads)
         with ShownProgress(quiet=given.quiet) as progress:
             faces = find_faces(detector, photos, min_score=min_score, progress=progress)
         name = "facesmith" if given.model is None else f"facesmith, {given.model.as_posix()}"

@@ -22,7 +22,6 @@ from facesmith.evaluation import MIN_SCORE
 from facesmith.files import make_folder
 
 if TYPE_CHECKING:
-    from facesmith.detection.detector import Detector
     from facesmith.evaluation.wider import WiderImage, WiderScores
 
 
@@ -150,7 +149,7 @@ def _detect(
     quiet: bool,
 ) -> tuple[float, float]:
     """Run the detector, write its predictions, and return the smallest and largest image scale."""
-    from facesmith.detection.detector import load_detector  # noqa: PLC0415
+    from facesmith.detection.opening import open_detector  # noqa: PLC0415
     from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos  # noqa: PLC0415 - see `wider`
     from facesmith.evaluation.wider import write_predictions  # noqa: PLC0415
 
@@ -162,7 +161,7 @@ def _detect(
             f"{missing[0]} is missing{more}: expected the {len(paths)} images of the ground truth. "
             "Pass --images WIDER_val/images."
         )
-    detector: Detector = load_detector(model, threads)
+    detector = open_detector(model, threads)
     faces, scales = [], []
     make_folder(folder)
     sources = [PhotoSource(path.as_posix(), path) for path in paths]

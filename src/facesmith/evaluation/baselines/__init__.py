@@ -16,7 +16,7 @@ from facesmith.evaluation.baselines.dlib_hog import DlibHog
 from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces
 from facesmith.evaluation.baselines.mtcnn import MTCNN
 from facesmith.evaluation.baselines.opencv import OpenCVHaar, OpenCVYuNet
-from facesmith.evaluation.baselines.ours import Ours, ProposalsAlone
+from facesmith.evaluation.baselines.ours import Ours, ProposalsAlone, Windows
 from facesmith.evaluation.baselines.yunet import YuNet
 
 __all__ = ["Baseline", "BaselineError", "DetectorName", "open_baseline", "parse_names"]
@@ -27,6 +27,7 @@ Open = Callable[[Path | None, int], Baseline]
 KINDS: dict[str, tuple[Literal["needed", "optional", "none"], Open]] = {
     "facesmith": ("optional", Ours),
     "facesmith-proposals": ("optional", ProposalsAlone),
+    "classifier": ("needed", lambda p, n: Windows(p or "", n)),
     "yunet": ("needed", lambda p, n: YuNet(p or "", n)),
     "opencv-yunet": ("needed", lambda p, n: OpenCVYuNet(p or "", n)),
     "opencv-haar": ("none", lambda _, n: OpenCVHaar(n)),

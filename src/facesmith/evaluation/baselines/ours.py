@@ -1,4 +1,4 @@
-"""facesmith's own detector among its baselines, whole and without its refiner."""
+"""facesmith's own detector among its baselines, whole and without its refiner, and classifiers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from facesmith.detection.detector import (
     load_detector,
     shipped_weights,
 )
+from facesmith.detection.windows import CLASSIFIER_FILE, SlidingClassifier
 from facesmith.faces import Faces
 
 
@@ -48,3 +49,20 @@ class ProposalsAlone(Ours):
         """Find the faces in one image, see `Baseline`. Safe to call from several threads."""
         min_score = self.min_score if min_score is None else min_score
         return Faces(*self._detector.candidates(image, min(max(min_score, 1e-6), 1 - 1e-6)))
+
+
+class Windows:
+    """A patch classifier slid over photos: a `classifier.onnx` or a run folder."""
+
+    modules: tuple[str, ...] = ("facesmith",)
+
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
+        path = Path(path)
+        path = path / CLASSIFIER_FILE if path.is_dir() else path
+        self._classifier = SlidingClassifier(path, threads)
+        self.min_score = self._classifier.min_score
+        self.weights_paths: tuple[Path, ...] = (path,)
+
+    def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
+        """Find the faces in one image, see `Baseline`. Safe to call from several threads."""
+        return self._classifier(image, min_score=min_score)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations.photo_paths import is_file
-from facesmith.detection.detector import Detector
+from facesmith.detection.opening import PhotoDetector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.evaluation.fddb.detections import FddbDetections
@@ -97,7 +97,7 @@ MIN_SCORE = 0.01
 
 
 def detect_fddb(
-    detector: Detector,
+    detector: PhotoDetector,
     folds: Sequence[Fold],
     images_dir: str | Path,
     *,
