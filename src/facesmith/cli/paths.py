@@ -19,12 +19,13 @@ class NewPath(click.Path):
 
     Args:
         folder: Whether it is a folder.
+        either: Whether it may be a folder or a file, as other options say.
         beside: The suffix of what is written beside the file.
     """
 
-    def __init__(self, *, folder: bool = False, beside: str = "") -> None:
+    def __init__(self, *, folder: bool = False, either: bool = False, beside: str = "") -> None:
         self.beside = beside
-        super().__init__(dir_okay=folder, file_okay=not folder, path_type=Path)
+        super().__init__(dir_okay=folder or either, file_okay=not folder or either, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, or a usage error."""
@@ -87,6 +88,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_FILE = NewPath()
 NEW_FILE_WITH_PICTURE = NewPath(beside=".png")
 NEW_FOLDER = NewPath(folder=True)
+NEW_FILE_OR_FOLDER = NewPath(either=True)
 REPORT_FOLDER = ReportFolder()
 
 
@@ -100,6 +102,12 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
     for path in paths:
         if path.exists() and not force:
             raise click.ClickException(f"{path} exists. Pass --force to replace it.")
+
+
+def refuse_file(out: Path) -> None:
+    """End the command where `--out` names a file instead of a folder."""
+    if out.is_file():
+        raise click.UsageError(f"--out {out} is a file; name a folder.")
 
 
 def refuse_resume_and_force(*, resume: bool, force: bool) -> None:
