@@ -27,7 +27,8 @@ from facesmith.untrusted import ContentError, read_json
 COLUMNS = ("prediction", "lower", "upper", "extrapolation")
 _METRICS = "metrics.json"
 _BLOCK_ROWS = 8192
-_DIGITS = 10  # more than any interval is sure of
+# Digits of a number: at least so many, and so many more than its interval is sure of.
+_MIN_DIGITS, _MORE_DIGITS, _MAX_DIGITS = 6, 4, 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,11 +204,26 @@ def predicted_lines(table: PredictedTable) -> Iterator[str]:
 
 def _cells(table: PredictedTable, row: int) -> tuple[str, ...]:
     found = table.predictions
-    numbers = (values[row, 0] for values in (found.values, found.lower, found.upper))
-    texts = (f"{number:.{_DIGITS}g}" for number in numbers)
+    half = float(found.upper[row, 0] - found.lower[row, 0]) / 2
+    numbers = (float(values[row, 0]) for values in (found.values, found.lower, found.upper))
+    texts = (_number_text(number, half) for number in numbers)
     if table.decimal_comma:
         texts = (text.replace(".", ",") for text in texts)
     return (*texts, "1" if found.extrapolated[row] else "0")
+
+
+def _number_text(number: float, half: float) -> str:
+    """A number with the digits that matter beside half the width of its interval.
+
+    Example:
+        >>> _number_text(37.921877491234, 3.5), _number_text(1234567.8912345, 0.002)
+        ('37.9219', '1234567.891235')
+    """
+    digits = _MIN_DIGITS
+    if number and half < abs(number):
+        sure = math.log10(abs(number)) - math.log10(half) if half > 0 else _MAX_DIGITS
+        digits = max(digits, math.ceil(sure) + _MORE_DIGITS)
+    return f"{number:.{min(digits, _MAX_DIGITS)}g}"
 
 
 def _text(rows: list[tuple[str, ...]], delimiter: str) -> str:
