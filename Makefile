@@ -5,22 +5,43 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN = $(VENV)/bin
 OUT ?= demo-out
+EXERCISE ?= exercise-out
 # In parallel: no test depends on another, nor on how long it takes.
 PYTEST = $(RUN)/python -m pytest --numprocesses auto --maxprocesses 4
 
-.PHONY: help demo test lint check fuzz wheel clean
+.PHONY: help demo exercise test lint check fuzz wheel clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    run everything on data that comes along; writes $(OUT)/report.html"
-	@echo "make test    the fast test suite"
-	@echo "make lint    style and types"
-	@echo "make check   test, lint and the slow tests: all that CI runs"
-	@echo "make fuzz    thousands of damaged files of every kind; FACESMITH_FUZZ=50 for more"
-	@echo "make wheel   build the wheel into dist/"
+	@echo "make demo        run everything on data that comes along; writes $(OUT)/report.html"
+	@echo "make exercise    the exercise step by step into $(EXERCISE)/; FDDB=FOLDER for its photos"
+	@echo "make test        the fast test suite"
+	@echo "make lint        style and types"
+	@echo "make check       test, lint and the slow tests: all that CI runs"
+	@echo "make fuzz        thousands of damaged files of every kind; FACESMITH_FUZZ=50 for more"
+	@echo "make wheel       build the wheel into dist/"
 
 demo: $(VENV)/.demo
 	$(RUN)/facesmith demo --out $(OUT) --force
+
+# docs/exercise.md: both tasks of the exercise, in order. The classifier's patches are cut from
+# drawings, or from the photos of FDDB where FDDB names the folder of FDDB-folds and originalPics;
+# NEGATIVES may then name a folder of photos without faces.
+ifdef FDDB
+EXERCISE_PHOTOS = $(FDDB)/FDDB-folds --images $(FDDB)/originalPics \
+  $(if $(NEGATIVES),--negatives $(NEGATIVES))
+else
+EXERCISE_PHOTOS = $(EXERCISE)/drawn/faces.json --images $(EXERCISE)/drawn/photos \
+  --negatives $(EXERCISE)/drawn/face-free --count 2000
+endif
+
+exercise: $(VENV)/.demo
+	$(RUN)/facesmith approximate --monkey-saddle --out $(EXERCISE)/monkey-saddle --force
+	$(RUN)/python benchmarks/draw_photos.py $(EXERCISE)/drawn
+	$(RUN)/facesmith prepare $(EXERCISE_PHOTOS) --out $(EXERCISE)/patches.npz --force
+	$(RUN)/facesmith train $(EXERCISE)/patches.npz --network pointwise --out $(EXERCISE)/pointwise --force
+	$(RUN)/facesmith roc $(EXERCISE)/pointwise
+	$(RUN)/facesmith detect $(EXERCISE)/drawn/wide --model $(EXERCISE)/pointwise --draw $(EXERCISE)/seen
 
 test: $(VENV)/.dev
 	$(PYTEST)

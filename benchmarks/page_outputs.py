@@ -24,6 +24,7 @@ from PIL import Image
 from skimage import data
 
 from about import about
+from draw_photos import draw_all
 
 RESULT = Path(__file__).with_name("results") / "page_outputs.json"
 SOURCES = {"val_same_domain": "stock", "val_other_domain": "press"}  # as the pages call them
@@ -55,15 +56,44 @@ COMMANDS = {
     "approximate": "approximate --monkey-saddle --out runs/monkey-saddle",
     "approximate-table": "approximate points.csv --target lift --out runs/lift --onnx"
     " --code python --code c",
+    "approximate-predict": "approximate --predict new.csv --model runs/lift",
     "approximate-compare": "approximate --monkey-saddle --compare batch-size=1,16,100"
     " --epochs 100 --out runs/batches",
     "approximate-resume": "approximate --resume --out runs/batches --epochs 120",
+    "exercise-prepare": "prepare drawn/faces.json --images drawn/photos"
+    " --negatives drawn/face-free --count 2000 --out drawn-patches.npz",
+    "exercise-train": "train drawn-patches.npz --network pointwise --out runs/pointwise",
+    "exercise-roc": "roc runs/pointwise",
+    "exercise-detect": "detect drawn/wide --model runs/pointwise --draw seen",
 }
 # Commands that read what another has written.
-AFTER = {"train": "prepare", "roc": "train", "approximate-resume": "approximate-compare"}
+AFTER = {
+    "train": "prepare",
+    "roc": "train",
+    "approximate-resume": "approximate-compare",
+    "approximate-predict": "approximate-table",
+    "exercise-train": "exercise-prepare",
+    "exercise-roc": "exercise-train",
+    "exercise-detect": "exercise-train",
+}
+# Pictures of docs/exercise.md: what a command writes, and the name there.
+PICTURES = {
+    "approximate": {
+        "runs/monkey-saddle/learning-curves.png": "learning-curves.png",
+        "runs/monkey-saddle/surface-linear.png": "surface-linear.png",
+        "runs/monkey-saddle/surface-tanh-adam.png": "surface-tanh-adam.png",
+    },
+    "exercise-prepare": {"drawn-patches.png": "patches.png"},
+    "exercise-roc": {"runs/pointwise/roc.png": "roc.png"},
+    "exercise-detect": {
+        "seen/group-of-6.png": "group-of-6.png",
+        "seen/group-of-13.png": "group-of-13.png",
+    },
+}
+PICTURES_FOLDER = RESULT.parents[2] / "docs" / "exercise"
 
 # Commands that say on standard error what they left out or look at.
-SAY_MORE = ("prepare", "audit", "mine", "label", "convert")
+SAY_MORE = ("prepare", "audit", "mine", "label", "convert", "approximate-predict")
 # Commands that report a photo that cannot be read and exit with 1.
 FAIL = ("detect-json",)
 
@@ -90,7 +120,18 @@ def run(name: str, folder: Path) -> str:
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != int(name in FAIL):
         raise SystemExit(f"{command}\n{done.stdout}{done.stderr}")
+    for written, picture in PICTURES.get(name, {}).items():
+        keep_picture(folder / written, PICTURES_FOLDER / picture)
     return (done.stderr if name in SAY_MORE else "") + done.stdout
+
+
+def keep_picture(path: Path, page_path: Path) -> None:
+    """Write a picture for a page: at most 1,200 pixels wide, in 128 colours."""
+    page_path.parent.mkdir(exist_ok=True)
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+    small.thumbnail((1200, 1200))
+    small.quantize(128, dither=Image.Dither.NONE).save(page_path, optimize=True)
 
 
 def link_photos(folder: Path, photos: Path) -> None:
@@ -149,13 +190,14 @@ def write_wider(folder: Path) -> None:
 
 
 def write_table(folder: Path) -> None:
-    """The table of docs/approximate.md: the lift of a wing with noise of 2 newtons."""
+    """The tables of docs/approximate.md: the lift of a wing with noise of 2 newtons, new rows."""
     rng = np.random.default_rng(0)
     angle, speed = rng.uniform([-5, 10], [15, 40], (400, 2)).T  # degrees, m/s
     lift = 0.6 * speed**2 * np.sin(np.deg2rad(angle + 2)) + rng.normal(0, 2, 400)  # newtons
     rows = np.column_stack([angle, speed, lift])
     header = "angle,speed,lift"
     np.savetxt(folder / "points.csv", rows, "%.3f", ",", header=header, comments="")
+    (folder / "new.csv").write_text("flight,speed,angle\nA7,30,2\nA8,12.5,-4\nA9,55,2\n")
 
 
 def main() -> None:
@@ -164,6 +206,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--yunet", type=Path, required=True)
     parser.add_argument("--fddb", type=Path, required=True)
+    parser.add_argument("--drawn", type=Path, help="what draw_photos.py wrote, to save a minute")
     parser.add_argument("--only", choices=COMMANDS, action="append", help="run these again")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -181,9 +224,15 @@ def main() -> None:
         Image.fromarray(data.rocket()).save(folder / "holiday" / "launch.png")
         Image.fromarray(data.cat()).save(folder / "holiday" / "more" / "cat.png")
         (folder / "broken.jpg").touch()
+        names = chosen(arguments.only)
+        if any(name.startswith("exercise-") for name in names):
+            if arguments.drawn is None:
+                draw_all(folder / "drawn")
+            else:
+                (folder / "drawn").symlink_to(arguments.drawn.resolve())
         new = {
             key: {"command": f"facesmith {COMMANDS[key]}", "output": run(key, folder)}
-            for key in chosen(arguments.only)
+            for key in names
         }
     outputs = json.loads(RESULT.read_text("utf-8"))["outputs"] if arguments.only else {}
     outputs = {key: (outputs | new)[key] for key in COMMANDS if key in outputs | new}

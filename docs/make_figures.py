@@ -419,6 +419,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "approximate-table-output": lambda: shown("approximate-table"),
     "approximate-compare-output": lambda: shown("approximate-compare"),
     "approximate-resume-output": lambda: shown("approximate-resume"),
+    "approximate-predict-output": lambda: shown("approximate-predict"),
+    "exercise-prepare-output": lambda: shown("exercise-prepare"),
+    "exercise-train-output": lambda: shown("exercise-train"),
+    "exercise-roc-output": lambda: shown("exercise-roc"),
     "approximate-head": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
 }

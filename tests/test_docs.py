@@ -113,18 +113,34 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert not broken
 
 
+def check_options(words: list[str]) -> None:
+    """That a command, without `facesmith`, exists with the options given."""
+    group = words[0] == "benchmark" and len(words) > 1 and not words[1].startswith("-")
+    n_words = 2 if group else 1
+    assert " ".join(words[:n_words]) in ALL_COMMANDS, words
+    command = ALL_COMMANDS[" ".join(words[:n_words])]
+    known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+    given = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
+    assert given <= known | {"--help"}, words
+
+
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_commands_in_pages_have_the_options_that_exist(path: Path) -> None:
     for words in commands_in(path):
-        if words[0].startswith("-"):
-            continue
-        group = words[0] == "benchmark" and len(words) > 1 and not words[1].startswith("-")
-        n_words = 2 if group else 1
-        assert " ".join(words[:n_words]) in ALL_COMMANDS, words
-        command = ALL_COMMANDS[" ".join(words[:n_words])]
-        known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
-        given = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
-        assert given <= known | {"--help"}, words
+        if not words[0].startswith("-"):
+            check_options(words)
+
+
+def test_commands_of_make_have_the_options_that_exist() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    photos = re.findall(r"^EXERCISE_PHOTOS = (.*)$", text, re.MULTILINE)
+    assert len(photos) == 2
+    lines = re.findall(r"^\t\$\(RUN\)/facesmith (.*)$", text, re.MULTILINE)
+    assert {line.split()[0] for line in lines} >= {"demo", "approximate", "prepare", "detect"}
+    for line in lines:
+        for choice in photos:
+            words = re.sub(r"\$\(if \S+,(.*?)\)\s*$", r"\1", choice)
+            check_options(line.replace("$(EXERCISE_PHOTOS)", words).split())
 
 
 # Options of other programs, and of our scripts, that pages name.

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import r2_score
 
 from facesmith.approximation.experiment.adam_checkpoint import load_checkpoint, save_checkpoint
 from facesmith.approximation.experiment.adam_nets import adam_function, build_net, train_adam_net
 from facesmith.approximation.experiment.compare import approximate
 from facesmith.approximation.experiment.plots import plot_curve, plot_surface
 from facesmith.approximation.experiment.points import Points, Split, split_points
-from facesmith.approximation.experiment.report import ApproximationReport
+from facesmith.approximation.experiment.report import ApproximationReport, r_squared
 from facesmith.approximation.experiment.report_text import curve_lines, report_page, report_text
 from facesmith.approximation.experiment.settings import AdamSettings, Plan, plan_fits
 from facesmith.errors import TrainingError, WeightsError
@@ -207,23 +208,40 @@ def test_every_combination_is_compared_once() -> None:
 
 @pytest.fixture(scope="module")
 def report() -> ApproximationReport:
-    return approximate("plane", plane_split(), plan_fits(["default"]), seed=0)
+    return approximate("plane", plane_split(), plan_fits(["bayesian-ensemble"]), seed=0)
 
 
 def test_default_finds_the_plane_itself(report: ApproximationReport) -> None:
-    assert report["default"].rmse < 1e-6
-    assert report["default"].verdict.kind == "settled"
+    assert report["bayesian-ensemble"].rmse < 1e-6
+    assert report["bayesian-ensemble"].verdict.kind == "settled"
+    assert report["default"] is report["bayesian-ensemble"]  # its former name
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_r2_is_that_of_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    targets = 1e6 + rng.normal(size=30)
+    predictions = targets + rng.normal(size=30) * seed
+    assert r_squared(predictions, targets) == pytest.approx(r2_score(targets, predictions))
+
+
+def test_r2_without_variance_is_undefined_and_of_a_diverged_net_minus_infinity() -> None:
+    assert math.isnan(r_squared(np.ones(3), np.full(3, 2.0)))
+    assert math.isnan(r_squared(np.ones(1), np.ones(1)))
+    assert r_squared(np.array([1.0, np.inf]), np.array([0.0, 1.0])) == -np.inf
 
 
 def test_unknown_methods_and_unfit_plots_are_named(report: ApproximationReport) -> None:
-    with pytest.raises(ValueError, match="`methods` must be among linear, tanh-adam, default"):
+    with pytest.raises(
+        ValueError, match="`methods` must be among linear, tanh-adam, bayesian-ensemble"
+    ):
         plan_fits(["magic"])
     with pytest.raises(ValueError, match="its depth cannot be compared"):
         plan_fits(["linear"], compare={"depth": [1, 2]})
-    with pytest.raises(KeyError, match="it has default"):
+    with pytest.raises(KeyError, match="it has bayesian-ensemble"):
         report["linear"]
     with pytest.raises(ValueError, match=r"is of 1 input\(s\); these points have 2"):
-        plot_curve(report, "default")
+        plot_curve(report, "bayesian-ensemble")
     inputs = np.arange(20.0)[:, None]
     line = split_points(
         Points(inputs, inputs[:, 0] ** 2),
@@ -234,7 +252,9 @@ def test_unknown_methods_and_unfit_plots_are_named(report: ApproximationReport) 
         seed=0,
     )
     with pytest.raises(ValueError, match=r"is of 2 input\(s\); these points have 1"):
-        plot_surface(approximate("line", line, plan_fits(["default"]), seed=0), "default")
+        plot_surface(
+            approximate("line", line, plan_fits(["bayesian-ensemble"]), seed=0), "bayesian-ensemble"
+        )
 
 
 def test_the_smallest_validation_error_is_chosen_and_a_diverged_net_never() -> None:
@@ -258,10 +278,11 @@ def test_the_smallest_validation_error_is_chosen_and_a_diverged_net_never() -> N
 
 def test_a_page_shows_names_as_they_are_and_obeys_none_of_them() -> None:
     split = replace(plane_split(), target_name="z|</pre>*_")
-    report = approximate("<b>|*[x](y)\n# `a`.csv", split, plan_fits(["default"]), seed=0)
+    plans = plan_fits(["bayesian-ensemble"])
+    report = approximate("<b>|*[x](y)\n# `a`.csv", split, plans, seed=0)
     page = report_page(replace(report, notes=("column <i>a_b</i>\x1b[2J is left out",)), [])
     assert page.startswith("# \\<b\\>\\|\\*\\[x\\](y) \\# \\`a\\`.csv\n\n")
-    assert "in the unit of z\\|\\</pre\\>\\*\\_. The" in page
+    assert "in the unit of z\\|\\</pre\\>\\*\\_. R2" in page
     assert "Note: column \\<i\\>a\\_b\\</i\\>\\\\x1b\\[2J is left out" in page
     assert not re.search(r"(?<!\\)<", page)
 

@@ -67,11 +67,12 @@ def test_json_holds_the_rows_of_the_contract_and_nothing_else_is_printed(table: 
     assert result.stderr == ""
     (row,) = json.loads(result.stdout)["rows"]
     assert {"method", "l2_error", "mean_abs_error", "rmse", "seconds"} <= set(row)
-    assert row["method"] == "default"
+    assert row["method"] == "bayesian-ensemble"
     assert row["rmse"] < 0.01
     # 60 rows: 12 of test. rmse = sqrt(sum / 12), l2 = sqrt(sum) / 12.
     assert row["l2_error"] == pytest.approx(row["rmse"] / 12**0.5)
     assert row["mean_abs_error"] <= row["rmse"]
+    assert 0.999 < row["r2"] <= 1
     assert row["verdict"] in row_kinds()
 
 
@@ -84,10 +85,10 @@ def test_monkey_saddle_reaches_the_exercise_figures() -> None:
     rows = {
         row["method"]: row for row in json.loads(run("--monkey-saddle", "--json").stdout)["rows"]
     }
-    assert list(rows) == ["linear", "tanh-adam", "default"]
+    assert list(rows) == ["linear", "tanh-adam", "bayesian-ensemble"]
     assert rows["linear"]["l2_error"] == pytest.approx(856, abs=2)
     assert rows["tanh-adam"]["l2_error"] < 200
-    assert rows["default"]["l2_error"] < 1.0
+    assert rows["bayesian-ensemble"]["l2_error"] < 1.0
     assert "verfit" in rows["linear"]["verdict_text"]
 
 
@@ -106,17 +107,17 @@ def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "Monkey saddle: 288 training, 72 validation, 240 test rows"
-    assert " ".join(lines[2].split()) == "method L2 error mean abs. error RMSE seconds"
-    assert [line.split()[0] for line in lines[3:6]] == ["linear", "tanh-adam", "default"]
+    assert " ".join(lines[2].split()) == "method L2 error mean abs. error RMSE R2 seconds"
+    assert [line.split()[0] for line in lines[3:6]] == ["linear", "tanh-adam", "bayesian-ensemble"]
     assert float(lines[5].split()[1]) < 1.0
     said = [line.split(":")[0] for line in lines[7:] if ": " in line and line[0] != " "]
-    assert said == ["linear", "tanh-adam", "default", "Chosen"]
+    assert said == ["linear", "tanh-adam", "bayesian-ensemble", "Chosen"]
     # The learning curves in numbers: the first epoch and the last, of train and validation.
     assert lines[7].split() == ["epoch", "1", "2", "3", "4", "5"]
     assert [line.split()[0] for line in lines[8:12]] == [
         *("linear", "validation", "tanh-adam", "validation"),
     ]
-    assert "Chosen: default, for the smallest mean abs. error on the validation rows" in (
+    assert "Chosen: bayesian-ensemble, for the smallest mean abs. error on the validation rows" in (
         result.stdout
     )
     assert "5 epochs, 64 units a layer, 1 tanh layer" in " ".join(result.stdout.split())
@@ -127,7 +128,7 @@ def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:
     _, out = saddle_run
     rows = json.loads((out / "metrics.json").read_text())["rows"]
     config = json.loads((out / "config.json").read_text())
-    assert config["config"]["methods"] == ["linear", "tanh-adam", "default"]
+    assert config["config"]["methods"] == ["linear", "tanh-adam", "bayesian-ensemble"]
     assert config["config"]["seed"] == 0
 
     # The nets of the folder make the predictions that were measured.
@@ -193,7 +194,7 @@ def test_one_input_is_drawn_as_a_curve_three_as_predictions_alone(tmp_path: Path
     values = np.column_stack([inputs, inputs.sum(axis=1)])
     np.savetxt(path, values, delimiter=";", header="a;b;c;z", comments="")
     assert run(path, "--target", "z", "--inputs", "a", "--out", tmp_path / "one").exit_code == 0
-    assert (tmp_path / "one" / "curve-default.png").is_file()
+    assert (tmp_path / "one" / "curve-bayesian-ensemble.png").is_file()
     assert run(path, "--target", "z", "--out", tmp_path / "three").exit_code == 0
     assert {p.name for p in (tmp_path / "three").glob("*.png")} == set(PNG_NAMES)
 
@@ -239,9 +240,11 @@ def test_a_run_is_replaced_only_by_force(table: Path) -> None:
 def test_force_spares_what_is_no_run_folder(table: Path) -> None:
     Path("home").mkdir()
     Path("home/letter.txt").write_text("dear")
+    Path("notes").touch()
     for out, code, message in (
         ("home", 1, "does not carry its mark"),
-        (table, 2, "is a file"),
+        (table, 2, "an output is never an input"),
+        ("notes", 2, "--out notes is a file; name a folder"),
     ):
         result = run(table, "--target", "z", "--inputs", "a", "--out", out, "--force")
         assert result.exit_code == code
@@ -308,7 +311,10 @@ def test_a_diverged_net_is_told_and_its_json_is_valid(tmp_path: Path) -> None:
             ["--monkey-saddle", "--compare", "batch-size=1,2", "--batch-size", "3"],
             "--batch-size and --compare batch-size exclude each other",
         ),
-        (["--monkey-saddle", "--method", "default", "--epochs", "9"], "add --method tanh-adam"),
+        (
+            ["--monkey-saddle", "--method", "bayesian-ensemble", "--epochs", "9"],
+            "add --method tanh-adam",
+        ),
         (
             ["--monkey-saddle", "--method", "linear", "--compare", "depth=1,2"],
             "its depth cannot be compared",
@@ -349,7 +355,7 @@ def test_settings_are_compared_in_one_table_one_picture_and_tensorboard(table: P
     assert result.exit_code == 0, result.output
     labels = [f"batch-size={b} depth={d}" for b in (1, 100) for d in (0, 2)]
     lines = result.stdout.splitlines()
-    head = ["method", "validation", "L2", "error", "mean", "abs.", "error", "RMSE", "seconds"]
+    head = ["method", "validation", "L2", "error", "mean", "abs.", "error", "RMSE", "R2", "seconds"]
     assert lines[2].split() == [*head, "verdict"]
     for line, label in zip(lines[3:7], labels, strict=True):
         assert line.startswith(f"tanh-adam {label} ")
@@ -400,8 +406,27 @@ def test_the_default_method_goes_on_to_the_same_bits(table: Path) -> None:
     assert run(*options, "--max-iter", 60, "--out", "whole").exit_code == 0
     assert run(*options, "--max-iter", 5, "--out", "part").exit_code == 0
     assert run("--resume", "--out", "part", "--max-iter", 60, "--quiet").exit_code == 0
-    models = [Path(name, "models/default.npz").read_bytes() for name in ("whole", "part")]
+    models = [Path(name, "models/bayesian-ensemble.npz").read_bytes() for name in ("whole", "part")]
     assert models[0] == models[1]
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_the_former_name_of_the_ensemble_is_understood(table: Path) -> None:
+    """Runs and commands of earlier versions call it `default`."""
+    options = (table, "--target", "z", "--inputs", "a,b", "--quiet", "--max-iter", 5)
+    assert run(*options, "--method", "default", "--out", "run").exit_code == 0
+    assert [path.name for path in Path("run/models").iterdir()] == ["bayesian-ensemble.npz"]
+    # A run folder as an earlier version left it.
+    config = json.loads(Path("run/config.json").read_text())
+    assert config["config"]["methods"] == ["bayesian-ensemble"]
+    config["config"]["methods"] = ["default"]
+    Path("run/config.json").write_text(json.dumps(config))
+    result = run("--resume", "--out", "run", "--method", "default", "--max-iter", 6, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["rows"][0]["label"] == "bayesian-ensemble"
+    assert config_of("--monkey-saddle", "--config", "run/config.json").methods == (
+        "bayesian-ensemble",
+    )
 
 
 @pytest.mark.usefixtures("no_plots")

@@ -30,7 +30,9 @@ from facesmith.runs.folder import RunFolder
 from spot_detector import SPOT_SCORE, spots
 from told_progress import Told
 
-QUICK = DemoConfig(rows=120, seed=5, methods=("default",), epochs={"pointwise": 2, "compact": 1})
+QUICK = DemoConfig(
+    rows=120, seed=5, methods=("bayesian-ensemble",), epochs={"pointwise": 2, "compact": 1}
+)
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +132,8 @@ def test_the_report_tells_the_figures_of_the_run(demo: Demo, page: _Page) -> Non
     for classifier in demo.classifiers:
         assert f"{classifier.report.curve.auc:.4f}" in text
         assert f"{classifier.metrics['parameters']:,}" in text
-    assert words.figure(demo.approximation["default"].l2_error) in text
-    assert demo.approximation["default"].verdict.text in text
+    assert words.figure(demo.approximation["bayesian-ensemble"].l2_error) in text
+    assert demo.approximation["bayesian-ensemble"].verdict.text in text
     assert f"An astronaut: 1 face (score {SPOT_SCORE:.2f})" in text
     assert "A cup of coffee: no faces" in text
     assert "All 2 photos came out as they should." in text
@@ -172,7 +174,7 @@ def test_the_summary_names_what_is_drawn(demo: Demo) -> None:
     assert f"astronaut.png: 1 face (score {SPOT_SCORE:.2f})" in text
     assert "1 face-free photo: no boxes" in text
     assert text.count("(says nothing of photos)") == 2
-    assert "default: L2 error" in text
+    assert "bayesian-ensemble: L2 error" in text
 
 
 @pytest.mark.usefixtures("small_world")

@@ -10,22 +10,30 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from facesmith.approximation.experiment.settings import METHODS
 from facesmith.cli.approximate_config import (
     LEARNING_RATE,
     Comparison,
+    Method,
     config_of_options,
     config_to_resume,
 )
+from facesmith.cli.approximate_predict import check_predict_options, predict_rows
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.outputs import WritingCommand
-from facesmith.cli.paths import FILE, NEW_FOLDER, refuse_resume_and_force
+from facesmith.cli.paths import (
+    EXISTING,
+    FILE,
+    NEW_FILE_OR_FOLDER,
+    refuse_file,
+    refuse_resume_and_force,
+)
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 
 if TYPE_CHECKING:
     from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
+    from facesmith.approximation.experiment.settings import ApproximationConfig
 
 _PARTS = 1000  # that the progress of a fit is told in
 
@@ -33,49 +41,64 @@ _PARTS = 1000  # that the progress of a fit is told in
 @click.command(cls=WritingCommand)
 @click.argument("points", required=False, type=FILE)
 @click.option("--monkey-saddle", is_flag=True, help="Fit the exercise's 600 points instead.")
+@click.option(
+    "--predict",
+    type=FILE,
+    metavar="CSV",
+    help="Add predictions with intervals to the rows of this table, from the fit in --model.",
+)
+@click.option("--model", type=EXISTING, metavar="RUN", help="With --predict: --out of a fit.")
+@click.option(
+    "--level",
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
+    help="With --predict: part of the targets to hold.  [default: 0.95]",
+)
 @click.option("--target", metavar="COLUMN", help="Column of POINTS to predict.")
 @click.option(
     "--inputs", metavar="A,B,...", help="Columns to predict it from.  [default: all others]"
 )
 @click.option(
-    "--skip-bad-lines", is_flag=True, help="Leave out lines of POINTS that cannot be used."
+    "--skip-bad-lines", is_flag=True, help="Leave out lines of a table that cannot be used."
 )
 @click.option(
     "--method",
     "methods",
     multiple=True,
-    type=click.Choice(METHODS),
-    help="Repeatable. linear, tanh-adam: the exercise's nets, trained by Adam; default: tanh nets "
-    "and a Gaussian process.  [default: default; with --monkey-saddle all; with settings of Adam "
-    "tanh-adam]",
+    type=Method(),
+    metavar="NAME",
+    help="linear, tanh-adam: the exercise's nets, trained by Adam; bayesian-ensemble: tanh nets "
+    "and a Gaussian process. Repeatable.  [default: bayesian-ensemble; with --monkey-saddle all; "
+    "with settings of Adam tanh-adam]",
 )
 @click.option(
     "--epochs",
     type=WholeRange(1),
-    help="Passes over the training rows, by Adam.  [default: 500]",
+    help="Passes over the rows, by Adam.  [default: 500]",
 )
 @click.option("--batch-size", type=WholeRange(1), help="Rows per step of Adam.  [default: 16]")
 @click.option("--learning-rate", type=LEARNING_RATE, help="Of Adam; constant.  [default: 0.01]")
 @click.option(
     "--max-iter",
     type=WholeRange(1),
-    help="Most iterations of the default method.  [default: its own]",
+    help="Most iterations of bayesian-ensemble.  [default: its own]",
 )
 @click.option(
     "--compare",
     type=Comparison(),
     multiple=True,
     metavar="NAME=A,B,...",
-    help="Train with each of these values and compare; NAME is batch-size, learning-rate, depth or "
-    "units. Repeated, every combination, up to 24.",
+    help="Train with each value and compare. NAME: batch-size, learning-rate, depth or units. "
+    "Repeatable: every combination, up to 24.",
 )
 @click.option(
     "--config",
     type=FILE,
     help="Settings in JSON or TOML, or a run's config.json; options here go before it.",
 )
-@click.option("--out", type=NEW_FOLDER, help="Run folder for nets, log and plots.")
-@click.option("--force", is_flag=True, help="Replace an earlier run in --out.")
+@click.option(
+    "--out", type=NEW_FILE_OR_FOLDER, metavar="PATH", help="Run folder; with --predict a CSV file."
+)
+@click.option("--force", is_flag=True, help="Replace what is in --out.")
 @click.option(
     "--resume", is_flag=True, help="Go on with the run in --out to more --epochs or --max-iter."
 )
@@ -91,7 +114,7 @@ _PARTS = 1000  # that the progress of a fit is told in
 @click.option(
     "--test-fraction",
     type=FiniteRange(0, 1, min_open=True, max_open=True),
-    help="Part of the rows of POINTS to measure errors on.  [default: 0.2]",
+    help="Part of the rows to measure errors on.  [default: 0.2]",
 )
 @click.option(
     "--seed",
@@ -112,6 +135,9 @@ def approximate(
     codes: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    predict: Path | None,
+    model: Path | None,
+    level: float | None,
     **options: Any,
 ) -> None:
     """Fit a smooth function to the table POINTS and say how far to trust it.
@@ -126,29 +152,52 @@ def approximate(
       facesmith approximate points.csv --target z --out runs/points --onnx --code c
       facesmith approximate --monkey-saddle --compare batch-size=1,100 --out runs/batches
       facesmith approximate --resume --out runs/batches --epochs 1000
+      facesmith approximate --predict new.csv --model runs/points --out predicted.csv
     """  # noqa: D301 - click wants the control character itself
+    check_predict_options(context)
+    if predict is not None and model is not None:
+        skip: bool = options["skip_bad_lines"]
+        more: Any = {"level": level, "out": out, "force": force, "quiet": quiet}
+        predict_rows(predict, model, skip_bad_lines=skip, **more)
+        return
+    _fit(
+        context,
+        options,
+        out=out,
+        force=force,
+        resume=resume,
+        onnx=onnx,
+        codes=codes,
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def _fit(
+    context: click.Context,
+    options: dict[str, Any],
+    *,
+    out: Path | None,
+    force: bool,
+    resume: bool,
+    onnx: bool,
+    codes: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Fit, write the run folder, and print the report."""
+    if out is not None:
+        refuse_file(out)
     if out is None and (resume or onnx):
         raise click.UsageError(f"--{'resume' if resume else 'onnx'} needs --out RUN.")
     refuse_resume_and_force(resume=resume, force=force)
     if out is None and (len(codes) > 1 or (codes and as_json)):
         raise click.UsageError("Only one thing can be printed; pass --out RUN for the code.")
-    checkpoints: dict[str, AdamCheckpoint] = {}
-    if resume:
-        from facesmith.approximation.experiment.run_folder import read_run_folder  # noqa: PLC0415 - heavy
-
-        saved, checkpoints = read_run_folder(str(out))
-        given = {
-            name: value
-            for name, value in options.items()
-            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        }
-        config = config_to_resume(saved, given)
-    else:
-        config = config_of_options(options)
-        if codes and out is None and (len(config.methods) > 1 or config.compare):
-            raise click.UsageError(
-                "Several functions do not fit into one output; pass --out, or one --method."
-            )
+    config, checkpoints = _settings(context, options, out if resume else None)
+    if codes and out is None and (len(config.methods) > 1 or config.compare):
+        raise click.UsageError(
+            "Several functions do not fit into one output; pass --out, or one --method."
+        )
     # Imported here, so that --help and wrong usage are answered at once.
     from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
     from facesmith.approximation.experiment.report_text import report_text  # noqa: PLC0415
@@ -189,3 +238,20 @@ def approximate(
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
         echo(hint, err=True)
+
+
+def _settings(
+    context: click.Context, options: dict[str, Any], resumed: Path | None
+) -> tuple[ApproximationConfig, dict[str, AdamCheckpoint]]:
+    """The settings of a new run, or those of the resumed one with its checkpoints."""
+    if resumed is None:
+        return config_of_options(options), {}
+    from facesmith.approximation.experiment.run_folder import read_run_folder  # noqa: PLC0415 - heavy
+
+    saved, checkpoints = read_run_folder(str(resumed))
+    given = {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    return config_to_resume(saved, given), checkpoints

@@ -11,9 +11,12 @@ import click
 
 from facesmith.approximation.experiment.settings import (
     COMPARABLE,
+    ENSEMBLE,
+    FORMER_NAMES,
     METHODS,
     AdamSettings,
     ApproximationConfig,
+    current_name,
 )
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.errors import TrainingError
@@ -46,6 +49,17 @@ def _checksum(points: str, config: Path | None) -> str:
     except OSError as error:
         reason = error.strerror or error
         raise TrainingError(f"{named} cannot be read: {reason}. Pass another POINTS.") from error
+
+
+class Method(click.Choice):  # type: ignore[type-arg]  # generic in newer releases only
+    """One of the methods; the names of earlier versions are understood, too."""
+
+    def __init__(self) -> None:
+        super().__init__(METHODS)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The method's name today, or a usage error."""
+        return super().convert(FORMER_NAMES.get(value, value), param, ctx)
 
 
 class Comparison(click.ParamType["tuple[str, tuple[float, ...]]"]):
@@ -86,12 +100,12 @@ def config_of_options(options: dict[str, Any]) -> ApproximationConfig:
     for name in compare:
         if name.replace("-", "_") in adam:
             raise click.UsageError(f"--{name} and --compare {name} exclude each other.")
-    methods = list(given.get("methods", saved.get("methods", ())))
+    methods = [current_name(m) for m in given.get("methods", saved.get("methods", ()))]
     if not methods:
-        methods = list(METHODS) if points is None else ["default"]
+        methods = list(METHODS) if points is None else [ENSEMBLE]
         if compare or ((adam or saved.get("adam")) and points is not None):
             methods = ["tanh-adam"]
-    if (adam or "compare" in given) and set(methods) == {"default"}:
+    if (adam or "compare" in given) and set(methods) == {ENSEMBLE}:
         raise click.UsageError(
             "What is set for Adam, with --compare too, belongs to the methods linear and "
             "tanh-adam; add --method tanh-adam."

@@ -104,6 +104,12 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
             raise click.ClickException(f"{path} exists. Pass --force to replace it.")
 
 
+def refuse_file(out: Path) -> None:
+    """End the command where `--out` names a file instead of a folder."""
+    if out.is_file():
+        raise click.UsageError(f"--out {out} is a file; name a folder.")
+
+
 def refuse_resume_and_force(*, resume: bool, force: bool) -> None:
     """End the command where both are given."""
     if resume and force:

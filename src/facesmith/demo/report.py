@@ -11,6 +11,7 @@ from string import Template
 
 from facesmith._version import __version__
 from facesmith.approximation.experiment.plots import plot_learning_curves
+from facesmith.approximation.experiment.summaries import format_r2
 from facesmith.demo import pictures, words
 from facesmith.demo.classifiers import TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto
@@ -161,6 +162,7 @@ def _approximation_rows(demo: Demo) -> str:
             words.figure(fit.l2_error),
             words.figure(fit.mean_abs_error),
             words.figure(fit.rmse),
+            format_r2(fit.r2),
             f"{fit.seconds:.1f}",
         )
         for fit in demo.approximation.approximations

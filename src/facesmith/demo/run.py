@@ -115,11 +115,12 @@ def _run(
 
 
 def _approximate(path: Path, config: DemoConfig, progress: Progress) -> ApproximationReport:
-    def share(method: str, done: float) -> None:
-        fits = config.methods.index(method) + done
-        progress.report("", round(fits * _PARTS), len(config.methods) * _PARTS)
-
     settings = ApproximationConfig(config.methods, config.seed)
+
+    def share(method: str, done: float) -> None:
+        fits = settings.methods.index(method) + done
+        progress.report("", round(fits * _PARTS), len(settings.methods) * _PARTS)
+
     report = run(settings, on_progress=share)
     write_run_folder(report, path / APPROXIMATION_NAME, settings)
     return report

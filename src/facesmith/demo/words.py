@@ -17,7 +17,7 @@ _MORE_THAN_GUESSING = 0.7  # accuracy on 200 patches, half of them faces
 METHODS = {
     "linear": "a net without a bend in it: whatever it learns is a plane",
     "tanh-adam": "the exercise's net with 64 tanh units, trained its way (Adam, 500 epochs)",
-    "default": "ours: small tanh nets and a Gaussian process, whichever the evidence prefers",
+    "bayesian-ensemble": "ours: small tanh nets and a Gaussian process, averaged by their evidence",
 }
 NETWORKS = {
     "pointwise": "the exercise's own net. It looks at single pixels, never at two side by side: "

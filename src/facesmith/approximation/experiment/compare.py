@@ -13,9 +13,18 @@ import numpy as np
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
-from facesmith.approximation.experiment.report import Approximation, ApproximationReport
-from facesmith.approximation.experiment.settings import METHODS, ApproximationConfig, Plan
-from facesmith.approximation.experiment.summaries import summary_of_adam, summary_of_default
+from facesmith.approximation.experiment.report import (
+    Approximation,
+    ApproximationReport,
+    r_squared,
+)
+from facesmith.approximation.experiment.settings import (
+    ENSEMBLE,
+    METHODS,
+    ApproximationConfig,
+    Plan,
+)
+from facesmith.approximation.experiment.summaries import summary_of_adam, summary_of_ensemble
 from facesmith.approximation.experiment.tables import read_table
 from facesmith.approximation.experiment.verdict import History, assess_overfitting
 from facesmith.approximation.model.fitted import FittedFunction
@@ -63,8 +72,8 @@ def run_monkey_saddle(
     """The exercise's first task, on exactly its points and split.
 
     Args:
-        methods: Which of "linear", "tanh-adam" (the exercise's nets, its training) and "default"
-            (`FunctionApproximator`).
+        methods: Which of "linear", "tanh-adam" (the exercise's nets, its training) and
+            "bayesian-ensemble" (`FunctionApproximator`).
         on_progress: Called with the label of the fit and the part of it that is done.
         **settings: Others of `ApproximationConfig`, such as `seed`.
     """
@@ -76,7 +85,7 @@ def approximate_table(
     target: str,
     inputs: Sequence[str] = (),
     *,
-    methods: Sequence[str] = ("default",),
+    methods: Sequence[str] = (ENSEMBLE,),
     on_progress: Progress | None = None,
     **settings: Any,
 ) -> ApproximationReport:
@@ -115,14 +124,14 @@ def approximate(
     for plan in plans:
         progress = on_progress and partial(on_progress, plan.label)
         if plan.adam is None:
-            fits.append(_fit_default(plan, split, seed, max_iter, progress))
+            fits.append(_fit_ensemble(plan, split, seed, max_iter, progress))
         else:
             checkpoint = (checkpoints or {}).get(plan.label)
             fits.append(_train_adam(plan, split, seed, checkpoint, progress))
     return ApproximationReport(title, split, tuple(fits))
 
 
-def _fit_default(
+def _fit_ensemble(
     plan: Plan,
     split: Split,
     seed: int,
@@ -141,7 +150,7 @@ def _fit_default(
     names: Any = {"input_names": split.input_names, "output_names": split.output_names}
     function = replace(approximator.function_, **names)
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
-    summary = summary_of_default(approximator, split)
+    summary = summary_of_ensemble(approximator, split)
     return _measure(plan, split, function, function.n_parameters, history, seconds, summary)
 
 
@@ -152,7 +161,7 @@ def _train_adam(
     checkpoint: AdamCheckpoint | None,
     on_progress: Callable[[float], None] | None,
 ) -> Approximation:
-    # Imported here: PyTorch takes seconds to load, and the default method needs none.
+    # Imported here: PyTorch takes seconds to load, and the ensemble needs none.
     from facesmith.approximation.experiment.adam_nets import adam_function, train_adam_net  # noqa: PLC0415
 
     end = train_adam_net(
@@ -175,6 +184,9 @@ def _measure(
     summary: str,
 ) -> Approximation:
     with np.errstate(over="ignore", invalid="ignore"):
+        # Nothing was fitted to the test rows or chosen by them, so that they can vouch for
+        # intervals.
+        function = function.with_held_out(split.test.inputs, split.test.targets)
         predictions = function.predict(split.test.inputs)[:, 0]
         errors = predictions - split.test.targets
         spread = np.abs(split.train.targets - np.median(split.train.targets)).mean()
@@ -186,6 +198,7 @@ def _measure(
             l2_error=float(np.linalg.norm(errors) / len(errors)),
             mean_abs_error=float(np.abs(errors).mean()),
             rmse=float(np.sqrt(np.mean(errors**2))),
+            r2=r_squared(predictions, split.test.targets),
             seconds=seconds,
             history=history,
             verdict=assess_overfitting(history, float(spread)),

@@ -10,12 +10,28 @@ import numpy.typing as npt
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
 from facesmith.approximation.experiment.points import Split
-from facesmith.approximation.experiment.settings import Plan
+from facesmith.approximation.experiment.settings import Plan, current_name
 from facesmith.approximation.experiment.verdict import History, Verdict, smooth_curve
 from facesmith.approximation.model.fitted import FittedFunction
 from facesmith.files import finite_or_none
 
 Float64Array = npt.NDArray[np.float64]
+
+
+def r_squared(predictions: Float64Array, targets: Float64Array) -> float:
+    """The coefficient of determination of predictions `(n,)` of targets `(n,)`.
+
+    1 minus the sum of squared errors over that about the targets' mean; at most 1. NaN where the
+    targets are all equal, or a prediction is no number; minus infinity where one is infinite.
+
+    Example:
+        >>> r_squared(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+        0.5
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        about_mean = float(np.square(targets - targets.mean()).sum())
+        errors = float(np.square(predictions - targets).sum())
+    return 1 - errors / about_mean if about_mean > 0 else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +46,13 @@ class Approximation:
         l2_error: `norm(prediction - target) / n_test`, the exercise's measure.
         mean_abs_error: Mean of `|prediction - target|` over the test rows.
         rmse: Root of the mean squared error over the test rows.
+        r2: Part of the variance of the test rows' targets that is explained, at most 1; 0 for what
+            their mean would do; NaN where they are all equal, or fewer than two.
         seconds: Time of the fit, without imports.
         history: Errors of train and validation while it learned.
         verdict: Whether it overfits.
         summary: What was tried and what was chosen, in words.
-        checkpoint: From where the training can go on; None for the default method.
+        checkpoint: From where the training can go on; None for the ensemble.
     """
 
     plan: Plan
@@ -44,6 +62,7 @@ class Approximation:
     l2_error: float
     mean_abs_error: float
     rmse: float
+    r2: float
     seconds: float
     history: History
     verdict: Verdict
@@ -79,6 +98,7 @@ class Approximation:
             "l2_error": finite_or_none(self.l2_error),
             "mean_abs_error": finite_or_none(self.mean_abs_error),
             "rmse": finite_or_none(self.rmse),
+            "r2": finite_or_none(self.r2),
             "validation_mean_abs_error": finite_or_none(self.validation_error),
             "seconds": round(self.seconds, 3),
             "parameters": self.n_parameters,
@@ -112,6 +132,7 @@ class ApproximationReport:
 
     def __getitem__(self, label: str) -> Approximation:
         """The approximation of this label: the method's name, and what was compared."""
+        label = current_name(label)
         labels = [fit.label for fit in self.approximations]
         if label not in labels:
             raise KeyError(f"no method {label!r} in this report; it has {', '.join(labels)}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from facesmith.approximation.experiment.report import Approximation, ApproximationReport
-from facesmith.approximation.experiment.summaries import format_error
+from facesmith.approximation.experiment.summaries import format_error, format_r2
 from facesmith.printable import markdown_text
 
 _LINE_WIDTH = 100  # characters
@@ -42,8 +42,10 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
     parts += [markdown_text(said) for said in (choice(report), few_rows(report)) if said]
     explained = (
         "The L2 error is `norm(prediction - target) / rows`; RMSE and the mean absolute error are "
-        f"in the unit of {markdown_text(report.split.target_name) or 'the target'}. The validation "
-        "error, the mean absolute error on the validation rows at the end, decides what is chosen."
+        f"in the unit of {markdown_text(report.split.target_name) or 'the target'}. R2 is the part "
+        "of the targets' variance that is explained: 1 is perfect, 0 what their mean would do. The "
+        "validation error, the mean absolute error on the validation rows at the end, decides what "
+        "is chosen."
     )
     parts += [
         "## Errors on the test rows",
@@ -72,13 +74,14 @@ def figure_lines(report: ApproximationReport) -> list[str]:
     compares = report.compares
     names = [fit.label for fit in report.approximations]
     width = max(10, *(len(name) for name in names))
-    head = f"{'L2 error':>10} {'mean abs. error':>16} {'RMSE':>10} {'seconds':>8}"
+    head = f"{'L2 error':>10} {'mean abs. error':>16} {'RMSE':>10} {'R2':>9} {'seconds':>8}"
     if compares:
         head = f"{'validation':>10} {head}  verdict"
     lines = [f"{'method':<{width}} {head}"]
     for name, fit in zip(names, report.approximations, strict=True):
         errors = [format_error(e) for e in (fit.l2_error, fit.mean_abs_error, fit.rmse)]
-        cells = f"{errors[0]:>10} {errors[1]:>16} {errors[2]:>10} {fit.seconds:>8.1f}"
+        cells = f"{errors[0]:>10} {errors[1]:>16} {errors[2]:>10}"
+        cells += f" {format_r2(fit.r2):>9} {fit.seconds:>8.1f}"
         if compares:
             kind: str = fit.verdict.kind
             if kind == "overfit":
@@ -95,12 +98,12 @@ def curve_lines(fits: Sequence[Approximation]) -> list[str]:
     head = ""
     for fit in fits:
         steps = curve_steps(len(fit.history.train))
-        before, head = head, "".join(f" {step:>10,}" for step in steps)
+        before, head = head, "".join(f" {step:>9,}" for step in steps)
         if head != before:
             lines.append(f"{'':<{width}} {fit.history.step_name:<10}{head}")
         for part, name in (("train", fit.label), ("validation", "")):
             curve = getattr(fit.history, part)
-            numbers = "".join(f" {format_error(float(curve[step - 1])):>10}" for step in steps)
+            numbers = "".join(f" {format_error(float(curve[step - 1])):>9}" for step in steps)
             lines.append(f"{name:<{width}} {part:<10}{numbers}")
     return lines
 

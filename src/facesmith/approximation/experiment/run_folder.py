@@ -177,7 +177,7 @@ def _log(report: ApproximationReport) -> str:
 
 def _write_plots(report: ApproximationReport, path: Path) -> list[str]:
     """Draw everything; returns the file names in the order in which they are worth a look."""
-    # Imported here: drawing takes longer to load than the default method to fit.
+    # Imported here: drawing takes longer to load than the ensemble to fit.
     from facesmith.approximation.experiment.plots import (  # noqa: PLC0415
         plot_comparison,
         plot_curve,

@@ -9,9 +9,23 @@ from typing import Any
 
 from facesmith.runs.settings import with_changes
 
-METHODS = ("linear", "tanh-adam", "default")
+# Tanh nets and a Gaussian process, averaged by their evidence: the method unless another is named.
+ENSEMBLE = "bayesian-ensemble"
+METHODS = ("linear", "tanh-adam", ENSEMBLE)
+# What runs and commands of earlier versions call it; still understood.
+FORMER_NAMES = {"default": ENSEMBLE}
 # More trainings than this are no comparison any more: nobody reads the curves apart.
 MAX_COMBINATIONS = 24
+
+
+def current_name(method: str) -> str:
+    """The name of a method today; that of earlier versions is still understood.
+
+    Example:
+        >>> current_name("default"), current_name("linear")
+        ('bayesian-ensemble', 'linear')
+    """
+    return next((new for old, new in FORMER_NAMES.items() if old == method), method)
 
 
 @dataclass(frozen=True)
@@ -60,10 +74,10 @@ class Plan:
     """One fit that is to be done.
 
     Attributes:
-        method: "linear", "tanh-adam" or "default".
+        method: "linear", "tanh-adam" or "bayesian-ensemble".
         compared: What tells it from the other fits of this method, as "batch-size=1 depth=2";
             empty where nothing is compared.
-        adam: How it is trained; None for the default method.
+        adam: How it is trained; None for the ensemble.
     """
 
     method: str
@@ -83,8 +97,8 @@ def plan_fits(
 ) -> tuple[Plan, ...]:
     """The fits that methods and settings to compare ask for, in this order.
 
-    The methods but "default" are trained with every combination of what is compared; the values of
-    the last name change fastest.
+    The methods but "bayesian-ensemble" are trained with every combination of what is compared; the
+    values of the last name change fastest. "default" is its former name.
 
     Raises:
         ValueError: If a method, a name or a value is out of its bounds, there are more than 24
@@ -105,10 +119,10 @@ def plan_fits(
             f"{MAX_COMBINATIONS} are possible. Leave some values out."
         )
     plans = []
-    for method in methods:
+    for method in dict.fromkeys(map(current_name, methods)):
         if method not in METHODS:
             raise ValueError(f"`methods` must be among {', '.join(METHODS)}; got {method!r}.")
-        if method == "default":
+        if method == ENSEMBLE:
             plans.append(Plan(method))
             continue
         if method == "linear" and "depth" in compare:
@@ -126,11 +140,11 @@ class ApproximationConfig:
     """What a run is asked for; its config.json holds these.
 
     Attributes:
-        methods: Among "linear", "tanh-adam" and "default".
+        methods: Among "linear", "tanh-adam" and "bayesian-ensemble".
         seed: Of weights, row order and split.
         adam: How the first two methods are trained.
         compare: Values of settings of that to compare, see `plan_fits`.
-        max_iter: Most iterations of the default method; None for its own default.
+        max_iter: Most iterations of the ensemble's parts; None for its own default.
         points: CSV file of the points; None for the exercise's.
         points_sha256: Its checksum; None if it was not taken.
         target: Its column to predict.
@@ -168,6 +182,7 @@ class ApproximationConfig:
         ):
             if not allowed:
                 raise ValueError(f"`{name}` must be {wanted}; got {name}={getattr(self, name)!r}.")
+        object.__setattr__(self, "methods", tuple(map(current_name, self.methods)))
         compare = {name: tuple(values) for name, values in self.compare.items()}
         object.__setattr__(self, "compare", compare)
         self.plans()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -21,7 +22,21 @@ def format_error(value: float) -> str:
     return f"{value:,.1f}" if 100 <= value < 1e7 else f"{value:.3g}"
 
 
-def summary_of_default(approximator: Any, split: Split) -> str:
+def format_r2(value: float) -> str:
+    """R2 for people: four decimals, cut off, so that only a perfect fit has 1.0000.
+
+    Example:
+        >>> format_r2(0.99996), format_r2(1.0), format_r2(-1234.5), format_r2(float("nan"))
+        ('0.9999', '1.0000', '-1,234.5', 'undefined')
+    """
+    if math.isnan(value):
+        return "undefined"
+    if value < -100:
+        return f"{value:,.1f}" if value > -1e7 else f"{value:.3g}"
+    return f"{math.floor(value * 10_000) / 10_000:.4f}"
+
+
+def summary_of_ensemble(approximator: Any, split: Split) -> str:
     """What the search tried, what it kept, why, and how surely."""
     tried = approximator.tried_
     counts = Counter((each.kernel, each.hidden_layer_sizes) for each in tried)

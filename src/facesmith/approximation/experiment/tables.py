@@ -70,6 +70,54 @@ def read_table(
             value is no finite number, or there are fewer than 10 rows.
     """
     path = Path(path)
+    with opened_table(path) as (header, _, lines):
+        names = _check_header(path, header, target, inputs)
+        rows = TableRows(header, (*names, target))
+        rows.read(lines)
+    _check_commas(path, rows)
+    notes = _check_faults(path, rows, target, skip_bad_lines=skip_bad_lines)
+    _check_values(path, rows)
+    points = Points(rows.values[:, :-1], rows.values[:, -1])
+    contradiction = _contradictions(points, rows.lines, target)
+    return Table(points, names, rows.lines, (*notes, *contradiction))
+
+
+def read_inputs(
+    path: str | Path, inputs: Sequence[str], *, skip_bad_lines: bool = False
+) -> tuple[TableRows, tuple[str, ...]]:
+    """Read the inputs of a fitted function from a CSV file, as `read_table` reads the points.
+
+    Columns are found by their names; there may be others, in any order. One row is enough, and a
+    column may have a single value.
+
+    Returns:
+        The rows, one value for each of `inputs`, and notes of what was left out.
+
+    Raises:
+        TableError: If the file is missing, empty or no text, has no row that can be used, lacks a
+            column, or a value is no finite number.
+    """
+    path = Path(path)
+    with opened_table(path) as (header, _, lines):
+        _check_header(path, header, None, inputs)
+        rows = TableRows(header, tuple(inputs))
+        rows.read(lines)
+    _check_commas(path, rows)
+    notes = _check_faults(path, rows, None, skip_bad_lines=skip_bad_lines)
+    if not len(rows.values):
+        left = "that can be used " if rows.n_bad else ""
+        raise TableError(f"{path} has no row {left}below its header line. Add rows to predict.")
+    _check_sizes(path, rows)
+    return rows, notes
+
+
+@contextmanager
+def opened_table(path: Path) -> Iterator[tuple[tuple[str, ...], str, Iterator[Row]]]:
+    """The names in the header line, what parts the columns, and the rows below, while it is open.
+
+    Raises:
+        TableError: If the file is missing, empty or no text, wherever it is read.
+    """
     with _opened(path) as file:
         text = _text_lines(path, file)
         filled = ((i, line) for i, line in enumerate(text) if line.strip(" \t\r\n,;"))
@@ -78,21 +126,14 @@ def read_table(
             raise TableError(f"{path} is empty. Expected a header line and one line per point.")
         # Names in quotes may hold any of the three.
         unquoted = re.sub(r'"[^"]*"', "", first)
-        reader = csv.reader(chain([first], text), delimiter=max(",;\t", key=unquoted.count))
+        delimiter = max(",;\t", key=unquoted.count)
+        reader = csv.reader(chain([first], text), delimiter=delimiter)
         lines = numbered_rows(path, reader, n_skipped)
         _, cells = next(lines, (0, []))
         if not cells:
             raise TableError(f"{path} has no header line with the names of its columns.")
         header = tuple(cell.strip() for cell in cells)
-        names = _check_header(path, header, target, inputs)
-        rows = TableRows(header, (*names, target))
-        rows.read(_without_last_column(path, lines, header))
-    _check_commas(path, rows)
-    notes = _check_faults(path, rows, skip_bad_lines=skip_bad_lines)
-    _check_values(path, rows)
-    points = Points(rows.values[:, :-1], rows.values[:, -1])
-    contradiction = _contradictions(points, rows.lines, target)
-    return Table(points, names, rows.lines, (*notes, *contradiction))
+        yield header, delimiter, _without_last_column(path, lines, header)
 
 
 def _text_lines(path: Path, file: TextIO) -> Iterator[str]:
@@ -138,17 +179,18 @@ def _without_last_column(
 
 
 def _check_header(
-    path: Path, header: tuple[str, ...], target: str, inputs: Sequence[str]
+    path: Path, header: tuple[str, ...], target: str | None, inputs: Sequence[str]
 ) -> tuple[str, ...]:
-    """The names of the input columns."""
+    """The names of the input columns; without a target those of `inputs`, to predict from."""
+    wanted = tuple(inputs) if target is None else (target, *inputs)
     listing = ", ".join(repr(shortened_text(name, _LONGEST_NAME)) for name in header[:_MOST_NAMES])
     if len(header) > _MOST_NAMES:
         listing += f" and {len(header) - _MOST_NAMES} more"
-    for name in (target, *inputs):
+    for name in wanted:
         if name not in header:
             likely = {each.lower(): each for each in reversed(header)}
             near = difflib.get_close_matches(name.lower(), likely, n=1)
-            remedy = ""
+            remedy = "" if target is not None else " The function needs it."
             if all(finite_number(cell) is not None for cell in header):
                 remedy = " Put a line with the columns' names before it."
             elif near:
@@ -167,7 +209,7 @@ def _check_header(
             f"{path} has no column besides the target {target!r}. Add at least one input column; "
             "columns are parted by commas, semicolons or tabs."
         )
-    for name in (*names, target):
+    for name in dict.fromkeys((*names, *wanted)):
         if not name:
             raise TableError(
                 f"{path}: column {header.index(name) + 1} has no name in the header line, which "
@@ -201,9 +243,10 @@ def _check_commas(path: Path, rows: TableRows) -> None:
     )
 
 
-def _check_faults(path: Path, rows: TableRows, *, skip_bad_lines: bool) -> tuple[str, ...]:
+def _check_faults(
+    path: Path, rows: TableRows, target: str | None, *, skip_bad_lines: bool
+) -> tuple[str, ...]:
     """TableError for lines and columns that cannot be used; notes of what was skipped."""
-    target = rows.used[-1]
     for name, count in rows.n_faults.items():
         if count < rows.n_rows:
             continue
@@ -211,6 +254,7 @@ def _check_faults(path: Path, rows: TableRows, *, skip_bad_lines: bool) -> tuple
         if rows.n_empty[name] == count:
             found = f": column {name!r} is empty in all of its {count} rows."
         way = "Choose another --target." if name == target else "Leave it out with --inputs A,B,..."
+        way = "The function needs its numbers." if target is None else way
         raise TableError(f"{path}{found} {way}")
     if not rows.faults:
         return ()
@@ -224,7 +268,7 @@ def _check_faults(path: Path, rows: TableRows, *, skip_bad_lines: bool) -> tuple
         ways += "s"
     if fault.column is None and rows.doubled:
         more += " Decimal commas need another character between the columns, such as a semicolon."
-    if fault.column not in (None, target):
+    if target is not None and fault.column not in (None, target):
         ways += ", leave the column out with --inputs,"
     raise TableError(f"{path} {fault}.{more} {ways} or pass --skip-bad-lines.")
 
@@ -248,6 +292,12 @@ def _check_values(path: Path, rows: TableRows) -> None:
                 f"{path}: column {name!r} is {column[0]:g} in every one of its {len(column)} rows. "
                 f"{remedy}"
             )
+    _check_sizes(path, rows)
+
+
+def _check_sizes(path: Path, rows: TableRows) -> None:
+    """TableError where a number is too large to reckon with."""
+    for name, column in zip(rows.used, rows.values.T, strict=True):
         if max(-column.min(), column.max()) > _LARGEST:
             row = int(np.argmax(np.abs(column)))
             raise TableError(

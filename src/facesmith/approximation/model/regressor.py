@@ -1,4 +1,4 @@
-"""`FunctionApproximator`: the default method as a scikit-learn regressor."""
+"""`FunctionApproximator`: the method `bayesian-ensemble` as a scikit-learn regressor."""
 
 from __future__ import annotations
 

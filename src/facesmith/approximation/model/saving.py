@@ -27,6 +27,7 @@ _FILE_KIND = "facesmith function"
 _KERNEL_ARRAYS = ("inverse_lengths", "centres", "heights", "slope", "row_variances")
 _KERNEL_NUMBERS = ("bias", "kernel_variance", "plane_variance")
 _ARRAYS = ("input_offset", "input_scale", "output_offset", "output_scale", "input_min", "input_max")
+_SCORES = "held_out_scores"  # files of earlier versions have none
 
 
 def save_function(function: FittedFunction, path: str | Path) -> None:
@@ -54,6 +55,8 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
         ],
     }
     arrays = {name: getattr(function, name) for name in _ARRAYS}
+    if function.held_out_scores is not None:
+        arrays[_SCORES] = function.held_out_scores
     for number, member in enumerate(function.members):
         if isinstance(member, KernelMember):
             for name in _KERNEL_ARRAYS:
@@ -86,11 +89,11 @@ def load_function(path: str | Path) -> FittedFunction:
                 )
             return _function(file, about)
     except ContentError as error:
-        raise WeightsError(f"{error} Pass models/default.npz of a run folder.") from error
+        raise WeightsError(f"{error} Pass models/bayesian-ensemble.npz of a run folder.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
             f"{path} is damaged or no function that `facesmith approximate` wrote "
-            f"({shortened_text(str(error))}). Pass models/default.npz of a run folder."
+            f"({shortened_text(str(error))}). Pass models/bayesian-ensemble.npz of a run folder."
         ) from error
 
 
@@ -115,6 +118,10 @@ def _function(file: ArrayFile, about: dict[str, Any]) -> FittedFunction:
     for name in ("input_scale", "output_scale"):
         if not (arrays[name] > 0).all():
             raise ValueError(f"{name} must be positive")
+    if _SCORES in file.names:
+        arrays[_SCORES] = _float64(file, _SCORES, 2)
+        if (arrays[_SCORES] < 0).any() or (np.diff(arrays[_SCORES], axis=0) < 0).any():
+            raise ValueError(f"{_SCORES} must be positive, in ascending order")
     sizes = {
         "input_names": len(arrays["input_offset"]),
         "output_names": len(arrays["output_scale"]),

@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt with Bayesian regularisation: how the default method trains its nets.
+"""Levenberg-Marquardt with Bayesian regularisation: how `bayesian-ensemble` trains its nets.
 
 The fit minimises `sum v_i (t_i - f_i(w))^2 + sum_g r_g |w_g|^2` over the parameters `w`, which come
 in groups `g`; `v` are the rows' weights. The ratios `r_g` between the precision of a group (alpha)
