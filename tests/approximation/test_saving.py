@@ -118,14 +118,14 @@ def test_some_lines_of_numpy_read_the_file_and_predict_the_same_bits(
     tmp_path: Path, n_outputs: int
 ) -> None:
     model = function(n_outputs)
-    save_function(model, tmp_path / "default.npz")
+    save_function(model, tmp_path / "function.npz")
     inputs = rows(model)
     np.save(tmp_path / "inputs.npy", inputs)
     loader = plain_loader()
     assert "facesmith" not in loader
     code = [line for line in loader.splitlines() if line.strip() and not line.startswith("import")]
     assert len(code) <= 24  # the body of the function, its head, and a use of it
-    script = re.sub(r'"[^"]*default\.npz"', '"default.npz"', loader)
+    script = re.sub(r'"[^"]*\.npz"', '"function.npz"', loader)
     script = "import sys\nsys.modules['facesmith'] = None\n" + re.sub(
         r"^print\(.*\n", "", script, flags=re.MULTILINE
     )
