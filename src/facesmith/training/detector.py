@@ -100,7 +100,7 @@ def train_detector(
     _check(config, kept_proposals)
     training, held_out = split_photos(photos, config.proposals)
     if kept_proposals is None:  # before a folder is made
-        refuse_few(training, held_out, config.proposals.batch_size)
+        refuse_few(training, held_out, config.proposals)
     placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)

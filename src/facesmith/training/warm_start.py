@@ -58,6 +58,26 @@ def start_from(network: nn.Module, path: str | Path, images: Tensor) -> None:
     _unfold(network, images)
 
 
+def hold(
+    network: nn.Module, n_frozen: int = 0, *, fixed_statistics: bool = False
+) -> list[nn.Module]:
+    """Keep the weights of the first parts of a network as they are while the rest learns.
+
+    Args:
+        network: A proposal network or a refiner.
+        n_frozen: Number of these parts, of the network's first level, from the image on.
+        fixed_statistics: All batch normalisation is to keep its running mean and variance, and to
+            use them in training too: what the network does then depends on no other image.
+
+    Returns:
+        The normalisations to put into evaluation mode before each step.
+    """
+    frozen = nn.ModuleList(list(network.children())[:n_frozen])
+    frozen.requires_grad_(False)
+    fixed = network if fixed_statistics else frozen
+    return [module for module in fixed.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
 def _parameters(path: Path, network: nn.Module) -> Arrays:
     """Weights and biases of a file by their names in the network.
 

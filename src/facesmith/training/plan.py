@@ -1,0 +1,112 @@
+"""How a detector is trained on so many photos: steps, learning rate, what stays as it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+# Steps from random weights below which no detector worth having comes of it, and the photos that
+# such a training wants: decision 24 has what was measured.
+MIN_STEPS_ANEW = 5000
+MIN_PHOTOS_ANEW = 2000
+# Faces held out without which nothing is chosen by them: not the calibration, not the threshold,
+# not the best epoch, not whether 8 bits cost too much.
+ENOUGH_FACES = 100
+
+_STEPS = (35.0, 0.58)  # of going on: the first times the number of photos to the power of the other
+_RATES = (3e-4, 1e-3)  # lowest and highest learning rate of going on
+_MANY_PHOTOS = 1000  # from so many photos on the highest rate is used
+_HELD_OUT = (0.04, 0.2)  # smallest and largest share of the photos that are held out
+_CROPS_AN_EPOCH = 640  # at least, so that validations are not after every few steps
+_FEW_PHOTOS = 50  # below it the first stages of the network keep their weights
+_REFINER_PHOTOS = 300  # below it the refiner stays as it is
+_BATCH_SIZE = 16  # crops: in few passes more and smaller steps lead further
+_BATCH_SIZE_MANY, _BATCH_PHOTOS = 32, 4000  # and from so many photos on
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What follows from the number of photos and faces for going on from trained weights.
+
+    Attributes:
+        batch_size: Crops a step.
+        rounds: Passes over the photos in an epoch.
+        epochs: Of the proposals.
+        learning_rate: The highest of their schedule.
+        frozen: Stages of the proposal network, from the image on, that keep their weights.
+        held_out: Share of the photos that are held out.
+        validate_every: Epochs between validations.
+        keep_refiner: The refiner stays as it is.
+        steps: Of the proposals.
+        reasons: In words, one sentence each, why all this.
+    """
+
+    batch_size: int
+    rounds: int
+    epochs: int
+    learning_rate: float
+    frozen: int
+    held_out: float
+    validate_every: int
+    keep_refiner: bool
+    steps: int
+    reasons: tuple[str, ...]
+
+
+def plan_training(n_photos: int, n_faces: int) -> Plan:
+    """How to go on from trained weights with so many photos.
+
+    Args:
+        n_photos: All photos, annotated and face-free, at least 1.
+        n_faces: Annotated faces that are not to be ignored.
+
+    Raises:
+        ValueError: If there is no photo, or a negative number of faces.
+    """
+    if n_photos < 1 or n_faces < 0:
+        raise ValueError(
+            "A plan needs at least one photo and no negative number of faces; got "
+            f"n_photos={n_photos} and n_faces={n_faces}."
+        )
+    low, high = _HELD_OUT
+    share = min(max(ENOUGH_FACES / max(n_faces, 1), low), high)
+    n_learned = max(n_photos - round(share * n_photos), 1)
+    batch_size = _BATCH_SIZE if n_learned < _BATCH_PHOTOS else _BATCH_SIZE_MANY
+    factor, power = _STEPS
+    wanted = factor * n_learned**power
+    rounds = max(1, math.ceil(_CROPS_AN_EPOCH / n_learned))
+    steps_per_epoch = max(n_learned * rounds // batch_size, 1)
+    epochs = max(1, round(wanted / steps_per_epoch))
+    rate = max(_RATES[0], _RATES[1] * min(1.0, n_learned / _MANY_PHOTOS) ** 0.3)
+    frozen = 2 if n_learned < _FEW_PHOTOS else 0
+    keep_refiner = n_learned < _REFINER_PHOTOS
+    enough = share * n_faces >= ENOUGH_FACES
+    reasons = [
+        f"{share:.0%} of the photos are held out, with about {share * n_faces:.0f} faces: "
+        + (
+            f"{ENOUGH_FACES} are enough to choose calibration, threshold and precision by."
+            if enough
+            else f"fewer than {ENOUGH_FACES}, so calibration, threshold and precision stay those "
+            "of the weights gone on from."
+        ),
+        f"{epochs * steps_per_epoch:,} steps of {batch_size} crops, learning rate {rate:.1g}: "
+        "more photos bear more and larger steps.",
+    ]
+    if frozen:
+        reasons.append(f"The first {frozen} stages of the network stay as they are: few photos.")
+    if keep_refiner:
+        reasons.append(
+            f"The refiner stays as it is: fewer than {_REFINER_PHOTOS} photos to learn from."
+        )
+    return Plan(
+        batch_size=batch_size,
+        rounds=rounds,
+        epochs=epochs,
+        learning_rate=float(f"{rate:.2g}"),
+        frozen=frozen,
+        held_out=round(share, 3),
+        validate_every=max(epochs // 5, 1) if enough else epochs,
+        keep_refiner=keep_refiner,
+        steps=epochs * steps_per_epoch,
+        reasons=tuple(reasons),
+    )
