@@ -20,6 +20,8 @@ _HELD_OUT = (0.04, 0.2)  # smallest and largest share of the photos that are hel
 _CROPS_AN_EPOCH = 640  # at least, so that validations are not after every few steps
 _FEW_PHOTOS = 50  # below it the first stages of the network keep their weights
 _REFINER_PHOTOS = 300  # below it the refiner stays as it is
+_AVERAGE_DECAY = 0.998  # of the weights: a hundred steps remember a third of the start
+_RETENTION, _BLEND = 1.0, 0.7
 _BATCH_SIZE = 16  # crops: in few passes more and smaller steps lead further
 _BATCH_SIZE_MANY, _BATCH_PHOTOS = 32, 4000  # and from so many photos on
 
@@ -38,6 +40,9 @@ class Plan:
         validate_every: Epochs between validations.
         keep_refiner: The refiner stays as it is.
         steps: Of the proposals.
+        average_decay: Of the moving average of their weights.
+        retention: Weight of the distance from what the weights before say.
+        blend: How far the result is on the way from the weights before to the learned ones.
         reasons: In words, one sentence each, why all this.
     """
 
@@ -50,6 +55,9 @@ class Plan:
     validate_every: int
     keep_refiner: bool
     steps: int
+    average_decay: float
+    retention: float
+    blend: float
     reasons: tuple[str, ...]
 
 
@@ -108,5 +116,8 @@ def plan_training(n_photos: int, n_faces: int) -> Plan:
         validate_every=max(epochs // 5, 1) if enough else epochs,
         keep_refiner=keep_refiner,
         steps=epochs * steps_per_epoch,
+        average_decay=_AVERAGE_DECAY,
+        retention=_RETENTION,
+        blend=_BLEND,
         reasons=tuple(reasons),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -72,10 +73,12 @@ class ProposalConfig:
     rounds: int = 1
     # Where the training goes on from weights: stages of the network, from the image on, that keep
     # theirs; whether batch normalisation keeps its statistics, which few photos would bend to
-    # theirs; and the weight of the distance from what those weights say of each crop.
+    # theirs; the weight of the distance from what those weights say of each crop; and how far the
+    # result is on the straight way from those weights to the learned ones.
     frozen: int = 0
     fixed_statistics: bool = False
     retention: float = 0.0
+    blend: float = 1.0
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
@@ -198,12 +201,15 @@ class ProposalTask:
         self._teacher = None if teacher is None else Teacher(teacher)
         self._former: Teacher | None = None
         self._fixed: list[nn.Module] = []
+        self._first: dict[str, Tensor] = {}
         if start is not None:
             start_from(self.network, start, to_input(self.batch(0, 0)[0]))
             self._fixed = hold(
                 self.network, config.frozen, fixed_statistics=config.fixed_statistics
             )
             self._former = Teacher(start) if config.retention else None
+            if config.blend != 1.0:
+                self._first = copy.deepcopy(self.network.state_dict())
 
     def _draw_order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Which photos an epoch takes, in which order."""
@@ -288,8 +294,20 @@ class ProposalTask:
             figures = {**figures, "teacher_loss": distance}
         return loss, figures
 
+    def result(self, network: nn.Module) -> nn.Module:
+        """The network with weights at `blend` between those of the start and its own."""
+        if not self._first:
+            return network
+        blended, share = copy.deepcopy(network), self._config.blend
+        state = blended.state_dict()  # its tensors are the network's own
+        for name, first in self._first.items():
+            if first.is_floating_point():
+                state[name].lerp_(first.to(state[name].device), 1 - share)
+        return blended.eval()
+
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Average precision and recall over whole held-out photos."""
+        network = self.result(network)
         truths, found = [], []
         for i in range(len(self._held_out)):
             image, boxes, ignored = self._held_out[i]
