@@ -69,13 +69,12 @@ class DetectorConfig:
         )
 
     @classmethod
-    def continued(cls, start: str | Path, plan: Plan, *, forget: bool = False) -> DetectorConfig:
+    def continued(cls, start: str | Path, plan: Plan) -> DetectorConfig:
         """For going on from trained weights with other photos or labels.
 
         Args:
             start: As `train_detector` takes it. A refiner that is not there is trained whole.
             plan: What follows from the number of photos.
-            forget: Let go of what the weights know and the photos do not show.
 
         Raises:
             WeightsError: If there are no such weights.
@@ -87,9 +86,8 @@ class DetectorConfig:
             loop = dataclasses.replace(
                 refiner.loop, epochs=4, learning_rate=plan.learning_rate, warmup_steps=50
             )
-            kept = 0.0 if forget else plan.retention
             refiner = dataclasses.replace(
-                refiner, loop=loop, fixed_statistics=not forget, retention=kept
+                refiner, loop=loop, fixed_statistics=True, retention=plan.retention
             )
         loop = dataclasses.replace(
             proposals.loop,
@@ -108,9 +106,9 @@ class DetectorConfig:
             rounds=plan.rounds,
             held_out=plan.held_out,
             frozen=plan.frozen,
-            fixed_statistics=not forget,
-            retention=0.0 if forget else plan.retention,
-            blend=1.0 if forget else plan.blend,
+            fixed_statistics=True,
+            retention=plan.retention,
+            blend=plan.blend,
         )
         return cls(
             proposals,
@@ -118,6 +116,16 @@ class DetectorConfig:
             keep_refiner=plan.keep_refiner and second is not None,
             min_choice_faces=ENOUGH_FACES,
         )
+
+    def forgetting(self) -> DetectorConfig:
+        """The settings without what holds on to the weights that the training goes on from."""
+        refiner = self.refiner
+        if refiner is not None:
+            refiner = dataclasses.replace(refiner, fixed_statistics=False, retention=0.0)
+        proposals = dataclasses.replace(
+            self.proposals, fixed_statistics=False, retention=0.0, frozen=0, blend=1.0
+        )
+        return dataclasses.replace(self, proposals=proposals, refiner=refiner, keep_refiner=False)
 
     def described(self) -> dict[str, Any]:
         """The settings as a run's config has them.
@@ -217,7 +225,14 @@ def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
     return path, second if second.is_file() else None
 
 
-def with_threads(config: DetectorConfig) -> DetectorConfig:
-    """The settings with the number of threads filled in, which decides the last bits."""
-    cores = available_cores()
-    return config.with_loops(lambda loop: dataclasses.replace(loop, threads=loop.threads or cores))
+def with_threads(config: DetectorConfig, threads: int | None = None) -> DetectorConfig:
+    """The settings with the number of threads filled in, which decides the last bits.
+
+    Args:
+        config: Where it says no number, it gets one.
+        threads: That number; `None`: that of the cores.
+    """
+    threads = threads or available_cores()
+    return config.with_loops(
+        lambda loop: dataclasses.replace(loop, threads=loop.threads or threads)
+    )

@@ -61,12 +61,13 @@ class Plan:
     reasons: tuple[str, ...]
 
 
-def plan_training(n_photos: int, n_faces: int) -> Plan:
+def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Plan:
     """How to go on from trained weights with so many photos.
 
     Args:
         n_photos: All photos, annotated and face-free, at least 1.
         n_faces: Annotated faces that are not to be ignored.
+        epochs: Passes over the photos, where they are given.
 
     Raises:
         ValueError: If there is no photo, or a negative number of faces.
@@ -81,27 +82,34 @@ def plan_training(n_photos: int, n_faces: int) -> Plan:
     n_learned = max(n_photos - round(share * n_photos), 1)
     batch_size = _BATCH_SIZE if n_learned < _BATCH_PHOTOS else _BATCH_SIZE_MANY
     factor, power = _STEPS
-    wanted = factor * n_learned**power
-    rounds = max(1, math.ceil(_CROPS_AN_EPOCH / n_learned))
+    rounds = math.ceil((batch_size if epochs else _CROPS_AN_EPOCH) / n_learned)
     steps_per_epoch = max(n_learned * rounds // batch_size, 1)
-    epochs = max(1, round(wanted / steps_per_epoch))
+    epochs = epochs or max(1, round(factor * n_learned**power / steps_per_epoch))
     rate = max(_RATES[0], _RATES[1] * min(1.0, n_learned / _MANY_PHOTOS) ** 0.3)
     frozen = 2 if n_learned < _FEW_PHOTOS else 0
     keep_refiner = n_learned < _REFINER_PHOTOS
     enough = share * n_faces >= ENOUGH_FACES
-    reasons = [
-        f"{share:.0%} of the photos are held out, with about {share * n_faces:.0f} faces: "
-        + (
-            f"{ENOUGH_FACES} are enough to choose calibration, threshold and precision by."
-            if enough
-            else f"fewer than {ENOUGH_FACES}, so calibration, threshold and precision stay those "
-            "of the weights gone on from."
-        ),
-        f"{epochs * steps_per_epoch:,} steps of {batch_size} crops, learning rate {rate:.1g}: "
-        "more photos bear more and larger steps.",
-    ]
+    faces = f"with about {share * n_faces:.0f} faces"
+    choices = "calibration, threshold and 8 bits"
+    why = (
+        f"enough to choose {choices} by"
+        if enough
+        else f"fewer than {ENOUGH_FACES}, so {choices} stay those of the weights before"
+    )
+    steps = (
+        f"{epochs * steps_per_epoch:,} steps of {batch_size} crops at a learning rate of up to "
+        f"{rate:.2g}: more photos bear more and larger steps."
+    )
+    held_back = (
+        f"What the weights before say holds the new ones back, and these end {_BLEND:.0%} of the "
+        "way (--forget lets go)."
+    )
+    reasons = [steps, f"Held out: {share:.0%} of the photos, {faces}: {why}.", held_back]
     if frozen:
-        reasons.append(f"The first {frozen} stages of the network stay as they are: few photos.")
+        reasons.append(
+            f"The first {frozen} stages of the network stay as they are: fewer than "
+            f"{_FEW_PHOTOS} photos to learn from."
+        )
     if keep_refiner:
         reasons.append(
             f"The refiner stays as it is: fewer than {_REFINER_PHOTOS} photos to learn from."
@@ -120,4 +128,21 @@ def plan_training(n_photos: int, n_faces: int) -> Plan:
         retention=_RETENTION,
         blend=_BLEND,
         reasons=tuple(reasons),
+    )
+
+
+def warning_anew(n_steps: int, n_photos: int) -> str:
+    """What to say of a training from random weights that cannot work; empty where it can.
+
+    Args:
+        n_steps: Its steps.
+        n_photos: Photos that it learns from.
+    """
+    if n_steps >= MIN_STEPS_ANEW and n_photos >= MIN_PHOTOS_ANEW:
+        return ""
+    return (
+        f"From random weights {n_steps:,} steps on {n_photos:,} photos are too few for a good "
+        f"detector; it takes about {MIN_STEPS_ANEW:,} steps on {MIN_PHOTOS_ANEW:,} photos or more. "
+        "120 photos gave an average precision of .43 after 8 minutes, and .997 in going on from "
+        "the shipped weights. Use --from shipped."
     )

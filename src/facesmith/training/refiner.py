@@ -79,7 +79,7 @@ class RefinerTask:
         n = len(rows)
         pixels = np.matmul(patches.reshape(n, -1, 3).astype(np.float32), matrices) + offsets
         pixels = np.clip(pixels, 0, 255).reshape(n, *patches.shape[1:])
-        said = ()
+        said: tuple[Tensor, ...] = ()
         if self._former is not None:
             said = (torch.from_numpy(self._former.outputs(pixels.astype(np.uint8))),)
         return (

@@ -9,6 +9,26 @@ from contextlib import contextmanager
 
 
 @contextmanager
+def termination_interrupts() -> Iterator[None]:
+    """SIGTERM is what Ctrl-C is: a `KeyboardInterrupt`, between and within the parts of a training.
+
+    `stop_signal` is for within the loop, where it takes over.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+@contextmanager
 def stop_signal() -> Iterator[threading.Event]:
     """Set on Ctrl-C or SIGTERM, so that the loop stops between two steps, never within one."""
     stop = threading.Event()

@@ -125,7 +125,8 @@ def unopposed_cells(
     if not len(faces):
         return ~proposed
     overlap = pairwise_iou(taught_boxes[photos], faces)  # (t, p)
-    annotated = torch.zeros_like(taught).index_reduce(0, photos, overlap, "amax")
+    rows = photos[:, None].expand_as(overlap)
+    annotated = torch.zeros_like(taught).scatter_reduce(0, rows, overlap, "amax")
     unopposed = ~proposed | (annotated > _MIN_OVERLAP)
     missed = ~((scores[photos] > _MIN_SCORE) & (overlap > _MIN_FOUND)).any(1) & ~ignored
     at, regions = centres[None], faces[missed]
