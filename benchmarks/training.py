@@ -5,8 +5,9 @@
 PHOTOS holds `train.coco.json`, `train/` and `negatives/`; LABELS.json are the annotations to learn
 from, those of `train.coco.json` after `facesmith redraw` and `audit` for example. One command is
 run and timed, from its start to its end: `facesmith train --from scratch`, with the seed that it
-has by itself. Its detector is judged on the 300 photos that it held out, by the annotations as they were
-and by LABELS.json. The results file has one entry for the whole training and one for `--quick`.
+has by itself. Its detector is judged on the 300 photos that it held out, by the annotations as they
+were and by LABELS.json. The results file has one entry for the whole training and one for
+`--quick`.
 """
 
 from __future__ import annotations
