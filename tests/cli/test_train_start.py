@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,3 +259,23 @@ def test_damaged_photos_are_named_and_left_out(
     names = [photo.name for photo in trained.calls[-1]["photos"]]
     assert len(names) == N_PHOTOS - 1
     assert "07.png" not in names
+
+
+@pytest.mark.parametrize("part", ["load_photos", "decoded_photos", "train_detector"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_any_part_ends_in_the_line_that_says_how_to_go_on(
+    folder: Path,
+    trained: Recorder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    number: signal.Signals,
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(train_detector, part, stopped)
+    result = train(folder, tmp_path / "run")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == "Error: Stopped on request. Go on with --resume."
+    assert trained.calls == []

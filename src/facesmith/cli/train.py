@@ -133,10 +133,11 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
     """  # noqa: D301 - click wants the control character itself
     way_on_while_loading("Go on with --resume.")
     if data.suffix.lower() != ".npz":
-        from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415 - heavy
         from facesmith.training.signals import termination_interrupts  # noqa: PLC0415 - heavy
 
         with termination_interrupts():
+            from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415
+
             train_detector_command(data, out, resume=resume, force=force, **options)
         return
     for name in _OF_DETECTORS:
