@@ -66,14 +66,16 @@ def train_detector_command(
     if forget and start is None:
         raise click.UsageError("--forget is for going on from trained weights, as --from does.")
     _open(start, teacher)
-    threads = threads_by_load(run, resume=resume, quiet=quiet)
     listed = load_photos(
         data, images, negatives, counted=not quiet, decoded=False, quiet=quiet
     ).photos
     plan = _plan(listed, options["epochs"]) if basis.planned and start is not None else None
     given = {name: value for name, value in options.items() if value is not None}
     config = with_options(basis.config(plan, quick=quick), start, **given)
-    config = with_threads(config.forgetting() if forget else config, threads)
+    if forget:
+        config = config.forgetting()
+    if config != with_threads(config):
+        config = with_threads(config, threads_by_load(run, resume=resume, quiet=quiet))
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     _refuse_early(listed, config)
