@@ -113,7 +113,7 @@ def test_it_goes_on_from_the_shipped_weights_and_says_how(
 
 
 def test_options_change_the_plan(folder: Path, trained: Recorder, tmp_path: Path) -> None:
-    train(
+    result = train(
         folder, tmp_path / "run", "--epochs", 3, "--learning-rate", 2e-4, "--batch-size", 4,
         "--threads", 1, "--seed", 5, "--no-refiner", "--forget",
     )  # fmt: skip
@@ -123,6 +123,10 @@ def test_options_change_the_plan(folder: Path, trained: Recorder, tmp_path: Path
     assert proposals.loop.threads == 1
     assert (proposals.retention, proposals.blend) == (0.0, 1.0)
     assert trained.config.refiner is None
+    assert "  36 steps of 4 crops at a learning rate of up to 0.0002, as asked for." in (
+        result.stderr.splitlines()
+    )
+    assert "--forget lets go" not in result.stderr
 
 
 def test_from_scratch_is_the_training_of_before_and_warns(
@@ -205,9 +209,7 @@ def test_a_busy_machine_gets_fewer_threads(
     monkeypatch.setattr(train_start, "available_cores", lambda: 2)
     monkeypatch.setattr(train_start, "idle_threads", lambda: (1, 1.9))
     result = train(folder, tmp_path / "run")
-    assert "The machine is busy (other programs use 1.9 cores): training on 1 thread" in (
-        result.stderr
-    )
+    assert "The machine is busy (load 1.9, cores 2): training on 1 thread" in (result.stderr)
     assert trained.config.proposals.loop.threads == 1
     assert trained.config.refiner is not None
     assert trained.config.refiner.loop.threads == 1

@@ -79,8 +79,8 @@ def train_detector_command(
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     _refuse_early(listed, config)
-    if not quiet:
-        for line in _told(basis, plan, config, listed, anew=start is None and not resume):
+    if not quiet and basis.planned:
+        for line in _told(basis, plan, config, listed):
             echo(line, err=True)
     photos = decoded_photos(listed, quiet=quiet)
     with ShownProgress(quiet=quiet) as progress:
@@ -115,21 +115,27 @@ def _refuse_early(photos: Sequence[AnnotatedPhoto], config: DetectorConfig) -> N
 
 
 def _told(
-    basis: Basis,
-    plan: Plan | None,
-    config: DetectorConfig,
-    photos: Sequence[AnnotatedPhoto],
-    *,
-    anew: bool,
+    basis: Basis, plan: Plan | None, config: DetectorConfig, photos: Sequence[AnnotatedPhoto]
 ) -> list[str]:
     """What to say of the training before it starts."""
-    lines = [basis.why] if basis.why else []
-    lines += [f"  {reason}" for reason in plan.reasons] if plan is not None else []
-    if anew and basis.planned:
-        n_learned = len(split_photos(photos, config.proposals)[0])
-        n_steps = n_learned // config.proposals.batch_size * config.proposals.loop.epochs
-        lines += filter(None, [warning_anew(n_steps, n_learned)])
-    return lines
+    proposals = config.proposals
+    n_learned = len(split_photos(photos, proposals)[0])
+    n_steps = n_learned * proposals.rounds // proposals.batch_size * proposals.loop.epochs
+    if basis.start is None:
+        return [line for line in (basis.why, warning_anew(n_steps, n_learned)) if line]
+    if plan is None:
+        return []
+    rate, of_plan = proposals.loop.learning_rate, dict(plan.reasons)
+    asked = (proposals.batch_size, rate, proposals.loop.epochs)
+    if asked != (plan.batch_size, plan.learning_rate, plan.epochs):
+        of_plan["steps"] = (
+            f"{n_steps:,} steps of {proposals.batch_size} crops at a learning rate of up to "
+            f"{rate:.2g}, as asked for."
+        )
+    if not proposals.retention:
+        for name in ("retention", "frozen", "refiner"):
+            of_plan.pop(name, None)
+    return [basis.why, *(f"  {reason}" for reason in of_plan.values())]
 
 
 def _read_mined(paths: tuple[Path, ...], settings: Any) -> MinedTraining | None:

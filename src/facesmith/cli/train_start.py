@@ -36,7 +36,7 @@ def threads_by_load(run: RunFolder, *, resume: bool, quiet: bool) -> int:
     threads, busy = idle_threads()
     if threads < available_cores() and not quiet:
         echo(
-            f"The machine is busy (other programs use {busy:.1f} cores): training on "
+            f"The machine is busy (load {busy:.1f}, cores {available_cores()}): training on "
             f"{counted(threads, 'thread')}, as more would wait for each other. --threads sets "
             "another number.",
             err=True,

@@ -43,7 +43,8 @@ class Plan:
         average_decay: Of the moving average of their weights.
         retention: Weight of the distance from what the weights before say.
         blend: How far the result is on the way from the weights before to the learned ones.
-        reasons: In words, one sentence each, why all this.
+        reasons: A sentence on each of "steps", "held out", "retention" and, where they stay as they
+            are, "frozen" and "refiner".
     """
 
     batch_size: int
@@ -58,7 +59,7 @@ class Plan:
     average_decay: float
     retention: float
     blend: float
-    reasons: tuple[str, ...]
+    reasons: dict[str, str]
 
 
 def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Plan:
@@ -104,14 +105,18 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
         f"What the weights before say holds the new ones back, and these end {_BLEND:.0%} of the "
         "way (--forget lets go)."
     )
-    reasons = [steps, f"Held out: {share:.0%} of the photos, {faces}: {why}.", held_back]
+    reasons = {
+        "steps": steps,
+        "held out": f"Held out: {share:.0%} of the photos, {faces}: {why}.",
+        "retention": held_back,
+    }
     if frozen:
-        reasons.append(
+        reasons["frozen"] = (
             f"The first {frozen} stages of the network stay as they are: fewer than "
             f"{_FEW_PHOTOS} photos to learn from."
         )
     if keep_refiner:
-        reasons.append(
+        reasons["refiner"] = (
             f"The refiner stays as it is: fewer than {_REFINER_PHOTOS} photos to learn from."
         )
     return Plan(
@@ -127,7 +132,7 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
         average_decay=_AVERAGE_DECAY,
         retention=_RETENTION,
         blend=_BLEND,
-        reasons=tuple(reasons),
+        reasons=reasons,
     )
 
 
