@@ -66,8 +66,8 @@ _SPELT = {
     "start",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Go on from a run folder, its detector.onnx or `shipped`, the detector that comes along; "
-    "`scratch`: from random weights.  [default: shipped]",
+    help="Go on from a run folder, its detector.onnx or `shipped`; `scratch`: from random weights.  "
+    "[default: shipped]",
 )
 @click.option("--forget", is_flag=True, help="Going on, let go of what your photos do not show.")
 @click.option(
@@ -85,17 +85,17 @@ _SPELT = {
 @click.option(
     "--epochs",
     type=WholeRange(1),
-    help="Passes over the data.  [default: by network or number of photos]",
+    help="Passes over the data.  [default: by network, photos]",
 )
 @click.option(
     "--batch-size",
     type=WholeRange(1),
-    help="Patches, or crops of photos, per step.  [default: 64 patches, 16 or 32 crops]",
+    help="Patches or crops per step.  [default: 64; crops 16, 32]",
 )
 @click.option(
     "--learning-rate",
     type=FiniteRange(0, min_open=True),
-    help="Highest learning rate.  [default: by network or number of photos]",
+    help="Highest learning rate.  [default: by network, photos]",
 )
 @click.option("--seed", type=WholeRange(0), help="Of weights, order and changes.  [default: 0]")
 @click.option(
