@@ -66,7 +66,7 @@ _SPELT = {
     "start",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Go on from a run folder, its detector.onnx or `shipped`; `scratch`: from random weights.  "
+    help="Go on from a run folder, a detector.onnx, `shipped`, or from random weights: `scratch`.  "
     "[default: shipped]",
 )
 @click.option("--forget", is_flag=True, help="Going on, let go of what your photos do not show.")
