@@ -90,7 +90,7 @@ _SPELT = {
 @click.option(
     "--batch-size",
     type=WholeRange(1),
-    help="Patches or crops per step.  [default: 64; crops 16, 32]",
+    help="Per step.  [default: 64 patches, 16 or 32 crops]",
 )
 @click.option(
     "--learning-rate",
