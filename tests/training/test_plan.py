@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,19 @@ def test_passes_that_are_given_are_passes_over_the_photos() -> None:
     assert (plan.rounds, plan.epochs) == (1, 3)
     tiny = plan_training(10, 20, epochs=3)
     assert tiny.rounds * 8 >= tiny.batch_size
+
+
+def test_the_page_has_the_figures_of_the_plan() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
+    for n_photos, n_faces in SETS:
+        plan = plan_training(n_photos, n_faces)
+        rate = f"{plan.learning_rate:.1e}".replace(".0e", "e").replace("e-0", "e-")
+        steps = f"{plan.steps:,} of {plan.batch_size} crops"
+        row = next(line for line in page.splitlines() if f"| {n_photos:,}, {n_faces:,} |" in line)
+        assert f"| {plan.held_out:.0%} |".replace("%", " %") in row or "at most 300" in row
+        assert f"| {steps} | {rate} |" in row
+        assert ("the refiner" in row) == plan.keep_refiner
+        assert ("the first two stages" in row) == (plan.frozen == 2)
 
 
 def test_no_photos_are_refused() -> None:
