@@ -26,7 +26,8 @@ from facesmith.networks.detector import (  # noqa: E402
 )
 from facesmith.networks.refiner import build_refiner  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
-from facesmith.training.proposals import ProposalConfig, ProposalTask  # noqa: E402
+from facesmith.training.int8 import N_TYPICAL, _typical_images  # noqa: E402
+from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask  # noqa: E402
 from facesmith.training.refiner import RefinerTask, retention_loss  # noqa: E402
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
 from facesmith.training.refiner_patches import ProposalPatches  # noqa: E402
@@ -232,3 +233,14 @@ def test_a_weights_file_tells_the_shape_of_its_network(start: Path, tmp_path: Pa
     export_refiner(build_refiner().eval(), tmp_path / "refiner.onnx")
     with pytest.raises(WeightsError, match="no proposal network"):
         network_of(tmp_path / "refiner.onnx")
+
+
+def test_ranges_of_8_bits_are_measured_on_crops_too(photos: list[AnnotatedPhoto]) -> None:
+    learned = Photos(photos, SETTINGS)
+    alone = list(_typical_images(learned))
+    assert [image.shape for image in alone] == [(1, 64, 64, 3)] * 20
+    both, again = (list(_typical_images(learned, SETTINGS.crops)) for _ in range(2))
+    assert len(both) == 20 + N_TYPICAL
+    for image, same in zip(both, again, strict=True):
+        np.testing.assert_array_equal(image, same)
+    assert not np.array_equal(both[20], both[40])

@@ -119,8 +119,9 @@ def train_detector(
         hand_back_freed_memory()
         max_loss = config.quantise_loss
         precisions["proposals"] = quantise_proposals(
-            detector_path, learned, validation, max_loss, enough=choices.enough
-        )
+            detector_path, learned, validation, max_loss, enough=choices.enough,
+            crops=config.proposals.crops if origin.proposals is not None else None,
+        )  # fmt: skip
     if config.keep_refiner and origin.refiner is not None:
         write_bytes(run.path / REFINER_FILE, origin.refiner.read_bytes())
     elif config.refiner is not None:

@@ -15,6 +15,7 @@ from facesmith.export.quantisation import quantise
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.detector import INPUT_MULTIPLE
 from facesmith.training.calibration import evaluate
+from facesmith.training.crops import CropConfig, draw_crop
 from facesmith.training.proposals import Photos
 from facesmith.training.refiner_patches import ProposalPatches
 
@@ -23,7 +24,13 @@ MAX_AUC_LOSS = 0.001  # that 8 bits may cost the refiner
 
 
 def quantise_proposals(
-    path: Path, learned: Photos, validation: Photos, max_loss: float, *, enough: bool = True
+    path: Path,
+    learned: Photos,
+    validation: Photos,
+    max_loss: float,
+    *,
+    enough: bool = True,
+    crops: CropConfig | None = None,
 ) -> dict[str, Any]:
     """Quantise the proposals to 8 bits if that costs at most so much average precision.
 
@@ -33,6 +40,8 @@ def quantise_proposals(
         validation: The photos held out.
         max_loss: Largest fall of average precision; below 0: float32 is kept.
         enough: Whether the held-out photos show enough faces to decide; else 8 bits are kept.
+        crops: Measure the ranges on random crops as well: few photos of one kind, as they are,
+            give narrower ones than other photos need.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the figures of both on the held-out photos.
@@ -41,7 +50,7 @@ def quantise_proposals(
     kept = "float32"
     if max_loss >= 0:
         smaller = path.with_name("quantised.onnx")
-        quantise(path, _typical_images(learned), smaller)
+        quantise(path, _typical_images(learned, crops), smaller)
         figures["8 bits"] = evaluate(Detector(smaller, threads=1), validation)[0]
         losses = [figures["float32"][name] - figures["8 bits"][name] for name in ("ap", "ap_iou40")]
         if not enough or max(losses) <= max_loss:
@@ -82,7 +91,13 @@ def quantise_refiner(
     return {"kept": "float32", **areas}
 
 
-def _typical_images(photos: Photos) -> Iterator[npt.NDArray[np.uint8]]:
-    """Some photos, spread evenly, as the proposals see them."""
+def _typical_images(
+    photos: Photos, crops: CropConfig | None = None
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Some photos, spread evenly, as the proposals see them; with `crops` as many crops, too."""
     for i in range(0, len(photos), -(-len(photos) // N_TYPICAL)):
         yield padded(photos[i][0], INPUT_MULTIPLE)[None]
+    for number in range(N_TYPICAL if crops is not None else 0):
+        assert crops is not None
+        rng = np.random.default_rng([number])
+        yield draw_crop(*photos[number % len(photos)], rng, crops).image[None]
