@@ -15,6 +15,7 @@ from facesmith.export.quantisation import quantise
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.detector import INPUT_MULTIPLE
 from facesmith.training.calibration import evaluate
+from facesmith.training.crops import CropConfig, draw_crop
 from facesmith.training.proposals import Photos
 from facesmith.training.refiner_patches import ProposalPatches
 
@@ -23,9 +24,24 @@ MAX_AUC_LOSS = 0.001  # that 8 bits may cost the refiner
 
 
 def quantise_proposals(
-    path: Path, learned: Photos, validation: Photos, max_loss: float
+    path: Path,
+    learned: Photos,
+    validation: Photos,
+    max_loss: float,
+    *,
+    enough: bool = True,
+    crops: CropConfig | None = None,
 ) -> dict[str, Any]:
     """Quantise the proposals to 8 bits if that costs at most so much average precision.
+
+    Args:
+        path: The weights file; replaced where 8 bits are kept.
+        learned: Photos that tell the ranges of activations.
+        validation: The photos held out.
+        max_loss: Largest fall of average precision; below 0: float32 is kept.
+        enough: Whether the held-out photos show enough faces to decide; else 8 bits are kept.
+        crops: Measure the ranges on random crops as well: few photos of one kind, as they are,
+            give narrower ones than other photos need.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the figures of both on the held-out photos.
@@ -34,10 +50,10 @@ def quantise_proposals(
     kept = "float32"
     if max_loss >= 0:
         smaller = path.with_name("quantised.onnx")
-        quantise(path, _typical_images(learned), smaller)
+        quantise(path, _typical_images(learned, crops), smaller)
         figures["8 bits"] = evaluate(Detector(smaller, threads=1), validation).figures
         losses = [figures["float32"][name] - figures["8 bits"][name] for name in ("ap", "ap_iou40")]
-        if max(losses) <= max_loss:
+        if not enough or max(losses) <= max_loss:
             kept = "8 bits"
             smaller.replace(path)
         else:
@@ -49,9 +65,11 @@ def quantise_proposals(
 
 
 def quantise_refiner(
-    path: Path, learned: ProposalPatches, held_out: ProposalPatches
+    path: Path, learned: ProposalPatches, held_out: ProposalPatches, *, enough: bool = True
 ) -> dict[str, Any]:
     """Quantise the refiner to 8 bits if that costs at most `MAX_AUC_LOSS` on held-out patches.
+
+    Where these are not `enough` to decide, 8 bits are kept.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the area under the ROC curve of both.
@@ -66,14 +84,20 @@ def quantise_refiner(
         look = Refiner(file)
         logits = [look.outputs(images[i : i + 256])[:, 0] for i in range(0, len(images), 256)]
         areas[name] = area_under_curve(labels, np.concatenate([*logits, np.zeros(0)]))
-    if areas["float32"] - areas["8 bits"] <= MAX_AUC_LOSS:
+    if not enough or areas["float32"] - areas["8 bits"] <= MAX_AUC_LOSS:
         smaller.replace(path)
         return {"kept": "8 bits", **areas}
     smaller.unlink()
     return {"kept": "float32", **areas}
 
 
-def _typical_images(photos: Photos) -> Iterator[npt.NDArray[np.uint8]]:
-    """Some photos, spread evenly, as the proposals see them."""
+def _typical_images(
+    photos: Photos, crops: CropConfig | None = None
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Some photos, spread evenly, as the proposals see them; with `crops` as many crops, too."""
     for i in range(0, len(photos), -(-len(photos) // N_TYPICAL)):
         yield padded(photos[i][0], INPUT_MULTIPLE)[None]
+    for number in range(N_TYPICAL if crops is not None else 0):
+        assert crops is not None
+        rng = np.random.default_rng([number])
+        yield draw_crop(*photos[number % len(photos)], rng, crops).image[None]
