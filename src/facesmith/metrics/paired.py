@@ -26,6 +26,15 @@ FIGURES = ("ap", "recall_at_0.1", "recall", "false_per_photo")
 ALLOWED = 0.1  # false boxes a photo
 LEVEL = 0.95  # probability that an interval is to cover
 N_RESAMPLES = 1000
+# With fewer the resamples are so few different ones that an interval promises too much: of three
+# faces found by one detector only, each resample shows the same.
+MIN_FACES, MIN_PHOTOS = 20, 10
+
+
+def can_tell(rows: ScoredRows) -> bool:
+    """Whether there are faces and photos with faces enough for an interval to be believed."""
+    with_faces = int((rows.faces_per_photo > 0).sum())
+    return bool(rows.faces_per_photo.sum() >= MIN_FACES and with_faces >= MIN_PHOTOS)
 
 
 @dataclass(frozen=True)
@@ -143,4 +152,3 @@ def _figures_of(
         )
 
     return figures
-
