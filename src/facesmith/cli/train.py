@@ -20,11 +20,13 @@ from facesmith.runs.settings import read_settings
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "quick", "start", "teacher", "single_look", "recipe"),
+    *("val", "val_images", "single_split"),
 )
 
 _SPELT = {
     "start": "from",
     "single_look": "no-refiner",
+    "single_split": "no-cross-validation",
 }
 
 
@@ -43,6 +45,16 @@ _SPELT = {
     multiple=True,
     type=FILE,
     help="What `facesmith mine` found; may be repeated.",
+)
+@click.option(
+    "--val", type=EXISTING, help="Annotated photos for the verdict.  [default: those held out]"
+)
+@click.option("--val-images", type=FOLDER, help="Folder of their photos.  [default: --images]")
+@click.option(
+    "--no-cross-validation",
+    "single_split",
+    is_flag=True,
+    help="Judge on the photos held out, be they few.",
 )
 @click.option(
     "--out",
@@ -116,11 +128,9 @@ _SPELT = {
 def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> None:
     """Train a classifier on a patches file, or a detector on annotated photos.
 
-    DATA is the .npz that `facesmith prepare` wrote, or annotations in any format that it reads,
-    together with --images. The run folder gets weights that need no training framework
-    (classifier.onnx, or detector.onnx and refiner.onnx), the settings, a log for people and
-    for TensorBoard, and checkpoints. A training that was stopped or killed at any moment goes on
-    with --resume and ends with the same weights, to the byte.
+    DATA is the .npz that `facesmith prepare` wrote, or annotations in any format, together with
+    --images. The run folder gets weights, settings, logs, checkpoints, and of a detector a verdict
+    and report.html. A training that was killed at any moment goes on with --resume, to the byte.
 
     \b
     Examples:

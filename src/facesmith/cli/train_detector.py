@@ -14,6 +14,7 @@ from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
+from facesmith.cli.train_verdict import Trained, load_val, print_verdict, reach_verdict
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import shipped_weights
 from facesmith.runs.folder import RunFolder
@@ -41,9 +42,12 @@ def train_detector_command(
     quiet: bool,
     resume: bool,
     force: bool,
+    val: Path | None,
+    val_images: Path | None,
+    single_split: bool,
     **options: Any,
 ) -> None:
-    """Read the photos, train, and print how good the detector is on the photos held out."""
+    """Read the photos, train, and print how good the detector is, also beside the one before."""
     if images is None:
         raise click.UsageError(
             f"Annotated photos need --images, the folder of the photos of {data}."
@@ -60,16 +64,21 @@ def train_detector_command(
     config = _config(settings, start=start, **given)
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
+    judged_on = load_val(val, val_images, images, quiet=quiet)
     photos = load_photos(data, images, negatives, counted=not quiet, quiet=quiet).photos
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
             photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
             resume=resume, force=force, progress=progress,
         )  # fmt: skip
+        folds = not (single_split or options["quick"])
+        trained = Trained(photos, out, config, false_boxes, start, teacher, metrics)
+        verdict = reach_verdict(trained, judged_on, folds=folds, progress=progress)
     if as_json:
-        echo(json.dumps(metrics))
+        echo(json.dumps({**metrics, "verdict": verdict.to_dict()}))
     elif not quiet:
-        _print(metrics, out)
+        _print(metrics)
+        print_verdict(verdict, out)
 
 
 def _settings(
@@ -163,7 +172,7 @@ def _config(
     return dataclasses.replace(config, proposals=proposals).with_loops(shared)
 
 
-def _print(metrics: dict[str, Any], out: Path) -> None:
+def _print(metrics: dict[str, Any]) -> None:
     echo(
         f"Trained on {metrics['photos'] - metrics['photos_held_out']} photos, judged on the "
         f"{metrics['photos_held_out']} held out (faces of 16 px and more):"
@@ -192,7 +201,6 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
             f"log loss: {compared}); expected calibration error "
             f"{_figure(metrics['calibration_error'])}."
         )
-    echo(f"Next: facesmith detect PHOTO --model {out}")
 
 
 def _figure(value: float | None) -> str:

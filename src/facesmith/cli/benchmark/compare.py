@@ -16,6 +16,7 @@ from facesmith.cli.benchmark.photos import (
     min_height_option,
     output_options,
 )
+from facesmith.cli.columns import in_columns
 from facesmith.cli.detector_options import threads_option
 from facesmith.cli.numbers import figure
 from facesmith.cli.opened_detectors import open_detectors
@@ -188,7 +189,7 @@ def _print(compared: Comparison) -> None:
     free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
     echo(f"{compared.title}{free}; false: boxes a photo\n")
     tables = [_accuracy_rows(compared), _difference_rows(compared), _cost_rows(compared)]
-    for line in "\n\n".join("\n".join(_columns(rows)) for rows in tables if rows).split("\n"):
+    for line in "\n\n".join("\n".join(in_columns(rows)) for rows in tables if rows).split("\n"):
         echo(line)
 
 
@@ -259,18 +260,6 @@ def _cost_rows(compared: Comparison) -> list[list[str]]:
         bytes_of = (sizes.peak_memory, sizes.install, sizes.weights) if sizes else (None,) * 3
         rows.append([label, *times, *map(_megabytes, bytes_of)])
     return rows
-
-
-def _columns(rows: list[list[str]]) -> list[str]:
-    """Rows of text in columns, the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _megabytes(n_bytes: int | None) -> str:
