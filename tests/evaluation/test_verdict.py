@@ -86,7 +86,7 @@ def test_a_wide_interval_is_no_answer_and_says_how_wide():
     found = verdict([*hits[:-1], False], hits, source="held out")
     assert found.kind == "unknown"
     assert found.words().startswith(
-        "no difference can be told with 30 held-out faces (+.033 AP, 95 % +.000 to +."
+        "no difference in AP can be told with 30 held-out faces (+.033 AP, 95 % +.000 to +."
     )
     assert found.words().endswith("): annotate more, or pass --val")
 

@@ -32,8 +32,8 @@ _TITLES = {
 _HOW = (
     "AP, average precision, is one figure for all thresholds: the area under the curve of "
     "precision over recall. A box is right when it overlaps a face by the IoU named, 0.4 where "
-    "none is; faces of 16 px and more count. The interval holds the difference on other photos of the same "
-    "kind with 95 %; where it holds 0, the difference may be chance."
+    "none is; faces of 16 px and more count. The interval holds the difference on other photos "
+    "of the same kind with 95 %; where it holds 0, the difference may be chance."
 )
 
 _FALSE_NOTE = (
@@ -59,7 +59,7 @@ def html_page(report: RunReport, folder: Path, n_shown: int) -> str:
         title=escape(_TITLES[verdict.kind]),
         lead=f"The training in <code>{escape(printable(report.run.as_posix()))}</code>, judged on "
         f"{escape(verdict.judged_on)}.",
-        verdict=f'<p class="verdict">{escape(verdict.words())}</p>',
+        verdict=f'<p class="verdict">{escape(_capital(verdict.words()))}.</p>',
         tiles="".join(_tile(*each) for each in _tiles(report)),
         sections="\n".join(
             [
@@ -73,6 +73,10 @@ def html_page(report: RunReport, folder: Path, n_shown: int) -> str:
         version=escape(__version__),
         date=_now(),
     )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _tiles(report: RunReport) -> list[tuple[str, str]]:
@@ -134,7 +138,7 @@ def _wrong_in_words(report: RunReport) -> str:
     n_missed, n_false = len(failures.misses), len(failures.false_boxes)
     return (
         f"From a score of {failures.min_score:.2f} on, it misses {n_missed:,} of "
-        f"{failures.n_faces:,} faces, and {n_false:,} of its {failures.n_boxes:,} boxes belong to "
+        f"{failures.n_faces:,} faces in these photos, and {n_false:,} of its {failures.n_boxes:,} boxes belong to "
         "no face."
     )
 
@@ -155,7 +159,7 @@ def _learned(report: RunReport, folder: Path) -> str:
             f'<figure><div class="plate">{_png(folder / name, _alternative(name))}</div></figure>'
             for name in part.pictures
         )
-        parts.append(f"<h3>{escape(part.words[0].upper() + part.words[1:])}</h3>")
+        parts.append(f"<h3>{escape(_capital(part.words))}</h3>")
         parts.append(f'<p>{escape(part.told)}</p><div class="columns">{images}</div>')
     return _section("How it learned", *parts) if parts else ""
 
@@ -231,7 +235,7 @@ def markdown_page(report: RunReport, pictures: str) -> str:
     lines = [f"# {_TITLES[verdict.kind]}", ""]
     run = markdown_text(report.run.as_posix())
     lines += [f"The training in {run}, judged on {markdown_text(verdict.judged_on)}.", ""]
-    lines += [f"**{markdown_text(verdict.words())}**", "", "## Is it better?", ""]
+    lines += [f"**{markdown_text(_capital(verdict.words()))}.**", "", "## Is it better?", ""]
     lines += [*_markdown_table(verdict.table()), "", f"{_HOW} {verdict.caveat}".rstrip(), ""]
     if report.has_curves:
         lines += [f"![Precision against recall of both detectors]({pictures}/{_CURVES})", ""]
@@ -242,7 +246,7 @@ def markdown_page(report: RunReport, pictures: str) -> str:
     if report.parts:
         lines += ["## How it learned", ""]
     for part in report.parts:
-        lines += [f"### {part.words[0].upper()}{part.words[1:]}", "", part.told, ""]
+        lines += [f"### {_capital(part.words)}", "", part.told, ""]
         lines += [f"![{_alternative(name)}]({pictures}/{name})" for name in part.pictures]
         lines.append("")
     lines += ["## What next", ""]

@@ -92,6 +92,9 @@ def _draw(
         axes.axvline(best_epoch, color="0.55", linewidth=1, linestyle=(0, (4, 3)))
         text = {"xytext": (4, -2), "textcoords": "offset points", "va": "top", "fontsize": 8}
         axes.annotate("kept", (best_epoch, 1), xycoords=("data", "axes fraction"), **text)
+    if not label:  # shares, which Matplotlib would draw beyond 1
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -0.02), min(high, 1.02))
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -84,7 +84,8 @@ class Verdict:
             return f"no difference can be told with {faces}: {way_out}"
         figures = f"{signed(ap.difference)} AP, {between(ap)}"
         if self.kind == "unknown":
-            return f"no difference can be told with {faces} ({figures}): {way_out}{self._others()}"
+            told = f"{figures}{self._others()}"
+            return f"no difference in AP can be told with {faces} ({told}): {way_out}"
         said = {"better": "better", "worse": "worse", "alike": "as good"}[self.kind]
         return f"{said}: {figures}{self._others()}"
 
