@@ -97,8 +97,9 @@ def test_more_false_boxes_are_said_beside_a_better_ap():
         detector("shipped", old), detector("new", new, [True] * 60), photos(60), source="val"
     )
     assert found.kind == "better"
-    assert "; but false boxes a photo +1.000, 95 % +1.000 to +1.000" in found.words()
-    assert "recall" not in found.words(), "it says the same as AP"
+    assert "; false boxes a photo +1.000, 95 % +1.000 to +1.000" in found.words()
+    assert "; but recall at the own threshold +.500" in found.words(), "what they were bought with"
+    assert "AP at IoU 0.4" not in found.words(), "it says the same as AP"
 
 
 def test_faces_below_16_px_do_not_count():

@@ -138,8 +138,8 @@ def _wrong_in_words(report: RunReport) -> str:
     n_missed, n_false = len(failures.misses), len(failures.false_boxes)
     return (
         f"From a score of {failures.min_score:.2f} on, it misses {n_missed:,} of "
-        f"{failures.n_faces:,} faces in these photos, and {n_false:,} of its {failures.n_boxes:,} boxes belong to "
-        "no face."
+        f"{failures.n_faces:,} faces in these photos, and {n_false:,} of its "
+        f"{failures.n_boxes:,} boxes belong to no face."
     )
 
 

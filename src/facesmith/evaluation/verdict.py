@@ -90,14 +90,23 @@ class Verdict:
         return f"{said}: {figures}{self._others()}"
 
     def _others(self) -> str:
-        """The other figures that differ for sure, where they do not say the same."""
+        """The other figures that differ for sure, where they do not say the same.
+
+        Recall and false boxes at the threshold go together: one is bought with the other.
+        """
         ap = self.changes["ap"]
-        parts = []
-        for name, change in self.changes.items():
-            gain = change.difference * (-1 if name == "false_per_photo" else 1)
-            same = self.kind in ("better", "worse") and (gain > 0) == (ap.difference > 0)
-            if change is not ap and change.told and not same:
-                parts.append(f"{NAMES[name][1]} {signed(change.difference)}, {between(change)}")
+        told = {name: each for name, each in self.changes.items() if each.told and each is not ap}
+        against = set(told)
+        if self.kind in ("better", "worse"):
+            signs = {name: -1 if name == "false_per_photo" else 1 for name in told}
+            against = {n for n, c in told.items() if c.difference * signs[n] * ap.difference < 0}
+        bought = {"recall", "false_per_photo"}
+        shown = against | (bought if against & bought else set())
+        parts = [
+            f"{NAMES[name][1]} {signed(change.difference)}, {between(change)}"
+            for name, change in told.items()
+            if name in shown
+        ]
         joint = "; but " if self.kind in ("better", "worse") else "; "
         return joint + "; ".join(parts) if parts else ""
 
