@@ -155,7 +155,8 @@ def test_photos_of_val_decide_and_those_trained_on_are_told(data, tmp_path, trai
     assert f"On the {N} photos with {N} faces of --val" in result.stdout
 
 
-def test_what_was_gone_on_from_is_the_old_one(data, tmp_path, trainer, spot_weights):
+@pytest.mark.usefixtures("trainer")
+def test_what_was_gone_on_from_is_the_old_one(data, tmp_path, spot_weights):
     out = tmp_path / "run"
     result = train(data, out, "--from", spot_weights, "--no-cross-validation")
     assert result.exit_code == 0, result.output

@@ -60,7 +60,7 @@ _SPELT = {
     "--out",
     type=NEW_FOLDER,
     required=True,
-    help="Run folder: config, log, checkpoints, weights, metrics.",
+    help="Run folder: weights, settings, logs, metrics.",
 )
 @click.option(
     "--network",
@@ -129,8 +129,8 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
     """Train a classifier on a patches file, or a detector on annotated photos.
 
     DATA is the .npz that `facesmith prepare` wrote, or annotations in any format, together with
-    --images. The run folder gets weights, settings, logs, checkpoints, and of a detector a verdict
-    and report.html. A training that was killed at any moment goes on with --resume, to the byte.
+    --images. The run folder gets weights, settings, logs, and of a detector a verdict and
+    report.html. A training that was killed goes on with --resume, exactly.
 
     \b
     Examples:
