@@ -148,6 +148,10 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             raise click.UsageError(
                 f"--{option} goes with annotated photos; {data} is a patches file."
             )
+    from facesmith.evaluation.classifier_report import (  # noqa: PLC0415 - heavy
+        write_classifier_report,
+    )
+    from facesmith.runs.folder import RunFolder  # noqa: PLC0415
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
@@ -162,6 +166,9 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             force=force,
             progress=progress,
         )
+        with RunFolder(out).output.lock():
+            RunFolder(out).output.add()
+            write_classifier_report(out)
     if as_json:
         echo(json.dumps(metrics))
     elif not quiet:
@@ -203,4 +210,5 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
             f"{point['target']} {point['value']:g}, chosen on the validation rows"
         )
     echo(f"  weights     {out / 'classifier.onnx'}")
+    echo(f"  report      {out / 'report.html'}")
     echo(f"Next: facesmith roc {out}")

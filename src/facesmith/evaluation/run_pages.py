@@ -52,30 +52,50 @@ def duration(seconds: float) -> str:
 
 def html_page(report: RunReport, folder: Path, n_shown: int) -> str:
     """The report as one HTML file; `folder` has the pictures, `n_shown` is of misses and boxes."""
-    template = Template((files("facesmith.evaluation") / "run_report.html").read_text("utf-8"))
     verdict = report.verdict
-    return template.substitute(
-        style=page_style(),
-        title=escape(_TITLES[verdict.kind]),
-        lead=f"The training in <code>{escape(printable(report.run.as_posix()))}</code>, judged on "
-        f"{escape(verdict.judged_on)}.",
-        verdict=f'<p class="verdict">{escape(_capital(verdict.words()))}.</p>',
-        tiles="".join(_tile(*each) for each in _tiles(report)),
-        sections="\n".join(
-            [
-                _judged(report, folder),
-                _wrong(report, n_shown),
-                _learned(report, folder),
-                _next(report),
-                _made(report),
-            ]
-        ),
-        version=escape(__version__),
-        date=_now(),
+    return page(
+        _TITLES[verdict.kind],
+        f"The training in {run_name(report.run)}, judged on {escape(verdict.judged_on)}.",
+        f"{capital(verdict.words())}.",
+        _tiles(report),
+        [
+            _judged(report, folder),
+            _wrong(report, n_shown),
+            _learned(report, folder),
+            _next(report),
+            _made(report),
+        ],
     )
 
 
-def _capital(words: str) -> str:
+def page(
+    title: str,
+    lead: str,
+    headline: str,
+    tiles: Sequence[tuple[str, str]],
+    sections: Sequence[str],
+) -> str:
+    """A report's page; `lead` and `sections` are HTML, the others text."""
+    template = Template((files("facesmith.evaluation") / "run_report.html").read_text("utf-8"))
+    return template.substitute(
+        style=page_style(),
+        title=escape(printable(title)),
+        lead=lead,
+        verdict=f'<p class="verdict">{escape(printable(headline))}</p>',
+        tiles="".join(_tile(*each) for each in tiles),
+        sections="\n".join(sections),
+        version=escape(__version__),
+        date=now(),
+    )
+
+
+def run_name(run: Path) -> str:
+    """A run folder as HTML."""
+    return f"<code>{escape(printable(run.as_posix()))}</code>"
+
+
+def capital(words: str) -> str:
+    """The words with a capital at their beginning."""
     return words[:1].upper() + words[1:]
 
 
@@ -107,10 +127,12 @@ def _judged(report: RunReport, folder: Path) -> str:
     curves = ""
     if report.has_curves:
         words = "Precision against recall of both detectors"
-        curves = f'<figure><div class="plate curve">{_png(folder / _CURVES, words)}</div></figure>'
-    return _section(
+        curves = (
+            f'<figure><div class="plate curve">{picture(folder / _CURVES, words)}</div></figure>'
+        )
+    return section(
         "Is it better?",
-        _table(head, rows),
+        table(head, rows),
         f'<p class="faint">{escape(_HOW)} {escape(verdict.caveat)}</p>',
         curves,
     )
@@ -130,7 +152,7 @@ def _wrong(report: RunReport, n_shown: int) -> str:
             parts.append(
                 f'<h3>{title}</h3><p class="faint">{note}</p><div class="cells">{shown}</div>'
             )
-    return _section("What it gets wrong", *parts)
+    return section("What it gets wrong", *parts)
 
 
 def _wrong_in_words(report: RunReport) -> str:
@@ -156,21 +178,22 @@ def _learned(report: RunReport, folder: Path) -> str:
     parts = []
     for part in report.parts:
         images = "".join(
-            f'<figure><div class="plate">{_png(folder / name, _alternative(name))}</div></figure>'
+            f'<figure><div class="plate">{picture(folder / name, alternative(name))}</div></figure>'
             for name in part.pictures
         )
-        parts.append(f"<h3>{escape(_capital(part.words))}</h3>")
+        parts.append(f"<h3>{escape(capital(part.words))}</h3>")
         parts.append(f'<p>{escape(part.told)}</p><div class="columns">{images}</div>')
-    return _section("How it learned", *parts) if parts else ""
+    return section("How it learned", *parts) if parts else ""
 
 
-def _alternative(name: str) -> str:
+def alternative(name: str) -> str:
+    """What a picture of learning shows, in words, from the name of its file."""
     part, _, kind = Path(name).stem.partition("-")
     return f"{part}: {kind} by epoch"
 
 
 def _next(report: RunReport) -> str:
-    return _section(
+    return section(
         "What next",
         *(
             f"<p>{escape(step.why)}</p><pre><code>{escape(printable(step.command))}</code></pre>"
@@ -181,15 +204,15 @@ def _next(report: RunReport) -> str:
 
 def _made(report: RunReport) -> str:
     rows = [[words, duration(seconds)] for words, seconds in report.seconds.items()]
-    settings = [[name, _value(value)] for name, value in sorted(report.settings.items())]
+    settings = [[name, setting(value)] for name, value in sorted(report.settings.items())]
     command = escape(printable(report.command))
-    return _section(
+    return section(
         "How it was made",
         f"<pre><code>{command}</code></pre>" if command else "",
         f"<p>{escape(_photos_in_words(report))}</p>",
-        _table(["learning", "time"], rows),
+        table(["learning", "time"], rows),
         f"<details><summary>All {len(settings)} settings</summary>"
-        f"{_table(['setting', 'value'], settings)}</details>" if settings else "",
+        f"{table(['setting', 'value'], settings)}</details>" if settings else "",
     )  # fmt: skip
 
 
@@ -203,16 +226,20 @@ def _photos_in_words(report: RunReport) -> str:
     )
 
 
-def _value(value: Any) -> str:
+def setting(value: Any) -> str:
+    """A setting's value, cut where it is long."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 80 else f"{text[:60]}..."
 
 
-def _section(title: str, *parts: str) -> str:
+def section(title: str, *parts: str) -> str:
+    """A section of HTML under its title; empty parts are left out."""
     return f"<section>\n<h2>{title}</h2>\n" + "\n".join(filter(None, parts)) + "\n</section>"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of HTML that scrolls where it is too wide."""
+
     def row(cells: Sequence[str], tag: str) -> str:
         inner = "".join(f"<{tag}>{escape(printable(cell))}</{tag}>" for cell in cells)
         return f"<tr>{inner}</tr>"
@@ -221,11 +248,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table>\n{row(head, "th")}\n{body}\n</table></div>'
 
 
-def _png(path: Path, alternative: str) -> str:
+def picture(path: Path, alternative: str) -> str:
+    """A PNG file as HTML that holds it."""
     return f'<img src="{png_file(path)}" alt="{escape(alternative, quote=True)}">'
 
 
-def _now() -> str:
+def now() -> str:
+    """Date and time in words."""
     return f"{datetime.now().astimezone():%d %B %Y, %H:%M}"
 
 
@@ -235,7 +264,7 @@ def markdown_page(report: RunReport, pictures: str) -> str:
     lines = [f"# {_TITLES[verdict.kind]}", ""]
     run = markdown_text(report.run.as_posix())
     lines += [f"The training in {run}, judged on {markdown_text(verdict.judged_on)}.", ""]
-    lines += [f"**{markdown_text(_capital(verdict.words()))}.**", "", "## Is it better?", ""]
+    lines += [f"**{markdown_text(capital(verdict.words()))}.**", "", "## Is it better?", ""]
     lines += [*_markdown_table(verdict.table()), "", f"{_HOW} {verdict.caveat}".rstrip(), ""]
     if report.has_curves:
         lines += [f"![Precision against recall of both detectors]({pictures}/{_CURVES})", ""]
@@ -246,20 +275,20 @@ def markdown_page(report: RunReport, pictures: str) -> str:
     if report.parts:
         lines += ["## How it learned", ""]
     for part in report.parts:
-        lines += [f"### {_capital(part.words)}", "", part.told, ""]
-        lines += [f"![{_alternative(name)}]({pictures}/{name})" for name in part.pictures]
+        lines += [f"### {capital(part.words)}", "", part.told, ""]
+        lines += [f"![{alternative(name)}]({pictures}/{name})" for name in part.pictures]
         lines.append("")
     lines += ["## What next", ""]
     for step in report.steps:
-        lines += [step.why, "", *_code(step.command), ""]
+        lines += [step.why, "", *code_lines(step.command), ""]
     lines += ["## How it was made", ""]
-    lines += [*_code(report.command), ""] if report.command else []
+    lines += [*code_lines(report.command), ""] if report.command else []
     lines += [_photos_in_words(report), ""]
     times = [[words, duration(seconds)] for words, seconds in report.seconds.items()]
     lines += [*_markdown_table([["learning", "time"], *times]), ""]
     lines += ["All settings are in `config.json`.", ""]
-    lines.append(f"Written by facesmith {__version__} on {_now()}.")
-    return _without_double_blanks(lines)
+    lines.append(f"Written by facesmith {__version__} on {now()}.")
+    return joined(lines)
 
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -267,12 +296,13 @@ def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [shown[0], f"|{'---|' * len(rows[0])}", *shown[1:]]
 
 
-def _code(text: str) -> list[str]:
+def code_lines(text: str) -> list[str]:
     """A block of code; indented, so that no text can end it."""
     return [f"    {line}" for line in printable(text).split("\n")]
 
 
-def _without_double_blanks(lines: Sequence[str]) -> str:
+def joined(lines: Sequence[str]) -> str:
+    """The lines of a page, never two empty ones in a row."""
     kept: list[str] = []
     for line in lines:
         if line or (kept and kept[-1]):

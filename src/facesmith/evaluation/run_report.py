@@ -142,8 +142,8 @@ def write_run_report(
         verdict.photos, verdict.new.found, name="new", min_score=verdict.new.threshold,
         iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT, progress=progress,
     )  # fmt: skip
-    metrics = _read(run / "metrics.json")
-    about = _read(run / "config.json")
+    metrics = read_object(run / "metrics.json")
+    about = read_object(run / "config.json")
     parts = tuple(
         part
         for name, words in _PARTS.items()
@@ -156,7 +156,7 @@ def write_run_report(
         failures=failures,
         parts=parts,
         seconds=_seconds(run, parts, verdict.n_folds),
-        command=_command(words if isinstance(words, list) else []),
+        command=command_line(words if isinstance(words, list) else []),
         settings=flat(about.get("config")),
         metrics=metrics,
         has_curves=draw_old_and_new(verdict, folder / "precision_recall.png"),
@@ -189,19 +189,20 @@ def _seconds(run: Path, parts: tuple[Part, ...], n_folds: int) -> dict[str, floa
     """How long the networks learned, and those of the folds."""
     seconds = {part.words: part.seconds for part in parts}
     for number in range(1, n_folds + 1):
-        metrics = _read(run / "folds" / str(number) / "metrics.json")
+        metrics = read_object(run / "folds" / str(number) / "metrics.json")
         learned = [metrics.get(name) for name in _PARTS]
         told = [float(each.get("seconds") or 0) for each in learned if isinstance(each, dict)]
         seconds[f"fold {number}"] = sum(told)
     return seconds
 
 
-def _command(words: list[Any]) -> str:
+def command_line(words: list[Any]) -> str:
     """The command line as one would type it."""
     return shlex.join(["facesmith", *map(str, words[1:])]) if words else ""
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of a file; empty where there is none."""
     try:
         content = read_json(path)
     except ContentError:
