@@ -4,9 +4,10 @@
 
 PHOTOS holds `train.coco.json`, `train/` and `negatives/`; LABELS.json are the annotations to learn
 from, those of `train.coco.json` after `facesmith redraw` and `audit` for example. One command is
-run and timed, from its start to its end: `facesmith train`, with the recipe and seed that it has by
-itself. Its detector is judged on the 300 photos that it held out, by the annotations as they were
-and by LABELS.json. The results file has one entry for the whole training and one for `--quick`.
+run and timed, from its start to its end: `facesmith train --from scratch`, with the seed that it
+has by itself. Its detector is judged on the 300 photos that it held out, by the annotations as they
+were and by LABELS.json. The results file has one entry for the whole training and one for
+`--quick`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     folder = arguments.photos
     command = ["train", str(arguments.labels), "--images", str(folder / "train")]
     command += ["--negatives", str(folder / "negatives"), "--target-precision", TARGET]
-    command += ["--out", str(arguments.run), *(["--quick"] if arguments.quick else [])]
+    command += ["--out", str(arguments.run), "--quick" if arguments.quick else "--from=scratch"]
     start = time.monotonic()
     subprocess.run([sys.executable, "-m", "facesmith", *command], check=True)
     seconds = time.monotonic() - start

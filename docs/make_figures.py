@@ -281,7 +281,10 @@ def weights_table() -> str:
 def training_table() -> str:
     """One command from random weights, whole and quick, of docs/train.md."""
     rows = []
-    for name, words in (("whole", "`facesmith train`"), ("quick", "`facesmith train --quick`")):
+    for name, words in (
+        ("whole", "`facesmith train --from scratch`"),
+        ("quick", "`facesmith train --quick`"),
+    ):
         minutes = figure(f"training/{name}/minutes", "integer")
         figures = [
             " / ".join(figure(f"training/{name}/{labels}/all/{key}")

@@ -22,17 +22,20 @@ torch = pytest.importorskip("torch")
 from facesmith.annotations import load_annotations, load_face_free  # noqa: E402
 from facesmith.boxes import box_iou  # noqa: E402
 from facesmith.cli import main  # noqa: E402
-from facesmith.cli.train_detector import _config  # noqa: E402
+from facesmith.cli.train_settings import with_options  # noqa: E402
 from facesmith.detection.detector import load_detector, shipped_weights  # noqa: E402
 from facesmith.errors import TrainingError, WeightsError  # noqa: E402
 from facesmith.export.metadata import update_description  # noqa: E402
 from facesmith.images import read_image  # noqa: E402
 from facesmith.metrics.operating_point import Target  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
+from facesmith.progress import Progress  # noqa: E402
+from facesmith.runs.settings import with_changes  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_calibration import ALONE, WITH_REFINER  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
+from facesmith.training.plan import plan_training  # noqa: E402
 from facesmith.training.proposals import (  # noqa: E402
     ProposalConfig,
     ProposalTask,
@@ -155,8 +158,7 @@ def test_the_refiner_stays_where_it_gains_enough(
 
 
 def test_a_detector_can_do_without_a_refiner(photos: Path, tmp_path: Path) -> None:
-    assert _config({}, single_look=True).refiner is None
-    assert _config({}, single_look=True, start=shipped_weights()).refiner is None
+    assert with_options(DetectorConfig(), None, single_look=True).refiner is None
     metrics = train(photos, tmp_path / "run", config(epochs=1, refiner=False))
     assert metrics["kept"] == ALONE
     assert metrics["held_out"].keys() == {ALONE}
@@ -188,11 +190,11 @@ def test_a_refiner_can_be_trained_for_proposals_that_stay(
 
 
 def test_proposals_to_keep_must_be_named() -> None:
-    kept = {"keep_proposals": True}
-    assert _config(kept, start=shipped_weights()).keep_proposals
-    for options in ({}, {"start": shipped_weights(), "single_look": True}):
+    kept = replace(DetectorConfig(), keep_proposals=True)
+    assert with_options(kept, shipped_weights()).keep_proposals
+    for start, options in ((None, {}), (shipped_weights(), {"single_look": True})):
         with pytest.raises(UsageError, match="keep_proposals"):
-            _config(kept, **options)
+            with_options(kept, start, **options)
 
 
 def test_options_of_the_proposals_do_not_go_with_keeping_them(photos: Path) -> None:
@@ -406,6 +408,82 @@ def test_a_training_goes_on_from_the_weights_of_another(
         train(photos, tmp_path / "other", still, start=tmp_path / "nowhere")
 
 
+def going_on(epochs: int = 2) -> DetectorConfig:
+    """With everything that holds on to the weights before."""
+    settings = config(epochs)
+    proposals = replace(
+        settings.proposals, rounds=2, frozen=1, fixed_statistics=True, retention=1.0, blend=0.6
+    )
+    refiner = replace(settings.refiner, retention=1.0, fixed_statistics=True)
+    return replace(settings, proposals=proposals, refiner=refiner)
+
+
+def test_going_on_is_resumed_to_the_same_bytes(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, whole, run = undisturbed[0], tmp_path / "whole", tmp_path / "run"
+    train(photos, whole, going_on(), start=start)
+    training = Mortal(monkeypatch, steps_left=13)
+    with pytest.raises(TrainingError, match="killed"):
+        train(photos, run, going_on(), start=start)
+    training.steps_left = 10**6
+    train(photos, run, going_on(), start=start, resume=True)
+    assert weights(run) == weights(whole)
+    columns = (run / "proposals" / "log.csv").read_text().partition("\n")[0].split(",")
+    assert "train_retention_loss" in columns
+
+
+def test_too_few_held_out_faces_choose_nothing(
+    photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(undisturbed[0], start)
+    update_description(start / "detector.onnx", {"threshold": 0.37})
+    before = load_detector(start)
+    told: list[str] = []
+
+    class Told(Progress):
+        def say(self, text: str) -> None:
+            told.append(text)
+
+    settings = replace(
+        going_on(1),
+        min_choice_faces=100,
+        keep_refiner=bool(before.calibration.refiner_weight),
+        quantise_loss=0.0,
+    )
+    if not before.calibration.refiner_weight:
+        settings = replace(settings, refiner=None)
+    metrics = train(photos, tmp_path / "run", settings, start=start, progress=Told())
+    new = load_detector(tmp_path / "run")
+    assert new.calibration == before.calibration
+    assert new.min_score == 0.37
+    assert metrics["calibration"]["method"] == "kept"
+    assert metrics["precision"]["proposals"]["kept"] == "8 bits"
+    assert metrics["faces_held_out"] == 8
+    assert any(line.startswith("Only 8 faces are held out: calibration") for line in told)
+    asked = train(
+        photos, tmp_path / "run", settings, start=start, resume=True,
+        target=Target("false_per_photo", 5.0),
+    )  # fmt: skip
+    assert asked["operating_point"]["threshold"] == load_detector(tmp_path / "run").min_score
+
+
+def test_few_faces_from_random_weights_get_no_isotonic_curve(photos: Path, tmp_path: Path) -> None:
+    settings = replace(config(1, refiner=False), min_choice_faces=100)
+    metrics = train(photos, tmp_path / "run", settings)
+    assert "isotonic" not in metrics["calibration"]["log_losses"]
+
+
+def test_a_refiner_to_keep_must_be_there(photos: Path, tmp_path: Path) -> None:
+    kept = replace(config(), keep_refiner=True)
+    with pytest.raises(TrainingError, match="keeps the refiner of the weights"):
+        train(photos, tmp_path / "run", kept)
+    both = replace(kept, keep_proposals=True)
+    with pytest.raises(TrainingError, match="nothing is left to learn"):
+        train(photos, tmp_path / "run", both, start=shipped_weights())
+
+
 def test_a_training_learns_from_a_teacher(
     photos: Path, undisturbed: tuple[Path, dict], tmp_path: Path
 ) -> None:
@@ -421,18 +499,19 @@ def test_a_training_learns_from_a_teacher(
 
 def test_a_teacher_may_be_a_larger_network() -> None:
     large = {"proposals": {"network": asdict(DetectorNetConfig.large())}}
-    assert _config(large).proposals.network == DetectorNetConfig.large()
-    assert _config({}).proposals.network == DetectorNetConfig()
+    config = with_changes(DetectorConfig(), large)
+    assert config.proposals.network == DetectorNetConfig.large()
 
 
 def test_what_is_gone_on_from_gets_fewer_passes(tmp_path: Path) -> None:
-    anew, both = _config({}), _config({}, start=shipped_weights())
+    plan = plan_training(1000, 3000)
+    anew, both = DetectorConfig(), DetectorConfig.continued(shipped_weights(), plan)
     for name in ("proposals", "refiner"):
         few, many = getattr(both, name).loop, getattr(anew, name).loop
         assert few.epochs < many.epochs
         assert few.learning_rate < many.learning_rate
     (tmp_path / "detector.onnx").write_bytes(shipped_weights().read_bytes())
-    alone = _config({}, start=tmp_path)
+    alone = DetectorConfig.continued(tmp_path, plan)
     assert alone.proposals == both.proposals
     assert alone.refiner == anew.refiner
 

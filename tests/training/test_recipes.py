@@ -11,7 +11,7 @@ from click.testing import CliRunner
 pytest.importorskip("torch")
 
 from facesmith.cli import main
-from facesmith.cli.train_detector import _config
+from facesmith.cli.train_settings import Basis, with_options
 from facesmith.runs.settings import SettingsError
 from facesmith.training.calibration import equal_sources
 from facesmith.training.detector_config import DetectorConfig
@@ -19,9 +19,14 @@ from facesmith.training.own_mining import OwnMiningConfig
 from facesmith.training.recipe_files import read_recipe, recipe_names
 
 
+def _config(name: str, **options: object) -> DetectorConfig:
+    basis = Basis(read_recipe(name), None, planned=False, why="")
+    return with_options(basis.config(), None, **options)
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_recipes_are_settings_of_a_detector(name: str) -> None:
-    config = _config(read_recipe(name))
+    config = _config(name)
     assert config != DetectorConfig()
     assert config.proposals.loop.threads == 1, "weights depend on it to the last bit"
     assert config.refiner is not None
@@ -29,7 +34,7 @@ def test_recipes_are_settings_of_a_detector(name: str) -> None:
 
 
 def test_the_shipped_recipe_mines_and_aims_at_a_precision() -> None:
-    config = _config(read_recipe("shipped"), epochs=6)
+    config = _config("shipped", epochs=6)
     assert config.proposals.loop.epochs == 6
     assert config.own_mining is not None
     assert config.target_precision == 0.98

@@ -23,8 +23,9 @@ from facesmith.networks.detector import (  # noqa: E402
     flatten_maps,
 )
 from facesmith.training.crops import CropConfig  # noqa: E402
-from facesmith.training.proposals import ProposalConfig, ProposalTask, to_input  # noqa: E402
+from facesmith.training.proposals import ProposalConfig, ProposalTask  # noqa: E402
 from facesmith.training.teacher import Teacher, distillation_loss  # noqa: E402
+from facesmith.training.whole_photos import to_input  # noqa: E402
 
 PUPIL = DetectorNetConfig((8, 8, 12, 16, 16), (0, 0, 0, 0, 0), (8, 8, 8, 8))
 LARGER = DetectorNetConfig((8, 12, 16, 16, 24), (0, 1, 1, 0, 0), (8, 8, 16, 16))

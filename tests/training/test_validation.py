@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from facesmith.faces import Faces  # noqa: E402
 from facesmith.metrics.average_precision import AnnotatedFaces  # noqa: E402
 from facesmith.networks.detector import STRIDES  # noqa: E402
-from facesmith.training.proposals import accuracy, accuracy_curves, propose  # noqa: E402
+from facesmith.training.whole_photos import accuracy, accuracy_curves, propose  # noqa: E402
 
 
 class TwoBoxes(torch.nn.Module):

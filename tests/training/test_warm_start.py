@@ -19,8 +19,8 @@ from facesmith.errors import WeightsError  # noqa: E402
 from facesmith.export.detector import export_proposals, export_refiner  # noqa: E402
 from facesmith.networks.detector import DetectorNet, DetectorNetConfig  # noqa: E402
 from facesmith.networks.refiner import build_refiner  # noqa: E402
-from facesmith.training.proposals import to_input  # noqa: E402
 from facesmith.training.warm_start import start_from  # noqa: E402
+from facesmith.training.whole_photos import to_input  # noqa: E402
 
 SMALL = DetectorNetConfig((8, 8, 12, 16, 16), (0, 1, 0, 0, 0), (8, 8, 8, 8))
 

@@ -24,6 +24,7 @@ STOPPED = 130  # exit code after Ctrl-C, as shells have it
 # Without a file's name these are about standard output: writers of files name theirs.
 _OF_OUTPUT = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
 _LOADER = "<frozen importlib._bootstrap>"  # runs whenever a module is loaded
+_while_loading = {"way on": ""}  # see `way_on_while_loading`
 _LONGEST_REASON = 300  # characters of an unexpected exception's own words
 
 
@@ -133,6 +134,11 @@ def run_command(call: Callable[[], Any]) -> int:
     return code
 
 
+def way_on_while_loading(way_on: str) -> None:
+    """Set what to do after Ctrl-C while a module is loaded, such as "Go on with --resume."."""
+    _while_loading["way on"] = way_on
+
+
 @contextmanager
 def _stopped_while_loading() -> Iterator[None]:
     """End at once on Ctrl-C while a module is loaded: compiled ones crash where that is raised.
@@ -149,7 +155,8 @@ def _stopped_while_loading() -> Iterator[None]:
         each = frame
         while each is not None:
             if each.f_code.co_filename == _LOADER:
-                os.write(2, b"Error: Stopped on request.\n")
+                words = f"Error: Stopped on request. {_while_loading['way on']}"
+                os.write(2, words.rstrip().encode() + b"\n")
                 os._exit(STOPPED)
             each = each.f_back
         signal.default_int_handler(number, frame)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from facesmith.cli.boundary import way_on_while_loading
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
@@ -16,11 +17,12 @@ from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target, target_options
 from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
+from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import read_settings
 
 _OF_DETECTORS = (
-    *("images", "negatives", "mined", "quick", "start", "teacher", "single_look", "recipe"),
-    *("val", "val_images", "single_split"),
+    *("images", "negatives", "mined", "quick", "start", "forget", "teacher", "single_look"),
+    *("recipe", "val", "val_images", "single_split"),
 )
 
 _SPELT = {
@@ -75,9 +77,10 @@ _SPELT = {
     "start",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Go on, by default for 24 epochs, from a run folder, its detector.onnx, or `shipped`, the "
-    "detector that comes along.",
+    help="Go on from a run folder, a detector.onnx, `shipped`, or from random weights: `scratch`.  "
+    "[default: shipped]",
 )
+@click.option("--forget", is_flag=True, help="Going on, let go of what your photos do not show.")
 @click.option(
     "--teacher",
     type=EXISTING,
@@ -93,17 +96,17 @@ _SPELT = {
 @click.option(
     "--epochs",
     type=WholeRange(1),
-    help="Passes over the data.  [default: by network]",
+    help="Passes over the data.  [default: by network, photos]",
 )
 @click.option(
     "--batch-size",
     type=WholeRange(1),
-    help="Patches, or crops of photos, per step.  [default: 64 patches, 32 crops, 16 with --quick]",
+    help="Per step.  [default: 64 patches, 16 or 32 crops]",
 )
 @click.option(
     "--learning-rate",
     type=FiniteRange(0, min_open=True),
-    help="Highest learning rate.  [default: by network]",
+    help="Highest learning rate.  [default: by network, photos]",
 )
 @click.option("--seed", type=WholeRange(0), help="Of weights, order and changes.  [default: 0]")
 @click.option(
@@ -112,7 +115,7 @@ _SPELT = {
     help="Stop after so many seconds; --resume goes on from there.  [default: none]",
 )
 @target_options
-@click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: all cores]")
+@click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: idle cores]")
 @click.option(
     "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
 )
@@ -137,10 +140,14 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
       facesmith train patches.npz --network compact --out runs/compact
       facesmith train faces.json --images photos --negatives pets --out runs/detector
     """  # noqa: D301 - click wants the control character itself
+    way_on_while_loading("Go on with --resume.")
     if data.suffix.lower() != ".npz":
-        from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415 - heavy
+        from facesmith.training.signals import termination_interrupts  # noqa: PLC0415 - heavy
 
-        train_detector_command(data, out, resume=resume, force=force, **options)
+        with termination_interrupts():
+            from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415
+
+            train_detector_command(data, out, resume=resume, force=force, **options)
         return
     for name in _OF_DETECTORS:
         if options.pop(name):
@@ -148,26 +155,32 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             raise click.UsageError(
                 f"--{option} goes with annotated photos; {data} is a patches file."
             )
+    from facesmith.cli.train_start import threads_by_load  # noqa: PLC0415 - heavy
     from facesmith.evaluation.classifier_report import (  # noqa: PLC0415 - heavy
         write_classifier_report,
     )
-    from facesmith.runs.folder import RunFolder  # noqa: PLC0415
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     target = read_target(options, detector=False)
+    run = RunFolder(out)
+    run.check(resume=resume, force=force)
+    config = _classifier_config(**options)
+    if not config.loop.threads:
+        threads = threads_by_load(run, resume=resume, quiet=quiet)
+        config = config.updated({"loop": {"threads": threads}})
     with warnings_in_words(), ShownProgress(quiet=quiet) as progress:
         metrics = train_classifier(
             data,
             out,
-            _classifier_config(**options),
+            config,
             target=target,
             resume=resume,
             force=force,
             progress=progress,
         )
-        with RunFolder(out).output.lock():
-            RunFolder(out).output.add()
+        with run.output.lock():
+            run.output.add()
             write_classifier_report(out)
     if as_json:
         echo(json.dumps(metrics))

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
+from facesmith.cli.train_settings import Basis, find_basis, with_options
+from facesmith.cli.train_start import decoded_photos, threads_by_load
 from facesmith.cli.train_verdict import Trained, load_val, print_verdict, reach_verdict
 from facesmith.curation.hard_negatives import read_mined
-from facesmith.detection.detector import shipped_weights
+from facesmith.detection.detector import Detector
 from facesmith.runs.folder import RunFolder
-from facesmith.runs.settings import SettingsError, read_settings, with_changes
+from facesmith.runs.settings import SettingsError, with_changes
 from facesmith.training.detector import train_detector
-from facesmith.training.detector_config import DetectorConfig
-from facesmith.training.loop_config import LoopConfig
+from facesmith.training.detector_calibration import KEPT
+from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.mined import MinedConfig, MinedTraining
-from facesmith.training.recipe_files import read_recipe
+from facesmith.training.plan import Plan, plan_training, warning_anew
+from facesmith.training.proposals import refuse_few, split_photos
+from facesmith.training.teacher import Teacher
 
 _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
-SHIPPED = Path("shipped")  # what --from takes for the weights that come along
 
 
 def train_detector_command(
@@ -38,6 +41,7 @@ def train_detector_command(
     mined: tuple[Path, ...],
     start: Path | None,
     teacher: Path | None,
+    forget: bool,
     as_json: bool,
     quiet: bool,
     resume: bool,
@@ -52,26 +56,44 @@ def train_detector_command(
         raise click.UsageError(
             f"Annotated photos need --images, the folder of the photos of {data}."
         )
-    RunFolder(out).check(resume=resume, force=force)
-    target = read_target(options, detector=True)
     if options.pop("network") is not None:
         raise click.UsageError(f"--network goes with a patches file; {data} holds annotations.")
-    settings = _settings(options.pop("config"), options.pop("recipe"), start, options["quick"])
-    false_boxes = _read_mined(mined, settings.pop("mined", None))
-    if start == SHIPPED:
-        start = shipped_weights()
+    run, quick = RunFolder(out), options.pop("quick")
+    run.check(resume=resume, force=force)
+    target = read_target(options, detector=True)
+    basis = find_basis(
+        run, start=start, config=options.pop("config"), recipe=options.pop("recipe"),
+        quick=quick, resume=resume,
+    )  # fmt: skip
+    false_boxes = _read_mined(mined, basis.settings.pop("mined", None))
+    start = basis.start
+    if forget and start is None:
+        raise click.UsageError("--forget is for going on from trained weights, as --from does.")
+    _open(start, teacher)
+    listed = load_photos(
+        data, images, negatives, counted=not quiet, decoded=False, quiet=quiet
+    ).photos
+    plan = _plan(listed, options["epochs"]) if basis.planned and start is not None else None
     given = {name: value for name, value in options.items() if value is not None}
-    config = _config(settings, start=start, **given)
+    config = with_options(basis.config(plan, quick=quick), start, **given)
+    if forget:
+        config = config.forgetting()
+    if config != with_threads(config):
+        config = with_threads(config, threads_by_load(run, resume=resume, quiet=quiet))
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
+    _refuse_early(listed, config)
+    if not quiet and basis.planned:
+        for line in _told(basis, plan, config, listed):
+            echo(line, err=True)
     judged_on = load_val(val, val_images, images, quiet=quiet)
-    photos = load_photos(data, images, negatives, counted=not quiet, quiet=quiet).photos
+    photos = decoded_photos(listed, quiet=quiet)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
             photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
             resume=resume, force=force, progress=progress,
         )  # fmt: skip
-        folds = not (single_split or options["quick"])
+        folds = not (single_split or quick)
         trained = Trained(photos, out, config, false_boxes, start, teacher, metrics)
         verdict = reach_verdict(trained, judged_on, folds=folds, progress=progress)
     if as_json:
@@ -81,18 +103,48 @@ def train_detector_command(
         print_verdict(verdict, out)
 
 
-def _settings(
-    path: Path | None, recipe: str | None, start: Path | None, quick: bool
-) -> dict[str, Any]:
-    """Those of a file or of a recipe."""
-    if recipe is None:
-        return read_settings(path, "detector") if path is not None else {}
-    for option, given in (("config", path), ("from", start), ("quick", quick or None)):
-        if given is not None:
-            raise click.UsageError(
-                f"--recipe holds all settings of one training, so --{option} does not go with it."
-            )
-    return read_recipe(recipe)
+def _open(start: Path | None, teacher: Path | None) -> None:
+    """Open the weights files that are read once the photos are decoded: a damaged one ends here."""
+    if start is not None:
+        Detector(start)
+    first = weights_of(teacher)[0]
+    if first is not None:
+        Teacher(first)
+
+
+def _plan(photos: Sequence[AnnotatedPhoto], epochs: int | None) -> Plan:
+    n_faces = sum(int((~photo.ignored).sum()) for photo in photos)
+    return plan_training(max(len(photos), 1), n_faces, epochs)
+
+
+def _refuse_early(photos: Sequence[AnnotatedPhoto], config: DetectorConfig) -> None:
+    """Refuse too few photos before they are decoded."""
+    if not config.keep_proposals:
+        refuse_few(*split_photos(photos, config.proposals), config.proposals)
+
+
+def _told(
+    basis: Basis, plan: Plan | None, config: DetectorConfig, photos: Sequence[AnnotatedPhoto]
+) -> list[str]:
+    """What to say of the training before it starts."""
+    proposals = config.proposals
+    n_learned = len(split_photos(photos, proposals)[0])
+    n_steps = n_learned * proposals.rounds // proposals.batch_size * proposals.loop.epochs
+    if basis.start is None:
+        return [line for line in (basis.why, warning_anew(n_steps, n_learned)) if line]
+    if plan is None:
+        return []
+    rate, of_plan = proposals.loop.learning_rate, dict(plan.reasons)
+    asked = (proposals.batch_size, rate, proposals.loop.epochs)
+    if asked != (plan.batch_size, plan.learning_rate, plan.epochs):
+        of_plan["steps"] = (
+            f"{n_steps:,} steps of {proposals.batch_size} crops at a learning rate of up to "
+            f"{rate:.2g}, as asked for."
+        )
+    if not proposals.retention:
+        for name in ("retention", "frozen", "refiner"):
+            of_plan.pop(name, None)
+    return [basis.why, *(f"  {reason}" for reason in of_plan.values())]
 
 
 def _read_mined(paths: tuple[Path, ...], settings: Any) -> MinedTraining | None:
@@ -120,58 +172,6 @@ def _refuse_options_of_proposals(options: dict[str, Any]) -> None:
             )
 
 
-def _config(
-    settings: Mapping[str, Any],
-    *,
-    quick: bool = False,
-    start: Path | None = None,
-    single_look: bool = False,
-    batch_size: int | None = None,
-    seed: int | None = None,
-    threads: int | None = None,
-    **options: Any,
-) -> DetectorConfig:
-    """The defaults, changed by the file, changed by the options.
-
-    Most options are those of the proposal network's training.
-    """
-    if quick and start is not None:
-        raise click.UsageError(
-            "--quick is for a training from the start; --from is short already, and --epochs says "
-            "how short."
-        )
-    config = DetectorConfig.quick() if quick else DetectorConfig()
-    if start is not None:
-        config = DetectorConfig.continued(start)
-    config = with_changes(config, settings)
-    for part in (config.proposals, config.refiner):
-        if part and not (part.batch_size > 0 and part.loop.epochs > 0 < part.loop.learning_rate):
-            raise SettingsError(
-                "Settings `batch_size`, `epochs` and `learning_rate` must be above 0; got "
-                f"{part.batch_size}, {part.loop.epochs} and {part.loop.learning_rate:g}."
-            )
-    if single_look:
-        config = dataclasses.replace(config, refiner=None)
-    if config.keep_proposals and (start is None or config.refiner is None):
-        raise click.UsageError(
-            "`keep_proposals` in --config keeps the proposals of --from MODEL, and does not go "
-            "with --no-refiner."
-        )
-    proposals = config.proposals
-    if batch_size is not None:
-        proposals = dataclasses.replace(proposals, batch_size=batch_size)
-    proposals = dataclasses.replace(proposals, loop=dataclasses.replace(proposals.loop, **options))
-
-    def shared(loop: LoopConfig) -> LoopConfig:
-        return dataclasses.replace(
-            loop,
-            seed=loop.seed if seed is None else seed,
-            threads=loop.threads if threads is None else threads,
-        )
-
-    return dataclasses.replace(config, proposals=proposals).with_loops(shared)
-
-
 def _print(metrics: dict[str, Any]) -> None:
     echo(
         f"Trained on {metrics['photos'] - metrics['photos_held_out']} photos, judged on the "
@@ -185,9 +185,11 @@ def _print(metrics: dict[str, Any]) -> None:
             f"recall at 0.1 false boxes a photo {_figure(figures['recall_at_0.1'])}{mark}"
         )
     figures = metrics["held_out"][metrics["kept"]]
-    chosen = (
-        "where a face is likelier than not" if "operating_point" not in metrics else "as asked for"
-    )
+    kept = metrics["calibration"]["method"] == KEPT
+    if "operating_point" in metrics:
+        chosen = "as asked for"
+    else:
+        chosen = "as before" if kept else "where a face is likelier than not"
     echo(
         f"From a score of {figures['threshold']:.3f} on, {chosen}: precision "
         f"{_figure(figures['precision'])}, recall {_figure(figures['recall'])}, "

@@ -24,10 +24,12 @@ from facesmith.metrics.operating_point import OperatingPoint, Target, choose_thr
 from facesmith.metrics.reliability import reliability
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.training.arrays import Flags, Floats
-from facesmith.training.proposals import Photos, accuracy, accuracy_curves
+from facesmith.training.proposals import Photos
+from facesmith.training.whole_photos import accuracy, accuracy_curves
 
 # From the simplest to the freest; `Fitted` says what each is.
 METHODS = ("temperature", "logistic", "isotonic")
+METHODS_OF_FEW = METHODS[:2]  # of few faces any rising curve is mostly chance
 EVEN_ODDS = 0.5  # a probability: the threshold unless a target asks for another
 N_FOLDS = 5  # of the cross-validation that chooses one, by photo
 
@@ -147,8 +149,10 @@ def with_mean_logits(
     )
 
 
-def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) -> Fitted:
-    """Fit the probability of a face to one logit or both, by the best of three methods.
+def fit_calibration(
+    boxes: HeldOutBoxes, use_second: bool, gate: Calibration, methods: Sequence[str] = METHODS
+) -> Fitted:
+    """Fit the probability of a face to one logit or both, by the best of several methods.
 
     How much each logit says of the order of the boxes is fitted first, on all boxes alike. Then
     the methods compete at turning their sum into a probability, where sources weigh the same.
@@ -157,6 +161,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) ->
         boxes: What was found in held-out photos.
         use_second: Whether to use the refiner's logit.
         gate: Which proposals are refined; stored with the calibration.
+        methods: Those that compete, of `METHODS`.
 
     Returns:
         The calibration. Where all boxes are faces, or none is, there is nothing to fit: logits are
@@ -175,7 +180,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) ->
     folds = np.random.default_rng(0).integers(0, N_FOLDS, int(boxes.photos.max()) + 1)
     fold = folds[boxes.photos]
     losses, errors = {}, {}
-    for method in METHODS:
+    for method in methods:
         scores = np.zeros(len(boxes.labels), np.float32)
         for k in range(N_FOLDS):
             validation, learned = fold == k, fold != k
@@ -185,7 +190,7 @@ def fit_calibration(boxes: HeldOutBoxes, use_second: bool, gate: Calibration) ->
             scores[validation] = model.scores(*boxes.logits[validation].T)
         losses[method] = _log_loss(scores, boxes.labels, boxes.weights)
         errors[method] = reliability(scores, boxes.labels).expected_error
-    method = min(METHODS, key=lambda name: losses[name])
+    method = min(methods, key=lambda name: losses[name])
     calibration = _fit(boxes, every, method, use_second, gate)
     return Fitted(calibration, method, losses, errors[method])
 
@@ -245,14 +250,17 @@ def evaluate(
     photos: Photos,
     target: Target | None = None,
     photo_weights: npt.NDArray[np.float64] | None = None,
+    *,
+    threshold: float = EVEN_ODDS,
 ) -> tuple[dict[str, float], OperatingPoint | None]:
     """How good a whole detector is on held-out photos, and the threshold to use it with.
 
     Args:
         detector: With its calibration.
         photos: Held out from training.
-        target: What the threshold is to meet; `None`: a threshold of 0.5.
+        target: What the threshold is to meet; `None`: see `threshold`.
         photo_weights: How much each photo counts for the target, `(n,)`; `None`: all alike.
+        threshold: The threshold without a target.
 
     Returns:
         Figures: `ap` and `ap_iou40`, average precision at an IoU of 0.5 and 0.4; `recall_at_0.1`,
@@ -268,7 +276,7 @@ def evaluate(
         truths.append(AnnotatedFaces(faces, ignored))
         found.append(detector(image, min_score=MIN_SCORE))
     strict, loose = accuracy_curves(truths, found)
-    threshold, point = EVEN_ODDS, None
+    point = None
     if target is not None:
         boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
         point = choose_threshold(boxes, target, photo_weights=photo_weights)

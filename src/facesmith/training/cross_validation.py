@@ -129,7 +129,7 @@ def _for_fold(config: DetectorConfig, photos: Sequence[AnnotatedPhoto]) -> Detec
     proposals = config.proposals
     n_learned = len(split_photos(photos, proposals)[0])
     proposals = dataclasses.replace(
-        proposals, batch_size=min(proposals.batch_size, max(n_learned, 1))
+        proposals, batch_size=min(proposals.batch_size, max(n_learned * proposals.rounds, 1))
     )
     config = dataclasses.replace(config, proposals=proposals, target_precision=0.0)
     return config.with_loops(lambda loop: dataclasses.replace(loop, time_limit=0.0))

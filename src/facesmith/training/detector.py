@@ -18,17 +18,16 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.mined import MinedBox, read_mined, write_mined
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
-from facesmith.errors import TrainingError
 from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
-from facesmith.files import checksum, finite_or_none, write_bytes, write_json
+from facesmith.files import finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import Target
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.runs.used_photos import write_used_photos
 from facesmith.training.calibration import held_out_sources
-from facesmith.training.detector_calibration import calibrate
-from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
+from facesmith.training.detector_calibration import Choices, calibrate
+from facesmith.training.detector_config import DetectorConfig, Origin, with_threads
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
 from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
@@ -87,21 +86,16 @@ def train_detector(
     if target is None and config.target_precision:
         target = Target("precision", config.target_precision)
     data = photos_checksum(photos, config.proposals.weight_attribute)
-    described = {"task": "detector", "data": data, **asdict(config)}
+    described = {"task": "detector", "data": data, **config.described()}
     described |= {} if mined is None else {"mined": mined.described()}
-    first_start, second_start = weights_of(start)
-    if config.refiner is None:
-        second_start = None
-    if first_start is not None:
-        described["start"] = [checksum(p) for p in (first_start, second_start) if p is not None]
-    teaching = weights_of(teacher)[0]
-    if teaching is not None:
-        described["teacher"] = checksum(teaching)
-    kept_proposals = first_start if config.keep_proposals else None
-    _check(config, kept_proposals)
+    origin = Origin.of(config, start, teacher)
+    described |= origin.described()
     training, held_out = split_photos(photos, config.proposals)
-    if kept_proposals is None:  # before a folder is made
-        refuse_few(training, held_out, config.proposals.batch_size)
+    if not config.keep_proposals:  # before a folder is made
+        refuse_few(training, held_out, config.proposals)
+    choices = Choices.of(held_out, config, origin.proposals)
+    if not choices.enough:
+        progress.say(choices.summary())
     placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
@@ -112,54 +106,46 @@ def train_detector(
     learned = Photos(training, dataclasses.replace(config.proposals, cache_gib=0.0))
     validation = Photos(held_out, config.proposals)
     summaries, precisions = {}, {}
-    if kept_proposals is not None:
-        write_bytes(detector_path, kept_proposals.read_bytes())
+    if config.keep_proposals:
+        assert origin.proposals is not None
+        write_bytes(detector_path, origin.proposals.read_bytes())
         changes = {"calibration": asdict(Calibration()), "operating_point": None}
         update_description(detector_path, changes)
     else:
         # Not kept: it holds gigabytes of photos.
         summaries["proposals"], mined = stages.train_proposals(
-            ProposalTask(photos, config.proposals, mined, first_start, teaching),
+            ProposalTask(photos, config.proposals, mined, origin.proposals, origin.teacher),
             config.proposals.loop, config.own_mining, training, mined,
         )  # fmt: skip
         placed = None if mined is None else PlacedBoxes(mined, training)
         hand_back_freed_memory()
         max_loss = config.quantise_loss
-        precisions["proposals"] = quantise_proposals(detector_path, learned, validation, max_loss)
-    if config.refiner is not None:
+        precisions["proposals"] = quantise_proposals(
+            detector_path, learned, validation, max_loss, enough=choices.enough
+        )
+    if config.keep_refiner and origin.refiner is not None:
+        write_bytes(run.path / REFINER_FILE, origin.refiner.read_bytes())
+    elif config.refiner is not None:
         patches = stages.collect(config.refiner, learned, validation, placed)
         sources = [p.source if len(p.boxes) else None for p in training]
-        look = RefinerTask(*patches, config.refiner, sources, second_start)
+        look = RefinerTask(*patches, config.refiner, sources, origin.refiner)
         summaries["refiner"] = stages.train_refiner(look, config.refiner.loop)
         if config.quantise_loss >= 0:
-            precisions["refiner"] = quantise_refiner(run.path / REFINER_FILE, *patches)
+            precisions["refiner"] = quantise_refiner(
+                run.path / REFINER_FILE, *patches, enough=choices.enough
+            )
 
     outcome = {
         "photos": len(photos),
         "photos_held_out": len(held_out),
+        "faces_held_out": choices.n_faces,
         **summaries,
         "precision": precisions,
-        **calibrate(run.path, validation, held_out_sources(held_out), config, target),
+        **calibrate(run.path, validation, held_out_sources(held_out), config, target, choices),
     }
     metrics: dict[str, Any] = finite_or_none(outcome)
     write_json(run.metrics_path, metrics)
     return metrics
-
-
-def _check(config: DetectorConfig, kept_proposals: Path | None) -> None:
-    """Refuse settings that do not go together."""
-    if not config.keep_proposals:
-        return
-    if kept_proposals is None or config.refiner is None:
-        raise TrainingError(
-            "A refiner of its own for proposals that stay as they are needs those proposals "
-            "and settings of a refiner. Pass `start` and leave `refiner` as it is."
-        )
-    if config.own_mining is not None:
-        raise TrainingError(
-            "`own_mining` is for a training of proposals, which `keep_proposals` leaves as they "
-            "are. Leave one of the two out, or pass `mined`."
-        )
 
 
 @dataclass(frozen=True)
@@ -200,7 +186,8 @@ class _Stages:
                 mined = MinedTraining.merged([earlier, own], mining.boxes)
                 task.show(mined)
             result = self._train(task, config, part, resume=resume)
-        export_proposals(task.network, self.run.path / PROPOSALS_FILE, Calibration())
+        network = task.result(task.network)
+        export_proposals(network, self.run.path / PROPOSALS_FILE, Calibration())
         return _summary(result), mined
 
     def _mine(

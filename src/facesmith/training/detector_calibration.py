@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
 from facesmith.detection.refiner import Refiner
+from facesmith.evaluation import MIN_FACE_HEIGHT
 from facesmith.export.metadata import update_description
 from facesmith.metrics.operating_point import OperatingPoint, Target
 from facesmith.training.calibration import (
+    METHODS,
+    METHODS_OF_FEW,
     Fitted,
     equal_sources,
     evaluate,
@@ -29,7 +34,42 @@ from facesmith.training.proposals import Photos
 # The two variants of a detector that a training compares.
 ALONE = "proposals alone"
 WITH_REFINER = "with refiner"
+KEPT = "kept"  # the method of a calibration that is that of the weights gone on from
 GAINING = ("ap", "ap_iou40", "recall_at_0.1")  # the figures that decide
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Whether enough faces are held out to choose something by them.
+
+    Attributes:
+        n_faces: Faces held out that are judged, see `judged_faces`.
+        enough: Whether calibration, threshold and 8 bits are chosen by them.
+        former: Else the weights that the training went on from, if any, whose choices stay.
+    """
+
+    n_faces: int
+    enough: bool
+    former: Detector | None
+
+    @classmethod
+    def of(
+        cls, held_out: Sequence[AnnotatedPhoto], config: DetectorConfig, start: Path | None
+    ) -> Choices:
+        """What the photos held out are enough for."""
+        n_faces = judged_faces(held_out, config.proposals.photo_side)
+        enough = n_faces >= config.min_choice_faces
+        return cls(n_faces, enough, None if enough or start is None else Detector(start))
+
+    def summary(self) -> str:
+        """A sentence on what is not chosen."""
+        counted = "1 face is" if self.n_faces == 1 else f"{self.n_faces} faces are"
+        if self.former is None:
+            return f"Only {counted} held out: scores are calibrated by a straight line, in 8 bits."
+        return (
+            f"Only {counted} held out: calibration, threshold and 8 bits stay those of the "
+            "weights gone on from."
+        )
 
 
 def calibrate(
@@ -38,6 +78,7 @@ def calibrate(
     sources: Sequence[str],
     config: DetectorConfig,
     target: Target | None,
+    choices: Choices,
 ) -> dict[str, Any]:
     """Calibrate weights, choose their threshold, and drop a refiner that gains too little.
 
@@ -47,11 +88,17 @@ def calibrate(
         sources: Where each of them comes from.
         config: Settings of the training.
         target: What the threshold is to meet.
+        choices: Whether there are enough faces to choose by; else calibration and, without a
+            target, threshold stay those of the weights gone on from.
 
     Returns:
         What `metrics.json` says of it.
     """
-    kept, variants = _evaluate_variants(folder, validation, sources, config, target)
+    former = choices.former
+    if former is not None and _is_alike(former, folder):
+        return _keep(folder, validation, sources, config, target, former)
+    methods = METHODS if choices.enough else METHODS_OF_FEW
+    kept, variants = _evaluate_variants(folder, validation, sources, config, target, methods)
     fitted, figures, point = variants[kept]
     chosen = {"operating_point": point.to_dict()} if point else {}
     calibration = asdict(fitted.calibration)
@@ -70,12 +117,55 @@ def calibrate(
     }
 
 
+def _is_alike(former: Detector, folder: Path) -> bool:
+    """Whether the calibration of earlier weights is for a detector of the same stages."""
+    return bool(former.calibration.refiner_weight) == (folder / REFINER_FILE).is_file()
+
+
+def judged_faces(photos: Sequence[AnnotatedPhoto], photo_side: int) -> int:
+    """How many faces of these photos are judged: not ignored, and not too low once decoded."""
+    n_faces = 0
+    for photo in photos:
+        scale = min(1.0, photo_side / max(photo.width, photo.height, 1))
+        heights = (photo.boxes[:, 3] - photo.boxes[:, 1]) * scale
+        n_faces += int(((heights >= MIN_FACE_HEIGHT) & ~photo.ignored).sum())
+    return n_faces
+
+
+def _keep(
+    folder: Path,
+    validation: Photos,
+    sources: Sequence[str],
+    config: DetectorConfig,
+    target: Target | None,
+    former: Detector,
+) -> dict[str, Any]:
+    """Give the weights the calibration of earlier ones, and their threshold unless told else."""
+    path, calibration = folder / PROPOSALS_FILE, asdict(former.calibration)
+    update_description(path, {"calibration": calibration, "threshold": former.min_score})
+    weights = equal_sources(sources) if config.weigh_sources else None
+    figures, point = evaluate(
+        Detector(path, threads=1), validation, target, weights, threshold=former.min_score
+    )
+    chosen = {"operating_point": point.to_dict()} if point else {}
+    update_description(path, {"threshold": figures["threshold"], **chosen})
+    kept = WITH_REFINER if former.calibration.refiner_weight else ALONE
+    return {
+        "kept": kept,
+        "calibration": {"method": KEPT, "log_losses": {}},
+        "calibration_error": math.nan,
+        **chosen,
+        "held_out": {kept: figures},
+    }
+
+
 def _evaluate_variants(
     folder: Path,
     validation: Photos,
     sources: Sequence[str],
     config: DetectorConfig,
     target: Target | None,
+    methods: Sequence[str],
 ) -> tuple[str, dict[str, tuple[Fitted, dict[str, float], OperatingPoint | None]]]:
     """Calibrate and evaluate the proposals alone and, where it was trained, with the refiner.
 
@@ -89,7 +179,7 @@ def _evaluate_variants(
 
     def evaluate_variant(variant: str, refiner: Refiner | None, gate: Calibration) -> None:
         boxes = held_out_boxes(detector, refiner, validation, sources, gate)
-        fitted = fit_calibration(boxes, refiner is not None, gate)
+        fitted = fit_calibration(boxes, refiner is not None, gate, methods)
         update_description(path, {"calibration": asdict(fitted.calibration)})
         calibrated = Detector(path, threads=1)
         variants[variant] = (fitted, *evaluate(calibrated, validation, target, weights))

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE
 from facesmith.detection.sessions import available_cores
-from facesmith.errors import WeightsError
+from facesmith.errors import TrainingError, WeightsError
+from facesmith.files import checksum
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.own_mining import OwnMiningConfig
+from facesmith.training.plan import ENOUGH_FACES, Plan
 from facesmith.training.proposals import ProposalConfig
 from facesmith.training.refiner_config import RefinerConfig
+from facesmith.training.warm_start import network_of
+
+# Settings that runs of earlier versions do not have, by the part of the settings they are in.
+_LATER = {
+    "": ("keep_refiner", "min_choice_faces"),
+    "proposals": ("rounds", "frozen", "fixed_statistics", "retention", "blend"),
+    "refiner": ("fixed_statistics", "retention"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,11 @@ class DetectorConfig:
     refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
     # Take the proposals of the weights that the training goes on from as they are.
     keep_proposals: bool = False
+    # Take the refiner of those weights as it is.
+    keep_refiner: bool = False
+    # With fewer held-out faces (of 16 px and more) than this nothing is chosen by them: calibration
+    # and threshold stay those of the weights gone on from, and 8 bits are kept. 0: always choose.
+    min_choice_faces: int = 0
     # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
     quantise_loss: float = 0.005
     # Mine the face-free photos within the training; `None`: do not.
@@ -53,21 +69,79 @@ class DetectorConfig:
         )
 
     @classmethod
-    def continued(cls, start: str | Path) -> DetectorConfig:
-        """For going on from trained weights with other photos or labels: fewer, smaller steps.
+    def continued(cls, start: str | Path, plan: Plan) -> DetectorConfig:
+        """For going on from trained weights with other photos or labels.
 
         Args:
             start: As `train_detector` takes it. A refiner that is not there is trained whole.
+            plan: What follows from the number of photos.
 
         Raises:
             WeightsError: If there are no such weights.
         """
         proposals, refiner = ProposalConfig(), RefinerConfig()
-        if weights_of(start)[1] is not None:
-            loop = dataclasses.replace(refiner.loop, epochs=4, learning_rate=1e-3)
-            refiner = dataclasses.replace(refiner, loop=loop)
-        loop = dataclasses.replace(proposals.loop, epochs=24, learning_rate=1e-3)
-        return cls(dataclasses.replace(proposals, loop=loop, small_until=0.0), refiner)
+        first, second = weights_of(start)
+        assert first is not None
+        if second is not None:
+            loop = dataclasses.replace(
+                refiner.loop, epochs=4, learning_rate=plan.learning_rate, warmup_steps=50
+            )
+            refiner = dataclasses.replace(
+                refiner, loop=loop, fixed_statistics=True, retention=plan.retention
+            )
+        loop = dataclasses.replace(
+            proposals.loop,
+            epochs=plan.epochs,
+            learning_rate=plan.learning_rate,
+            warmup_steps=plan.steps // 10,
+            validate_every=plan.validate_every,
+            average_decay=plan.average_decay,
+        )
+        proposals = dataclasses.replace(
+            proposals,
+            loop=loop,
+            network=network_of(first),
+            small_until=0.0,
+            batch_size=plan.batch_size,
+            rounds=plan.rounds,
+            held_out=plan.held_out,
+            frozen=plan.frozen,
+            fixed_statistics=True,
+            retention=plan.retention,
+            blend=plan.blend,
+        )
+        return cls(
+            proposals,
+            refiner,
+            keep_refiner=plan.keep_refiner and second is not None,
+            min_choice_faces=ENOUGH_FACES,
+        )
+
+    def forgetting(self) -> DetectorConfig:
+        """The settings without what holds on to the weights that the training goes on from."""
+        refiner = self.refiner
+        if refiner is not None:
+            refiner = dataclasses.replace(refiner, fixed_statistics=False, retention=0.0)
+        proposals = dataclasses.replace(
+            self.proposals, fixed_statistics=False, retention=0.0, frozen=0, blend=1.0
+        )
+        return dataclasses.replace(self, proposals=proposals, refiner=refiner, keep_refiner=False)
+
+    def described(self) -> dict[str, Any]:
+        """The settings as a run's config has them.
+
+        Those that came later are left out where they are off, so that runs of before can be
+        resumed.
+        """
+        described = asdict(self)
+        off = asdict(DetectorConfig())
+        for part, names in _LATER.items():
+            settings = described[part] if part else described
+            usual = off[part] if part else off
+            for name in names if settings else ():
+                if settings[name] == usual[name]:
+                    del settings[name]
+        return described
 
     def with_loops(self, change: Callable[[LoopConfig], LoopConfig]) -> DetectorConfig:
         """The settings with those of all trainings' loops changed."""
@@ -76,6 +150,60 @@ class DetectorConfig:
         if refiner is not None:
             refiner = dataclasses.replace(refiner, loop=change(refiner.loop))
         return dataclasses.replace(self, proposals=proposals, refiner=refiner)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The weights files that a training goes on from, and of its teacher; `None`: none."""
+
+    proposals: Path | None
+    refiner: Path | None
+    teacher: Path | None
+
+    @classmethod
+    def of(
+        cls, config: DetectorConfig, start: str | Path | None, teacher: str | Path | None
+    ) -> Origin:
+        """Find the files.
+
+        Raises:
+            WeightsError: If there are none where they should be.
+            TrainingError: If settings do not go with them, or with each other.
+        """
+        proposals, refiner = weights_of(start)
+        origin = cls(proposals, refiner if config.refiner else None, weights_of(teacher)[0])
+        origin._check(config)
+        return origin
+
+    def described(self) -> dict[str, Any]:
+        """What decides the training, for the run's config."""
+        files = [checksum(path) for path in (self.proposals, self.refiner) if path is not None]
+        described: dict[str, Any] = {"start": files} if files else {}
+        return described | ({"teacher": checksum(self.teacher)} if self.teacher else {})
+
+    def _check(self, config: DetectorConfig) -> None:
+        if config.keep_refiner and config.refiner is not None and self.refiner is None:
+            raise TrainingError(
+                "`keep_refiner` keeps the refiner of the weights that the training goes on from, "
+                "and there is none. Pass a `start` with one, or leave `keep_refiner` out."
+            )
+        if not config.keep_proposals:
+            return
+        if config.keep_refiner:
+            raise TrainingError(
+                "With `keep_proposals` and `keep_refiner` nothing is left to learn. Leave one of "
+                "the two out."
+            )
+        if self.proposals is None or config.refiner is None:
+            raise TrainingError(
+                "A refiner of its own for proposals that stay as they are needs those proposals "
+                "and settings of a refiner. Pass `start` and leave `refiner` as it is."
+            )
+        if config.own_mining is not None:
+            raise TrainingError(
+                "`own_mining` is for a training of proposals, which `keep_proposals` leaves as "
+                "they are. Leave one of the two out, or pass `mined`."
+            )
 
 
 def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
@@ -97,7 +225,14 @@ def weights_of(start: str | Path | None) -> tuple[Path | None, Path | None]:
     return path, second if second.is_file() else None
 
 
-def with_threads(config: DetectorConfig) -> DetectorConfig:
-    """The settings with the number of threads filled in, which decides the last bits."""
-    cores = available_cores()
-    return config.with_loops(lambda loop: dataclasses.replace(loop, threads=loop.threads or cores))
+def with_threads(config: DetectorConfig, threads: int | None = None) -> DetectorConfig:
+    """The settings with the number of threads filled in, which decides the last bits.
+
+    Args:
+        config: Where it says no number, it gets one.
+        threads: That number; `None`: that of the cores.
+    """
+    threads = threads or available_cores()
+    return config.with_loops(
+        lambda loop: dataclasses.replace(loop, threads=loop.threads or threads)
+    )

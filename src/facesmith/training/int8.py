@@ -23,9 +23,16 @@ MAX_AUC_LOSS = 0.001  # that 8 bits may cost the refiner
 
 
 def quantise_proposals(
-    path: Path, learned: Photos, validation: Photos, max_loss: float
+    path: Path, learned: Photos, validation: Photos, max_loss: float, *, enough: bool = True
 ) -> dict[str, Any]:
     """Quantise the proposals to 8 bits if that costs at most so much average precision.
+
+    Args:
+        path: The weights file; replaced where 8 bits are kept.
+        learned: Photos that tell the ranges of activations.
+        validation: The photos held out.
+        max_loss: Largest fall of average precision; below 0: float32 is kept.
+        enough: Whether the held-out photos show enough faces to decide; else 8 bits are kept.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the figures of both on the held-out photos.
@@ -37,7 +44,7 @@ def quantise_proposals(
         quantise(path, _typical_images(learned), smaller)
         figures["8 bits"] = evaluate(Detector(smaller, threads=1), validation)[0]
         losses = [figures["float32"][name] - figures["8 bits"][name] for name in ("ap", "ap_iou40")]
-        if max(losses) <= max_loss:
+        if not enough or max(losses) <= max_loss:
             kept = "8 bits"
             smaller.replace(path)
         else:
@@ -49,9 +56,11 @@ def quantise_proposals(
 
 
 def quantise_refiner(
-    path: Path, learned: ProposalPatches, held_out: ProposalPatches
+    path: Path, learned: ProposalPatches, held_out: ProposalPatches, *, enough: bool = True
 ) -> dict[str, Any]:
     """Quantise the refiner to 8 bits if that costs at most `MAX_AUC_LOSS` on held-out patches.
+
+    Where these are not `enough` to decide, 8 bits are kept.
 
     Returns:
         `kept`, `float32` or `8 bits`, and the area under the ROC curve of both.
@@ -66,7 +75,7 @@ def quantise_refiner(
         look = Refiner(file)
         logits = [look.outputs(images[i : i + 256])[:, 0] for i in range(0, len(images), 256)]
         areas[name] = area_under_curve(labels, np.concatenate([*logits, np.zeros(0)]))
-    if areas["float32"] - areas["8 bits"] <= MAX_AUC_LOSS:
+    if not enough or areas["float32"] - areas["8 bits"] <= MAX_AUC_LOSS:
         smaller.replace(path)
         return {"kept": "8 bits", **areas}
     smaller.unlink()

@@ -27,6 +27,7 @@ from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult, Task
+from facesmith.training.pace import Pace
 from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
@@ -91,13 +92,16 @@ def run_loop(
         prepared_ahead(task.batch, training.positions(last), config.prefetch) as batches,
         run.open_log(at.epoch) as log,
     ):
+        pace = Pace(last * task.steps_per_epoch, first_step)
         progress.report("Training", first_step, training.steps_total)
         while at.epoch < last and not at.done and not training.out_of_time:
             while at.step < task.steps_per_epoch and not training.out_of_time:
                 training.step(next(batches))
-                progress.report(
-                    "Training", training.steps_done, training.steps_total, training.standing()
-                )
+                pace.step(training.steps_done)
+                if line := pace.news():
+                    progress.say(line)
+                standing = f"{training.standing()}  {pace.note()}".rstrip()
+                progress.report("Training", training.steps_done, training.steps_total, standing)
                 training.save_if_due(stop)
             log.write(at.epoch, training.end_epoch(), seconds=at.seconds)
             if not training.out_of_time:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,16 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.boxes import clip_boxes
-from facesmith.detection.suppression import suppress_overlapping
 from facesmith.errors import TrainingError
-from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
-from facesmith.faces import Faces
 from facesmith.images import read_photo
-from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
+from facesmith.metrics.average_precision import AnnotatedFaces
 from facesmith.networks.detector import (
     INPUT_MULTIPLE,
     DetectorNet,
@@ -38,8 +34,9 @@ from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.optimisers import adamw
 from facesmith.training.sampling import draw_rows
-from facesmith.training.teacher import Teacher, distillation_loss
-from facesmith.training.warm_start import start_from
+from facesmith.training.teacher import Teacher, distillation_loss, unopposed_cells
+from facesmith.training.warm_start import hold, start_from
+from facesmith.training.whole_photos import accuracy, accuracy_curves, propose, to_input
 
 _SMALL = 0.75  # side of the crops of the first epochs, in sides of the later ones
 _MIN_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
@@ -72,6 +69,16 @@ class ProposalConfig:
     # Share of a batch's crops that a teacher looks at, where there is one: it takes longer for a
     # crop than the network that learns.
     taught: float = 0.5
+    # Passes over the photos in an epoch: of few photos one pass is too little between validations.
+    rounds: int = 1
+    # Where the training goes on from weights: stages of the network, from the image on, that keep
+    # theirs; whether batch normalisation keeps its statistics, which few photos would bend to
+    # theirs; the weight of the distance from what those weights say of each crop; and how far the
+    # result is on the straight way from those weights to the learned ones.
+    frozen: int = 0
+    fixed_statistics: bool = False
+    retention: float = 0.0
+    blend: float = 1.0
     weight_decay: float = 0.02  # of AdamW
     photo_side: int = 640  # larger photos are reduced to this before anything else, pixels
     held_out: float = 0.04  # share of the photos kept for validation
@@ -139,13 +146,14 @@ class Photos:
 
 
 def refuse_few(
-    training: Sequence[AnnotatedPhoto], held_out: Sequence[AnnotatedPhoto], batch_size: int
+    training: Sequence[AnnotatedPhoto], held_out: Sequence[AnnotatedPhoto], config: ProposalConfig
 ) -> None:
     """Raise a `TrainingError` where a batch cannot be filled, or no face is held out."""
     with_faces = sum(len(photo.boxes) > 0 for photo in held_out)
-    if len(training) < batch_size or not with_faces:
+    needed = -(-config.batch_size // config.rounds)
+    if len(training) < needed or not with_faces:
         raise TrainingError(
-            f"A detector needs at least {batch_size} photos to learn from, a batch, and one with "
+            f"A detector needs at least {needed} photos to learn from, a batch, and one with "
             f"faces held out; of {len(training) + len(held_out)} photos {len(training)} are to "
             f"learn from and {len(held_out)} held out, {with_faces} of these with faces. Add "
             "annotated photos, or lower --batch-size."
@@ -172,26 +180,41 @@ class ProposalTask:
                 f"{MIN_SIDE} pixels; got {config.crops.side}. The default is {CropConfig.side}."
             )
         training, held_out = split_photos(photos, config)
-        refuse_few(training, held_out, config.batch_size)
+        refuse_few(training, held_out, config)
         self._config = config
         self._learned_from, self._training = training, Photos(training, config)
         self._held_out = Photos(held_out, config)
         torch.manual_seed(config.loop.seed)
         self.network: nn.Module = DetectorNet(config.network)
         self.optimizer = adamw(self.network, config.loop.learning_rate, config.weight_decay)
-        self.steps_per_epoch = len(training) // config.batch_size
+        self.steps_per_epoch = len(training) * config.rounds // config.batch_size
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
         sources = [p.source if len(p.boxes) else None for p in training]
         weights = self._training.photo_weights()
-        self._order = lru_cache(maxsize=2)(
-            partial(draw_rows, sources, config.source_power, config.loop.seed, weights=weights)
+        self._round = partial(
+            draw_rows, sources, config.source_power, config.loop.seed, weights=weights
         )
+        self._order = lru_cache(maxsize=2)(self._draw_order)
         self._mined: PlacedBoxes | None = None
         if mined is not None:
             self.show(mined)
         self._teacher = None if teacher is None else Teacher(teacher)
+        self._former: Teacher | None = None
+        self._fixed: list[nn.Module] = []
+        self._first: dict[str, Tensor] = {}
         if start is not None:
             start_from(self.network, start, to_input(self.batch(0, 0)[0]))
+            self._fixed = hold(
+                self.network, config.frozen, fixed_statistics=config.fixed_statistics
+            )
+            self._former = Teacher(start) if config.retention else None
+            if config.blend != 1.0:
+                self._first = copy.deepcopy(self.network.state_dict())
+
+    def _draw_order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Which photos an epoch takes, in which order."""
+        rounds = self._config.rounds
+        return np.concatenate([self._round(epoch * rounds + number) for number in range(rounds)])
 
     def show(self, mined: MinedTraining) -> None:
         """Show these mined boxes from now on, and no others."""
@@ -200,7 +223,8 @@ class ProposalTask:
     def batch(self, epoch: int, step: int) -> Any:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore.
 
-        With a teacher also what it says of the first of these images, see `Teacher.__call__`.
+        With a teacher also what it says of the first of these images, see `Teacher.__call__`; and
+        with `retention` what the weights that the training goes on from say of all of them.
         """
         config = self._config
         seed, size, crop_config = config.loop.seed, config.batch_size, config.crops
@@ -225,9 +249,11 @@ class ProposalTask:
                 crops.append(draw_crop(*photo, rng, crop_config, weights=weights))
         counts = [len(crop.boxes) for crop in crops]
         images = np.stack([crop.image for crop in crops])
-        taught: tuple[Tensor, ...] = ()
+        taught: list[Tensor] = []
         if self._teacher is not None:
-            taught = self._teacher(images[: max(round(config.taught * len(images)), 1)])
+            taught += self._teacher(images[: max(round(config.taught * len(images)), 1)])
+        if self._former is not None:
+            taught += self._former(images)
         return (
             torch.from_numpy(images),
             torch.from_numpy(np.concatenate([crop.boxes for crop in crops])),
@@ -243,72 +269,51 @@ class ProposalTask:
         return draw_crop(image, boxes, ignored, rng, config, view)
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """The detection loss of one batch, and how far the network is from its teacher."""
+        """The detection loss of one batch, and the distance from a teacher and from the start."""
         images, faces, photos, ignored, *taught = batch
+        for module in self._fixed:  # the loop has just put all of the network into training mode
+            module.eval()
         logits, raw = flatten_maps(network(to_input(images)))
         size_wh = (images.shape[2], images.shape[1])
         centres, strides = (part.to(images.device) for part in cell_centres(size_wh))
         boxes = decode_boxes(raw, centres, strides)
         loss, figures = detection_loss(logits, boxes, centres, strides, faces, photos, ignored)
-        if not taught:
-            return loss, figures
-        said, raw_said = taught
-        n = len(said)
-        boxes_said = decode_boxes(raw_said, centres, strides)
-        distance = distillation_loss(logits[:n], boxes[:n], said, boxes_said)
-        return loss + distance, {**figures, "teacher_loss": distance}
+        if self._former is not None:
+            *taught, said, raw_said = taught
+            boxes_said = decode_boxes(raw_said, centres, strides)
+            cells = unopposed_cells(said, boxes_said, centres, faces, photos, ignored)
+            distance = distillation_loss(logits, boxes, said, boxes_said, cells)
+            loss = loss + self._config.retention * distance
+            figures = {**figures, "retention_loss": distance}
+        if self._teacher is not None:
+            said, raw_said = taught
+            n = len(said)
+            boxes_said = decode_boxes(raw_said, centres, strides)
+            distance = distillation_loss(logits[:n], boxes[:n], said, boxes_said)
+            loss = loss + distance
+            figures = {**figures, "teacher_loss": distance}
+        return loss, figures
+
+    def result(self, network: nn.Module) -> nn.Module:
+        """The network with weights at `blend` between those of the start and its own."""
+        if not self._first:
+            return network
+        blended, share = copy.deepcopy(network), self._config.blend
+        state = blended.state_dict()  # its tensors are the network's own
+        for name, first in self._first.items():
+            if first.is_floating_point():
+                state[name].lerp_(first.to(state[name].device), 1 - share)
+        return blended.eval()
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Average precision and recall over whole held-out photos."""
+        network = self.result(network)
         truths, found = [], []
         for i in range(len(self._held_out)):
             image, boxes, ignored = self._held_out[i]
             truths.append(AnnotatedFaces(boxes, ignored))
             found.append(propose(network, image))
         return accuracy(*accuracy_curves(truths, found))
-
-
-def accuracy_curves(
-    truths: Sequence[AnnotatedFaces], found: Sequence[Faces]
-) -> tuple[PrecisionRecall, PrecisionRecall]:
-    """Precision and recall at an IoU of 0.5 and of `MATCH_IOU`, by the rules of the reports."""
-    return (
-        precision_recall(truths, found, min_height=MIN_FACE_HEIGHT),
-        precision_recall(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT),
-    )
-
-
-def accuracy(strict: PrecisionRecall, loose: PrecisionRecall) -> dict[str, float]:
-    """The figures by which weights are compared, of the two `accuracy_curves`."""
-    return {
-        "ap": strict.average_precision,
-        "ap_iou40": loose.average_precision,
-        "recall_at_0.1": loose.recall_at(0.1),
-    }
-
-
-def to_input(images: Tensor) -> Tensor:
-    """Uint8 `(n, height, width, 3)` to what the network takes, channels-last in memory."""
-    return images.float().mul_(1 / 255).permute(0, 3, 1, 2)  # channels-last in memory
-
-
-def propose(network: nn.Module, image: Pixels, min_score: float = 0.05) -> Faces:
-    """What the network alone finds in one whole image, for validation."""
-    height, width = image.shape[:2]
-    pad_right, pad_below = -width % INPUT_MULTIPLE, -height % INPUT_MULTIPLE
-    device = next(network.parameters()).device
-    pixels = to_input(torch.from_numpy(image)[None].to(device))
-    padded = functional.pad(pixels, (0, pad_right, 0, pad_below))
-    with torch.no_grad():
-        logits, raw = (part.cpu() for part in flatten_maps(network(padded)))
-    centres, strides = cell_centres((width + pad_right, height + pad_below))
-    scores = torch.sigmoid(logits[0])
-    boxes = decode_boxes(raw[0], centres, strides)
-    good = scores >= min_score
-    scores_kept = scores[good].numpy()
-    boxes_kept = clip_boxes(boxes[good].numpy(), width, height)
-    kept = suppress_overlapping(boxes_kept, scores_kept)
-    return Faces(boxes_kept[kept], scores_kept[kept])
 
 
 def split_photos(

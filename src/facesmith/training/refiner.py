@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facesmith.detection.refiner import Refiner
 from facesmith.errors import WeightsError
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.refiner import build_refiner
@@ -20,7 +21,7 @@ from facesmith.training.optimisers import adamw
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches
 from facesmith.training.sampling import draw_rows
-from facesmith.training.warm_start import start_from
+from facesmith.training.warm_start import hold, start_from
 
 
 class RefinerTask:
@@ -49,6 +50,8 @@ class RefinerTask:
         self.optimizer = adamw(self.network, config.loop.learning_rate, config.weight_decay)
         self.steps_per_epoch = max(len(training.labels) // config.batch_size, 1)
         self.rows_per_epoch = self.steps_per_epoch * config.batch_size
+        self._former: Refiner | None = None
+        self._fixed: list[nn.Module] = []
         if start is not None:
             try:
                 start_from(self.network, start, _to_input(self.batch(0, 0)[0]))
@@ -56,9 +59,14 @@ class RefinerTask:
                 raise WeightsError(
                     f"{error} Move the file away to train a refiner from the start."
                 ) from error
+            self._fixed = hold(self.network, fixed_statistics=config.fixed_statistics)
+            self._former = Refiner(start) if config.retention else None
 
     def batch(self, epoch: int, step: int) -> Any:
-        """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, deltas `(n, 4)`."""
+        """Pixels float32 `(n, 64, 64, 3)`, labels `(n,)`, deltas `(n, 4)`.
+
+        With `retention` also what the weights that the training goes on from say, `(n, 5)`.
+        """
         seed, size = self._config.loop.seed, self._config.batch_size
         rows = self._order(epoch)[step * size : (step + 1) * size]
         patches, matrices, offsets = augment(
@@ -71,17 +79,30 @@ class RefinerTask:
         n = len(rows)
         pixels = np.matmul(patches.reshape(n, -1, 3).astype(np.float32), matrices) + offsets
         pixels = np.clip(pixels, 0, 255).reshape(n, *patches.shape[1:])
+        said: tuple[Tensor, ...] = ()
+        if self._former is not None:
+            said = (torch.from_numpy(self._former.outputs(pixels.astype(np.uint8))),)
         return (
             torch.from_numpy(pixels),
             torch.from_numpy(self._training.labels[rows]),
             torch.from_numpy(deltas),
+            *said,
         )
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy of the score where labelled, and smooth L1 of the deltas where known."""
-        pixels, labels, deltas = batch
+        """Cross-entropy of the score where labelled, and smooth L1 of the deltas where known.
+
+        With `retention` also the distance from the start.
+        """
+        pixels, labels, deltas, *said = batch
+        for module in self._fixed:  # the loop has just put all of the network into training mode
+            module.eval()
         outputs = network(_to_input(pixels)).float()
-        return refiner_loss(outputs, labels, deltas, self._config.label_smoothing)
+        loss, figures = refiner_loss(outputs, labels, deltas, self._config.label_smoothing)
+        if not said:
+            return loss, figures
+        distance = retention_loss(outputs, said[0], labels)
+        return loss + self._config.retention * distance, {**figures, "retention_loss": distance}
 
     def held_out_loss(self, network: nn.Module) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Outputs `(n, 5)` on patches of held-out photos, the loss and its parts."""
@@ -138,3 +159,28 @@ def refiner_loss(
         outputs[known, 1:] * 10, deltas[known] * 10, reduction="sum"
     ) / max(4 * int(known.sum()), 1)
     return score_loss + 0.3 * shift_loss, {"score_loss": score_loss, "shift_loss": shift_loss}
+
+
+def retention_loss(outputs: Tensor, said: Tensor, labels: Tensor) -> Tensor:
+    """How far scores and deltas are from those of earlier weights; 0 where they are the same.
+
+    Patches of which the earlier weights say the opposite of the label do not count.
+
+    Args:
+        outputs: `(n, 5)`.
+        said: `(n, 5)`, of the earlier weights.
+        labels: `(n,)`, 1, 0 or NaN.
+    """
+    score = torch.sigmoid(said[:, 0])
+    opposed = (score > 0.5) != (labels > 0.5)
+    agreed = torch.isnan(labels) | ~opposed
+    entropy, own_entropy = (
+        functional.binary_cross_entropy_with_logits(
+            given[agreed, 0], score[agreed], reduction="sum"
+        )
+        for given in (outputs, said)
+    )
+    face = agreed & (score > 0.5)
+    deltas = functional.smooth_l1_loss(outputs[face, 1:] * 10, said[face, 1:] * 10, reduction="sum")
+    n_agreed, n_faces = max(int(agreed.sum()), 1), max(int(face.sum()), 1)
+    return (entropy - own_entropy) / n_agreed + 0.3 * deltas / (4 * n_faces)

@@ -19,6 +19,9 @@ class RefinerConfig:
     batch_size: int = 128  # patches per step
     # As for the proposals, over patches instead of photos: each once an epoch.
     source_power: float = 1.0
+    # Where the training goes on from weights, as for the proposals.
+    fixed_statistics: bool = False
+    retention: float = 0.0
     weight_decay: float = 0.01  # of AdamW
     candidate_score: float = 0.1  # raw score of the proposals that it learns on
     # Once trained: proposals with raw scores from the first on and below the other are looked at.

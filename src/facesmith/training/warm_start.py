@@ -19,6 +19,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from facesmith.errors import WeightsError
+from facesmith.networks.detector import STRIDES, DetectorNetConfig
 
 Arrays = dict[str, npt.NDArray[np.float32]]
 
@@ -58,15 +59,62 @@ def start_from(network: nn.Module, path: str | Path, images: Tensor) -> None:
     _unfold(network, images)
 
 
+def network_of(path: str | Path) -> DetectorNetConfig:
+    """The shape of the proposal network in a weights file that an earlier training exported.
+
+    Raises:
+        WeightsError: If the file cannot be read, or holds no such network.
+    """
+    graph = _read_graph(Path(path))
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    channels: dict[str, list[int]] = {}  # of each part, those of its convolutions
+    for node in graph.node:
+        part = re.search(r"\b(to_\d+|heads\.\d)\b", node.name) if node.op_type == "Conv" else None
+        if part is None:
+            continue
+        name = node.input[1]
+        while name in makers:
+            name = makers[name].input[0]
+        channels.setdefault(part[1], []).append(int(stored[name].dims[0]))
+    stages = [channels.get(f"to_{stride}", []) for stride in (4, *STRIDES)]
+    heads = [channels.get(f"heads.{number}", []) for number in range(len(STRIDES))]
+    if not all((*stages, *heads)):
+        raise WeightsError(
+            f"{path} holds no proposal network of facesmith's. Pass a run folder of a detector."
+        )
+    w4, w8, w16, w32, w64 = (each[0] for each in stages)
+    d4, d8, d16, d32, d64 = (len(each) - 1 for each in stages)
+    h8, h16, h32, h64 = (each[0] for each in heads)
+    return DetectorNetConfig((w4, w8, w16, w32, w64), (d4, d8, d16, d32, d64), (h8, h16, h32, h64))
+
+
+def hold(
+    network: nn.Module, n_frozen: int = 0, *, fixed_statistics: bool = False
+) -> list[nn.Module]:
+    """Keep the weights of the first parts of a network as they are while the rest learns.
+
+    Args:
+        network: A proposal network or a refiner.
+        n_frozen: Number of these parts, of the network's first level, from the image on.
+        fixed_statistics: All batch normalisation is to keep its running mean and variance, and to
+            use them in training too: what the network does then depends on no other image.
+
+    Returns:
+        The normalisations to put into evaluation mode before each step.
+    """
+    frozen = nn.ModuleList(list(network.children())[:n_frozen])
+    frozen.requires_grad_(False)
+    fixed = network if fixed_statistics else frozen
+    return [module for module in fixed.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
 def _parameters(path: Path, network: nn.Module) -> Arrays:
     """Weights and biases of a file by their names in the network.
 
     The bias of a convolution that batch normalisation follows is that normalisation's.
     """
-    try:
-        graph = onnx.load(str(path)).graph
-    except Exception as error:  # a missing or damaged file: several libraries' exceptions
-        raise WeightsError(f"{path} is not a usable ONNX file ({error}).") from error
+    graph = _read_graph(path)
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     makers = {name: node for node in graph.node for name in node.output}
     order = list(network.named_modules())
@@ -89,6 +137,13 @@ def _parameters(path: Path, network: nn.Module) -> Arrays:
         owner = after[0] if isinstance(after[1], nn.BatchNorm2d) else name
         arrays[f"{owner}.bias"] = bias
     return arrays
+
+
+def _read_graph(path: Path) -> onnx.GraphProto:
+    try:
+        return onnx.load(str(path)).graph
+    except Exception as error:  # a missing or damaged file: several libraries' exceptions
+        raise WeightsError(f"{path} is not a usable ONNX file ({error}).") from error
 
 
 def _values(
