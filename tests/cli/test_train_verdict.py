@@ -38,6 +38,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images.append({"id": i, "file_name": f"{i}.png", "width": 96 + i, "height": 96})
         box = [corner[0] - 12, corner[1] - 12, 32, 32]
         annotations.append({"id": i, "image_id": i, "category_id": 1, "bbox": box})
+    # A photo whose only box cannot be used: neither learned from nor judged on.
+    Image.fromarray(spots(50, 50, (8, 8))).save(folder / "photos" / "lost.png")
+    images.append({"id": N, "file_name": "lost.png", "width": 50, "height": 50})
+    annotations.append({"id": N, "image_id": N, "category_id": 1, "bbox": [4, 4, -9, 9]})
     content = {
         "images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}],
     }  # fmt: skip

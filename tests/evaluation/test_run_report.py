@@ -148,7 +148,7 @@ def test_the_next_step_follows_from_the_verdict(tmp_path):
     better = verdict_of(tmp_path, old=False, new=True)
     assert next_steps(better, "my run")[0].command == "facesmith detect PHOTOS --model 'my run'"
     few = verdict_of(tmp_path, old=False, new=True, n=3)
-    assert next_steps(few, "run")[1].command.startswith("facesmith label PHOTOS")
+    assert next_steps(few, "run")[0].command.startswith("facesmith label PHOTOS")
 
 
 def test_steps_are_commands_that_exist(tmp_path):

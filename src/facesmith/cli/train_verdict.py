@@ -102,7 +102,9 @@ def _compare(
             look(trained.out, photos, progress=progress),
         )
         return judge(before, after, photos, source="val")
-    everything = usable_photos(trained.photos)
+    # As the training does: where all boxes of a photo were lost, it says nothing.
+    given = [photo for photo in trained.photos if photo.complete or len(photo.boxes)]
+    everything = usable_photos(given)
     names = held_out_names(trained.out)
     held_out = [photo for photo in everything if photo.name in names]
     n_folds = n_folds_for(everything, held_out) if folds and trained.finished else 0
@@ -118,7 +120,7 @@ def _compare(
         "--resume goes on."
     )
     found = cross_validate(
-        trained.photos, trained.out, trained.config, n_folds, mined=trained.mined,
+        given, trained.out, trained.config, n_folds, mined=trained.mined,
         start=trained.start, teacher=trained.teacher, progress=progress,
     )  # fmt: skip
     threshold = float(trained.metrics["held_out"][trained.metrics["kept"]]["threshold"])

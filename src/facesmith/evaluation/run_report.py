@@ -114,7 +114,7 @@ def next_steps(verdict: Verdict, run: str | Path, failures: Failures | None = No
         old = Step("Keep the detector from before:", f"facesmith detect PHOTOS{keep}")
         return [old, audit, more, *(each for each in others if each is not audit)]
     if verdict.kind == "unknown":
-        return [use, more, *others]
+        return [more, use, *others]
     return [use, *others, more]
 
 
