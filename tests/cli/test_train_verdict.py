@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from facesmith.files import write_bytes, write_json
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.runs.used_photos import write_used_photos
 from facesmith.training import cross_validation
+from facesmith.training.detector_config import DetectorConfig
 
 N = 40
 
@@ -61,11 +63,12 @@ class Trainer:
         return done
 
     def train(
-        self, photos: Sequence[AnnotatedPhoto], out: Path, _config: object, **options: Any
+        self, photos: Sequence[AnnotatedPhoto], out: Path, config: DetectorConfig, **options: Any
     ) -> dict[str, Any]:
         self.outs.append(Path(out))
         run = RunFolder(out)
-        run.start({"n": len(photos)}, resume=options["resume"], force=options.get("force", False))
+        described = {"task": "detector", "data": str(len(photos)), **asdict(config)}
+        run.start(described, resume=options["resume"], force=options.get("force", False))
         write_used_photos(out, photos[self.n_held_out :], photos[: self.n_held_out])
         write_bytes(run.path / "detector.onnx", self.weights.read_bytes())
         figures = dict.fromkeys(
