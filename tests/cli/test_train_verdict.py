@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from facesmith.files import write_bytes, write_json
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.runs.used_photos import write_used_photos
 from facesmith.training import cross_validation
-from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.detector_config import DetectorConfig, Origin
 
 N = 40
 
@@ -67,7 +66,8 @@ class Trainer:
     ) -> dict[str, Any]:
         self.outs.append(Path(out))
         run = RunFolder(out)
-        described = {"task": "detector", "data": str(len(photos)), **asdict(config)}
+        described = {"task": "detector", "data": str(len(photos)), **config.described()}
+        described |= Origin.of(config, options["start"], options["teacher"]).described()
         run.start(described, resume=options["resume"], force=options.get("force", False))
         write_used_photos(out, photos[self.n_held_out :], photos[: self.n_held_out])
         write_bytes(run.path / "detector.onnx", self.weights.read_bytes())
