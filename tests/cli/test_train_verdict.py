@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ pytest.importorskip("matplotlib")
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli import main, train_detector
+from facesmith.detection.detector import shipped_weights
 from facesmith.files import write_bytes, write_json
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.runs.used_photos import write_used_photos
@@ -70,7 +72,8 @@ class Trainer:
         described |= Origin.of(config, options["start"], options["teacher"]).described()
         run.start(described, resume=options["resume"], force=options.get("force", False))
         write_used_photos(out, photos[self.n_held_out :], photos[: self.n_held_out])
-        write_bytes(run.path / "detector.onnx", self.weights.read_bytes())
+        for path in self.weights.parent.glob("*.onnx"):
+            write_bytes(run.path / path.name, path.read_bytes())
         figures = dict.fromkeys(
             ("ap", "ap_iou40", "recall_at_0.1", "precision", "recall", "false_per_photo"), 1.0
         )
@@ -162,13 +165,14 @@ def test_photos_of_val_decide_and_those_trained_on_are_told(data, tmp_path, trai
     assert f"On the {N} photos with {N} faces of --val" in result.stdout
 
 
-@pytest.mark.usefixtures("trainer")
-def test_what_was_gone_on_from_is_the_old_one(data, tmp_path, spot_weights):
-    out = tmp_path / "run"
-    result = train(data, out, "--from", spot_weights, "--no-cross-validation")
+def test_what_was_gone_on_from_is_the_old_one(data, tmp_path, trainer):
+    first, out = tmp_path / "first", tmp_path / "run"
+    shutil.copytree(shipped_weights().parent, first)
+    trainer.weights = first / "detector.onnx"
+    result = train(data, out, "--from", first, "--no-cross-validation")
     assert result.exit_code == 0, result.output
     verdict = verdict_of(out)
-    assert verdict["old"]["detector"] == spot_weights.as_posix()
+    assert verdict["old"]["detector"] == first.as_posix()
     # The same weights: exactly no difference.
     assert verdict["verdict"] == "alike"
     assert verdict["figures"]["ap"]["interval"] == [0, 0]
