@@ -172,7 +172,7 @@ def test_what_was_gone_on_from_is_the_old_one(data, tmp_path, trainer):
     result = train(data, out, "--from", first, "--no-cross-validation")
     assert result.exit_code == 0, result.output
     verdict = verdict_of(out)
-    assert verdict["old"]["detector"] == first.as_posix()
+    assert verdict["old"]["detector"].startswith(first.as_posix())
     # The same weights: exactly no difference.
     assert verdict["verdict"] == "alike"
     assert verdict["figures"]["ap"]["interval"] == [0, 0]
