@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from facesmith.cli import main
+from facesmith.evaluation.coco import score_photos
+from facesmith.evaluation.compare import CompareConfig
 from facesmith.images import write_image
 from spot_detector import spots
 
@@ -90,6 +93,38 @@ def test_all_names_what_is_absent_and_compares_the_rest(data, monkeypatch):
     assert "AP at IoU" in lines[2]
     assert "install" in result.stdout
     assert "face-free" not in result.stdout
+
+
+def test_the_difference_to_the_first_is_in_the_table(data, spot_weights):
+    named = ("--detector", f"one=facesmith:{spot_weights}", "--detector", "facesmith")
+    result = compare(data, *named, "--iou", 0.5)
+    assert result.exit_code == 0, result.output
+    _, _, differences, _ = result.stdout.split("\n\n")
+    assert differences.splitlines()[0].startswith("less one,")
+    row = differences.splitlines()[2]
+    assert row.startswith("facesmith")
+    # One spot of two is found, and one box false, by the first only; two photos tell nothing, so
+    # that there is no star.
+    assert row.endswith("-0.500 (-1.000, +0.000)   -0.500 (-1.000, +0.000)")
+    assert "*" not in row
+
+
+def test_both_benchmarks_have_the_same_defaults_and_figures(data, spot_weights):
+    words = ["--annotations", data / "photos.json", "--images", data / "photos", "--json"]
+    given = ["benchmark", "coco", *words, "--model", spot_weights]
+    scored = CliRunner().invoke(main, [str(word) for word in given])
+    assert scored.exit_code == 0, scored.output
+    coco = json.loads(scored.stdout)
+    result = compare(data, "--detector", f"one=facesmith:{spot_weights}", "--json")
+    found = json.loads(result.stdout)
+    (row,) = found["detectors"]
+    assert coco["min_height"] == found["protocol"]["min_height"] == 16
+    assert {iou: row["accuracy"][iou]["average_precision"] for iou in coco["ap"]} == coco["ap"]
+    assert set(row["accuracy"]) == set(coco["ap"])
+    # The same in Python, by their own defaults.
+    assert inspect.signature(score_photos).parameters["min_height"].default == 16
+    assert inspect.signature(score_photos).parameters["iou_thresholds"].default == (0.5, 0.4)
+    assert (CompareConfig().min_height, CompareConfig().iou_thresholds) == (16, (0.5, 0.4))
 
 
 def test_quiet_prints_nothing(data, spot_weights):

@@ -137,7 +137,7 @@ def test_no_rows_in_the_split_is_named(run, tmp_path):
 
 
 def test_one_label_only_says_so_in_one_line(run, tmp_path):
-    rows = synthetic_patches(8)
+    rows = synthetic_patches(8, seed=9)
     path = tmp_path / "faces.npz"
     save_patches(path, part_of(rows, rows.labels[:, 0] == 1))
     result = roc(run, "--patches", path, "--json")
@@ -224,3 +224,15 @@ def test_targets_that_make_no_sense(run, words, code, message):
     result = roc(run, *words)
     assert result.exit_code == code
     assert message in result.output
+
+
+def test_rows_that_the_run_was_trained_on_are_told_in_one_line(run, finished, tmp_path):
+    own = roc(run, "--split", "train")
+    assert own.exit_code == 0
+    (line,) = [each for each in own.stderr.splitlines() if each.startswith("Warning")]
+    assert "was trained on 64 of these 64 rows: the figures are too good" in line
+    # The same pixels under another name, 64 of 128 rows of which were for training.
+    other = shutil.copy(finished / "patches.npz", tmp_path / "renamed.npz")
+    assert "was trained on 64 of these 128 rows" in roc(run, "--patches", other).stderr
+    assert roc(run, "--patches", other, "--split", "test").stderr == ""
+    assert roc(run).stderr == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from spot_detector import SPOT_SCORE, export_spot_detector, spots
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from facesmith.annotations import load_annotations
 from facesmith.cli import main
 from facesmith.detection.detector import load_detector
+from facesmith.runs.used_photos import write_used_photos
 
 
 @pytest.fixture
@@ -85,3 +88,27 @@ def test_a_detector_needs_photos_and_takes_no_patches(run):
     result = roc(run, "--split", "test")
     assert result.exit_code == 2
     assert "--split goes with a classifier" in result.output
+
+
+def test_photos_that_the_run_was_trained_on_are_told_in_one_line(run):
+    photos = load_annotations(run.parent / "val.json", run.parent / "photos").photos
+    other = photos[0].path.with_name("other.png")
+    Image.fromarray(spots(99, 99, (24, 40))).save(other)
+    held_out = [replace(photos[0], path=other)]
+    write_used_photos(run, photos[1:2], held_out)
+    # All four pictures are the same, and known by what is in them.
+    result = roc(run)
+    assert result.exit_code == 0, result.output
+    (line,) = [each for each in result.stderr.splitlines() if each.startswith("Warning")]
+    assert "of these 4 photos" in line
+    assert "4 it was trained on" in line
+    assert json.loads((run / "roc.json").read_text())["photos_trained_on"] == 4
+    content = json.loads((run / "photos.json").read_text())
+    content["training"], content["held_out"] = {}, content["training"]
+    (run / "photos.json").write_text(json.dumps(content))
+    assert "4 its weights and threshold were chosen on" in roc(run).stderr
+    content["held_out"] = {"other.png": "1-0"}
+    (run / "photos.json").write_text(json.dumps(content))
+    result = roc(run)
+    assert "Warning" not in result.output
+    assert json.loads((run / "roc.json").read_text())["photos_trained_on"] == 0

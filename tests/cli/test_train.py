@@ -397,7 +397,8 @@ def test_the_table_for_people(patches, tmp_path):
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith("pointwise: 33,377 parameters, 1 epoch (all epochs) in ")
-    assert [line.split()[0] for line in lines[1:]] == ["validation", "test", "weights", "Next:"]
+    heads = [line.split()[0] for line in lines[1:]]
+    assert heads == ["validation", "test", "weights", "report", "Next:"]
     assert os.fspath(tmp_path / "run") in lines[-1]
 
 

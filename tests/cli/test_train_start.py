@@ -57,6 +57,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class NoVerdict:
+    """Stands where the verdict would, for which there are no weights."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+
 class Recorder:
     """Stands where the training would; writes the settings as it does."""
 
@@ -79,10 +86,17 @@ class Recorder:
         return config
 
 
+def stand_in(monkeypatch: pytest.MonkeyPatch, recorder: Recorder) -> None:
+    """Put it in the place of the training, and leave the verdict out."""
+    monkeypatch.setattr(train_detector, "train_detector", recorder)
+    monkeypatch.setattr(train_detector, "reach_verdict", lambda *_, **__: NoVerdict())
+    monkeypatch.setattr(train_detector, "print_verdict", lambda *_: None)
+
+
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(train_detector, "train_detector", recorder)
+    stand_in(monkeypatch, recorder)
     monkeypatch.setattr(train_start, "idle_threads", lambda: (available_cores(), 0.0))
     return recorder
 
@@ -171,7 +185,7 @@ def test_a_resumed_run_keeps_its_plan_and_threads(
         assert trained.config == first
         assert trained.calls[-1]["start"] == trained.calls[-2]["start"]
         monkeypatch.undo()
-        monkeypatch.setattr(train_detector, "train_detector", trained)
+        stand_in(monkeypatch, trained)
         monkeypatch.setattr(train_start, "idle_threads", lambda: (1, 1.9))
     refused = train(folder, run, "--resume", "--quick", "--seed", 4)
     assert refused.exit_code == 1

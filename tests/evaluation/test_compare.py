@@ -107,6 +107,33 @@ def test_figures_by_hand(photos, face_free):
     assert isnan(poor.face_free_common.false_per_photo), "it never finds nine of ten faces"
 
 
+def test_each_detector_is_compared_with_the_first(photos, tmp_path):
+    # Good finds the face of each photo alone; poor finds none in the odd ones, and a false box.
+    photos = [photo(tmp_path, number, FACE) for number in range(24)]
+    good = {number: faces((FACE, 0.9)) for number in range(24)}
+    poor = {number: faces((ELSEWHERE, 0.8)) if number % 2 else good[number] for number in good}
+    baselines = {
+        name: Told(name, answers, [], 0.5)
+        for name, answers in (("good", good), ("poor", poor), ("again", good))
+    }
+    config = CompareConfig(rounds=1, sizes_wh=())
+    measured = compare(baselines, photos, config=config)
+    assert measured["good"].against_first == {}
+    for change in measured["again"].against_first[0.5].values():
+        assert (change.difference, change.interval) == (0, (0, 0))
+    changes = measured["poor"].against_first[0.4]
+    assert changes["recall"].difference == changes["false_per_photo"].difference * -1 == -0.5
+    assert changes["ap"].interval[1] < 0
+    compared = Comparison(
+        config, tuple(DetectorName(n, "facesmith", None) for n in baselines), measured, {}, 0, {}
+    )
+    first, second, _ = compared.to_dict()["detectors"]
+    assert "against_first" not in first["accuracy"]["0.5"]
+    told = second["accuracy"]["0.5"]["against_first"]["recall"]
+    assert told["difference"] == -0.5
+    assert told["interval"] == list(measured["poor"].against_first[0.5]["recall"].interval)
+
+
 def test_without_face_free_photos_there_are_no_such_figures(photos):
     measured = compare(two_baselines([]), photos, config=CompareConfig(rounds=1, sizes_wh=()))
     assert measured["good"].face_free_own is measured["good"].face_free_common is None

@@ -531,7 +531,8 @@ def test_the_command_says_what_becomes_of_the_boxes(photos, tmp_path) -> None:
     (tmp_path / "settings.toml").write_text("[mined]\nshare = 0.3\n")
     words = ["train", tmp_path / "faces.json", "--images", folder, "--out", tmp_path / "run",
              "--mined", tmp_path / "mined.json", "--config", tmp_path / "settings.toml",
-             "--epochs", "1", "--batch-size", "8", "--threads", "1"]  # fmt: skip
+             "--epochs", "1", "--batch-size", "8", "--threads", "1",
+             "--no-cross-validation"]  # fmt: skip
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     assert "Mined boxes: " in result.stderr

@@ -37,6 +37,9 @@ def roc_detector_command(
         reported = evaluate_detector(
             run, photos, target=target, threads=threads, seed=seed, progress=progress
         )
+    warning = reported.seen.warning(run.as_posix())
+    if warning:
+        echo(f"Warning: {warning}", err=True)
     picture, _ = write_detector_report(reported, out)
     if as_json:
         echo(json.dumps(reported.to_dict()))

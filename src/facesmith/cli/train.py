@@ -22,12 +22,13 @@ from facesmith.runs.settings import read_settings
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "quick", "start", "forget", "teacher", "single_look"),
-    "recipe",
+    *("recipe", "val", "val_images", "single_split"),
 )
 
 _SPELT = {
     "start": "from",
     "single_look": "no-refiner",
+    "single_split": "no-cross-validation",
 }
 
 
@@ -48,10 +49,20 @@ _SPELT = {
     help="What `facesmith mine` found; may be repeated.",
 )
 @click.option(
+    "--val", type=EXISTING, help="Annotated photos for the verdict.  [default: those held out]"
+)
+@click.option("--val-images", type=FOLDER, help="Folder of their photos.  [default: --images]")
+@click.option(
+    "--no-cross-validation",
+    "single_split",
+    is_flag=True,
+    help="Judge on the photos held out, be they few.",
+)
+@click.option(
     "--out",
     type=NEW_FOLDER,
     required=True,
-    help="Run folder: config, log, checkpoints, weights, metrics.",
+    help="Run folder: weights, settings, logs, metrics.",
 )
 @click.option(
     "--network",
@@ -120,11 +131,9 @@ _SPELT = {
 def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> None:
     """Train a classifier on a patches file, or a detector on annotated photos.
 
-    DATA is the .npz that `facesmith prepare` wrote, or annotations in any format that it reads,
-    together with --images. The run folder gets weights that need no training framework
-    (classifier.onnx, or detector.onnx and refiner.onnx), the settings, a log for people and
-    for TensorBoard, and checkpoints. A training that was stopped or killed at any moment goes on
-    with --resume and ends with the same weights, to the byte.
+    DATA is the .npz that `facesmith prepare` wrote, or annotations in any format, together with
+    --images. The run folder gets weights, settings, logs, and of a detector a verdict and
+    report.html. A training that was killed goes on with --resume, exactly.
 
     \b
     Examples:
@@ -147,6 +156,9 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
                 f"--{option} goes with annotated photos; {data} is a patches file."
             )
     from facesmith.cli.train_start import threads_by_load  # noqa: PLC0415 - heavy
+    from facesmith.evaluation.classifier_report import (  # noqa: PLC0415 - heavy
+        write_classifier_report,
+    )
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
@@ -167,6 +179,9 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
             force=force,
             progress=progress,
         )
+        with run.output.lock():
+            run.output.add()
+            write_classifier_report(out)
     if as_json:
         echo(json.dumps(metrics))
     elif not quiet:
@@ -208,4 +223,5 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
             f"{point['target']} {point['value']:g}, chosen on the validation rows"
         )
     echo(f"  weights     {out / 'classifier.onnx'}")
+    echo(f"  report      {out / 'report.html'}")
     echo(f"Next: facesmith roc {out}")

@@ -16,6 +16,7 @@ from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
 from facesmith.cli.train_settings import Basis, find_basis, with_options
 from facesmith.cli.train_start import decoded_photos, threads_by_load
+from facesmith.cli.train_verdict import Trained, load_val, print_verdict, reach_verdict
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import Detector
 from facesmith.runs.folder import RunFolder
@@ -45,9 +46,12 @@ def train_detector_command(
     quiet: bool,
     resume: bool,
     force: bool,
+    val: Path | None,
+    val_images: Path | None,
+    single_split: bool,
     **options: Any,
 ) -> None:
-    """Read the photos, train, and print how good the detector is on the photos held out."""
+    """Read the photos, train, and print how good the detector is, also beside the one before."""
     if images is None:
         raise click.UsageError(
             f"Annotated photos need --images, the folder of the photos of {data}."
@@ -82,16 +86,21 @@ def train_detector_command(
     if not quiet and basis.planned:
         for line in _told(basis, plan, config, listed):
             echo(line, err=True)
+    judged_on = load_val(val, val_images, images, quiet=quiet)
     photos = decoded_photos(listed, quiet=quiet)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
             photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
             resume=resume, force=force, progress=progress,
         )  # fmt: skip
+        folds = not (single_split or quick)
+        trained = Trained(photos, out, config, false_boxes, start, teacher, metrics)
+        verdict = reach_verdict(trained, judged_on, folds=folds, progress=progress)
     if as_json:
-        echo(json.dumps(metrics))
+        echo(json.dumps({**metrics, "verdict": verdict.to_dict()}))
     elif not quiet:
-        _print(metrics, out)
+        _print(metrics)
+        print_verdict(verdict, out)
 
 
 def _open(start: Path | None, teacher: Path | None) -> None:
@@ -163,7 +172,7 @@ def _refuse_options_of_proposals(options: dict[str, Any]) -> None:
             )
 
 
-def _print(metrics: dict[str, Any], out: Path) -> None:
+def _print(metrics: dict[str, Any]) -> None:
     echo(
         f"Trained on {metrics['photos'] - metrics['photos_held_out']} photos, judged on the "
         f"{metrics['photos_held_out']} held out (faces of 16 px and more):"
@@ -194,7 +203,6 @@ def _print(metrics: dict[str, Any], out: Path) -> None:
             f"log loss: {compared}); expected calibration error "
             f"{_figure(metrics['calibration_error'])}."
         )
-    echo(f"Next: facesmith detect PHOTO --model {out}")
 
 
 def _figure(value: float | None) -> str:

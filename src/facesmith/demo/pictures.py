@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
 
@@ -15,33 +14,28 @@ from PIL import Image
 
 from facesmith.approximation.experiment.verdict import History
 from facesmith.pictures.charts import marker, plain_texts
+from facesmith.pictures.pages import data_uri, stored
 
 _TRAIN, _VALIDATION = "#0072b2", "#d55e00"  # told apart with any colour vision
 _DPI = 130
-_JPEG_QUALITY = 86
-
-
-def png_file(path: Path) -> str:
-    """A PNG file as a data URI."""
-    return _uri("png", path.read_bytes())
 
 
 def jpeg_file(path: Path) -> str:
     """An image file as a data URI, stored as a JPEG: noisy patches take a third of the room."""
     with Image.open(path) as picture:
-        return _stored(picture, "jpeg")
+        return stored(picture, "jpeg")
 
 
 def patch_png(image: npt.NDArray[np.uint8]) -> str:
     """A small BGR image, without loss, as a data URI."""
-    return _stored(Image.fromarray(np.ascontiguousarray(image[..., ::-1])), "png")
+    return stored(Image.fromarray(np.ascontiguousarray(image[..., ::-1])), "png")
 
 
 def photo_jpeg(image: npt.NDArray[np.uint8], longest_side: int) -> str:
     """A BGR photo, reduced to this many pixels along its longer side, as a data URI."""
     picture = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
     picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
-    return _stored(picture, "jpeg")
+    return stored(picture, "jpeg")
 
 
 def figure_png(figure: Figure) -> str:
@@ -50,7 +44,7 @@ def figure_png(figure: Figure) -> str:
     buffer = io.BytesIO()
     plain_texts(figure)
     figure.savefig(buffer, format="png", dpi=_DPI)
-    return _uri("png", buffer.getvalue())
+    return data_uri("png", buffer.getvalue())
 
 
 def plot_losses(history: History, best_epoch: int) -> Figure:
@@ -69,13 +63,3 @@ def plot_losses(history: History, best_epoch: int) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper right", frameon=False)
     return figure
-
-
-def _stored(picture: Image.Image, kind: str) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **({"quality": _JPEG_QUALITY} if kind == "jpeg" else {}))
-    return _uri(kind, buffer.getvalue())
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -19,6 +19,7 @@ from facesmith.demo.results import APPROXIMATION_NAME, ROC_NAME, SHEET_NAME, Dem
 from facesmith.demo.synthetic.patches import draw_large_face
 from facesmith.files import write_bytes
 from facesmith.pictures.drawing import draw_faces
+from facesmith.pictures.pages import page_style, png_file
 
 _PEOPLE_SHOWN = 12
 _WRONG = ' class="wrong"'
@@ -40,6 +41,7 @@ def render(demo: Demo) -> str:
     seed = demo.config.seed
     people = [draw_large_face(seed, number, _PERSON_SIDE) for number in range(_PEOPLE_SHOWN)]
     return template.substitute(
+        style=page_style(),
         total=words.duration(sum(demo.seconds.values())),
         tiles=_tiles(demo),
         photos_summary=escape(words.photos_summary(demo.photos)),
@@ -55,7 +57,7 @@ def render(demo: Demo) -> str:
         learning="".join(_learning(classifier) for classifier in classifiers),
         classifier_rows="".join(_classifier_row(classifier) for classifier in classifiers),
         comparison=escape(words.comparison(classifiers)),
-        roc=_image(pictures.png_file(demo.out / ROC_NAME), "ROC curves of the classifiers"),
+        roc=_image(png_file(demo.out / ROC_NAME), "ROC curves of the classifiers"),
         mistakes="".join(_mistakes(classifier) for classifier in classifiers),
         real_patches=escape(words.on_real_patches(classifiers)),
         approximation_rows=_approximation_rows(demo),
@@ -188,7 +190,7 @@ def _surfaces(demo: Demo) -> str:
     folder = demo.out / APPROXIMATION_NAME
     return "".join(
         '<figure><div class="plate wide">'
-        + _image(pictures.png_file(folder / f"surface-{fit.method}.png"), f"Surface: {fit.method}")
+        + _image(png_file(folder / f"surface-{fit.method}.png"), f"Surface: {fit.method}")
         + "</div></figure>"
         for fit in demo.approximation.approximations
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from facesmith.export.metadata import store_threshold
 from facesmith.files import checksum
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.scored_rows import patch_rows
-from facesmith.patches import SPLITS, load_patches
+from facesmith.patches import SPLITS, Patches, load_patches
 from facesmith.runs.folder import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"
@@ -59,6 +61,7 @@ def rate_rows(
     mask = patches.splits == SPLITS.index(chosen) if chosen != "all" else patches.splits >= 0
     if not mask.any():
         raise PatchesError(f"No rows in the {rows}. Pass another --split, or another --patches.")
+    _warn_of_training_rows(Path(run), patches, mask, own=patches_path is None)
     classifier = load_classifier(weights_path, threads=threads)
     scores = classifier(patches.images[mask])
     if not np.isfinite(scores).all():
@@ -75,6 +78,35 @@ def rate_rows(
         network=str(classifier.metadata["network"]),
         rows=rows,
     )
+
+
+def _warn_of_training_rows(
+    run: Path, patches: Patches, mask: npt.NDArray[np.bool_], *, own: bool
+) -> None:
+    """Warn where rows to be judged are among those that the run has learned from.
+
+    Rows of the run's own patches are known by their split, others by their pixels.
+    """
+    if own:
+        known = int((mask & (patches.splits == SPLITS.index("train"))).sum())
+    else:
+        try:
+            trained = load_patches(_own_patches(run))
+        except (TrainingError, PatchesError):  # gone, so that nothing is known of it
+            return
+        learned = {_digest(row) for row in trained.images[trained.rows_of("train")]}
+        known = sum(_digest(row) in learned for row in patches.images[mask])
+    if known:
+        warnings.warn(
+            f"{run} was trained on {known:,} of these {int(mask.sum()):,} rows: the figures are "
+            "too good. Pass rows that took no part in the training.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _digest(row: npt.NDArray[np.uint8]) -> bytes:
+    return blake2b(row.tobytes(), digest_size=16).digest()
 
 
 def classifier_weights(run: str | Path) -> Path:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.evaluation import IOU_THRESHOLDS, MIN_FACE_HEIGHT
 from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import (
     AnnotatedFaces,
@@ -39,7 +40,6 @@ from facesmith.metrics.average_precision import (
 
 Rule = Literal["voc", "coco"]
 RULES: tuple[Rule, ...] = ("voc", "coco")
-IOU_THRESHOLDS = (0.5, 0.4)
 COCO_MAX_DETECTIONS = 100
 FALSE_BOXES_A_PHOTO = (0.1, 1.0)  # at which recall is given
 _RECALLS = np.linspace(0, 1, 101)
@@ -102,7 +102,7 @@ def score_photos(
     scored: str = "detections",
     *,
     iou_thresholds: Sequence[float] = IOU_THRESHOLDS,
-    min_height: float = 0.0,
+    min_height: float = MIN_FACE_HEIGHT,
     rule: Rule = "voc",
     max_detections: int | None = None,
 ) -> PhotoScores:

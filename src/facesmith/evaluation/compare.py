@@ -6,7 +6,7 @@ For each photo all detectors take turns, in one process, so that each meets the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import nan
 from pathlib import Path
@@ -16,13 +16,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation import MIN_FACE_HEIGHT, MIN_SCORE
+from facesmith.evaluation import IOU_THRESHOLDS, MIN_FACE_HEIGHT, MIN_SCORE
 from facesmith.evaluation.baselines import Baseline
 from facesmith.evaluation.footprint import Footprint
 from facesmith.evaluation.timing import Stopwatch, Timing, time_in_turns
 from facesmith.faces import Faces
 from facesmith.images import read_image
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
+from facesmith.metrics.paired import Change, can_tell, paired_changes
+from facesmith.metrics.scored_rows import ScoredRows, match_scores
 from facesmith.progress import NO_PROGRESS, Progress
 
 AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of the timings
@@ -32,7 +34,9 @@ AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of
 class CompareConfig:
     """How detectors are compared."""
 
-    iou_thresholds: tuple[float, ...] = (0.5, 0.4)  # a match needs at least this; figures for each
+    iou_thresholds: tuple[float, ...] = (
+        IOU_THRESHOLDS  # a match needs at least this; figures for each
+    )
     min_height: float = MIN_FACE_HEIGHT  # annotated faces lower than this, pixels, are ignored
     common_recall: float = 0.9  # where false boxes on face-free photos are compared, in (0, 1]
     min_score: float = MIN_SCORE  # what the curves begin with, in [0, 1]
@@ -79,6 +83,9 @@ class Measured:
     # Size, as `640x480` or `AS_THEY_ARE`, -> times; as they are, each photo is looked at once, from
     # the lowest score on.
     timings: dict[str, Timing]
+    # Overlap -> figure of `paired_changes` -> this detector against the first one; empty for it.
+    against_first: Mapping[float, Mapping[str, Change]] = field(default_factory=dict)
+    differences_told: bool = True  # whether there are faces enough for these intervals
     footprint: Footprint | None = None  # memory and sizes; `None` where not measured
 
     def at_own_threshold(self, iou: float) -> AtThreshold:
@@ -132,7 +139,9 @@ def compare(
         for label, timing in timed.items():
             timings[label][size_name(size_wh)] = timing
     truths = [AnnotatedFaces(photo.boxes, photo.ignored) for photo in photos]
-    measured = {}
+    measured: dict[str, Measured] = {}
+    first_rows: dict[float, ScoredRows] = {}
+    first_threshold = next(iter(baselines.values())).min_score
     for label, baseline in baselines.items():
         curves = {
             iou: precision_recall(
@@ -140,13 +149,25 @@ def compare(
             )
             for iou in config.iou_thresholds
         }
+        rows = {
+            iou: match_scores(truths, found[label], iou_threshold=iou, min_height=config.min_height)
+            for iou in config.iou_thresholds
+        }
+        thresholds = (first_threshold, baseline.min_score)
+        changes = {
+            iou: paired_changes(was, rows[iou], thresholds) for iou, was in first_rows.items()
+        }
+        first_rows = first_rows or rows
+        enough = all(map(can_tell, rows.values()))
         timings[label][AS_THEY_ARE] = watches[label].timing()
         boxes, own, common = tuple(on_face_free[label]), None, None
         if boxes:
             own = face_free_figures(boxes, baseline.min_score)
             reached = threshold_at_recall(curves[config.common_recall_iou], config.common_recall)
             common = face_free_figures(boxes, reached)
-        measured[label] = Measured(baseline, curves, boxes, own, common, timings[label])
+        measured[label] = Measured(
+            baseline, curves, boxes, own, common, timings[label], changes, enough
+        )
     return measured
 
 

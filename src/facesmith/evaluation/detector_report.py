@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from facesmith.metrics.reliability import Reliability, expected_error_interval, 
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 from facesmith.progress import NO_PROGRESS, Progress
+from facesmith.runs.used_photos import SeenPhotos, seen_photos
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class DetectorReport:
     expected_error_interval: Interval  # 95 % bootstrap interval of its expected error
     threshold: float  # the threshold that is stored with the weights
     operating_point: OperatingPoint | None  # how it was chosen, if it was chosen now
+    seen: SeenPhotos = field(default_factory=SeenPhotos)  # photos that its training knows
 
     def at_threshold(self) -> dict[str, float]:
         """Precision, recall and false boxes a photo from the stored threshold on."""
@@ -49,6 +51,8 @@ class DetectorReport:
             "detector": self.detector,
             "n_photos": self.n_photos,
             "n_faces": self.curve.n_faces,
+            "photos_trained_on": self.seen.trained_on,
+            "photos_held_out": self.seen.held_out,
             "iou": MATCH_IOU,
             "min_height": MIN_FACE_HEIGHT,
             "ap": self.curve.average_precision,
@@ -99,6 +103,7 @@ def evaluate_detector(
         expected_error_interval=expected_error_interval(boxes, seed=seed),
         threshold=point.threshold if point else detector.min_score,
         operating_point=point,
+        seen=seen_photos(weights.parent, photos),
     )
 
 

@@ -77,8 +77,13 @@ def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
         "Green: what was found."
     )
     words = words if misses else f"None of {failures.n_faces:,} faces was missed."
+    return cells_sheet(f"Missed faces: {failures.name}", words, miss_cells(failures, max_shown))
+
+
+def miss_cells(failures: Failures, max_shown: int) -> list[Cell]:
+    """The cells of `misses_sheet`."""
     cells = []
-    for m in misses[:max_shown]:
+    for m in failures.misses[:max_shown]:
         why = {
             "not seen": "" if isnan(m.sharpness) else f", sharpness {m.sharpness:.1f}",
             "below the threshold": f", score {m.score:.2f}",
@@ -86,7 +91,7 @@ def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
         }
         line = f"{m.height:.0f} px{why[m.reason]}"
         cells.append(Cell(m.photo, m.box, m.found.boxes, (m.photo.name, line)))
-    return cells_sheet(f"Missed faces: {failures.name}", words, cells)
+    return cells
 
 
 def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
@@ -97,12 +102,17 @@ def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
         "Orange: false, the highest score first. Green: annotated faces."
     )
     words = words if false else f"None of {failures.n_boxes:,} boxes is false."
+    return cells_sheet(f"False boxes: {failures.name}", words, false_cells(failures, max_shown))
+
+
+def false_cells(failures: Failures, max_shown: int) -> list[Cell]:
+    """The cells of `false_boxes_sheet`."""
     cells = []
-    for b in false[:max_shown]:
+    for b in failures.false_boxes[:max_shown]:
         why = {"no face": "", "badly placed": f", IoU {b.iou:.2f}", "second box": ", second box"}
         line = f"score {b.score:.2f}, {b.height:.0f} px{why[b.kind]}"
         cells.append(Cell(b.photo, b.box, b.photo.boxes, (b.photo.name, line)))
-    return cells_sheet(f"False boxes: {failures.name}", words, cells)
+    return cells
 
 
 def _photos(failures: Failures) -> str:

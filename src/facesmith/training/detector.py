@@ -24,6 +24,7 @@ from facesmith.files import finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import Target
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
+from facesmith.runs.used_photos import write_used_photos
 from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_calibration import Choices, calibrate
 from facesmith.training.detector_config import DetectorConfig, Origin, with_threads
@@ -80,7 +81,7 @@ def train_detector(
         WeightsError: If weights of `start` or `teacher` cannot be used.
         EvaluationError: If no threshold meets the target.
     """
-    photos = _usable(photos, progress)
+    photos = usable_photos(photos, progress)
     config = with_threads(config or DetectorConfig())
     if target is None and config.target_precision:
         target = Target("precision", config.target_precision)
@@ -98,6 +99,7 @@ def train_detector(
     placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
+    write_used_photos(run.path, training, held_out)
     stages = _Stages(run, described, resume, progress)
     detector_path = run.path / PROPOSALS_FILE
     # The former are read once or twice, the latter again and again.
@@ -254,7 +256,9 @@ class _Stages:
         return result
 
 
-def _usable(photos: Sequence[AnnotatedPhoto], progress: Progress) -> list[AnnotatedPhoto]:
+def usable_photos(
+    photos: Sequence[AnnotatedPhoto], progress: Progress = NO_PROGRESS
+) -> list[AnnotatedPhoto]:
     """The photos to learn from: where a box was lost, nothing is taken for background."""
     usable = [
         photo if photo.complete else photo.without_background()

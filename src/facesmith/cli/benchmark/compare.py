@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from facesmith.cli.benchmark.photos import (
     min_height_option,
     output_options,
 )
+from facesmith.cli.columns import in_columns
 from facesmith.cli.detector_options import threads_option
 from facesmith.cli.numbers import figure
 from facesmith.cli.opened_detectors import open_detectors
@@ -27,6 +29,7 @@ from facesmith.cli.terminal import echo
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
     from facesmith.evaluation.compare_report import Comparison
+    from facesmith.metrics.paired import Change
 
 # Detectors that compute with more than this many times the threads asked for are named.
 _TOO_MANY_THREADS = 1.3
@@ -93,8 +96,8 @@ def compare(
     """Face detectors side by side on the same photos.
 
     For each photo all detectors take turns, in one process. A detector that is named and absent is
-    an error before anything runs, and says what to install. Pictures show the first --iou and
-    --size.
+    an error before anything runs, and says what to install. Differences are to the first detector,
+    with 95 % intervals over photos. Pictures show the first --iou and --size.
 
     \b
     Example:
@@ -186,7 +189,8 @@ def _warn(compared: Comparison) -> None:
 def _print(compared: Comparison) -> None:
     free = f"; {compared.n_face_free:,} face-free photos" if compared.n_face_free else ""
     echo(f"{compared.title}{free}; false: boxes a photo\n")
-    for line in [*_columns(_accuracy_rows(compared)), "", *_columns(_cost_rows(compared))]:
+    tables = [_accuracy_rows(compared), _difference_rows(compared), _cost_rows(compared)]
+    for line in "\n\n".join("\n".join(in_columns(rows)) for rows in tables if rows).split("\n"):
         echo(line)
 
 
@@ -216,6 +220,33 @@ def _accuracy_rows(compared: Comparison) -> list[list[str]]:
     return rows
 
 
+def _difference_rows(compared: Comparison) -> list[list[str]]:
+    """Each detector less the first one, with its interval; nothing where there is but one."""
+    ious = compared.config.iou_thresholds
+    first, *others = compared.measured
+    heads = [[f"less {first},", "95 %; *: told"]]
+    heads += [["AP at IoU" if i == 0 else "", f"{iou:g}"] for i, iou in enumerate(ious)]
+    heads += [["recall at", "0.1 false"], ["recall, own", "threshold"], ["false", "there"]]
+    rows = [[head[i] for head in heads] for i in (0, 1)]
+    for label in others:
+        changes = compared.measured[label].against_first
+        enough = compared.measured[label].differences_told
+        shown = [changes[iou]["ap"] for iou in ious]
+        at_first = changes[ious[0]]
+        shown += [at_first[name] for name in ("recall_at_0.1", "recall", "false_per_photo")]
+        rows.append([label, *(_change(each, enough) for each in shown)])
+    return rows if others else []
+
+
+def _change(change: Change, enough: bool) -> str:
+    """The difference and its interval, `+0.012 (+0.003, +0.027)*`; the star: it excludes 0."""
+    if math.isnan(change.interval[0]):
+        return "-"
+    low, high = change.interval
+    star = "*" if change.told and enough else " "
+    return f"{change.difference:+.3f} ({low:+.3f}, {high:+.3f}){star}"
+
+
 def _cost_rows(compared: Comparison) -> list[list[str]]:
     threads = compared.config.threads
     first = next(iter(compared.measured.values()))
@@ -230,18 +261,6 @@ def _cost_rows(compared: Comparison) -> list[list[str]]:
         bytes_of = (sizes.peak_memory, sizes.install, sizes.weights) if sizes else (None,) * 3
         rows.append([label, *times, *map(_megabytes, bytes_of)])
     return rows
-
-
-def _columns(rows: list[list[str]]) -> list[str]:
-    """Rows of text in columns, the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _megabytes(n_bytes: int | None) -> str:

@@ -16,7 +16,7 @@ from facesmith.cli.numbers import IOU, FiniteRange
 from facesmith.cli.options import FORMAT_OPTIONS, Command, with_options
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, REPORT_FOLDER
 from facesmith.cli.progress import ShownProgress
-from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
+from facesmith.evaluation import IOU_THRESHOLDS, MATCH_IOU, MIN_FACE_HEIGHT
 
 if TYPE_CHECKING:
     from facesmith.annotations import AnnotatedPhoto
@@ -37,8 +37,10 @@ ious_option = click.option(
     "ious",
     type=IOU,
     multiple=True,
-    default=(0.5, 0.4),
-    help="A match needs at least this overlap. Repeat it for several.  [default: 0.5 and 0.4]",
+    default=IOU_THRESHOLDS,
+    help="A match needs at least this overlap. Repeat it for several.  [default: "
+    + " and ".join(f"{iou:g}" for iou in IOU_THRESHOLDS)
+    + "]",
 )
 min_height_option = click.option(
     "--min-height",

@@ -1,0 +1,151 @@
+"""The end of `facesmith train` for a detector: is it better than the one before, and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.columns import in_columns
+from facesmith.cli.terminal import echo
+from facesmith.detection.detector import shipped_weights
+from facesmith.evaluation.run_report import next_steps, write_run_report
+from facesmith.evaluation.verdict import SHIPPED, Judged, Verdict, judge, look, write_verdict
+from facesmith.progress import Progress
+from facesmith.runs.folder import RunFolder
+from facesmith.runs.used_photos import held_out_names, seen_photos
+from facesmith.training.cross_validation import cross_validate, n_folds_for
+from facesmith.training.detector import usable_photos
+from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.loop_task import TIME_LIMIT
+from facesmith.training.mined import MinedTraining
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: what it was given, and what it said."""
+
+    photos: Sequence[AnnotatedPhoto]  # all photos of the run, those held out among them
+    out: Path  # the run folder
+    config: DetectorConfig
+    mined: MinedTraining | None
+    start: Path | None  # what it went on from
+    teacher: Path | None
+    metrics: dict[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        """How long its networks learned."""
+        parts = (self.metrics.get(name, {}) for name in ("proposals", "refiner"))
+        return float(sum(part.get("seconds", 0) for part in parts))
+
+    @property
+    def finished(self) -> bool:
+        """Whether no time limit cut it off."""
+        return bool(self.metrics.get("proposals", {}).get("stopped") != TIME_LIMIT)
+
+
+def load_val(
+    val: Path | None, val_images: Path | None, images: Path, *, quiet: bool
+) -> tuple[AnnotatedPhoto, ...] | None:
+    """The photos of --val, read before the training begins; `None` without the option."""
+    if val is None:
+        if val_images is not None:
+            raise click.UsageError("--val-images is the folder of the photos of --val.")
+        return None
+    photos = load_photos(val, val_images or images, counted=not quiet, quiet=quiet).photos
+    if not photos:
+        raise click.UsageError(f"{val} has no photo that can be used.")
+    return photos
+
+
+def reach_verdict(
+    trained: Trained,
+    val: Sequence[AnnotatedPhoto] | None,
+    *,
+    folds: bool,
+    progress: Progress,
+) -> Verdict:
+    """Compare the new detector with the one before; writes `verdict.json` and the report.
+
+    Args:
+        trained: The training.
+        val: Photos to judge on; `None`: those held out, or by cross-validation all.
+        folds: Whether few photos are cross-validated.
+        progress: Told what is done.
+    """
+    run = RunFolder(trained.out)
+    with run.output.lock():
+        run.output.add()
+        verdict = _compare(trained, val, folds, progress)
+        write_verdict(verdict, run.path)
+        write_run_report(run.path, verdict, progress=progress)
+    return verdict
+
+
+def _compare(
+    trained: Trained, val: Sequence[AnnotatedPhoto] | None, folds: bool, progress: Progress
+) -> Verdict:
+    path = trained.out.as_posix()
+    if val is not None:
+        photos = usable_photos(val)
+        warning = seen_photos(trained.out, photos).warning(path)
+        if warning:
+            progress.say(f"Warning: {warning}")
+        before, after = (
+            _before(trained, photos, progress),
+            look(trained.out, photos, progress=progress),
+        )
+        return judge(before, after, photos, source="val")
+    # As the training does: where all boxes of a photo were lost, it says nothing.
+    given = [photo for photo in trained.photos if photo.complete or len(photo.boxes)]
+    everything = usable_photos(given)
+    names = held_out_names(trained.out)
+    held_out = [photo for photo in everything if photo.name in names]
+    n_folds = n_folds_for(everything, held_out) if folds and trained.finished else 0
+    if not n_folds:
+        before = _before(trained, held_out, progress)
+        after = look(trained.out, held_out, progress=progress)
+        return judge(before, after, held_out, source="held out")
+    minutes = trained.seconds * (n_folds - 1) / 60
+    progress.say(
+        f"Cross-validation: the detector is ready in {path}. Few photos are held out, so that "
+        f"{n_folds} more are trained, each to be judged on other photos: about "
+        f"{max(round(minutes), 1)} min. --no-cross-validation leaves it out; after Ctrl-C "
+        "--resume goes on."
+    )
+    found = cross_validate(
+        given, trained.out, trained.config, n_folds, mined=trained.mined,
+        start=trained.start, teacher=trained.teacher, progress=progress,
+    )  # fmt: skip
+    threshold = float(trained.metrics["held_out"][trained.metrics["kept"]]["threshold"])
+    before = _before(trained, everything, progress)
+    return judge(
+        before, Judged(path, threshold, found), everything, source="cross-validated",
+        n_folds=n_folds,
+    )  # fmt: skip
+
+
+def _before(trained: Trained, photos: Sequence[AnnotatedPhoto], progress: Progress) -> Judged:
+    """What the detector gone on from, or else the shipped one, finds."""
+    start = trained.start
+    shipped = start is None or start.resolve() == shipped_weights().resolve()
+    judged = look(None if shipped else start, photos, progress=progress)
+    return replace(judged, name=SHIPPED if shipped else judged.name)
+
+
+def print_verdict(verdict: Verdict, out: Path) -> None:
+    """The table, the verdict, the report and what to do next."""
+    echo(f"\nOn {verdict.judged_on}; 95 % intervals of the difference over photos:")
+    for line in in_columns(verdict.table()):
+        echo(f"  {line}")
+    if verdict.caveat:
+        echo(verdict.caveat)
+    echo(f"Verdict: {verdict.words()}")
+    echo(f"Report: {out / 'report.html'}")
+    echo(f"Next: {next_steps(verdict, out)[0].command}")

@@ -1,0 +1,99 @@
+"""Which photos a detector's run has learned from, so that nobody judges it on them unawares.
+
+A photo is known by its bytes, wherever it lies and whatever it is called now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.files import write_json
+from facesmith.untrusted import ContentError, read_json
+
+USED_NAME = "photos.json"  # in the run folder
+_READ = 2**16  # bytes of a file that tell it from others, beside its size
+
+
+@dataclass(frozen=True)
+class SeenPhotos:
+    """How many of some photos a run knows."""
+
+    trained_on: int = 0  # photos that it learned from
+    held_out: int = 0  # photos that chose its weights, calibration and threshold
+    n: int = 0  # all of them
+
+    def warning(self, run: str) -> str:
+        """A sentence for people; empty where the run knows none of the photos."""
+        if not self.trained_on + self.held_out:
+            return ""
+        parts = [f"{self.trained_on:,} it was trained on"] * (self.trained_on > 0)
+        parts += [f"{self.held_out:,} its weights and threshold were chosen on"] * (
+            self.held_out > 0
+        )
+        return (
+            f"of these {self.n:,} photos {run} has seen {' and '.join(parts)}, so that the figures "
+            "are too good. Pass photos that took no part in the training."
+        )
+
+
+def write_used_photos(
+    folder: str | Path, training: Sequence[AnnotatedPhoto], held_out: Sequence[AnnotatedPhoto]
+) -> None:
+    """Write `photos.json` into a run folder: the names of the photos, and what tells each apart.
+
+    Raises:
+        OSError: If a photo cannot be read.
+    """
+    parts = (("training", training), ("held_out", held_out))
+    content = {part: {p.name: _print(p.path) for p in photos} for part, photos in parts}
+    write_json(Path(folder) / USED_NAME, content)
+
+
+def held_out_names(folder: str | Path) -> frozenset[str]:
+    """The names of the photos that a run has held out.
+
+    Raises:
+        ContentError: If it has not noted them.
+    """
+    path = Path(folder) / USED_NAME
+    try:
+        return frozenset(read_json(path)["held_out"])
+    except (KeyError, TypeError) as error:
+        raise ContentError(f"{path}: expected the photos of a training ({error!r}).") from error
+
+
+def seen_photos(folder: str | Path, photos: Sequence[AnnotatedPhoto]) -> SeenPhotos:
+    """How many of the photos the run in a folder knows; none where it has not noted them."""
+    try:
+        content = read_json(Path(folder) / USED_NAME)
+        training, held_out = (set(content[part].values()) for part in ("training", "held_out"))
+        sizes = {int(text.partition("-")[0]) for text in training | held_out}
+    except (ContentError, KeyError, AttributeError, TypeError, ValueError):
+        return SeenPhotos(n=len(photos))
+    prints = []
+    for photo in photos:
+        try:
+            # Most photos of others differ in size already: these are not read.
+            known = photo.path.stat().st_size in sizes
+            prints.append(_print(photo.path) if known else "")
+        except OSError:
+            prints.append("")
+    return SeenPhotos(
+        sum(each in training for each in prints),
+        sum(each in held_out for each in prints),
+        len(photos),
+    )
+
+
+def _print(path: Path) -> str:
+    """The size of a file, and a digest of its beginning and its end."""
+    with path.open("rb") as file:
+        digest = sha256(file.read(_READ))
+        size = path.stat().st_size
+        file.seek(max(size - _READ, 0))
+        digest.update(file.read(_READ))
+    return f"{size}-{digest.hexdigest()[:24]}"

@@ -1,0 +1,204 @@
+"""The end of `facesmith train` for a detector: table, verdict, files; training is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from spot_detector import spots
+
+pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from facesmith.annotations import AnnotatedPhoto
+from facesmith.cli import main, train_detector
+from facesmith.detection.detector import shipped_weights
+from facesmith.files import write_bytes, write_json
+from facesmith.runs.folder import RunFolder, one_process_at_a_time
+from facesmith.runs.used_photos import write_used_photos
+from facesmith.training import cross_validation
+from facesmith.training.detector_config import DetectorConfig, Origin
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty photos with one spot each, all of them faces: `faces.json` and `photos/`."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "photos").mkdir()
+    images, annotations = [], []
+    for i in range(N):
+        corner = (40 + 8 * (i % 3), 40)
+        Image.fromarray(spots(96 + i, 96, corner)).save(folder / "photos" / f"{i}.png")
+        images.append({"id": i, "file_name": f"{i}.png", "width": 96 + i, "height": 96})
+        box = [corner[0] - 12, corner[1] - 12, 32, 32]
+        annotations.append({"id": i, "image_id": i, "category_id": 1, "bbox": box})
+    # A photo whose only box cannot be used: neither learned from nor judged on.
+    Image.fromarray(spots(50, 50, (8, 8))).save(folder / "photos" / "lost.png")
+    images.append({"id": N, "file_name": "lost.png", "width": 50, "height": 50})
+    annotations.append({"id": N, "image_id": N, "category_id": 1, "bbox": [4, 4, -9, 9]})
+    content = {
+        "images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}],
+    }  # fmt: skip
+    (folder / "faces.json").write_text(json.dumps(content))
+    return folder
+
+
+class Trainer:
+    """In place of both `train_detector`: leaves a run folder with the detector of spots."""
+
+    def __init__(self, weights: Path, n_held_out: int = 30, stopped: str = "all epochs") -> None:
+        self.weights, self.n_held_out, self.stopped = weights, n_held_out, stopped
+        self.outs: list[Path] = []
+
+    def __call__(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        done: dict[str, Any] = one_process_at_a_time(self.train)(*arguments, **options)
+        return done
+
+    def train(
+        self, photos: Sequence[AnnotatedPhoto], out: Path, config: DetectorConfig, **options: Any
+    ) -> dict[str, Any]:
+        self.outs.append(Path(out))
+        run = RunFolder(out)
+        described = {"task": "detector", "data": str(len(photos)), **config.described()}
+        described |= Origin.of(config, options["start"], options["teacher"]).described()
+        run.start(described, resume=options["resume"], force=options.get("force", False))
+        write_used_photos(out, photos[self.n_held_out :], photos[: self.n_held_out])
+        for path in self.weights.parent.glob("*.onnx"):
+            write_bytes(run.path / path.name, path.read_bytes())
+        figures = dict.fromkeys(
+            ("ap", "ap_iou40", "recall_at_0.1", "precision", "recall", "false_per_photo"), 1.0
+        )
+        metrics = {
+            "photos": len(photos),
+            "photos_held_out": self.n_held_out,
+            "proposals": {"best_epoch": 1, "epochs": 2, "seconds": 90, "stopped": self.stopped},
+            "kept": "proposals alone",
+            "calibration": {"log_losses": {}, "method": "none"},
+            "held_out": {"proposals alone": {**figures, "threshold": 0.5}},
+        }
+        write_json(run.metrics_path, metrics)
+        return metrics
+
+
+@pytest.fixture
+def trainer(spot_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    stand_in = Trainer(spot_weights)
+    monkeypatch.setattr(train_detector, "train_detector", stand_in)
+    monkeypatch.setattr(cross_validation, "train_detector", stand_in)
+    return stand_in
+
+
+def train(data: Path, out: Path, *words: object) -> Result:
+    given = ["train", data / "faces.json", "--images", data / "photos", "--out", out, *words]
+    return CliRunner().invoke(main, [str(word) for word in given])
+
+
+def verdict_of(out: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((out / "verdict.json").read_text())
+    return values
+
+
+def test_the_held_out_photos_decide_where_asked(data, tmp_path, trainer):
+    out = tmp_path / "run"
+    result = train(data, out, "--no-cross-validation")
+    assert result.exit_code == 0, result.output
+    assert trainer.outs == [out]
+    verdict = verdict_of(out)
+    assert verdict["photos"]["source"] == "held out"
+    assert sorted(verdict["photos"]["names"]) == sorted(f"{i}.png" for i in range(30))
+    lines = result.stdout.splitlines()
+    assert "On the held-out 30 photos with 30 faces; 95 % intervals" in result.stdout
+    assert any(line.startswith("  AP at IoU 0.5 ") and " 1.000 " in line for line in lines)
+    # The shipped detector takes no white spot for a face.
+    assert lines[-3].startswith("Verdict: better: +")
+    assert lines[-2] == f"Report: {out / 'report.html'}"
+    assert lines[-1] == f"Next: facesmith detect PHOTOS --model {out}"
+    assert (out / "report.md").is_file()
+
+
+def test_few_photos_are_cross_validated_and_a_resumption_keeps_the_folds(data, tmp_path, trainer):
+    out = tmp_path / "run"
+    result = train(data, out)
+    assert result.exit_code == 0, result.output
+    assert trainer.outs == [out, *(out / "folds" / str(k) for k in range(1, 6))]
+    # Five times 90 s with four fifths of the photos each.
+    assert "5 more are trained, each to be judged on other photos: about 6 min." in result.stderr
+    assert "--no-cross-validation leaves it out" in result.stderr
+    verdict = verdict_of(out)
+    assert (verdict["photos"]["n_photos"], verdict["photos"]["folds"]) == (N, 5)
+    assert verdict["photos"]["source"] == "cross-validated"
+    again = train(data, out, "--resume", "--json")
+    assert again.exit_code == 0, again.output
+    assert trainer.outs[6:] == [out], "no fold is trained again"
+    assert json.loads(again.stdout)["verdict"] == verdict
+    # All of it is facesmith's own, so that --force may begin anew.
+    anew = train(data, out, "--force", "--no-cross-validation")
+    assert anew.exit_code == 0, anew.output
+    assert not (out / "folds").exists()
+    assert verdict_of(out)["photos"]["source"] == "held out"
+
+
+def test_quick_and_a_time_limit_leave_the_folds_out(data, tmp_path, trainer):
+    assert train(data, tmp_path / "quick", "--quick").exit_code == 0
+    trainer.stopped = "time limit"
+    assert train(data, tmp_path / "limited", "--time-limit", 9).exit_code == 0
+    assert trainer.outs == [tmp_path / "quick", tmp_path / "limited"]
+
+
+def test_photos_of_val_decide_and_those_trained_on_are_told(data, tmp_path, trainer):
+    out = tmp_path / "run"
+    val = ("--val", data / "faces.json", "--val-images", data / "photos")
+    result = train(data, out, *val)
+    assert result.exit_code == 0, result.output
+    assert trainer.outs == [out], "no folds"
+    assert verdict_of(out)["photos"]["source"] == "val"
+    assert f"Warning: of these {N} photos {out.as_posix()} has seen 10 it was" in result.stderr
+    assert f"On the {N} photos with {N} faces of --val" in result.stdout
+
+
+def test_what_was_gone_on_from_is_the_old_one(data, tmp_path, trainer):
+    first, out = tmp_path / "first", tmp_path / "run"
+    shutil.copytree(shipped_weights().parent, first)
+    trainer.weights = first / "detector.onnx"
+    result = train(data, out, "--from", first, "--no-cross-validation")
+    assert result.exit_code == 0, result.output
+    verdict = verdict_of(out)
+    assert verdict["old"]["detector"].startswith(first.as_posix())
+    # The same weights: exactly no difference.
+    assert verdict["verdict"] == "alike"
+    assert verdict["figures"]["ap"]["interval"] == [0, 0]
+    assert "Verdict: as good: +.000 AP, 95 % +.000 to +.000" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--val-images", "."], "--val-images is the folder of the photos of --val"),
+        (["--val", "nowhere.json"], "does not exist"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_the_training(
+    data, tmp_path, trainer, words, message
+):
+    result = train(data, tmp_path / "run", *words)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert trainer.outs == []
+
+
+def test_they_go_with_annotated_photos_only(tmp_path):
+    patches = tmp_path / "patches.npz"
+    patches.touch()
+    words = ["train", str(patches), "--out", str(tmp_path / "run"), "--no-cross-validation"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "--no-cross-validation goes with annotated photos" in result.output
