@@ -21,6 +21,7 @@ from facesmith.runs.folder import RunFolder
 from facesmith.runs.used_photos import held_out_names, seen_photos
 from facesmith.training.cross_validation import cross_validate, n_folds_for
 from facesmith.training.detector import usable_photos
+from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.loop_task import TIME_LIMIT
 from facesmith.training.mined import MinedTraining
@@ -107,11 +108,18 @@ def _compare(
     everything = usable_photos(given)
     names = held_out_names(trained.out)
     held_out = [photo for photo in everything if photo.name in names]
-    n_folds = n_folds_for(everything, held_out) if folds and trained.finished else 0
+    n_folds = n_folds_for(everything, held_out) if folds else 0
+    if n_folds and not trained.finished:
+        progress.say(
+            "The time limit ended the training, so it is not cross-validated. --resume with a "
+            "longer --time-limit goes on."
+        )
+        n_folds = 0
     if not n_folds:
         before = _before(trained, held_out, progress)
         after = look(trained.out, held_out, progress=progress)
-        return judge(before, after, held_out, source="held out")
+        method = trained.metrics.get("calibration", {}).get("method")
+        return judge(before, after, held_out, source="held out", chosen_here=method != KEPT)
     minutes = trained.seconds * (n_folds - 1) / 60
     progress.say(
         f"Cross-validation: the detector is ready in {path}. Few photos are held out, so that "

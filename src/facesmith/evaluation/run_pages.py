@@ -220,9 +220,13 @@ def _photos_in_words(report: RunReport) -> str:
     n, held_out = report.metrics.get("photos"), report.metrics.get("photos_held_out")
     if not isinstance(n, int) or not isinstance(held_out, int):
         return ""
+    calibration = report.metrics.get("calibration")
+    kept = isinstance(calibration, dict) and calibration.get("method") == "kept"
+    use = ", too few to choose" if kept else " to choose weights,"
     return (
-        f"{n - held_out:,} photos to learn from, {held_out:,} held out to choose weights, "
-        f"calibration and threshold. The threshold is {report.verdict.new.threshold:.3f}."
+        f"{n - held_out:,} photos to learn from, {held_out:,} held out{use} "
+        f"calibration and threshold{' by' * kept}. "
+        f"The threshold is {report.verdict.new.threshold:.3f}."
     )
 
 

@@ -17,7 +17,8 @@ from facesmith.pictures.charts import COLOURS, STROKES, marker, new_figure, tidy
 _SIZE = (5.4, 3.6)  # inches: two beside each other on a desk, one on a phone
 # Columns of a log -> how the chart names them; drawn where they are there.
 _LOSSES = {"train_loss": "training", "validation_loss": "validation"}
-_FIGURES = {
+# Column of a log -> what it is, in words.
+FIGURES = {
     "validation_ap": "AP at IoU 0.5",
     "validation_ap_iou40": "AP at IoU 0.4",
     "validation_recall_at_0.1": "recall at 0.1 false boxes a photo",
@@ -71,13 +72,14 @@ def draw_losses(log: Mapping[str, Curve], best_epoch: int, path: Path) -> bool:
 
 def draw_validation(log: Mapping[str, Curve], best_epoch: int, path: Path) -> bool:
     """Draw the figures of the validation likewise."""
-    return _draw(log, _FIGURES, "", best_epoch, path)
+    return _draw(log, FIGURES, "", best_epoch, path)
 
 
 def _draw(
     log: Mapping[str, Curve], names: Mapping[str, str], label: str, best_epoch: int, path: Path
 ) -> bool:
-    shown = [(name, words) for name, words in names.items() if name in log]
+    # A curve of one point says nothing.
+    shown = [(n, words) for n, words in names.items() if n in log and len(log[n].epochs) > 1]
     if not shown:
         return False
     figure = new_figure(*_SIZE, dpi=130)

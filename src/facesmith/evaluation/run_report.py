@@ -17,6 +17,7 @@ from facesmith.evaluation.failure_report import Failures
 from facesmith.evaluation.failures import find_failures
 from facesmith.evaluation.run_pages import html_page, markdown_page
 from facesmith.evaluation.run_pictures import (
+    FIGURES,
     draw_losses,
     draw_old_and_new,
     draw_validation,
@@ -53,6 +54,8 @@ class Part:
     epochs: int
     seconds: float
     pictures: tuple[str, ...]  # names of the files in the folder of the pictures
+    out_of_time: bool  # whether a time limit ended it
+    n_validations: int  # how often it was evaluated on the held-out photos
 
     @property
     def told(self) -> str:
@@ -60,7 +63,9 @@ class Part:
         if not self.epochs:
             return ""
         kept = f"Of {self.epochs} epochs the weights of epoch {self.best_epoch} were kept."
-        if self.best_epoch < self.epochs:
+        if self.out_of_time:
+            return f"{kept} The time limit ended the training there: --resume goes on."
+        if self.best_epoch < self.epochs or self.n_validations < 2:
             return kept
         return f"{kept} It was still getting better at the end: more --epochs may help."
 
@@ -182,7 +187,11 @@ def _part(run: Path, name: str, words: str, said: Any, folder: Path) -> Part | N
         if draw(log, best, folder / picture):
             drawn.append(picture)
     epochs, seconds = int(said.get("epochs") or 0), float(said.get("seconds") or 0)
-    return Part(name, words, best, epochs, seconds, tuple(drawn))
+    validations = [len(curve.epochs) for name, curve in log.items() if name in FIGURES]
+    return Part(
+        name, words, best, epochs, seconds, tuple(drawn),
+        out_of_time=said.get("stopped") == "time limit", n_validations=max(validations, default=0),
+    )  # fmt: skip
 
 
 def _seconds(run: Path, parts: tuple[Part, ...], n_folds: int) -> dict[str, float]:
