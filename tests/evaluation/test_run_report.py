@@ -15,11 +15,11 @@ from PIL import Image
 pytest.importorskip("matplotlib")
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.run_pages import duration
 from facesmith.evaluation.run_pictures import read_log
 from facesmith.evaluation.run_report import flat, next_steps, write_run_report
 from facesmith.evaluation.verdict import Judged, Verdict, judge
 from facesmith.faces import Faces
+from facesmith.progress import duration
 
 HOSTILE = "<script>alert(1)</script>|*.png"
 FACE, FALSE = [10.0, 10.0, 50.0, 50.0], [60.0, 10.0, 90.0, 50.0]

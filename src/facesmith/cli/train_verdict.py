@@ -11,8 +11,7 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.columns import in_columns
-from facesmith.cli.terminal import echo
+from facesmith.cli.terminal import echo, in_columns
 from facesmith.detection.detector import shipped_weights
 from facesmith.evaluation.run_report import next_steps, write_run_report
 from facesmith.evaluation.verdict import SHIPPED, Judged, Verdict, judge, look, write_verdict

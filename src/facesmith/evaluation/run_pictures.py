@@ -113,17 +113,16 @@ def draw_old_and_new(verdict: Verdict, path: Path) -> bool:
     axes = figure.subplots()
     tidy(axes)
     lowest = 1.0
-    both = zip((verdict.old, verdict.new), verdict.curves, ("-", "-"), (1, 0), strict=True)
-    for judged, curve, stroke, colour in both:
+    both = zip((verdict.old, verdict.new), verdict.curves, COLOURS[1::-1], strict=True)
+    for judged, curve, colour in both:
         name = judged.name if judged is verdict.old else "new"
         label = f"{name}: AP {plain(curve.average_precision)}"
         recall = np.append(0, curve.recall)
         precision = np.append(curve.precision[:1] if len(curve.precision) else 1.0, curve.precision)
-        shown = {"color": COLOURS[colour], "linewidth": 2, "linestyle": stroke}
-        axes.plot(recall, precision, label=label, **shown)
+        axes.plot(recall, precision, label=label, color=colour, linewidth=2)
         at = curve.at_score(float(np.float32(judged.threshold)))
         if isfinite(at["precision"]):
-            axes.plot(at["recall"], at["precision"], **marker(COLOURS[colour]))
+            axes.plot(at["recall"], at["precision"], **marker(colour))
             lowest = min(lowest, at["precision"])
     axes.set(xlim=(0, 1.01), ylim=(min(0.5, np.floor(lowest * 10) / 10), 1.01))
     axes.set_xlabel("recall: part of the faces that are found")
