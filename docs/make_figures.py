@@ -190,6 +190,52 @@ def other_looked_at_table() -> str:
     return table(head, rows)
 
 
+RECALL_SETS = (
+    ("val_people", "as_annotated", "sport, play, streets"),
+    ("val_other_domain", "looked_at", "other people's photos"),
+    ("val_same_domain", "looked_at", "photos like the training's"),
+)
+
+
+def recall_table() -> str:
+    """What is found and missed, beside YuNet, of README and the model card."""
+
+    def cells(key: str) -> list[str]:
+        """Of each set a figure of the detectors."""
+        sets = [f"recall_report/{name}/{{}}/{labels}/{key}" for name, labels, _ in RECALL_SETS]
+        return [" / ".join(figure(path.format(d)) for d in DETECTORS) for path in sets]
+
+    rows = [
+        ["AP at 0.5: facesmith / YuNet_n / YuNet_s", *cells("ap50")],
+        ["AP at 0.4", *cells("ap40")],
+        ["recall at 0.1 false boxes a photo", *cells("recall_at_0.1")],
+        ["recall at 1 false box a photo", *cells("recall_at_1")],
+        ["faces without any box", *cells("without_any_box")],
+        ["precision at the default threshold", *cells("default/precision")],
+        ["recall at the default threshold", *cells("default/recall")],
+    ]
+    return table(["", *(words for _, _, words in RECALL_SETS)], rows)
+
+
+POSES = (
+    ("frontal", "frontal"),
+    ("half", "turned by 30 to 50 degrees"),
+    ("turned", "turned by 50 degrees and more"),
+    ("bowed", "bowed"),
+    ("unknown", "no points found: hidden, blurred, small"),
+)
+
+
+def poses_table() -> str:
+    """Of the faces of each pose those found at the default threshold, of the model card."""
+    rows = []
+    for pose, words in POSES:
+        counts = [look_up(f"recall_report/val_people/{d}/recall_by_pose/{pose}") for d in DETECTORS]
+        found = " / ".join(str(count["found"]) for count in counts)
+        rows.append([words, str(counts[0]["faces"]), found])
+    return table(["", "faces", "found: facesmith / YuNet_n / YuNet_s"], rows)
+
+
 HARD = (
     ("turned by 15 degrees", "turned by 15"),
     ("turned by 30 degrees", "turned by 30"),
@@ -394,6 +440,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy-looked-at-table": accuracy_looked_at_table,
     "other-looked-at-table": other_looked_at_table,
     "hard-faces-table": hard_faces_table,
+    "recall-table": recall_table,
+    "poses-table": poses_table,
     "classifier-table": classifier_table,
     "sliding-windows-table": sliding_windows_table,
     "times-table": times_table,
