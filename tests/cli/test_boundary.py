@@ -124,7 +124,7 @@ def test_no_command_starts_where_its_output_cannot_be_written(tmp_path: Path) ->
     tried = 0
     for words, command in named_commands():
         for option in command.params:
-            if isinstance(option.type, NewPath):
+            if isinstance(option, click.Option) and isinstance(option.type, NewPath):
                 tried += 1
                 for out in (file / "new", file / "some" / "new"):
                     result = run(*words, option.opts[0], out)
@@ -146,10 +146,10 @@ def test_an_output_in_a_folder_that_may_not_be_written_is_refused(
 def test_an_unexpected_exception_is_one_line_that_asks_for_a_report(
     photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("all\nof a sudden")
 
-    monkeypatch.setattr("facesmith.detection.detector.load_detector", fail)
+    monkeypatch.setattr("facesmith.detection.opening.open_detector", fail)
     result = run("detect", photo)
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: This should not have happened (ZeroDivisionError: all ")
@@ -177,10 +177,10 @@ def test_an_unexpected_exception_is_one_line_that_asks_for_a_report(
 def test_errors_of_the_system_are_told_in_words(
     photo: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("facesmith.detection.detector.load_detector", fail)
+    monkeypatch.setattr("facesmith.detection.opening.open_detector", fail)
     result = run("detect", photo)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: {words}")
@@ -190,7 +190,7 @@ def test_errors_of_the_system_are_told_in_words(
     ("command", "module", "words"),
     [
         ("train", "facesmith.training.classifier.train_classifier", "Go on with --resume."),
-        ("detect", "facesmith.detection.detector.load_detector", ""),
+        ("detect", "facesmith.detection.opening.open_detector", ""),
     ],
 )
 def test_ctrl_c_between_two_phases_says_how_to_go_on(

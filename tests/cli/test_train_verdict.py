@@ -150,7 +150,9 @@ def test_few_photos_are_cross_validated_and_a_resumption_keeps_the_folds(data, t
 def test_quick_and_a_time_limit_leave_the_folds_out(data, tmp_path, trainer):
     assert train(data, tmp_path / "quick", "--quick").exit_code == 0
     trainer.stopped = "time limit"
-    assert train(data, tmp_path / "limited", "--time-limit", 9).exit_code == 0
+    limited = train(data, tmp_path / "limited", "--time-limit", 9)
+    assert limited.exit_code == 0
+    assert "so it is not cross-validated. --resume with a longer --time-limit" in limited.stderr
     assert trainer.outs == [tmp_path / "quick", tmp_path / "limited"]
 
 

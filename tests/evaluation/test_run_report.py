@@ -15,11 +15,11 @@ from PIL import Image
 pytest.importorskip("matplotlib")
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation.run_pages import duration
 from facesmith.evaluation.run_pictures import read_log
 from facesmith.evaluation.run_report import flat, next_steps, write_run_report
 from facesmith.evaluation.verdict import Judged, Verdict, judge
 from facesmith.faces import Faces
+from facesmith.progress import duration
 
 HOSTILE = "<script>alert(1)</script>|*.png"
 FACE, FALSE = [10.0, 10.0, 50.0, 50.0], [60.0, 10.0, 90.0, 50.0]
@@ -123,6 +123,31 @@ def test_markdown_has_its_pictures_beside_it(run, tmp_path):
     assert "\\<b\\>old" in text
     assert "<" not in text.replace("\\<", "")
     assert "    facesmith train 'my faces.json'" in text
+
+
+def test_a_time_limit_and_too_few_faces_to_choose_by_are_told(run, tmp_path):
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["proposals"]["stopped"] = "time limit"
+    metrics["calibration"] = {"method": "kept"}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    verdict = replace(verdict_of(tmp_path, old=False, new=True), chosen_here=False)
+    _, path = write_run_report(run, verdict)
+    text = path.read_text(encoding="utf-8")
+    assert "The time limit ended the training there: --resume goes on." in text
+    assert "more --epochs" not in text
+    assert "12 held out, too few to choose calibration and threshold by." in text
+    assert "flatters" not in text
+
+
+def test_one_validation_cannot_say_that_it_was_still_getting_better(run, tmp_path):
+    log = run / "proposals" / "log.csv"
+    head, *rows = log.read_text().splitlines()
+    log.write_text("\n".join([head, rows[-1]]))
+    _, path = write_run_report(run, verdict_of(tmp_path, old=False, new=True))
+    text = path.read_text(encoding="utf-8")
+    assert "the weights of epoch 3 were kept." in text
+    assert "still getting better" not in text
+    assert "proposals-validation.png" not in text, "a curve of one point says nothing"
 
 
 def test_a_run_that_says_nothing_of_itself_still_gets_its_pages(tmp_path):

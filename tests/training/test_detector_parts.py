@@ -21,7 +21,7 @@ from facesmith.networks.detector import (  # noqa: E402
 from facesmith.training.assignment import assign, detection_loss, pairwise_iou  # noqa: E402
 from facesmith.training.crops import MIN_SIDE, CropConfig, draw_crop  # noqa: E402
 from facesmith.training.degradation import DegradationConfig, degrade  # noqa: E402
-from facesmith.training.detector import _usable  # noqa: E402
+from facesmith.training.detector import usable_photos  # noqa: E402
 from told_progress import Told  # noqa: E402
 
 NO_DEGRADATION = DegradationConfig(blurred=0, noisy=0, compressed=0, shaded=0)
@@ -343,7 +343,7 @@ def test_nothing_in_a_photo_that_lost_boxes_is_background() -> None:
         Path("c.jpg"), np.zeros((0, 4), np.float32), np.zeros(0, bool), "c.jpg", 100, 80, False
     )
     told = Told()
-    kept = _usable([whole, lost, empty], told)
+    kept = usable_photos([whole, lost, empty], told)
     assert [photo.name for photo in kept] == ["a.jpg", "b.jpg"]
     assert kept[0] is whole
     assert kept[1].boxes.tolist() == [[10, 10, 40, 40], [0, 0, 100, 80]]

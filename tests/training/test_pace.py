@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from facesmith.training.pace import Pace, duration
+from facesmith.progress import duration
+from facesmith.training.pace import Pace
 
 
 class Clock:
@@ -67,7 +68,7 @@ def test_a_few_steps_are_timed_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(12.4, "12 s"), (89, "1 min"), (3600, "1 h 0 min"), (7530, "2 h 6 min")]
+    ("seconds", "words"), [(12.4, "12 s"), (100, "2 min"), (3600, "60 min"), (7530, "2 h 06 min")]
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words

@@ -17,22 +17,29 @@ Key = TypeVar("Key", int, str, int | str)
 
 def choose_categories(
     path: Path, names: Mapping[Key, str], wanted: Sequence[str] | None
-) -> set[Key]:
-    """Keys of the categories that are faces.
+) -> dict[Key, bool]:
+    """Keys of the categories whose boxes are kept -> whether these are ignored regions.
+
+    Kept are faces and, as ignored regions, what is called `unsure`; the user may want it as faces.
 
     Args:
         path: The annotations, for the message.
         names: Key of each category in the file -> its name.
         wanted: Names or keys that the user gave; `None`: the only category, or the one called face.
-            `unsure` is none of them: see `unsure_categories`.
 
     Raises:
         AnnotationError: If a wanted one is not there, or the choice is not clear.
 
     Example:
-        >>> choose_categories(Path("a.json"), {1: "Face", 2: "car"}, None)
-        {1}
+        >>> choose_categories(Path("a.json"), {1: "Face", 2: "car", 3: "Unsure"}, None)
+        {1: False, 3: True}
     """
+    faces = _faces(path, names, wanted)
+    unsure = {key for key, name in names.items() if name.strip().lower() == UNSURE} - faces
+    return dict.fromkeys(faces, False) | dict.fromkeys(unsure, True)
+
+
+def _faces(path: Path, names: Mapping[Key, str], wanted: Sequence[str] | None) -> set[Key]:
     listed = shortened_text(", ".join(repr(name) for name in names.values())) or "none"
     if wanted is not None:
         chosen = {key for key, name in names.items() if name in wanted or str(key) in wanted}
@@ -52,13 +59,3 @@ def choose_categories(
             "Python: categories=[...]), several times if several are."
         )
     return chosen
-
-
-def unsure_categories(names: Mapping[Key, str], faces: set[Key]) -> set[Key]:
-    """Keys of the categories called `unsure`, whose boxes are ignored regions, unless faces.
-
-    Example:
-        >>> unsure_categories({0: "face", 1: "Unsure"}, {0})
-        {1}
-    """
-    return {key for key, name in names.items() if name.strip().lower() == UNSURE} - faces

@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from facesmith.annotations.categories import choose_categories, unsure_categories
+from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.destinations import Destination
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import read_json, shortened
@@ -31,6 +31,7 @@ from facesmith.files import write_bytes
 
 # Keys of an image under which other formats have its boxes.
 _BOX_KEYS = ("annotations", "annotation", "objects", "bbox", "bboxes", "boxes", "faces")
+Kind = Literal["face", "ignored", "other"]  # of the boxes of a category
 
 
 def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> list[PhotoEntry]:
@@ -47,8 +48,7 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
         AnnotationError: If the file as a whole cannot be used.
     """
     content = load_json(path)
-    faces = face_categories(path, content, categories)
-    unsure = _unsure(path, content, faces)
+    kinds = kinds_of_categories(path, content, categories)
     ids: Ids[PhotoEntry] = Ids()
     entries: list[PhotoEntry] = []
     left_out: Ids[str] = Ids()  # ids of photos that are no entries
@@ -59,12 +59,11 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
                 left_out.add(image["id"], "")
             continue
         if any(image.get(key) and isinstance(image[key], list | dict) for key in _BOX_KEYS):
-            log.add(
+            log.lose_box(
+                entry,
                 entry.where,
                 "expected its boxes in the list `annotations`, got some in the image.",
-                "box",
             )
-            entry.complete = False
         first = ids.add(image["id"], entry)
         if first is None:
             entries.append(entry)
@@ -89,7 +88,7 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
         image_id = annotation.get("image_id")
         found = ids.get(image_id)
         if found is not None:
-            _read_annotation(f"{where} ({found.name})", annotation, found, (faces, unsure), log)
+            _read_annotation(f"{where} ({found.name})", annotation, found, kinds, log)
             continue
         log.add(
             where, f"its `image_id` {shortened(image_id)} stands for no photo of the file.", "box"
@@ -199,27 +198,10 @@ def load_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def face_categories(path: Path, content: dict[str, Any], wanted: Sequence[str] | None) -> Ids[bool]:
-    """Category id -> whether it is a face."""
-    names = _category_names(path, content)
-    chosen = choose_categories(path, names, wanted)
-    faces: Ids[bool] = Ids()
-    for key in names:
-        faces.add(key, key in chosen)
-    return faces
-
-
-def _unsure(path: Path, content: dict[str, Any], faces: Ids[bool]) -> Ids[bool]:
-    """Category id -> whether its boxes are ignored regions."""
-    names = _category_names(path, content)
-    unsure = unsure_categories(names, {key for key in names if faces.get(key)})
-    found: Ids[bool] = Ids()
-    for key in names:
-        found.add(key, key in unsure)
-    return found
-
-
-def _category_names(path: Path, content: dict[str, Any]) -> dict[int | str, str]:
+def kinds_of_categories(
+    path: Path, content: dict[str, Any], wanted: Sequence[str] | None
+) -> Ids[Kind]:
+    """Category id -> what its boxes are."""
     listed = content.get("categories") or []
     if not isinstance(listed, list):
         raise AnnotationError(
@@ -247,25 +229,24 @@ def _category_names(path: Path, content: dict[str, Any]) -> dict[int | str, str]
             if isinstance(annotation, dict)
         }
         names = {key: str(key) for key in sorted(found - {None}, key=str) if key is not None}
-    return names
+    chosen = choose_categories(path, names, wanted)
+    kinds: Ids[Kind] = Ids()
+    for key in names:
+        kinds.add(key, "other" if key not in chosen else "ignored" if chosen[key] else "face")
+    return kinds
 
 
 def _read_annotation(
-    where: str,
-    annotation: dict[str, Any],
-    entry: PhotoEntry,
-    categories: tuple[Ids[bool], Ids[bool]],  # faces, and those of ignored regions
-    log: ProblemLog,
+    where: str, annotation: dict[str, Any], entry: PhotoEntry, kinds: Ids[Kind], log: ProblemLog
 ) -> None:
-    faces, unsure = categories
     category_id = annotation.get("category_id")
-    is_face = faces.get(category_id)
-    if is_face is None:
-        log.add(where, f"its `category_id` {shortened(category_id)} is none of the file's.", "box")
-        entry.complete = False
+    kind = kinds.get(category_id)
+    if kind is None:
+        log.lose_box(
+            entry, where, f"its `category_id` {shortened(category_id)} is none of the file's."
+        )
         return
-    ignored = bool(unsure.get(category_id))
-    if not is_face and not ignored:
+    if kind == "other":
         entry.passed_over.add(OTHER_CATEGORIES)
         return
     box = annotation.get("bbox")
@@ -274,18 +255,19 @@ def _read_annotation(
         or len(box) != 4
         or not all(type(number) in (int, float) for number in box)  # true and false are no numbers
     ):
-        log.add(where, f"expected four numbers as `bbox`, got {shortened(box)}.", "box")
-        entry.complete = False
+        log.lose_box(entry, where, f"expected four numbers as `bbox`, got {shortened(box)}.")
         return
     try:
         x, y, width, height = (float(number) for number in box)
     except OverflowError:  # JSON allows whole numbers of any length
         x = y = width = height = inf
+    ignored = kind == "ignored"
     for key in ("iscrowd", "ignore"):
         said = flag(annotation.get(key))
         if said is None:
-            log.add(where, f"expected 0 or 1 as `{key}`, got {shortened(annotation[key])}.", "box")
-            entry.complete = False
+            log.lose_box(
+                entry, where, f"expected 0 or 1 as `{key}`, got {shortened(annotation[key])}."
+            )
             return
         ignored |= said
     attributes = words_of(annotation.get("attributes"))

@@ -15,7 +15,7 @@ from math import radians
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from facesmith.annotations.categories import UNSURE, choose_categories, unsure_categories
+from facesmith.annotations.categories import UNSURE, choose_categories
 from facesmith.annotations.destinations import Destination, check_plain, number
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.outlines import (
@@ -75,17 +75,15 @@ def read_cvat(
     labels = [text_of(label, "name") for label in root.iter("label")]
     labels += [element.get("label") for _, _, element in shapes]
     names = {label: label for label in sorted({label for label in labels if label})}
-    faces = choose_categories(path, names, categories) if shapes else set()
-    unsure = unsure_categories(names, faces)
+    kept = choose_categories(path, names, categories) if shapes else {}
     for entry, where, element in shapes:
         label = element.get("label")
         if not label:
-            log.add(where, "expected a `label`, got nothing: is it a face?", "box")
-            entry.complete = False
-        elif label not in faces | unsure:
+            log.lose_box(entry, where, "expected a `label`, got nothing: is it a face?")
+        elif label not in kept:
             entry.passed_over.add(OTHER_CATEGORIES)
         else:
-            _read_shape(entry, where, element, log, ignored=label in unsure)
+            _read_shape(entry, where, element, log, ignored=kept[label])
     return entries
 
 
@@ -115,8 +113,7 @@ def _read_shape(
     try:
         corners = _corners(element, entry)
     except ValueError as error:
-        log.add(where, str(error), "box")
-        entry.complete = False
+        log.lose_box(entry, where, str(error))
         return
     attributes = {}
     if flag(element.get(OCCLUDED)):

@@ -82,6 +82,11 @@ class ProblemLog:
             raise AnnotationError(str(problem))
         self.problems.append(problem)
 
+    def lose_box(self, entry: PhotoEntry, where: str, message: str) -> None:
+        """Note that a box of a photo is left out, so that nobody takes its place for background."""
+        self.add(where, message, "box")
+        entry.complete = False
+
 
 def check_entries(
     entries: Iterable[PhotoEntry],

@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from facesmith._version import __version__
-from facesmith.annotations.categories import UNSURE, choose_categories, unsure_categories
+from facesmith.annotations.categories import UNSURE, choose_categories
 from facesmith.annotations.destinations import Destination
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import read_json, shortened
@@ -111,13 +111,13 @@ def read_label_studio(
             if result is not None:
                 results.append(result)
     names = {label: label for label in sorted({label for each in results for label in each.labels})}
-    faces = choose_categories(path, names, categories) if results else set()
-    unsure = unsure_categories(names, faces)
+    kept = choose_categories(path, names, categories) if results else {}
     for each in results:
-        if faces.isdisjoint(each.labels) and unsure.isdisjoint(each.labels):
-            each.entry.passed_over.add(OTHER_CATEGORIES)
+        said = [kept[label] for label in each.labels if label in kept]
+        if said:
+            _read_result(each, log, ignored=any(said))
         else:
-            _read_result(each, log, ignored=not unsure.isdisjoint(each.labels))
+            each.entry.passed_over.add(OTHER_CATEGORIES)
     return entries
 
 
@@ -203,8 +203,7 @@ def _result(where: str, entry: PhotoEntry, content: Any, log: ProblemLog) -> _Re
     if not isinstance(kind, str) or not isinstance(value, dict):
         if kind == "relation":
             return None
-        log.add(where, f"expected a `type` and a `value`, got {shortened(content)}.", "box")
-        entry.complete = False
+        log.lose_box(entry, where, f"expected a `type` and a `value`, got {shortened(content)}.")
         return None
     labels = value.get(kind)
     listed = labels if isinstance(labels, list) else []
@@ -214,8 +213,7 @@ def _result(where: str, entry: PhotoEntry, content: Any, log: ProblemLog) -> _Re
     if kind in _SHAPES:  # an interface without labels: everything that is drawn is a face
         return _Result(where, entry, ("",), content)
     if kind.endswith("labels"):
-        log.add(where, f"expected words as `{kind}`, got {shortened(labels)}.", "box")
-        entry.complete = False
+        log.lose_box(entry, where, f"expected words as `{kind}`, got {shortened(labels)}.")
     else:
         entry.passed_over.add(ANSWERS)
     return None
@@ -228,8 +226,7 @@ def _read_result(result: _Result, log: ProblemLog, *, ignored: bool) -> None:
     try:
         corners = _corners(content, entry, entry.size_wh)
     except ValueError as error:
-        log.add(result.where, str(error), "box")
-        entry.complete = False
+        log.lose_box(entry, result.where, str(error))
         return
     if content.get("score") is not None:
         entry.passed_over.add(SCORES)

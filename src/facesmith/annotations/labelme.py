@@ -17,7 +17,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
-from facesmith.annotations.categories import UNSURE, choose_categories, unsure_categories
+from facesmith.annotations.categories import UNSURE, choose_categories
 from facesmith.annotations.destinations import Destination, label_names, number
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, read_json, shortened
@@ -74,16 +74,16 @@ def read_labelme(
         for place, shape in enumerate(content["shapes"], start=1):
             each = f"{where} shape {place}"
             if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
-                log.add(each, f"expected a shape with a `label`, got {shortened(shape)}.", "box")
-                entry.complete = False
+                log.lose_box(
+                    entry, each, f"expected a shape with a `label`, got {shortened(shape)}."
+                )
             else:
                 shapes.append((entry, each, shape))
     names = {name: name for name in sorted({shape["label"] for _, _, shape in shapes})}
-    faces = choose_categories(path, names, categories) if names else set()
-    unsure = unsure_categories(names, faces)
+    kept = choose_categories(path, names, categories) if names else {}
     for entry, where, shape in shapes:
-        if shape["label"] in faces | unsure:
-            _read_shape(entry, where, shape, log, ignored=shape["label"] in unsure)
+        if shape["label"] in kept:
+            _read_shape(entry, where, shape, log, ignored=kept[shape["label"]])
         else:
             entry.passed_over.add(OTHER_CATEGORIES)
     return entries
@@ -152,8 +152,7 @@ def _read_shape(
     try:
         corners = _corners(shape, entry)
     except ValueError as error:
-        log.add(where, str(error), "box")
-        entry.complete = False
+        log.lose_box(entry, where, str(error))
         return
     attributes = words_of(shape.get("flags")) | words_of(shape.get("attributes"))
     if shape.get("score") is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree as ET
 
-from facesmith.annotations.categories import choose_categories, unsure_categories
+from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.destinations import (
     Destination,
     check_plain,
@@ -49,8 +49,7 @@ def read_voc(
 
     The photo is the one that `filename` names, below `images_dir` or, for XML files in sub-folders,
     in the sub-folder of the same name there; without `filename`, the photo called like the XML
-    file. A box marked `difficult`, or named `unsure`, is
-    ignored.
+    file. A box marked `difficult`, or named `unsure`, is ignored.
 
     Raises:
         AnnotationError: If the category is not clear.
@@ -102,19 +101,16 @@ def read_voc(
             objects.append((entry, _Object(f"{where} object {number}", category, element)))
         owned = {box for element in root.iter("object") for box in element.iter("bndbox")}
         for _ in (box for box in root.iter("bndbox") if box not in owned):
-            log.add(where, "expected each <bndbox> in an <object>, got one elsewhere.", "box")
-            entry.complete = False
+            log.lose_box(entry, where, "expected each <bndbox> in an <object>, got one elsewhere.")
     names = {found.name: found.name for _, found in objects}
     if len(names) > 1:
         names.pop("", None)  # what has no name is no category beside others
-    faces = choose_categories(path, dict(sorted(names.items())), categories) if names else set()
-    unsure = unsure_categories(names, faces)
+    kept = choose_categories(path, dict(sorted(names.items())), categories) if names else {}
     for entry, found in objects:
         if found.name not in names:
-            log.add(found.where, "expected a <name>, got nothing: is it a face?", "box")
-            entry.complete = False
-        elif found.name in faces or found.name in unsure:
-            _read_object(entry, found, log, unsure=found.name in unsure)
+            log.lose_box(entry, found.where, "expected a <name>, got nothing: is it a face?")
+        elif found.name in kept:
+            _read_object(entry, found, log, unsure=kept[found.name])
         else:
             entry.passed_over.add(OTHER_CATEGORIES)
     return entries
@@ -170,8 +166,7 @@ def _photo_name(
 def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog, *, unsure: bool) -> None:
     boxes = found.element.findall("bndbox")
     if len(boxes) > 1:
-        log.add(found.where, f"expected one <bndbox>, got {len(boxes)}.", "box")
-        entry.complete = False
+        log.lose_box(entry, found.where, f"expected one <bndbox>, got {len(boxes)}.")
         return
     box = boxes[0] if boxes else None
     texts = [text_of(box, corner) if box is not None else None for corner in _CORNERS]
@@ -179,20 +174,18 @@ def _read_object(entry: PhotoEntry, found: _Object, log: ProblemLog, *, unsure: 
         x_min, y_min, x_max, y_max = (_float(text or "") for text in texts)
     except ValueError:
         shown = ", ".join("nothing" if text is None else repr(text) for text in texts)
-        log.add(
+        log.lose_box(
+            entry,
             found.where,
             f"expected numbers as xmin, ymin, xmax and ymax of a <bndbox>, got {shown}.",
-            "box",
         )
-        entry.complete = False
         return
     difficult = text_of(found.element, "difficult")
     ignored = flag(difficult)
     if ignored is None:
-        log.add(
-            found.where, f"expected 0 or 1 as <difficult>, got {(difficult or '')[:60]!r}.", "box"
+        log.lose_box(
+            entry, found.where, f"expected 0 or 1 as <difficult>, got {(difficult or '')[:60]!r}."
         )
-        entry.complete = False
         return
     if any(text_of(found.element, tag) not in _UNSAID for tag in ("pose", "truncated", "occluded")):
         entry.passed_over.add(VOC_FLAGS)

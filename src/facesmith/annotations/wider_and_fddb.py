@@ -180,14 +180,14 @@ def _read_block(
         where = f"{path.name} line {number} ({block.name})"
         values = numbers(text)
         if values is None or len(values) != n_numbers:
-            log.add(where, f"expected {n_numbers} numbers ({meaning}), got {text[:60]!r}.", "box")
-            entry.complete = False
+            log.lose_box(
+                entry, where, f"expected {n_numbers} numbers ({meaning}), got {text[:60]!r}."
+            )
             continue
         try:
             corners, ignored = convert(values)
         except ValueError as error:
-            log.add(where, str(error), "box")
-            entry.complete = False
+            log.lose_box(entry, where, str(error))
             continue
         entry.boxes.append(BoxEntry(where, corners, ignored))
     return entry

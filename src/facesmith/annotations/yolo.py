@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facesmith.annotations.categories import choose_categories, unsure_categories
+from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.destinations import Destination, check_plain, label_names
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines
@@ -101,13 +101,12 @@ def read_yolo(
     known = {
         category: names.get(category, str(category)) for category in sorted(found | set(names))
     }
-    faces = choose_categories(path, known, categories) if found else set()
-    unsure = unsure_categories(known, faces)
+    kept = choose_categories(path, known, categories) if found else {}
     for entry, line in lines:
-        if line.category not in faces | unsure:
+        if line.category not in kept:
             entry.passed_over.add(OTHER_CATEGORIES)
         elif entry.size_wh is not None:
-            entry.boxes.append(_box(line, entry.size_wh, ignored=line.category in unsure))
+            entry.boxes.append(_box(line, entry.size_wh, ignored=kept[line.category]))
     return entries
 
 

@@ -48,6 +48,7 @@ def load_photos(
     )
 
     parts = []
+    face_free = None
     with ShownProgress(quiet=quiet) as progress:
         if annotations is not None and images is not None:
             parts.append(
@@ -62,7 +63,8 @@ def load_photos(
                 )
             )
         if negatives:
-            parts.append(load_face_free(negatives, decoded=decoded, progress=progress))
+            face_free = load_face_free(negatives, decoded=decoded, progress=progress)
+            parts.append(face_free)
     loaded = Annotations(
         tuple(photo for part in parts for photo in part.photos),
         tuple(problem for part in parts for problem in part.problems),
@@ -75,7 +77,9 @@ def load_photos(
         n_faces = numbers.counted(loaded.n_faces, "face")
         n_left_out = numbers.counted(len(loaded.problems), "entry", "entries")
         also = elsewhere if loaded.problems else ""
-        echo(f"{n_photos} with {n_faces}; {n_left_out} left out{also}.", err=True)
+        n_face_free = len(face_free.photos) if face_free else 0
+        of_them = f", {n_face_free:,} of them from --negatives," if n_face_free else ""
+        echo(f"{n_photos}{of_them} with {n_faces}; {n_left_out} left out{also}.", err=True)
     return loaded
 
 

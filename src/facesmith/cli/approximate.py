@@ -128,13 +128,6 @@ def approximate(
     context: click.Context,
     /,
     *,
-    out: Path | None,
-    force: bool,
-    resume: bool,
-    onnx: bool,
-    codes: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
     predict: Path | None,
     model: Path | None,
     level: float | None,
@@ -156,26 +149,14 @@ def approximate(
     """  # noqa: D301 - click wants the control character itself
     check_predict_options(context)
     if predict is not None and model is not None:
-        skip: bool = options["skip_bad_lines"]
-        more: Any = {"level": level, "out": out, "force": force, "quiet": quiet}
-        predict_rows(predict, model, skip_bad_lines=skip, **more)
+        shared = {name: options[name] for name in ("out", "force", "skip_bad_lines", "quiet")}
+        predict_rows(predict, model, level=level, **shared)
         return
-    _fit(
-        context,
-        options,
-        out=out,
-        force=force,
-        resume=resume,
-        onnx=onnx,
-        codes=codes,
-        as_json=as_json,
-        quiet=quiet,
-    )
+    _fit(context, **options)
 
 
 def _fit(
     context: click.Context,
-    options: dict[str, Any],
     *,
     out: Path | None,
     force: bool,
@@ -184,6 +165,7 @@ def _fit(
     codes: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Fit, write the run folder, and print the report."""
     if out is not None:

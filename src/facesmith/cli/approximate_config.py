@@ -12,7 +12,6 @@ import click
 from facesmith.approximation.experiment.settings import (
     COMPARABLE,
     ENSEMBLE,
-    FORMER_NAMES,
     METHODS,
     AdamSettings,
     ApproximationConfig,
@@ -59,7 +58,7 @@ class Method(click.Choice):  # type: ignore[type-arg]  # generic in newer releas
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The method's name today, or a usage error."""
-        return super().convert(FORMER_NAMES.get(value, value), param, ctx)
+        return super().convert(current_name(value), param, ctx)
 
 
 class Comparison(click.ParamType["tuple[str, tuple[float, ...]]"]):

@@ -73,11 +73,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     type=FiniteRange(0, 1),
     help="Leave out faces with a lower score.  [default: as the weights say]",
 )
-@click.option(
-    "--find-all",
-    is_flag=True,
-    help="Miss fewer faces, at one false box a photo.",
-)
+@click.option("--find-all", is_flag=True, help="Miss fewer faces, at one false box a photo.")
 @click.option(
     "--min-face",
     type=FiniteRange(0, min_open=True),
@@ -104,7 +100,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     metavar="MB",
     help="Memory that decoding one photo may take; photos that would take more are errors.",
 )
-@any_model_option()
+@any_model_option
 @window_options
 @click.option("--force", is_flag=True, help="Replace files that this command did not write.")
 @click.option("--quiet", is_flag=True, help="No line a photo, no progress bar; errors remain.")
@@ -133,8 +129,8 @@ def detect(
     """Find the faces in photos.
 
     INPUT is a file, a folder (searched with its sub-folders), a pattern in quotes, or - for one
-    photo on standard input. Boxes are in pixels of the upright photo. --model
-    may be a classifier, which is slid over each photo.
+    photo on standard input. Boxes are in pixels of the upright photo. --model may be a classifier,
+    which is slid over each photo.
 
     A photo that cannot be read is reported, the others are done, and the exit code is 1.
 

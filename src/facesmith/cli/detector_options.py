@@ -41,15 +41,14 @@ def model_option(when: str = "A") -> Callable[[Any], Any]:
     )
 
 
-def any_model_option() -> Callable[[Any], Any]:
-    """The option `--model` of commands that run classifiers as well."""
-    return click.option(
-        "--model",
-        metavar="FILE_OR_RUN",
-        type=EXISTING,
-        help="A run folder, its detector.onnx or classifier.onnx.  [default: the detector that "
-        "comes along]",
-    )
+# Of commands that run classifiers as well.
+any_model_option = click.option(
+    "--model",
+    metavar="FILE_OR_RUN",
+    type=EXISTING,
+    help="A run folder, its detector.onnx or classifier.onnx.  [default: the detector that "
+    "comes along]",
+)
 
 
 def window_options(command: Command) -> Command:

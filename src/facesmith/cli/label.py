@@ -96,9 +96,9 @@ def label(
 
     Detectors look at all photos of the folder PHOTOS and of those in it. What two votes agree on
     becomes a face, what a single one raises an ignored region, which a training takes neither for a
-    face nor for background. With one judge, boxes from its threshold on become
-    faces, those from a lower score on ignored regions. Contact sheets show the boxes, and
-    doubt.csv lists the photos, the most doubtful first.
+    face nor for background. With one judge, boxes from its threshold on become faces, those from a
+    lower score on ignored regions. Contact sheets show the boxes, and doubt.csv lists the photos,
+    the most doubtful first.
 
     --to writes the labels for the tool in which you correct them. Where it knows no ignored
     regions, these are boxes of the label `unsure`. All commands read the corrected labels.

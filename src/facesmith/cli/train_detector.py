@@ -70,10 +70,10 @@ def train_detector_command(
     if forget and start is None:
         raise click.UsageError("--forget is for going on from trained weights, as --from does.")
     _open(start, teacher)
-    listed = load_photos(
-        data, images, negatives, counted=not quiet, decoded=False, quiet=quiet
-    ).photos
-    plan = _plan(listed, options["epochs"]) if basis.planned and start is not None else None
+    loaded = load_photos(data, images, negatives, counted=not quiet, decoded=False, quiet=quiet)
+    listed, plan = loaded.photos, None
+    if basis.planned and start is not None:
+        plan = plan_training(max(len(listed), 1), loaded.n_faces, options["epochs"])
     given = {name: value for name, value in options.items() if value is not None}
     config = with_options(basis.config(plan, quick=quick), start, **given)
     if forget:
@@ -110,11 +110,6 @@ def _open(start: Path | None, teacher: Path | None) -> None:
     first = weights_of(teacher)[0]
     if first is not None:
         Teacher(first)
-
-
-def _plan(photos: Sequence[AnnotatedPhoto], epochs: int | None) -> Plan:
-    n_faces = sum(int((~photo.ignored).sum()) for photo in photos)
-    return plan_training(max(len(photos), 1), n_faces, epochs)
 
 
 def _refuse_early(photos: Sequence[AnnotatedPhoto], config: DetectorConfig) -> None:

@@ -11,8 +11,7 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.columns import in_columns
-from facesmith.cli.terminal import echo
+from facesmith.cli.terminal import echo, in_columns
 from facesmith.detection.detector import shipped_weights
 from facesmith.evaluation.run_report import next_steps, write_run_report
 from facesmith.evaluation.verdict import SHIPPED, Judged, Verdict, judge, look, write_verdict
@@ -21,6 +20,7 @@ from facesmith.runs.folder import RunFolder
 from facesmith.runs.used_photos import held_out_names, seen_photos
 from facesmith.training.cross_validation import cross_validate, n_folds_for
 from facesmith.training.detector import usable_photos
+from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.loop_task import TIME_LIMIT
 from facesmith.training.mined import MinedTraining
@@ -107,11 +107,18 @@ def _compare(
     everything = usable_photos(given)
     names = held_out_names(trained.out)
     held_out = [photo for photo in everything if photo.name in names]
-    n_folds = n_folds_for(everything, held_out) if folds and trained.finished else 0
+    n_folds = n_folds_for(everything, held_out) if folds else 0
+    if n_folds and not trained.finished:
+        progress.say(
+            "The time limit ended the training, so it is not cross-validated. --resume with a "
+            "longer --time-limit goes on."
+        )
+        n_folds = 0
     if not n_folds:
         before = _before(trained, held_out, progress)
         after = look(trained.out, held_out, progress=progress)
-        return judge(before, after, held_out, source="held out")
+        method = trained.metrics.get("calibration", {}).get("method")
+        return judge(before, after, held_out, source="held out", chosen_here=method != KEPT)
     minutes = trained.seconds * (n_folds - 1) / 60
     progress.say(
         f"Cross-validation: the detector is ready in {path}. Few photos are held out, so that "

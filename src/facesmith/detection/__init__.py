@@ -7,7 +7,8 @@ evaluation, no command.
 """
 
 from facesmith.detection.detector import Detector, load_detector
-from facesmith.detection.opening import PhotoDetector, open_detector
+from facesmith.detection.opening import open_detector
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource, detect_photos
 from facesmith.detection.window_plan import WindowConfig
 from facesmith.detection.windows import SlidingClassifier

@@ -1,13 +1,13 @@
 """The face detector as the base install runs it: propose on the whole photo, then look again.
 
 A small fully convolutional network looks at the whole photo once and proposes boxes; where the
-weights bring one along, a 64x64 classifier judges a well-cut patch of each
-proposal, and corrects its score and its box. Both run in ONNX Runtime.
+weights bring one along, a 64x64 classifier judges a well-cut patch of each proposal, and corrects
+its score and its box. Both run in ONNX Runtime.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -20,10 +20,10 @@ from PIL import Image
 from facesmith.boxes import clip_boxes
 from facesmith.detection.calibration import Calibration, logit, sigmoid, ungated_scores
 from facesmith.detection.decoding import decode
+from facesmith.detection.photo_detector import PhotoDetector, check_image
 from facesmith.detection.pyramid import COARSER, Pyramid, ScalePlan
 from facesmith.detection.refiner import Refiner, refine
 from facesmith.detection.resizing import scaled
-from facesmith.detection.rotations import UPRIGHT, detect_rotated
 from facesmith.detection.sessions import check_graph, description_errors, finite, open_session
 from facesmith.detection.suppression import suppress_overlapping
 from facesmith.faces import Faces
@@ -43,18 +43,15 @@ _LARGEST_MULTIPLE = 256  # pixels; the input of a network is divisible by so muc
 _NAME_DIGITS = 12  # of a detector's name, hexadecimal: enough to tell detectors apart
 
 
-class Detector:
+class Detector(PhotoDetector):
     """Finds the faces in a photo. Safe to call from several threads.
 
+    The smallest faces that it looks for where a call does not say are of `smallest_face` pixels, or
+    of 1/80 of the longer side for photos where that is more. Photos of less than 640 pixels are
+    then enlarged by up to half, where the weights ask for it.
+
     Attributes:
-        metadata: What the weights file says of itself.
-        min_score: Faces with a lower score are left out unless a call says otherwise.
-        find_all_score: The `min_score` that gives one false box a photo, on the photos held out
-            from the training: for those who would rather see a false box than miss a face.
-            `None`: the weights store none.
-        pyramid: At which scales photos are looked at: `detector.pyramid.plan(width, height)`.
         calibration: How raw outputs become scores, and which proposals are refined.
-        spare_size: See `PhotoDetector`.
     """
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
@@ -106,69 +103,7 @@ class Detector:
             if found.shape != wanted or found.dtype != np.float32:
                 raise ValueError(f"an output is {found.dtype} of shape {found.shape}")
 
-    def __call__(
-        self,
-        image: npt.NDArray[np.uint8],
-        *,
-        min_score: float | None = None,
-        min_face: float | None = None,
-        rotations: Sequence[int] = UPRIGHT,
-    ) -> Faces:
-        """Find the faces in one image.
-
-        Args:
-            image: uint8 `(height, width, 3)`, BGR, upright. Not modified.
-            min_score: Leave out faces with a lower score, in [0, 1]; `None`: the threshold stored
-                with the weights.
-            min_face: Height of the smallest face to look for, pixels of `image`. A larger value
-                is faster: the time falls with its square. `None`: `smallest_face` pixels, or
-                1/80 of the longer side for photos where that is more. Photos of less than 640
-                pixels are then enlarged by up to half, where the weights ask for it.
-            rotations: Degrees by which the image is rotated counter-clockwise for each look: some
-                of 0, 90, 180 and 270. `(0, 180)` finds faces upside down too, all four those at any
-                angle; each look takes the time of a call. Boxes are of `image` as it is.
-
-        Returns:
-            The faces, best score first; empty if there are none.
-
-        Raises:
-            ValueError: If the image has another shape or type, or a value is out of range.
-        """
-        check_image(image)
-        height, width = image.shape[:2]
-        plan = self.pyramid.plan(width, height, min_face)
-        return self.detect(image, plan, min_score=min_score, rotations=rotations)
-
-    def detect(
-        self,
-        image: npt.NDArray[np.uint8],
-        plan: ScalePlan,
-        *,
-        min_score: float | None = None,
-        rotations: Sequence[int] = UPRIGHT,
-    ) -> Faces:
-        """Find the faces in one image by a plan of scales; see `__call__`.
-
-        Args:
-            image: uint8 `(height, width, 3)`, BGR, upright, of the plan's size.
-            plan: At which scales to look.
-            min_score: Leave out faces with a lower score, in [0, 1].
-            rotations: Degrees by which the image is rotated for each look.
-        """
-        if min_score is None:
-            min_score = self.min_score
-        if not 0 <= min_score <= 1:
-            raise ValueError(f"`min_score` must be between 0 and 1; got min_score={min_score}.")
-        if tuple(rotations) != UPRIGHT:
-            return detect_rotated(
-                lambda rotated: self.detect(
-                    rotated,
-                    plan if rotated.shape == image.shape else plan.transposed(),
-                    min_score=min_score,
-                ),
-                image,
-                rotations,
-            )
+    def _look(self, image: npt.NDArray[np.uint8], plan: ScalePlan, min_score: float) -> Faces:
         boxes, raw = self.candidates(image, self._min_raw_score(min_score), plan)
         logits = logit(raw)
         refiner_logits = np.zeros_like(logits)
@@ -342,17 +277,3 @@ def detector_name(detector: Detector, model: str | Path | None) -> str:
     if detector.calibration.refiner_weight:
         sums += checksum(path.with_name(REFINER_FILE))
     return sha256(sums.encode()).hexdigest()[:_NAME_DIGITS]
-
-
-def check_image(image: npt.NDArray[np.uint8]) -> None:
-    """Raise a `TypeError` or `ValueError` unless it is uint8 `(height, width, 3)` with pixels."""
-    if not isinstance(image, np.ndarray):
-        raise TypeError(
-            f"`image` must be a NumPy array; got {type(image).__name__}. Read files with "
-            "facesmith.read_image."
-        )
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(
-            "`image` must be uint8 of shape (height, width, 3), channels BGR; "
-            f"got shape {image.shape}, dtype {image.dtype}."
-        )

@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from facesmith.detection.detector import PROPOSALS_FILE, Detector, load_detector
-from facesmith.detection.pyramid import Pyramid, ScalePlan
-from facesmith.detection.rotations import UPRIGHT
+from facesmith.detection.detector import PROPOSALS_FILE, load_detector
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.sessions import WrongKindError
 from facesmith.detection.window_plan import WindowConfig
 from facesmith.detection.windows import CLASSIFIER_FILE, SlidingClassifier
 from facesmith.errors import WeightsError
-from facesmith.faces import Faces
-
-
-class PhotoDetector(Protocol):
-    """What `Detector` and `SlidingClassifier` have alike; see there."""
-
-    metadata: dict[str, Any]
-    min_score: float
-    find_all_score: float | None
-    # Photos may be decoded smaller, if this many times the pixels of the finest look are left.
-    spare_size: float
-
-    @property
-    def pyramid(self) -> Pyramid:
-        """Makes the plans for `detect`."""
-        ...
-
-    def __call__(
-        self,
-        image: npt.NDArray[np.uint8],
-        *,
-        min_score: float | None = None,
-        min_face: float | None = None,
-        rotations: Sequence[int] = UPRIGHT,
-    ) -> Faces:
-        """Find the faces in one image."""
-        ...
-
-    def detect(
-        self,
-        image: npt.NDArray[np.uint8],
-        plan: ScalePlan,
-        *,
-        min_score: float | None = None,
-        rotations: Sequence[int] = UPRIGHT,
-    ) -> Faces:
-        """Find the faces in one image by a plan of scales."""
-        ...
 
 
 def open_detector(
@@ -83,7 +39,7 @@ def open_detector(
             "Pass the run folder of a training that has ended, or its .onnx file."
         )
     try:
-        detector: Detector = load_detector(path, threads)
+        detector = load_detector(path, threads)
     except WrongKindError as error:
         if path is None or error.kind != "classifier":
             raise WeightsError(f"{str(error).removesuffix('.')} or 'classifier'.") from error

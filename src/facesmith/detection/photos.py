@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.boxes import clip_boxes
-from facesmith.detection.opening import PhotoDetector
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.rotations import UPRIGHT, check_rotations
 from facesmith.errors import ImageError, WriteError

@@ -15,14 +15,13 @@ from facesmith.printable import shortened_text
 from facesmith.runtime import onnxruntime
 from facesmith.untrusted import ContentError, parsed_json, read_bytes
 
+METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
+
 
 class WrongKindError(WeightsError):
     """A weights file holds another kind of network than was asked for."""
 
     kind: object = None  # as the file says
-
-
-METADATA_KEY = "facesmith"  # of the ONNX metadata entry that holds the description, as JSON
 
 
 def available_cores() -> int:

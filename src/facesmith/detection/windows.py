@@ -7,7 +7,6 @@ once, see there: 3x3 convolutions meet zeros beyond the border of a patch, and w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from facesmith.boxes import clip_boxes, suppress
 from facesmith.detection.classifier import BATCH_SIZE, Classifier
-from facesmith.detection.detector import check_image
 from facesmith.detection.patches import CONTEXT, PATCH_SIZE
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.pointwise import open_pointwise
 from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.resizing import scaled
-from facesmith.detection.rotations import UPRIGHT, detect_rotated
 from facesmith.detection.suppression import same_face
 from facesmith.detection.window_plan import WindowConfig, WindowPlan, WindowPyramid
 from facesmith.errors import WeightsError
@@ -51,22 +49,17 @@ MOST_HITS = 10_000
 _INSET = PATCH_SIZE * (1 - 1 / (1 + CONTEXT)) / 2
 
 
-class SlidingClassifier:
+class SlidingClassifier(PhotoDetector):
     """Finds the faces in a photo with a patch classifier. Safe to call from several threads.
 
-    It is called as `Detector` is.
-
-    Attributes:
-        metadata: What the weights file says of itself.
-        min_score: Faces with a lower score are left out unless a call says otherwise: the threshold
-            that was chosen for the classifier (`facesmith train --target-fpr`, `facesmith roc`), or
-            where none was, 0.95, of `pointwise` 0.99.
-        pyramid: Where it looks at photos: `classifier.pyramid.plan(width, height)`.
-        spare_size: See `PhotoDetector`.
+    Its own `min_score` is the threshold that was chosen for the classifier (`facesmith train
+    --target-fpr`, `facesmith roc`), or where none was, 0.95, of `pointwise` 0.99. The smallest
+    faces that it looks for where a call does not say are of 24 pixels, or of 1/32 of the longer
+    side if that is more. An image that is smaller than a window is padded with its border pixels.
     """
 
     spare_size = 1.0
-    find_all_score: float | None = None
+    find_all_score = None
 
     def __init__(
         self, path: str | Path, threads: int = 1, config: WindowConfig | None = None
@@ -95,58 +88,7 @@ class SlidingClassifier:
         """Pickles as the path of its file, which is opened anew: in a process pool, for one."""
         return type(self), (self._path, self._threads, self._config)
 
-    def __call__(
-        self,
-        image: Image3,
-        *,
-        min_score: float | None = None,
-        min_face: float | None = None,
-        rotations: Sequence[int] = UPRIGHT,
-    ) -> Faces:
-        """Find the faces in one image.
-
-        Args:
-            image: uint8 `(height, width, 3)`, BGR, upright. Not modified. One that is smaller than
-                a window is padded with its border pixels.
-            min_score: Leave out faces with a lower score, in [0, 1]; `None`: the attribute.
-            min_face: Height of the smallest face to look for, pixels of `image`; `None`: 24, or
-                1/32 of the longer side if that is more. The time falls with its square.
-            rotations: See `Detector`.
-
-        Returns:
-            The faces, best score first; empty if there are none.
-
-        Raises:
-            ValueError: If the image has another shape or type, or a value is out of range.
-        """
-        check_image(image)
-        height, width = image.shape[:2]
-        plan = self.pyramid.plan(width, height, min_face)
-        return self.detect(image, plan, min_score=min_score, rotations=rotations)
-
-    def detect(
-        self,
-        image: Image3,
-        plan: ScalePlan,
-        *,
-        min_score: float | None = None,
-        rotations: Sequence[int] = UPRIGHT,
-    ) -> Faces:
-        """Find the faces in one image by a plan of `pyramid`; see `__call__`."""
-        if min_score is None:
-            min_score = self.min_score
-        if not 0 <= min_score <= 1:
-            raise ValueError(f"`min_score` must be between 0 and 1; got min_score={min_score}.")
-        if tuple(rotations) != UPRIGHT:
-            return detect_rotated(
-                lambda rotated: self.detect(
-                    rotated,
-                    plan if rotated.shape == image.shape else plan.transposed(),
-                    min_score=min_score,
-                ),
-                image,
-                rotations,
-            )
+    def _look(self, image: Image3, plan: ScalePlan, min_score: float) -> Faces:
         boxes, scores = self.windows(image, plan)
         hits = scores >= min_score
         faces = merged_windows(boxes[hits], scores[hits])
@@ -166,13 +108,13 @@ class SlidingClassifier:
         boxes, scores = [], []
         for number in range(n_scales):
             pixels, scale_xy = scaled(finest, self._config.scale_step**-number)
-            corners, found = self._look(pixels)
+            corners, found = self._score_scale(pixels)
             inner = np.concatenate([corners + _INSET, corners + (PATCH_SIZE - _INSET)], axis=1)
             boxes.append((inner / np.tile(scale_xy * finest_xy, 2)).astype(np.float32))
             scores.append(found)
         return np.concatenate(boxes), np.concatenate(scores)
 
-    def _look(self, pixels: Image3) -> tuple[npt.NDArray[np.intp], Float32Array]:
+    def _score_scale(self, pixels: Image3) -> tuple[npt.NDArray[np.intp], Float32Array]:
         """The windows of one scale: upper left corners `(n, 2)` in its pixels, x first; scores."""
         stride = self._config.stride
         around = padded_for_windows(pixels, stride)

@@ -11,7 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 
-from facesmith.detection.opening import PhotoDetector, open_detector
+from facesmith.detection.opening import open_detector
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.photos import (
     DetectionConfig,
     PhotoSource,

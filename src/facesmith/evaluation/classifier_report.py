@@ -19,28 +19,28 @@ from facesmith.evaluation.roc_report import RocReport, draw_roc, report
 from facesmith.evaluation.run_pages import (
     capital,
     code_lines,
-    duration,
+    curves,
     joined,
+    made_section,
     page,
     picture,
     run_name,
     section,
-    setting,
-    table,
+    steps_section,
 )
 from facesmith.evaluation.run_pictures import draw_losses, draw_validation, read_log
 from facesmith.evaluation.run_report import (
-    HTML_NAME,
-    MARKDOWN_NAME,
     PICTURES_NAME,
-    command_line,
-    flat,
-    read_object,
+    STILL_BETTER,
+    Step,
+    read_run,
+    write_pages,
 )
-from facesmith.files import make_folder, write_bytes
+from facesmith.files import make_folder
 from facesmith.patches import load_patches
 from facesmith.pictures.pages import stored
-from facesmith.printable import markdown_text, printable
+from facesmith.printable import markdown_text
+from facesmith.progress import duration
 
 _SHOWN = 12  # of each kind of error
 _ROC = "roc.png"
@@ -64,10 +64,7 @@ def write_classifier_report(run: str | Path, *, threads: int = 1) -> tuple[Path,
     run = Path(run)
     folder = run / PICTURES_NAME
     make_folder(folder)
-    metrics, about = read_object(run / "metrics.json"), read_object(run / "config.json")
-    settings = flat(about.get("config"))
-    words = about.get("command")
-    command = command_line(words if isinstance(words, list) else [])
+    metrics, settings, command = read_run(run)
     log, best = read_log(run / "log.csv"), int(metrics.get("best_epoch") or 0)
     drawn = [
         name
@@ -89,28 +86,10 @@ def write_classifier_report(run: str | Path, *, threads: int = 1) -> tuple[Path,
             section(
                 "How it learned",
                 f"<p>{escape(lines[0])}</p>",
-                '<div class="columns">'
-                + "".join(
-                    f'<figure><div class="plate">{picture(folder / name, _LEARNING[name])}</div>'
-                    "</figure>"
-                    for name in drawn
-                )
-                + "</div>",
+                curves({folder / name: _LEARNING[name] for name in drawn}),
             ),
-            section(
-                "What next",
-                *(
-                    f"<p>{escape(why)}</p><pre><code>{escape(printable(line))}</code></pre>"
-                    for why, line in _steps(run)
-                ),
-            ),
-            section(
-                "How it was made",
-                f"<pre><code>{escape(printable(command))}</code></pre>" if command else "",
-                f"<details><summary>All {len(settings)} settings</summary>"
-                + table(["setting", "value"], [[n, setting(v)] for n, v in settings.items()])
-                + "</details>",
-            ),
+            steps_section(_steps(run)),
+            made_section(command, settings),
         ],
     )
     markdown = [f"# {markdown_text(title)}", "", f"The training in {markdown_text(str(run))}.", ""]
@@ -119,13 +98,10 @@ def write_classifier_report(run: str | Path, *, threads: int = 1) -> tuple[Path,
     if reported is not None:
         markdown += [f"![ROC curve]({PICTURES_NAME}/{_ROC})", ""]
     markdown += [f"![{capital(_LEARNING[name])}]({PICTURES_NAME}/{name})\n" for name in drawn]
-    for why, line in _steps(run):
-        markdown += ["", why, "", *code_lines(line)]
+    for step in _steps(run):
+        markdown += ["", step.why, "", *code_lines(step.command)]
     markdown += ["", "It was made by", "", *code_lines(command)] if command else []
-    pages = run / HTML_NAME, run / MARKDOWN_NAME
-    for path, text in zip(pages, (html, joined(markdown)), strict=True):
-        write_bytes(path, text.encode())
-    return pages
+    return write_pages(run, html, joined(markdown))
 
 
 def _judged(
@@ -152,11 +128,10 @@ def _judged(
 
 def _in_words(metrics: dict[str, Any]) -> str:
     epochs, best = metrics.get("epochs", 0), metrics.get("best_epoch", 0)
-    better = " It was still getting better at the end: more --epochs may help."
     return (
         f"{metrics.get('parameters', 0):,} parameters; of {epochs} epochs in "
         f"{duration(float(metrics.get('seconds') or 0))} the weights of epoch {best} were kept."
-        f"{better if best == epochs else ''}"
+        f"{f' {STILL_BETTER}' if best == epochs else ''}"
     )
 
 
@@ -200,9 +175,9 @@ def _error(patch: Pixels, score: float) -> str:
     return f'<figure><img src="{image}" alt=""><figcaption>{score:.2f}</figcaption></figure>'
 
 
-def _steps(run: Path) -> list[tuple[str, str]]:
+def _steps(run: Path) -> list[Step]:
     name = shlex.quote(run.as_posix())
     return [
-        ("Judge it on patches of other photos:", f"facesmith roc {name} --patches other.npz"),
-        ("Choose a threshold that keeps a promise:", f"facesmith roc {name} --target-fpr 0.01"),
+        Step("Judge it on patches of other photos:", f"facesmith roc {name} --patches other.npz"),
+        Step("Choose a threshold that keeps a promise:", f"facesmith roc {name} --target-fpr 0.01"),
     ]

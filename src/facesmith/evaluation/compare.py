@@ -34,9 +34,7 @@ AS_THEY_ARE = "as they are"  # the photos in their own sizes, among the sizes of
 class CompareConfig:
     """How detectors are compared."""
 
-    iou_thresholds: tuple[float, ...] = (
-        IOU_THRESHOLDS  # a match needs at least this; figures for each
-    )
+    iou_thresholds: tuple[float, ...] = IOU_THRESHOLDS  # that a match needs; figures for each
     min_height: float = MIN_FACE_HEIGHT  # annotated faces lower than this, pixels, are ignored
     common_recall: float = 0.9  # where false boxes on face-free photos are compared, in (0, 1]
     min_score: float = MIN_SCORE  # what the curves begin with, in [0, 1]

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.annotations.coco import face_categories, load_json
+from facesmith.annotations.coco import Kind, kinds_of_categories, load_json
 from facesmith.annotations.files import shortened
 from facesmith.annotations.values import Ids, is_id, stated_size
 from facesmith.errors import AnnotationError, DetectionsError
@@ -29,7 +29,7 @@ def coco_results(
 ) -> Iterator[tuple[int, list[float]]]:
     """Photo and row, `x_min, y_min, x_max, y_max, score`, of each detection of a face."""
     entries = _json(f"{path}", text)
-    photo_of_id, faces = _coco_ids(path, annotations_path, photos, categories)
+    photo_of_id, kinds = _coco_ids(path, annotations_path, photos, categories)
     for position, entry in enumerate(entries):
         where = f"{path.name} entry {position}"
         if not isinstance(entry, dict):
@@ -43,15 +43,15 @@ def coco_results(
             )
         category_id = entry.get("category_id")
         # One category need not be named; annotations without a box or a category name none.
-        if faces and (category_id is not None or len(faces) != 1):
-            is_face = faces.get(category_id)
-            if is_face is None:
-                known = shortened_text(", ".join(map(repr, faces)))
+        if kinds and (category_id is not None or len(kinds) != 1):
+            kind = kinds.get(category_id)
+            if kind is None:
+                known = shortened_text(", ".join(map(repr, kinds)))
                 raise DetectionsError(
                     f"{where}: its `category_id` {shortened(category_id)} is none of "
                     f"{annotations_path}, which has {known}."
                 )
-            if not is_face:
+            if kind != "face":
                 continue
         x, y, width, height = _four(where, "bbox", entry.get("bbox"))
         if min(width, height) < 0:
@@ -69,8 +69,8 @@ def _coco_ids(
     annotations_path: Path,
     photos: Sequence[AnnotatedPhoto],
     wanted: Sequence[str] | None,
-) -> tuple[Ids[int], Ids[bool]]:
-    """Id of an image -> its photo, or `_LEFT_OUT`; id of a category -> is it a face."""
+) -> tuple[Ids[int], Ids[Kind]]:
+    """Id of an image -> its photo, or `_LEFT_OUT`; id of a category -> what its boxes are."""
     try:
         content = load_json(annotations_path)
     except AnnotationError:
@@ -85,7 +85,7 @@ def _coco_ids(
         if isinstance(image, dict) and is_id(image.get("id")):
             name = PurePosixPath(str(image.get("file_name", "")).replace("\\", "/")).as_posix()
             photo_of_id.add(image["id"], index_of_name.get(name, _LEFT_OUT))
-    return photo_of_id, face_categories(annotations_path, content, wanted)
+    return photo_of_id, kinds_of_categories(annotations_path, content, wanted)
 
 
 def json_lines(

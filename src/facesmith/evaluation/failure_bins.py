@@ -30,6 +30,7 @@ _NEIGHBOURS = (1.0, 2.0, 4.0)
 _IN_PHOTO = (2.0, 5.0, 10.0, 20.0)
 _SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NOT_STATED = "not stated"
+_FEWEST = 5  # faces or boxes of a bin: fewer say nothing about a kind
 _CLEARLY = 0.02  # with many faces also differences show that are not worth anybody's time
 _MAX_WORDS = 12  # an attribute with more different words is a name or a remark, not a condition
 
@@ -61,8 +62,8 @@ class Bin:
 
     @property
     def weak(self) -> bool:
-        """Whether the whole interval lies clearly, by 0.02, below what is expected."""
-        return self.interval[1] < self.expected - _CLEARLY
+        """Whether the interval of five or more lies clearly, by 0.02, below what is expected."""
+        return self.n >= _FEWEST and self.interval[1] < self.expected - _CLEARLY
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from importlib.resources import files
@@ -18,9 +18,10 @@ from facesmith.images import read_image
 from facesmith.pictures.contact_sheet import Cell, cut_cell
 from facesmith.pictures.pages import page_style, png_file, stored
 from facesmith.printable import markdown_text, printable
+from facesmith.progress import duration
 
 if TYPE_CHECKING:
-    from facesmith.evaluation.run_report import RunReport
+    from facesmith.evaluation.run_report import RunReport, Step
 
 _CURVES = "precision_recall.png"
 _TITLES = {
@@ -42,14 +43,6 @@ _FALSE_NOTE = (
 )
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words: `48 s`, `12 min`, `2 h 05 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def html_page(report: RunReport, folder: Path, n_shown: int) -> str:
     """The report as one HTML file; `folder` has the pictures, `n_shown` is of misses and boxes."""
     verdict = report.verdict
@@ -62,7 +55,7 @@ def html_page(report: RunReport, folder: Path, n_shown: int) -> str:
             _judged(report, folder),
             _wrong(report, n_shown),
             _learned(report, folder),
-            _next(report),
+            steps_section(report.steps),
             _made(report),
         ],
     )
@@ -124,17 +117,17 @@ def _tile(number: str, what: str) -> str:
 def _judged(report: RunReport, folder: Path) -> str:
     verdict = report.verdict
     head, *rows = verdict.table()
-    curves = ""
+    drawn = ""
     if report.has_curves:
         words = "Precision against recall of both detectors"
-        curves = (
+        drawn = (
             f'<figure><div class="plate curve">{picture(folder / _CURVES, words)}</div></figure>'
         )
     return section(
         "Is it better?",
         table(head, rows),
         f'<p class="faint">{escape(_HOW)} {escape(verdict.caveat)}</p>',
-        curves,
+        drawn,
     )
 
 
@@ -177,12 +170,9 @@ def _cell(cell: Cell) -> str:
 def _learned(report: RunReport, folder: Path) -> str:
     parts = []
     for part in report.parts:
-        images = "".join(
-            f'<figure><div class="plate">{picture(folder / name, alternative(name))}</div></figure>'
-            for name in part.pictures
-        )
         parts.append(f"<h3>{escape(capital(part.words))}</h3>")
-        parts.append(f'<p>{escape(part.told)}</p><div class="columns">{images}</div>')
+        parts.append(f"<p>{escape(part.told)}</p>")
+        parts.append(curves({folder / name: alternative(name) for name in part.pictures}))
     return section("How it learned", *parts) if parts else ""
 
 
@@ -192,27 +182,43 @@ def alternative(name: str) -> str:
     return f"{part}: {kind} by epoch"
 
 
-def _next(report: RunReport) -> str:
-    return section(
-        "What next",
-        *(
-            f"<p>{escape(step.why)}</p><pre><code>{escape(printable(step.command))}</code></pre>"
-            for step in report.steps
-        ),
+def curves(pictures: Mapping[Path, str]) -> str:
+    """Curves of learning beside each other; PNG file -> what it shows."""
+    images = "".join(
+        f'<figure><div class="plate">{picture(path, words)}</div></figure>'
+        for path, words in pictures.items()
     )
+    return f'<div class="columns">{images}</div>'
+
+
+def steps_section(steps: Sequence[Step]) -> str:
+    """What to do next."""
+    shown = (
+        f"<p>{escape(step.why)}</p><pre><code>{escape(printable(step.command))}</code></pre>"
+        for step in steps
+    )
+    return section("What next", *shown)
 
 
 def _made(report: RunReport) -> str:
     rows = [[words, duration(seconds)] for words, seconds in report.seconds.items()]
-    settings = [[name, setting(value)] for name, value in sorted(report.settings.items())]
-    command = escape(printable(report.command))
-    return section(
-        "How it was made",
-        f"<pre><code>{command}</code></pre>" if command else "",
+    return made_section(
+        report.command,
+        dict(sorted(report.settings.items())),
         f"<p>{escape(_photos_in_words(report))}</p>",
         table(["learning", "time"], rows),
-        f"<details><summary>All {len(settings)} settings</summary>"
-        f"{table(['setting', 'value'], settings)}</details>" if settings else "",
+    )
+
+
+def made_section(command: str, settings: Mapping[str, Any], *parts: str) -> str:
+    """The command that began a run, parts of HTML, and its settings, dotted name -> value."""
+    rows = [[name, _setting(value)] for name, value in settings.items()]
+    return section(
+        "How it was made",
+        f"<pre><code>{escape(printable(command))}</code></pre>" if command else "",
+        *parts,
+        f"<details><summary>All {len(rows)} settings</summary>"
+        f"{table(['setting', 'value'], rows)}</details>" if rows else "",
     )  # fmt: skip
 
 
@@ -220,13 +226,17 @@ def _photos_in_words(report: RunReport) -> str:
     n, held_out = report.metrics.get("photos"), report.metrics.get("photos_held_out")
     if not isinstance(n, int) or not isinstance(held_out, int):
         return ""
+    calibration = report.metrics.get("calibration")
+    kept = isinstance(calibration, dict) and calibration.get("method") == "kept"
+    use = ", too few to choose" if kept else " to choose weights,"
     return (
-        f"{n - held_out:,} photos to learn from, {held_out:,} held out to choose weights, "
-        f"calibration and threshold. The threshold is {report.verdict.new.threshold:.3f}."
+        f"{n - held_out:,} photos to learn from, {held_out:,} held out{use} "
+        f"calibration and threshold{' by' * kept}. "
+        f"The threshold is {report.verdict.new.threshold:.3f}."
     )
 
 
-def setting(value: Any) -> str:
+def _setting(value: Any) -> str:
     """A setting's value, cut where it is long."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 80 else f"{text[:60]}..."
@@ -248,9 +258,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table>\n{row(head, "th")}\n{body}\n</table></div>'
 
 
-def picture(path: Path, alternative: str) -> str:
+def picture(path: Path, words: str) -> str:
     """A PNG file as HTML that holds it."""
-    return f'<img src="{png_file(path)}" alt="{escape(alternative, quote=True)}">'
+    return f'<img src="{png_file(path)}" alt="{escape(words, quote=True)}">'
 
 
 def now() -> str:

@@ -17,7 +17,8 @@ from facesmith.pictures.charts import COLOURS, STROKES, marker, new_figure, tidy
 _SIZE = (5.4, 3.6)  # inches: two beside each other on a desk, one on a phone
 # Columns of a log -> how the chart names them; drawn where they are there.
 _LOSSES = {"train_loss": "training", "validation_loss": "validation"}
-_FIGURES = {
+# Column of a log -> what it is, in words.
+FIGURES = {
     "validation_ap": "AP at IoU 0.5",
     "validation_ap_iou40": "AP at IoU 0.4",
     "validation_recall_at_0.1": "recall at 0.1 false boxes a photo",
@@ -71,13 +72,14 @@ def draw_losses(log: Mapping[str, Curve], best_epoch: int, path: Path) -> bool:
 
 def draw_validation(log: Mapping[str, Curve], best_epoch: int, path: Path) -> bool:
     """Draw the figures of the validation likewise."""
-    return _draw(log, _FIGURES, "", best_epoch, path)
+    return _draw(log, FIGURES, "", best_epoch, path)
 
 
 def _draw(
     log: Mapping[str, Curve], names: Mapping[str, str], label: str, best_epoch: int, path: Path
 ) -> bool:
-    shown = [(name, words) for name, words in names.items() if name in log]
+    # A curve of one point says nothing.
+    shown = [(n, words) for n, words in names.items() if n in log and len(log[n].epochs) > 1]
     if not shown:
         return False
     figure = new_figure(*_SIZE, dpi=130)
@@ -111,17 +113,16 @@ def draw_old_and_new(verdict: Verdict, path: Path) -> bool:
     axes = figure.subplots()
     tidy(axes)
     lowest = 1.0
-    both = zip((verdict.old, verdict.new), verdict.curves, ("-", "-"), (1, 0), strict=True)
-    for judged, curve, stroke, colour in both:
+    both = zip((verdict.old, verdict.new), verdict.curves, COLOURS[1::-1], strict=True)
+    for judged, curve, colour in both:
         name = judged.name if judged is verdict.old else "new"
         label = f"{name}: AP {plain(curve.average_precision)}"
         recall = np.append(0, curve.recall)
         precision = np.append(curve.precision[:1] if len(curve.precision) else 1.0, curve.precision)
-        shown = {"color": COLOURS[colour], "linewidth": 2, "linestyle": stroke}
-        axes.plot(recall, precision, label=label, **shown)
+        axes.plot(recall, precision, label=label, color=colour, linewidth=2)
         at = curve.at_score(float(np.float32(judged.threshold)))
         if isfinite(at["precision"]):
-            axes.plot(at["recall"], at["precision"], **marker(COLOURS[colour]))
+            axes.plot(at["recall"], at["precision"], **marker(colour))
             lowest = min(lowest, at["precision"])
     axes.set(xlim=(0, 1.01), ylim=(min(0.5, np.floor(lowest * 10) / 10), 1.01))
     axes.set_xlabel("recall: part of the faces that are found")

@@ -17,6 +17,7 @@ from facesmith.evaluation.failure_report import Failures
 from facesmith.evaluation.failures import find_failures
 from facesmith.evaluation.run_pages import html_page, markdown_page
 from facesmith.evaluation.run_pictures import (
+    FIGURES,
     draw_losses,
     draw_old_and_new,
     draw_validation,
@@ -30,6 +31,7 @@ from facesmith.untrusted import ContentError, read_json
 
 HTML_NAME, MARKDOWN_NAME = "report.html", "report.md"
 PICTURES_NAME = "report"  # the folder of the pictures of report.md
+STILL_BETTER = "It was still getting better at the end: more --epochs may help."
 N_SHOWN = 24  # misses, and false boxes
 # Part of a run -> what it is, in words.
 _PARTS = {"proposals": "the proposals", "refiner": "the refiner"}
@@ -53,6 +55,8 @@ class Part:
     epochs: int
     seconds: float
     pictures: tuple[str, ...]  # names of the files in the folder of the pictures
+    out_of_time: bool  # whether a time limit ended it
+    n_validations: int  # how often it was evaluated on the held-out photos
 
     @property
     def told(self) -> str:
@@ -60,9 +64,11 @@ class Part:
         if not self.epochs:
             return ""
         kept = f"Of {self.epochs} epochs the weights of epoch {self.best_epoch} were kept."
-        if self.best_epoch < self.epochs:
+        if self.out_of_time:
+            return f"{kept} The time limit ended the training there: --resume goes on."
+        if self.best_epoch < self.epochs or self.n_validations < 2:
             return kept
-        return f"{kept} It was still getting better at the end: more --epochs may help."
+        return f"{kept} {STILL_BETTER}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,31 +148,36 @@ def write_run_report(
         verdict.photos, verdict.new.found, name="new", min_score=verdict.new.threshold,
         iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT, progress=progress,
     )  # fmt: skip
-    metrics = read_object(run / "metrics.json")
-    about = read_object(run / "config.json")
+    metrics, settings, command = read_run(run)
     parts = tuple(
         part
         for name, words in _PARTS.items()
         if (part := _part(run, name, words, metrics.get(name), folder)) is not None
     )
-    words = about.get("command")
     report = RunReport(
         run=run,
         verdict=verdict,
         failures=failures,
         parts=parts,
         seconds=_seconds(run, parts, verdict.n_folds),
-        command=command_line(words if isinstance(words, list) else []),
-        settings=flat(about.get("config")),
+        command=command,
+        settings=settings,
         metrics=metrics,
         has_curves=draw_old_and_new(verdict, folder / "precision_recall.png"),
     )
     write_sheet(folder / "misses.png", misses_sheet(failures, N_SHOWN))
     write_sheet(folder / "false_boxes.png", false_boxes_sheet(failures, N_SHOWN))
-    html, markdown = run / HTML_NAME, run / MARKDOWN_NAME
-    write_bytes(html, html_page(report, folder, N_SHOWN).encode())
-    write_bytes(markdown, markdown_page(report, PICTURES_NAME).encode())
-    return html, markdown
+    return write_pages(
+        run, html_page(report, folder, N_SHOWN), markdown_page(report, PICTURES_NAME)
+    )
+
+
+def write_pages(run: Path, html: str, markdown: str) -> tuple[Path, Path]:
+    """Write both pages into a run folder; returns their paths."""
+    pages = run / HTML_NAME, run / MARKDOWN_NAME
+    for path, text in zip(pages, (html, markdown), strict=True):
+        write_bytes(path, text.encode())
+    return pages
 
 
 def _part(run: Path, name: str, words: str, said: Any, folder: Path) -> Part | None:
@@ -182,26 +193,35 @@ def _part(run: Path, name: str, words: str, said: Any, folder: Path) -> Part | N
         if draw(log, best, folder / picture):
             drawn.append(picture)
     epochs, seconds = int(said.get("epochs") or 0), float(said.get("seconds") or 0)
-    return Part(name, words, best, epochs, seconds, tuple(drawn))
+    validations = [len(curve.epochs) for name, curve in log.items() if name in FIGURES]
+    return Part(
+        name, words, best, epochs, seconds, tuple(drawn),
+        out_of_time=said.get("stopped") == "time limit", n_validations=max(validations, default=0),
+    )  # fmt: skip
 
 
 def _seconds(run: Path, parts: tuple[Part, ...], n_folds: int) -> dict[str, float]:
     """How long the networks learned, and those of the folds."""
     seconds = {part.words: part.seconds for part in parts}
     for number in range(1, n_folds + 1):
-        metrics = read_object(run / "folds" / str(number) / "metrics.json")
+        metrics = _read_object(run / "folds" / str(number) / "metrics.json")
         learned = [metrics.get(name) for name in _PARTS]
         told = [float(each.get("seconds") or 0) for each in learned if isinstance(each, dict)]
         seconds[f"fold {number}"] = sum(told)
     return seconds
 
 
-def command_line(words: list[Any]) -> str:
-    """The command line as one would type it."""
-    return shlex.join(["facesmith", *map(str, words[1:])]) if words else ""
+def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """A run's metrics, its settings by dotted names, and its command; empty where unknown."""
+    about = _read_object(run / "config.json")
+    words = about.get("command")
+    typed = (
+        shlex.join(["facesmith", *map(str, words[1:])]) if words and isinstance(words, list) else ""
+    )
+    return _read_object(run / "metrics.json"), flat(about.get("config")), typed
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     """A JSON object of a file; empty where there is none."""
     try:
         content = read_json(path)

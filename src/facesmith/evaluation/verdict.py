@@ -64,6 +64,7 @@ class Verdict:
     enough: bool  # whether there are photos and faces enough to tell any difference
     changes: Mapping[str, Change]  # figure, a key of `NAMES`, -> both values and the interval
     curves: tuple[PrecisionRecall, PrecisionRecall]  # of old and new, at IoU 0.5
+    chosen_here: bool = True  # of held-out photos: whether the new detector was chosen by them
 
     @property
     def kind(self) -> Kind:
@@ -126,6 +127,8 @@ class Verdict:
     @property
     def caveat(self) -> str:
         """What to bear in mind, a sentence; empty where there is nothing."""
+        if self.source == "held out" and not self.chosen_here:
+            return ""
         return {
             "held out": "The same photos chose weights, calibration and threshold of the new "
             "detector, which flatters it a little.",
@@ -223,8 +226,11 @@ def judge(
     source: Source = "val",
     n_folds: int = 0,
     seed: int = 0,
+    chosen_here: bool = True,
 ) -> Verdict:
     """The verdict on what two detectors found; arguments as for `compare_detectors`.
+
+    `n_folds` and `chosen_here` are those of `Verdict`.
 
     Raises:
         ValueError: If a detector has not one entry a photo.
@@ -254,6 +260,7 @@ def judge(
         enough=can_tell(loose[0]),
         changes={"ap": of_boxes["ap"], "ap_iou40": changes.pop("ap"), **changes},
         curves=(before, after),
+        chosen_here=chosen_here,
     )
 
 

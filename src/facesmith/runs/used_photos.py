@@ -49,7 +49,7 @@ def write_used_photos(
         OSError: If a photo cannot be read.
     """
     parts = (("training", training), ("held_out", held_out))
-    content = {part: {p.name: _print(p.path) for p in photos} for part, photos in parts}
+    content = {part: {p.name: _fingerprint(p.path) for p in photos} for part, photos in parts}
     write_json(Path(folder) / USED_NAME, content)
 
 
@@ -74,22 +74,22 @@ def seen_photos(folder: str | Path, photos: Sequence[AnnotatedPhoto]) -> SeenPho
         sizes = {int(text.partition("-")[0]) for text in training | held_out}
     except (ContentError, KeyError, AttributeError, TypeError, ValueError):
         return SeenPhotos(n=len(photos))
-    prints = []
+    fingerprints = []
     for photo in photos:
         try:
             # Most photos of others differ in size already: these are not read.
             known = photo.path.stat().st_size in sizes
-            prints.append(_print(photo.path) if known else "")
+            fingerprints.append(_fingerprint(photo.path) if known else "")
         except OSError:
-            prints.append("")
+            fingerprints.append("")
     return SeenPhotos(
-        sum(each in training for each in prints),
-        sum(each in held_out for each in prints),
+        sum(each in training for each in fingerprints),
+        sum(each in held_out for each in fingerprints),
         len(photos),
     )
 
 
-def _print(path: Path) -> str:
+def _fingerprint(path: Path) -> str:
     """The size of a file, and a digest of its beginning and its end."""
     with path.open("rb") as file:
         digest = sha256(file.read(_READ))

@@ -17,13 +17,14 @@ import numpy as np
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.detector import load_detector
-from facesmith.evaluation import MIN_FACE_HEIGHT, MIN_SCORE
+from facesmith.evaluation import MIN_SCORE
 from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
 from facesmith.files import write_json
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.detector import train_detector
+from facesmith.training.detector_calibration import judged_faces
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.mined import MinedTraining
 from facesmith.training.proposals import split_photos
@@ -38,18 +39,12 @@ _SMALLEST = 4  # photos with faces in a fold
 
 def n_folds_for(photos: Sequence[AnnotatedPhoto], held_out: Sequence[AnnotatedPhoto]) -> int:
     """How many folds to judge on: 0 where enough is held out anyway, or photos are too few."""
-    n_faces = sum(count_faces(photo) for photo in held_out)
+    n_faces = sum(judged_faces(photo) for photo in held_out)
     if (len(held_out) >= FEW_PHOTOS and n_faces >= FEW_FACES) or len(photos) > _MANY_PHOTOS:
         return 0
-    with_faces = sum(count_faces(photo) > 0 for photo in photos)
+    with_faces = sum(judged_faces(photo) > 0 for photo in photos)
     n_folds = 3 if with_faces >= FEW_PHOTOS else 5
     return n_folds if with_faces >= n_folds * _SMALLEST else 0
-
-
-def count_faces(photo: AnnotatedPhoto) -> int:
-    """The faces of a photo that count: not ignored, 16 px and more."""
-    heights = photo.boxes[:, 3] - photo.boxes[:, 1]
-    return int((~photo.ignored & (heights >= MIN_FACE_HEIGHT)).sum())
 
 
 def deal(photos: Sequence[AnnotatedPhoto], n_folds: int, seed: int) -> list[int]:
@@ -58,7 +53,7 @@ def deal(photos: Sequence[AnnotatedPhoto], n_folds: int, seed: int) -> list[int]
     def draw(index: int) -> tuple[bool, bytes]:
         name = photos[index].name
         digest = sha256(f"{seed} fold {name}".encode()).digest()
-        return count_faces(photos[index]) == 0, digest
+        return judged_faces(photos[index]) == 0, digest
 
     folds = [0] * len(photos)
     for place, index in enumerate(sorted(range(len(photos)), key=draw)):

@@ -58,7 +58,7 @@ class Choices:
         cls, held_out: Sequence[AnnotatedPhoto], config: DetectorConfig, start: Path | None
     ) -> Choices:
         """What the photos held out are enough for."""
-        n_faces = judged_faces(held_out, config.proposals.photo_side)
+        n_faces = sum(judged_faces(photo, config.proposals.photo_side) for photo in held_out)
         enough = n_faces >= config.min_choice_faces
         return cls(n_faces, enough, None if enough or start is None else Detector(start))
 
@@ -124,14 +124,11 @@ def _is_alike(former: Detector, folder: Path) -> bool:
     return bool(former.calibration.refiner_weight) == (folder / REFINER_FILE).is_file()
 
 
-def judged_faces(photos: Sequence[AnnotatedPhoto], photo_side: int) -> int:
-    """How many faces of these photos are judged: not ignored, and not too low once decoded."""
-    n_faces = 0
-    for photo in photos:
-        scale = min(1.0, photo_side / max(photo.width, photo.height, 1))
-        heights = (photo.boxes[:, 3] - photo.boxes[:, 1]) * scale
-        n_faces += int(((heights >= MIN_FACE_HEIGHT) & ~photo.ignored).sum())
-    return n_faces
+def judged_faces(photo: AnnotatedPhoto, photo_side: float = math.inf) -> int:
+    """How many faces of a photo are judged: not ignored, and not too low once it is reduced."""
+    scale = min(1.0, photo_side / max(photo.width, photo.height, 1))
+    heights = (photo.boxes[:, 3] - photo.boxes[:, 1]) * scale
+    return int(((heights >= MIN_FACE_HEIGHT) & ~photo.ignored).sum())
 
 
 def _keep(

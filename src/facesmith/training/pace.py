@@ -6,6 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from facesmith.progress import duration
+
 _FIRST = 10  # steps that are timed before anything is said
 _RECENT = 100  # steps whose time counts: other programs come and go
 _WORTH_SAYING = 60.0  # seconds in all below which nothing is said
@@ -65,12 +67,3 @@ class Pace:
 
     def _timed(self) -> int:
         return self._done - self._first
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words, such as "40 s", "6 min" or "2 h 5 min"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours else f"{minutes} min"

@@ -91,7 +91,7 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
     frozen = 2 if n_learned < _FEW_PHOTOS else 0
     keep_refiner = n_learned < _REFINER_PHOTOS
     enough = share * n_faces >= ENOUGH_FACES
-    faces = f"with about {share * n_faces:.0f} faces"
+    faces = f"with {share * n_faces:.0f} faces if all have as many"
     choices = "calibration, threshold and 8 bits"
     why = (
         f"enough to choose {choices} by"

@@ -16,7 +16,6 @@ from facesmith.cli.benchmark.photos import (
     min_height_option,
     output_options,
 )
-from facesmith.cli.columns import in_columns
 from facesmith.cli.detector_options import threads_option
 from facesmith.cli.numbers import figure
 from facesmith.cli.opened_detectors import open_detectors
@@ -24,7 +23,7 @@ from facesmith.cli.options import images_anywhere
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
-from facesmith.cli.terminal import echo
+from facesmith.cli.terminal import echo, in_columns
 
 if TYPE_CHECKING:
     from facesmith.evaluation.baselines import Baseline, DetectorName
@@ -60,9 +59,9 @@ def _sizes(
     multiple=True,
     metavar="[LABEL=]KIND[:PATH]",
     help="A detector, may be repeated: facesmith, facesmith:RUN_OR_ONNX, facesmith-proposals, "
-    "classifier:RUN_OR_ONNX, "
-    "yunet:ONNX, opencv-yunet:ONNX, opencv-haar, mtcnn, mediapipe, mediapipe:TFLITE, dlib, or all: "
-    "facesmith and those that are installed and need no file.  [default: all]",
+    "classifier:RUN_OR_ONNX, yunet:ONNX, opencv-yunet:ONNX, opencv-haar, mtcnn, mediapipe, "
+    "mediapipe:TFLITE, dlib, or all: facesmith and those that are installed and need no file.  "
+    "[default: all]",
 )
 @ious_option
 @min_height_option

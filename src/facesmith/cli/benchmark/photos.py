@@ -117,7 +117,7 @@ def photo_options(command: Callable[..., None]) -> Callable[..., None]:
             )
         command(given, quiet=given.quiet, **values)
 
-    options = (_detections_option, any_model_option(), threads_option)
+    options = (_detections_option, any_model_option, threads_option)
     return annotation_options(with_options(gathered, options))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations.photo_paths import is_file
-from facesmith.detection.opening import PhotoDetector
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.evaluation.fddb.detections import FddbDetections
