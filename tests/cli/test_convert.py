@@ -90,6 +90,14 @@ def test_problems_are_named_and_counted() -> None:
     assert json.loads(result.stdout)["left_out"] == 1
 
 
+def test_without_any_photo_nothing_is_written() -> None:
+    coco(Path("bad.json"), {"a.jpg": [[500, 500, 10, 10]]})  # outside the photo
+    result = run("bad.json", "out", "--to", "yolo")
+    assert result.exit_code == 1
+    assert "Error: bad.json: none of its photos can be used, so out is not" in result.stderr
+    assert not Path("out").exists()
+
+
 def test_nothing_is_replaced_without_force() -> None:
     for target, out in (("cvat", "out.xml"), ("labelme", "out")):
         assert run("faces.json", out, "--to", target).exit_code == 0

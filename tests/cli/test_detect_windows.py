@@ -82,7 +82,7 @@ def test_stride_and_scales_are_options(square_weights: Path) -> None:
     [
         (("--stride", 0), 2, "0 is not in the range 1<=x<=64"),
         (("--stride", -1), 2, "-1 is not in the range"),
-        (("--scale-step", 1), 2, "1.0 is not in the range 1<x<=4"),
+        (("--scale-step", 1.00001), 2, "1.00001 is not in the range 1.02<=x<=4"),
         (("--scale-step", "nan"), 2, "finite"),
         (("--max-face", 0), 2, "not in the range x>0"),
         (("--min-face", 90, "--max-face", 50), 2, "--min-face 90 is more than --max-face 50"),

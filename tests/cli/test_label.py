@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_scores_move_the_lines(spot_weights: Path) -> None:
     judge = ("--judge", f"spots=facesmith:{spot_weights}")
     run(*judge, "--scores", "spots=0.2,0.3")
     assert [ignored for _, ignored, _ in labels("one.png")] == [False, False]
-    run(*judge, "--scores", "spots=0.4,0.99")
+    run(*judge, "--scores", "spots=0.4,0.99", "--force")
     # (0.982 - 0.4) / (0.99 - 0.4)
     assert labels("one.png") == [([28, 20, 60, 52], True, {"votes": "1", "doubt": "0.99"})]
 
@@ -197,6 +198,36 @@ def test_corrected_files_are_replaced_with_force_only() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [("coco", "labels.json"), ("cvat", "annotations.xml"), ("label-studio", "tasks.json")],
+)
+def test_a_corrected_file_is_replaced_with_force_only(target: str, name: str) -> None:
+    judges = write_votes()
+    assert run(*judges, "--to", target).exit_code == 0
+    file = Path("out") / name
+    labelled = file.read_text()
+    file.write_text(labelled + "\n")
+    refused = run(*judges, "--to", target)
+    assert refused.exit_code == 1
+    assert f"out/{name} exists. Pass --force to replace it." in refused.stderr
+    assert file.read_text() == labelled + "\n"
+    assert run(*judges, "--to", target, "--force").exit_code == 0
+    assert file.read_text() == labelled
+
+
+@pytest.mark.usefixtures("folder")
+def test_labels_do_not_take_the_place_of_detections_that_a_judge_reads() -> None:
+    judges = write_votes()
+    assert run(*judges).exit_code == 0
+    shutil.copy("a.jsonl", "out/labels.json")
+    refused = run("--judge", "detections:out/labels.json", "--force")
+    assert refused.exit_code == 2
+    assert "--force would delete it" in " ".join(refused.stderr.split())
+    assert Path("out/labels.json").read_bytes() == Path("a.jsonl").read_bytes()
+
+
+@pytest.mark.usefixtures("folder")
 def test_photos_that_would_share_a_label_are_named_before_any_is_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -215,7 +246,8 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_named(spot_weights: Path) -
     assert "Left out: " in result.stderr
     assert "bad.png" in result.stderr
     assert json.loads(result.stdout)["photos_left_out"] == 1
-    quiet = run("--judge", f"facesmith:{spot_weights}", "--quiet")
+    quiet = run("--judge", f"facesmith:{spot_weights}", "--quiet", "--force")
+    assert quiet.exit_code == 0
     assert quiet.stdout == ""
 
 
@@ -224,7 +256,7 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_named(spot_weights: Path) -
     [
         (["--judge", "detections:coco.json"], 1, "whose image ids only COCO annotations explain"),
         (["--judge", "detections:some.jsonl"], 1, "the one of more/two.png is missing"),
-        (["--judge", "detections:gone.jsonl"], 1, "gone.jsonl: no such file of detections"),
+        (["--judge", "detections:ga.jsonl"], 1, "gone.jsonl: no such file of detections"),
         (["--judge", "facesmith", "--vote", "b=1"], 1, "No judge is called 'b'"),
         (["--judge", "odd"], 2, "expected a detector as [LABEL=]KIND[:PATH]"),
         (["--out", "photos"], 1, "holds files and does not carry facesmith's mark"),

@@ -260,6 +260,20 @@ def test_refusals_come_before_photos_are_decoded(
     assert not run.exists()
 
 
+def test_faces_that_are_all_ignored_are_nothing_to_learn(
+    folder: Path, trained: Recorder, tmp_path: Path
+) -> None:
+    content = json.loads((folder / "faces.json").read_text())
+    for box in content["annotations"]:
+        box["iscrowd"] = 1
+    (tmp_path / "faces.json").write_text(json.dumps(content))
+    result = train(tmp_path, tmp_path / "run", "--images", folder / "photos")
+    assert result.exit_code == 1
+    assert "have none that is not ignored. Add photos with faces." in result.stderr
+    assert trained.calls == []
+    assert not (tmp_path / "run").exists()
+
+
 def test_damaged_photos_are_named_and_left_out(
     folder: Path, trained: Recorder, tmp_path: Path
 ) -> None:

@@ -181,7 +181,8 @@ def test_it_pickles_as_its_path(square_weights):
         ({"stride": 0}, "`stride` must be from 1 to 64 pixels, .* got stride=0"),
         ({"stride": -8}, "got stride=-8"),
         ({"stride": 65}, "got stride=65"),
-        ({"scale_step": 1}, "`scale_step` must be more than 1 and at most 4; got scale_step=1"),
+        ({"scale_step": 1}, "`scale_step` must be from 1.02 to 4; got scale_step=1"),
+        ({"scale_step": 1.0000001}, "got scale_step=1.0000001"),  # a million scales
         ({"scale_step": float("nan")}, "got scale_step=nan"),
         ({"scale_step": 9}, "got scale_step=9"),
         ({"max_face": 0}, "`max_face` must be positive, in pixels; got max_face=0"),

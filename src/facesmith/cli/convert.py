@@ -21,6 +21,7 @@ from facesmith.cli.options import format_options
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE_OR_FOLDER, refuse_existing
 from facesmith.cli.terminal import echo
+from facesmith.errors import AnnotationError
 
 
 @click.command(cls=WritingCommand)
@@ -70,6 +71,11 @@ def convert(
         decoded=False,
         quiet=quiet,
     )
+    if not loaded.photos:
+        raise AnnotationError(
+            f"{annotations}: none of its photos can be used, so {out} is not written. Mend what is "
+            "named above."
+        )
     write_annotations(out, loaded.photos, images, format=target, force=force)
     lost = not_carried_over(loaded.photos, target, loaded.passed_over)
     say_not_carried_over(lost)

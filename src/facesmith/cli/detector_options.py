@@ -62,7 +62,7 @@ def window_options(command: Command) -> Command:
         ),
         click.option(
             "--scale-step",
-            type=FiniteRange(1, 4, min_open=True),
+            type=FiniteRange(1.02, 4),
             metavar="FACTOR",
             help="Of a classifier: factor between scales.  [default: 1.25]",
         ),

@@ -26,7 +26,8 @@ from facesmith.cli.judges import (
     read_judges,
 )
 from facesmith.cli.numbers import WholeRange, counted
-from facesmith.cli.paths import FOLDER, REPORT_FOLDER, open_report
+from facesmith.cli.outputs import WritingCommand
+from facesmith.cli.paths import FOLDER, REPORT_FOLDER, open_report, refuse_existing
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 
@@ -48,7 +49,7 @@ TARGETS = {
 }
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("photos", type=FOLDER)
 @judge_options("facesmith")
 @click.option(
@@ -68,7 +69,7 @@ TARGETS = {
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace the labelme, voc or yolo files of an earlier run, corrected or not.",
+    help="Replace the labels of an earlier run, corrected or not.",
 )
 @click.option(
     "--threads",
@@ -117,7 +118,9 @@ def label(
     from facesmith.files import write_json  # noqa: PLC0415
 
     written = out / (find_format(target).file or target)
-    if not find_format(target).file:
+    if find_format(target).file:
+        refuse_existing([written], force=force)
+    else:
         annotation_folder(written).check(force=force)
     panel = open_judges(read_judges(judges or ("facesmith",)), votes, scores, threads)
     asked = _with_own_threshold(panel, scores)

@@ -148,7 +148,7 @@ class Photos:
 def refuse_few(
     training: Sequence[AnnotatedPhoto], held_out: Sequence[AnnotatedPhoto], config: ProposalConfig
 ) -> None:
-    """Raise a `TrainingError` where a batch cannot be filled, or no face is held out."""
+    """Raise a `TrainingError` where a batch cannot be filled, or no face is there or held out."""
     with_faces = sum(len(photo.boxes) > 0 for photo in held_out)
     needed = -(-config.batch_size // config.rounds)
     if len(training) < needed or not with_faces:
@@ -157,6 +157,12 @@ def refuse_few(
             f"faces held out; of {len(training) + len(held_out)} photos {len(training)} are to "
             f"learn from and {len(held_out)} held out, {with_faces} of these with faces. Add "
             "annotated photos, or lower --batch-size."
+        )
+    if all(photo.ignored.all() for photo in training):
+        raise TrainingError(
+            "A detector needs faces to learn from; the photos to learn from, "
+            f"{len(training)} of {len(training) + len(held_out)}, have none that is not ignored. "
+            "Add photos with faces."
         )
 
 
