@@ -150,8 +150,8 @@ def test_judges_with_one_vote_label_as_one() -> None:
 def test_what_is_written_is_no_photo_of_the_next_time(spot_weights: Path) -> None:
     judge = ("--judge", f"facesmith:{spot_weights}")
     words = ["label", "photos", "--out", "photos/labels", *judge, "--json"]
-    for _ in range(2):
-        result = CliRunner().invoke(main, words)
+    for again in ((), ("--force",)):
+        result = CliRunner().invoke(main, [*words, *again])
         assert result.exit_code == 0, result.stderr
         assert json.loads(result.stdout)["photos"] == 2
     assert Path("photos/labels/doubt.png").is_file()
@@ -256,7 +256,7 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_named(spot_weights: Path) -
     [
         (["--judge", "detections:coco.json"], 1, "whose image ids only COCO annotations explain"),
         (["--judge", "detections:some.jsonl"], 1, "the one of more/two.png is missing"),
-        (["--judge", "detections:ga.jsonl"], 1, "gone.jsonl: no such file of detections"),
+        (["--judge", "detections:ga.jsonl"], 1, "ga.jsonl: no such file of detections"),
         (["--judge", "facesmith", "--vote", "b=1"], 1, "No judge is called 'b'"),
         (["--judge", "odd"], 2, "expected a detector as [LABEL=]KIND[:PATH]"),
         (["--out", "photos"], 1, "holds files and does not carry facesmith's mark"),

@@ -19,7 +19,7 @@ from facesmith.errors import WeightsError  # noqa: E402
 from facesmith.export.detector import export_proposals, export_refiner  # noqa: E402
 from facesmith.networks.detector import DetectorNet, DetectorNetConfig  # noqa: E402
 from facesmith.networks.refiner import build_refiner  # noqa: E402
-from facesmith.training.warm_start import start_from  # noqa: E402
+from facesmith.training.warm_start import network_of, start_from  # noqa: E402
 from facesmith.training.whole_photos import to_input  # noqa: E402
 
 SMALL = DetectorNetConfig((8, 8, 12, 16, 16), (0, 1, 0, 0, 0), (8, 8, 8, 8))
@@ -78,7 +78,7 @@ def test_the_weights_that_ship_can_be_gone_on_from() -> None:
     drawn = draw_patches(24, seed=0)
     patches = np.concatenate([drawn.images] * 3)[:24]
     images = torch.from_numpy(np.tile(patches, (1, 2, 2, 1)))  # 128 px
-    network = DetectorNet()
+    network = DetectorNet(network_of(shipped_weights()))
     start_from(network, shipped_weights(), to_input(images))
     detector = Detector(shipped_weights())
     with torch.no_grad():
