@@ -22,7 +22,7 @@ from facesmith.faces import Faces
 from facesmith.metrics.average_precision import AnnotatedFaces, match_faces
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.reliability import reliability
-from facesmith.metrics.scored_rows import match_scores
+from facesmith.metrics.scored_rows import ScoredRows, match_scores
 from facesmith.training.arrays import Flags, Floats
 from facesmith.training.proposals import Photos
 from facesmith.training.whole_photos import accuracy, accuracy_curves
@@ -63,12 +63,18 @@ class Evaluated:
             recall at 0.1 false boxes a photo; `threshold`; and `precision`, `recall` and
             `false_per_photo` at the threshold.
         point: How the threshold was chosen; `None`: it was not, no target was given.
-        find_all: The threshold for `FIND_ALL`; `None` where no box or no face was held out.
+        boxes: All boxes found, and whether they are right.
     """
 
     figures: dict[str, float]
     point: OperatingPoint | None
-    find_all: OperatingPoint | None
+    boxes: ScoredRows
+
+    def find_all(self) -> OperatingPoint | None:
+        """The threshold for `FIND_ALL`; `None` where no box or no face was held out."""
+        if not len(self.boxes.scores) or not self.boxes.faces_per_photo.any():
+            return None
+        return choose_threshold(self.boxes, FIND_ALL)
 
 
 @dataclass(frozen=True)
@@ -291,11 +297,9 @@ def evaluate(
         found.append(detector(image, min_score=MIN_SCORE))
     strict, loose = accuracy_curves(truths, found)
     boxes = match_scores(truths, found, iou_threshold=MATCH_IOU, min_height=MIN_FACE_HEIGHT)
-    point = find_all = None
+    point = None
     if target is not None:
         point = choose_threshold(boxes, target, photo_weights=photo_weights)
         threshold = point.threshold
-    if len(boxes.scores) and boxes.faces_per_photo.any():
-        find_all = choose_threshold(boxes, FIND_ALL)
     figures = {**accuracy(strict, loose), "threshold": threshold, **loose.at_score(threshold)}
-    return Evaluated(figures, point, find_all)
+    return Evaluated(figures, point, boxes)

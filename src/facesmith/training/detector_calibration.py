@@ -101,7 +101,7 @@ def calibrate(
     methods = METHODS if choices.enough else METHODS_OF_FEW
     kept, variants = _evaluate_variants(folder, validation, sources, config, target, methods)
     fitted, evaluated = variants[kept]
-    points = {"operating_point": evaluated.point, "find_all": evaluated.find_all}
+    points = {"operating_point": evaluated.point, "find_all": evaluated.find_all()}
     chosen = {name: point.to_dict() for name, point in points.items() if point}
     calibration = asdict(fitted.calibration)
     update_description(
