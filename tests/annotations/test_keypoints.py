@@ -64,7 +64,8 @@ def test_points_and_their_visibility_are_read(images: Path) -> None:
     assert photo.landmark_visibility.tolist() == [[2, 2, 1, 2, 2], [0] * 5]
     assert np.isnan(photo.landmarks[1]).all()
     assert photo.has_points.tolist() == [True, False]
-    assert not found.problems and not found.passed_over
+    assert not found.problems
+    assert not found.passed_over
     assert not photo.landmarks.flags.writeable
 
 
@@ -126,7 +127,8 @@ def test_bad_points_cost_the_points_and_not_the_box(
 ) -> None:
     found = read(images, {"keypoints": keypoints})
     (photo,) = found.photos
-    assert photo.boxes.tolist() == [[30, 10, 70, 60]] and photo.complete
+    assert photo.boxes.tolist() == [[30, 10, 70, 60]]
+    assert photo.complete
     assert not photo.has_points.any()
     assert told(found) == [("faces.json annotation 1 (a.jpg)", "points")]
     assert message in found.problems[0].message
@@ -137,7 +139,8 @@ def test_bad_points_cost_the_points_and_not_the_box(
 def test_points_may_leave_the_box_and_the_photo_a_little(images: Path) -> None:
     outside = [-10, 30, 2, *FIVE[3:]]
     found = read(images, {"keypoints": outside})
-    assert found.photos[0].landmarks[0, 0].tolist() == [-10, 30] and not found.problems
+    assert found.photos[0].landmarks[0, 0].tolist() == [-10, 30]
+    assert not found.problems
 
 
 def test_a_repeated_box_keeps_the_points_of_either(images: Path) -> None:
@@ -156,7 +159,8 @@ def test_coco_that_is_written_gives_the_same_points(images: Path, tmp_path: Path
     written = json.loads((tmp_path / "b.json").read_text())
     assert written["categories"][0]["keypoints"] == NAMES
     first, second = written["annotations"]
-    assert first["keypoints"][6:9] == [0, 0, 0] and first["num_keypoints"] == 4
+    assert first["keypoints"][6:9] == [0, 0, 0]
+    assert first["num_keypoints"] == 4
     assert "keypoints" not in second
     (again,) = load_annotations(tmp_path / "b.json", images).photos
     assert np.array_equal(again.landmarks, pointed.landmarks, equal_nan=True)
@@ -167,10 +171,12 @@ def test_coco_that_is_written_gives_the_same_points(images: Path, tmp_path: Path
 
 def test_photos_without_points_have_none(images: Path) -> None:
     photo = one_face(images)
-    assert photo.landmarks.shape == (1, 5, 2) and np.isnan(photo.landmarks).all()
+    assert photo.landmarks.shape == (1, 5, 2)
+    assert np.isnan(photo.landmarks).all()
     assert photo.landmark_visibility.tolist() == [[0] * 5]
     empty = replace(photo, boxes=np.zeros((0, 4)), ignored=[], attributes=(), **photo.points_of([]))
-    assert empty.landmarks.shape == (0, 5, 2) and empty.landmark_visibility.shape == (0, 5)
+    assert empty.landmarks.shape == (0, 5, 2)
+    assert empty.landmark_visibility.shape == (0, 5)
 
 
 def test_points_without_visibility_are_visible(images: Path) -> None:
@@ -185,7 +191,8 @@ def test_points_go_with_their_boxes(images: Path) -> None:
     assert more.has_points.tolist() == [True, False]
     assert more.landmarks[0].tolist() == HERE
     kept = more.points_of(more.ignored, n_new=1)
-    assert kept["landmarks"].shape == (2, 5, 2) and not kept["landmark_visibility"].any()
+    assert kept["landmarks"].shape == (2, 5, 2)
+    assert not kept["landmark_visibility"].any()
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class ProblemLog:
         kind: str = "",
         photo: str = "",
     ) -> None:
-        """Note that a photo, a box or its points are left out; an `AnnotationError` if the log is strict."""
+        """Note that a photo, a box or its points are left out; raise it if the log is strict."""
         problem = Problem(where, message, skipped, kind, photo)
         if self._strict:
             raise AnnotationError(str(problem))

@@ -92,7 +92,7 @@ class AnnotatedPhoto:
             **self.points_of(slice(None), n_new=1),
         )
 
-    def points_of(self, rows: Any, n_new: int = 0) -> dict[str, npt.NDArray[Any]]:
+    def points_of(self, rows: Any, n_new: int = 0) -> dict[str, Any]:
         """`landmarks` and `landmark_visibility` of some boxes, and of new boxes without points.
 
         For `dataclasses.replace`, where the boxes change.
@@ -160,8 +160,8 @@ class AnnotatedPhoto:
             visibility = visibility.astype(np.uint8)
         if visibility.shape != (n, N_POINTS) or (visibility > VISIBLE).any():
             raise ValueError(
-                f"`landmark_visibility` must have shape ({n}, {N_POINTS}) and values 0, 1 and 2, or "
-                f"be empty; got shape {visibility.shape}, {visibility.max(initial=0)} at most."
+                f"`landmark_visibility` must have shape ({n}, {N_POINTS}) and values 0, 1 and 2, "
+                f"or be empty; got shape {visibility.shape}, {visibility.max(initial=0)} at most."
             )
         landmarks[visibility == MISSING] = np.nan
         if not np.isfinite(landmarks[visibility > MISSING]).all():
