@@ -4,8 +4,8 @@ Importing this package loads nothing heavy: each name below is imported when it 
 
 Example:
     >>> import facesmith
-    >>> facesmith.Faces.empty()
-    Faces(boxes=array([], shape=(0, 4), dtype=float32), scores=array([], dtype=float32))
+    >>> facesmith.Faces.empty().boxes
+    array([], shape=(0, 4), dtype=float32)
 """
 
 from __future__ import annotations
