@@ -2,7 +2,8 @@
 
 First the proposal network learns from crops of the photos. Then it is run over the same photos,
 and the refiner, unless none is wanted, learns from patches of what it proposes, right and
-wrong. Last, the scores are calibrated on photos that neither has learned from.
+wrong. Then the scores are calibrated on photos that neither has learned from. Last, where enough
+faces have points, a third network learns these.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.mined import MinedBox, read_mined, write_mined
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
-from facesmith.export.detector import export_proposals, export_refiner
+from facesmith.detection.landmarks import LANDMARKS_FILE
+from facesmith.export.detector import export_landmarks, export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import Target
@@ -28,7 +29,11 @@ from facesmith.runs.used_photos import write_used_photos
 from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_calibration import Choices, calibrate
 from facesmith.training.detector_config import DetectorConfig, Origin, with_threads
-from facesmith.training.int8 import quantise_proposals, quantise_refiner
+from facesmith.training.detector_photos import photos_checksum, usable_photos
+from facesmith.training.int8 import finish_landmarks, quantise_proposals, quantise_refiner
+from facesmith.training.landmark_config import LandmarkConfig
+from facesmith.training.landmark_patches import collect_landmark_patches
+from facesmith.training.landmarks import LandmarkTask
 from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult
@@ -61,7 +66,7 @@ def train_detector(
 
     Args:
         photos: Annotated photos and face-free ones (no boxes).
-        out: The run folder; `proposals/` and `refiner/` in it are run folders of their own.
+        out: The run folder; `proposals/`, `refiner/` and `landmarks/` in it are run folders too.
         config: Settings; the defaults are those of a training from random weights.
         target: Store the threshold that meets this on the photos held out; `None`: 0.5. A finished
             run can be resumed with another target.
@@ -85,12 +90,10 @@ def train_detector(
     config = with_threads(config or DetectorConfig())
     if target is None and config.target_precision:
         target = Target("precision", config.target_precision)
-    data = photos_checksum(photos, config.proposals.weight_attribute)
-    described = {"task": "detector", "data": data, **config.described()}
-    described |= {} if mined is None else {"mined": mined.described()}
-    origin = Origin.of(config, start, teacher)
-    described |= origin.described()
     training, held_out = split_photos(photos, config.proposals)
+    config = config.without_few_points(training, held_out, progress)
+    origin = Origin.of(config, start, teacher)
+    described = _described(photos, config, mined, origin)
     if not config.keep_proposals:  # before a folder is made
         refuse_few(training, held_out, config.proposals)
     choices = Choices.of(held_out, config, origin.proposals)
@@ -144,9 +147,28 @@ def train_detector(
         "precision": precisions,
         **calibrate(run.path, validation, held_out_sources(held_out), config, target, choices),
     }
+    if config.landmarks is not None:
+        outcome["landmarks"] = stages.train_landmarks(
+            config.landmarks, learned, validation, origin.landmarks
+        )
+    elif origin.landmarks is not None:
+        write_bytes(run.path / LANDMARKS_FILE, origin.landmarks.read_bytes())
     metrics: dict[str, Any] = finite_or_none(outcome)
     write_json(run.metrics_path, metrics)
     return metrics
+
+
+def _described(
+    photos: Sequence[AnnotatedPhoto],
+    config: DetectorConfig,
+    mined: MinedTraining | None,
+    origin: Origin,
+) -> dict[str, Any]:
+    """What the run's config holds: all that decides what the training produces."""
+    data = photos_checksum(photos, config.proposals.weight_attribute)
+    described = {"task": "detector", "data": data, **config.described()}
+    described |= {} if mined is None else {"mined": mined.described()}
+    return described | origin.described(learns_landmarks=config.landmarks is not None)
 
 
 @dataclass(frozen=True)
@@ -232,6 +254,27 @@ class _Stages:
         export_refiner(task.network, self.run.path / REFINER_FILE)
         return _summary(result)
 
+    def train_landmarks(
+        self, config: LandmarkConfig, learned: Photos, validation: Photos, start: Path | None
+    ) -> dict[str, Any]:
+        """Train and write the landmark network; what `metrics.json` says of it."""
+        detector = Detector(self.run.path, threads=1)
+        patches, held_out = (
+            collect_landmark_patches(
+                detector, photos, config, with_room=with_room, progress=self.progress,
+                label=f"Faces with landmarks in {which} photos",
+            )
+            for photos, which, with_room in (
+                (learned, "training", True), (validation, "held-out", False)
+            )
+        )  # fmt: skip
+        task = LandmarkTask(patches, held_out, config, learned.sources, start)
+        self.progress.say(f"Landmarks: {len(patches.images)} faces.")
+        result = self._train(task, config.loop, self._part("landmarks"), resume=self.resume)
+        path = self.run.path / LANDMARKS_FILE
+        export_landmarks(task.network, path, config.context)
+        return {**_summary(result), **finish_landmarks(path, patches, held_out)}
+
     def _part(self, name: str) -> RunFolder:
         """The run folder of that name within the run folder."""
         part = RunFolder(self.run.path / name)
@@ -240,7 +283,7 @@ class _Stages:
 
     def _train(
         self,
-        task: ProposalTask | RefinerTask,
+        task: ProposalTask | RefinerTask | LandmarkTask,
         config: LoopConfig,
         part: RunFolder,
         *,
@@ -256,23 +299,6 @@ class _Stages:
         return result
 
 
-def usable_photos(
-    photos: Sequence[AnnotatedPhoto], progress: Progress = NO_PROGRESS
-) -> list[AnnotatedPhoto]:
-    """The photos to learn from: where a box was lost, nothing is taken for background."""
-    usable = [
-        photo if photo.complete else photo.without_background()
-        for photo in photos
-        if photo.complete or len(photo.boxes)
-    ]
-    n_incomplete = sum(not photo.complete for photo in photos)
-    if n_incomplete:
-        progress.say(
-            f"Incomplete: {n_incomplete} photos lost boxes, so that nothing in them is background."
-        )
-    return usable
-
-
 def _place(
     mined: MinedTraining | None,
     training: Sequence[AnnotatedPhoto],
@@ -284,22 +310,6 @@ def _place(
     placed = PlacedBoxes(mined, training)
     progress.say(placed.summary(held_out))
     return placed
-
-
-def photos_checksum(photos: Sequence[AnnotatedPhoto], attribute: str = "") -> str:
-    """SHA-256 over names, boxes and ignore flags, in order; the pixels are taken on trust.
-
-    Where an attribute of the boxes is named, what it says counts too.
-    """
-    digest = sha256()
-    for photo in photos:
-        digest.update(photo.name.encode() + b"\0")
-        digest.update(photo.boxes.astype("<f4").tobytes())
-        digest.update(photo.ignored.tobytes())
-        if attribute:
-            said = [words.get(attribute, "") for words in photo.attributes]
-            digest.update("\0".join(said).encode() + b"\0")
-    return digest.hexdigest()
 
 
 def _summary(result: LoopResult) -> dict[str, Any]:
