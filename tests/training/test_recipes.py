@@ -37,7 +37,7 @@ def test_the_shipped_recipe_mines_and_aims_at_a_precision() -> None:
     config = _config("shipped", epochs=6)
     assert config.proposals.loop.epochs == 6
     assert config.own_mining is not None
-    assert config.target_precision == 0.98
+    assert config.target_precision == 0.99
     assert config.weigh_sources
 
 
