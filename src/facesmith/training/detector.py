@@ -19,7 +19,7 @@ from facesmith.annotations.mined import MinedBox, read_mined, write_mined
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
 from facesmith.detection.landmarks import LANDMARKS_FILE
-from facesmith.export.detector import export_landmarks, export_proposals, export_refiner
+from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import Target
@@ -30,10 +30,8 @@ from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_calibration import Choices, calibrate
 from facesmith.training.detector_config import DetectorConfig, Origin, with_threads
 from facesmith.training.detector_photos import photos_checksum, usable_photos
-from facesmith.training.int8 import finish_landmarks, quantise_proposals, quantise_refiner
-from facesmith.training.landmark_config import LandmarkConfig
-from facesmith.training.landmark_patches import collect_landmark_patches
-from facesmith.training.landmarks import LandmarkTask
+from facesmith.training.int8 import quantise_proposals, quantise_refiner
+from facesmith.training.landmark_training import learn_landmarks
 from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult
@@ -148,9 +146,10 @@ def train_detector(
         **calibrate(run.path, validation, held_out_sources(held_out), config, target, choices),
     }
     if config.landmarks is not None:
-        outcome["landmarks"] = stages.train_landmarks(
-            config.landmarks, learned, validation, origin.landmarks
-        )
+        outcome["landmarks"] = learn_landmarks(
+            run, described, config.landmarks, learned, validation, origin.landmarks,
+            resume=resume, progress=progress,
+        )  # fmt: skip
     elif origin.landmarks is not None:
         write_bytes(run.path / LANDMARKS_FILE, origin.landmarks.read_bytes())
     metrics: dict[str, Any] = finite_or_none(outcome)
@@ -211,7 +210,7 @@ class _Stages:
             result = self._train(task, config, part, resume=resume)
         network = task.result(task.network)
         export_proposals(network, self.run.path / PROPOSALS_FILE, Calibration())
-        return _summary(result), mined
+        return result.summary(), mined
 
     def _mine(
         self, task: ProposalTask, training: Sequence[AnnotatedPhoto], min_score: float
@@ -252,28 +251,7 @@ class _Stages:
         self.progress.say(f"Refiner: {task.rows_per_epoch} patches an epoch.")
         result = self._train(task, config, self._part("refiner"), resume=self.resume)
         export_refiner(task.network, self.run.path / REFINER_FILE)
-        return _summary(result)
-
-    def train_landmarks(
-        self, config: LandmarkConfig, learned: Photos, validation: Photos, start: Path | None
-    ) -> dict[str, Any]:
-        """Train and write the landmark network; what `metrics.json` says of it."""
-        detector = Detector(self.run.path, threads=1)
-        patches, held_out = (
-            collect_landmark_patches(
-                detector, photos, config, with_room=with_room, progress=self.progress,
-                label=f"Faces with landmarks in {which} photos",
-            )
-            for photos, which, with_room in (
-                (learned, "training", True), (validation, "held-out", False)
-            )
-        )  # fmt: skip
-        task = LandmarkTask(patches, held_out, config, learned.sources, start)
-        self.progress.say(f"Landmarks: {len(patches.images)} faces.")
-        result = self._train(task, config.loop, self._part("landmarks"), resume=self.resume)
-        path = self.run.path / LANDMARKS_FILE
-        export_landmarks(task.network, path, config.context)
-        return {**_summary(result), **finish_landmarks(path, patches, held_out)}
+        return result.summary()
 
     def _part(self, name: str) -> RunFolder:
         """The run folder of that name within the run folder."""
@@ -283,7 +261,7 @@ class _Stages:
 
     def _train(
         self,
-        task: ProposalTask | RefinerTask | LandmarkTask,
+        task: ProposalTask | RefinerTask,
         config: LoopConfig,
         part: RunFolder,
         *,
@@ -310,13 +288,3 @@ def _place(
     placed = PlacedBoxes(mined, training)
     progress.say(placed.summary(held_out))
     return placed
-
-
-def _summary(result: LoopResult) -> dict[str, Any]:
-    return {
-        "best_epoch": result.best_epoch + 1,
-        "best": result.best,
-        "epochs": result.epochs,
-        "seconds": round(result.seconds, 1),
-        "stopped": result.stopped,
-    }
