@@ -6,7 +6,8 @@
 LANDMARKS holds sets as `NAME.coco.json` and `NAME/`, with keypoints. Of each set the `HELD_OUT`
 photos whose names have the lowest SHA-256 go to `FOLDER/NAME.json`; the others are added to the
 labels, and linked in PHOTOS. Faces of which looking showed that the points lie beside the face are
-in neither: `landmark_sets.json` names them.
+in neither: `landmark_sets.json` names them. In the result every photo has one of two sources,
+"judges" or "hand", from which a training draws equally often.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.held_out.mkdir(parents=True, exist_ok=True)
     merged = json.loads(arguments.labels.read_text())
+    merged["images"] = [{**image, "source": "judges"} for image in merged["images"]]
     wrong = json.loads(WRONG.read_text())
     for path in sorted(arguments.landmarks.glob("*.coco.json")):
         name = path.name.removesuffix(".coco.json")
@@ -68,7 +70,7 @@ def add(merged: Coco, content: Coco) -> None:
     numbers = {}
     for count, image in enumerate(content["images"], start=1):
         numbers[image["id"]] = n_images + count
-        images.append({**image, "id": n_images + count})
+        images.append({**image, "id": n_images + count, "source": "hand"})
     for count, face in enumerate(content["annotations"], start=1):
         at = {"id": n_faces + count, "image_id": numbers[face["image_id"]], "category_id": 1}
         faces.append({**face, **at})

@@ -127,7 +127,7 @@ _SPELT = {
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="`shipped`: as the weights that come along; options win.",
+    help="`shipped`, or `landmarks` with --only: as the weights that come along; options win.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")

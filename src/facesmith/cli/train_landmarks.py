@@ -16,12 +16,14 @@ from facesmith.cli.train_settings import SHIPPED
 from facesmith.cli.train_start import threads_by_load
 from facesmith.detection.detector import Detector
 from facesmith.runs.folder import RunFolder
+from facesmith.runs.settings import read_settings, with_changes
 from facesmith.training.landmark_config import LandmarkConfig
 from facesmith.training.landmark_training import train_landmarks
+from facesmith.training.recipe_files import read_recipe
 
 _OF_LOOP = ("epochs", "learning_rate", "seed", "time_limit", "threads")
 # Settings that nothing is lost with: they are off, or say how to print.
-_ALSO = ("batch_size", "images", "start", "as_json", "quiet")
+_ALSO = ("batch_size", "images", "start", "config", "recipe", "as_json", "quiet")
 
 
 def train_landmarks_command(
@@ -32,8 +34,8 @@ def train_landmarks_command(
         if value not in (None, False, ()) and name not in (*_OF_LOOP, *_ALSO):
             raise click.UsageError(
                 f"--{name.replace('_', '-')} does not go with --only landmarks, which takes "
-                "--images, --from, --epochs, --batch-size, --learning-rate, --seed, --time-limit "
-                "and --threads."
+                "--images, --from, --config, --recipe, --epochs, --batch-size, --learning-rate, "
+                "--seed, --time-limit and --threads."
             )
     images, quiet = options["images"], options["quiet"]
     if images is None:
@@ -66,8 +68,17 @@ def train_landmarks_command(
 
 
 def _config(options: dict[str, Any]) -> LandmarkConfig:
-    """The default settings, changed by the options that were given."""
-    config = LandmarkConfig()
+    """The default settings, changed by a recipe or a file, changed by the options given."""
+    path, recipe = options["config"], options["recipe"]
+    if path is not None and recipe is not None:
+        raise click.UsageError("--recipe holds all settings, so --config does not go with it.")
+    settings: dict[str, Any] = {}
+    if recipe is not None:
+        settings = read_recipe(recipe, "landmarks")
+    elif path is not None:
+        settings = read_settings(path, "landmarks")
+        settings = settings.get("landmarks", settings)  # a run's settings are under its name
+    config = with_changes(LandmarkConfig(), settings)
     given = {name: options[name] for name in _OF_LOOP if options[name] is not None}
     if options["batch_size"] is not None:
         config = dataclasses.replace(config, batch_size=options["batch_size"])
