@@ -83,7 +83,7 @@ _SPELT = {
 @click.option(
     "--only",
     type=click.Choice(["landmarks"]),
-    help="Learn nothing but landmarks, for the detector of --from.",
+    help="Learn landmarks alone, for --from's detector.",
 )
 @click.option("--forget", is_flag=True, help="Going on, let go of what your photos do not show.")
 @click.option(
@@ -127,7 +127,7 @@ _SPELT = {
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="`shipped`, or `landmarks` with --only: as the weights that come along; options win.",
+    help="`shipped` or `landmarks`: as the weights that come along.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
