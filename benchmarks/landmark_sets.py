@@ -7,7 +7,7 @@ LANDMARKS holds sets as `NAME.coco.json` and `NAME/`, with keypoints. Of each se
 photos whose names have the lowest SHA-256 go to `FOLDER/NAME.json`; the others are added to the
 labels, and linked in PHOTOS. Faces of which looking showed that the points lie beside the face are
 in neither: `landmark_sets.json` names them. In the result every photo has one of two sources,
-"judges" or "hand", from which a training draws equally often.
+"judges" or "hand", of which a training may draw one more often than the other.
 """
 
 from __future__ import annotations

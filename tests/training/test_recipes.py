@@ -74,7 +74,7 @@ def test_sources_weigh_alike() -> None:
 
 def test_the_recipe_of_landmarks_sets_a_training_of_landmarks():
     config = with_changes(LandmarkConfig(), read_recipe("landmarks", "landmarks"))
-    assert config.source_power == 0
+    assert config.source_power == -0.5
     assert config.loop.threads == 1  # the number decides the last bits
     with pytest.raises(SettingsError, match="There is: shipped"):
         read_recipe("landmarks")
