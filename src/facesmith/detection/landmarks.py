@@ -74,21 +74,23 @@ class LandmarkFinder:
         """
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         squares = patch_squares(boxes, self.context)
-        quarters = np.zeros(len(boxes), int) if rotations is None else np.asarray(rotations) // 90
+        quarters = None if rotations is None else np.asarray(rotations) // 90 % 4
         outputs = np.empty((len(boxes), _N_OUTPUTS), np.float32)
         for start in range(0, len(boxes), BATCH_SIZE):
             some = slice(start, start + BATCH_SIZE)
             patches = cut_squares(image, squares[some], PATCH_SIZE)
-            # A square turned about its centre is the square cut from the turned image.
-            for number in np.flatnonzero(quarters[some] % 4):
-                patches[number] = np.rot90(patches[number], quarters[start + number])
+            if quarters is not None:
+                # A square turned about its centre is the square cut from the turned image.
+                for number in np.flatnonzero(quarters[some]):
+                    patches[number] = np.rot90(patches[number], quarters[start + number])
             outputs[some] = self.outputs(patches)
         if not np.isfinite(outputs).all():
             raise WeightsError(
                 f"{self._path} gives landmarks that are not finite numbers. Train or copy it again."
             )
         points = outputs[:, : N_LANDMARKS * 2].reshape(-1, N_LANDMARKS, 2)
-        points = _turned_back(points, quarters % 4)
+        if quarters is not None:
+            points = _turned_back(points, quarters)
         centres = (squares[:, :2] + squares[:, 2:]) / 2
         sides = squares[:, 2:] - squares[:, :2]
         landmarks = (centres[:, None] + points * sides[:, None]).astype(np.float32, copy=False)
