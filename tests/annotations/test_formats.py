@@ -230,7 +230,7 @@ def test_what_is_not_kept_is_counted_by_photos(tmp_path: Path, images: Path) -> 
     gone = {"bbox": [900, 20, 30, 40], "score": 0.5}  # its photo is left out, and does not count
     path = coco(tmp_path / "f.json", {"a.jpg": boxes, "c.jpg": [gone]})
     assert load_annotations(path, images).passed_over == {
-        "masks and keypoints": 1, "scores": 1, "attributes that are no words": 1,
+        "masks": 1, "scores": 1, "attributes that are no words": 1,
     }  # fmt: skip
     text = voc_xml((1, 1, 20, 20), more="<pose>Left</pose><truncated>0</truncated>")
     write(tmp_path / "voc/a.xml", text)

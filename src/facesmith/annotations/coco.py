@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facesmith.annotations.categories import choose_categories
+from facesmith.annotations.coco_points import keypoints, names_of_points, read_points
 from facesmith.annotations.destinations import Destination
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import read_json, shortened
+from facesmith.annotations.keypoints import POINT_NAMES, points_of_arrays
 from facesmith.annotations.passed_over import (
     ATTRIBUTES,
     DETAILS,
@@ -42,13 +44,15 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
 
     `iscrowd`, the key `ignore` that some tools add, and the category `unsure` make a box ignored.
     Of `attributes`, which CVAT and others write, words are kept, and true and false as `yes` and
-    `no`; numbers are not.
+    `no`; numbers are not. `keypoints` are told by the names that the category gives them; points
+    other than the five of a face are passed over.
 
     Raises:
         AnnotationError: If the file as a whole cannot be used.
     """
     content = load_json(path)
     kinds = kinds_of_categories(path, content, categories)
+    names = names_of_points(content)
     ids: Ids[PhotoEntry] = Ids()
     entries: list[PhotoEntry] = []
     left_out: Ids[str] = Ids()  # ids of photos that are no entries
@@ -88,7 +92,7 @@ def read_coco(path: Path, log: ProblemLog, categories: Sequence[str] | None) -> 
         image_id = annotation.get("image_id")
         found = ids.get(image_id)
         if found is not None:
-            _read_annotation(f"{where} ({found.name})", annotation, found, kinds, log)
+            _read_annotation(f"{where} ({found.name})", annotation, found, kinds, names, log)
             continue
         log.add(
             where, f"its `image_id` {shortened(image_id)} stands for no photo of the file.", "box"
@@ -130,7 +134,8 @@ def _read_image(where: str, image: Any, path: Path, log: ProblemLog) -> PhotoEnt
 def write_coco(path: str | Path, photos: Sequence[AnnotatedPhoto]) -> None:
     """Write annotated photos, in this order, as COCO JSON with the one category `face`.
 
-    Ignored boxes get `iscrowd` 1. Reading the file again gives the same boxes.
+    Ignored boxes get `iscrowd` 1; boxes without points have no `keypoints`. Reading the file again
+    gives the same boxes and points.
     """
     write_bytes(path, _content(photos))
 
@@ -156,8 +161,12 @@ def _content(photos: Sequence[AnnotatedPhoto]) -> bytes:
                 **({"source": photo.source} if photo.source else {}),
             }
         )
-        for box, ignored, attributes in zip(
-            photo.boxes.tolist(), photo.ignored.tolist(), photo.attributes, strict=True
+        for box, ignored, attributes, points in zip(
+            photo.boxes.tolist(),
+            photo.ignored.tolist(),
+            photo.attributes,
+            points_of_arrays(photo.landmarks, photo.landmark_visibility),
+            strict=True,
         ):
             x, y, width, height = box[0], box[1], box[2] - box[0], box[3] - box[1]
             annotations.append(
@@ -169,13 +178,13 @@ def _content(photos: Sequence[AnnotatedPhoto]) -> bytes:
                     "area": width * height,
                     "iscrowd": int(ignored),
                     **({"attributes": dict(attributes)} if attributes else {}),
+                    **({} if points is None else keypoints(points)),
                 }
             )
-    content = {
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": 1, "name": "face"}],
-    }
+    category: dict[str, Any] = {"id": 1, "name": "face"}
+    if any(photo.has_points.any() for photo in photos):
+        category["keypoints"] = list(POINT_NAMES)
+    content = {"images": images, "annotations": annotations, "categories": [category]}
     return (json.dumps(content) + "\n").encode()
 
 
@@ -237,7 +246,12 @@ def kinds_of_categories(
 
 
 def _read_annotation(
-    where: str, annotation: dict[str, Any], entry: PhotoEntry, kinds: Ids[Kind], log: ProblemLog
+    where: str,
+    annotation: dict[str, Any],
+    entry: PhotoEntry,
+    kinds: Ids[Kind],
+    names: Ids[Any],
+    log: ProblemLog,
 ) -> None:
     category_id = annotation.get("category_id")
     kind = kinds.get(category_id)
@@ -272,13 +286,15 @@ def _read_annotation(
         ignored |= said
     attributes = words_of(annotation.get("attributes"))
     entry.passed_over |= _not_kept(annotation)
-    entry.boxes.append(BoxEntry(where, (x, y, x + width, y + height), ignored, attributes))
+    points = read_points(where, annotation, names.get(category_id), entry, log)
+    corners = (x, y, x + width, y + height)
+    entry.boxes.append(BoxEntry(where, corners, ignored, attributes, points))
 
 
 def _not_kept(annotation: dict[str, Any]) -> set[str]:
     """What an annotation says besides its box and words."""
     found = set()
-    if annotation.get("segmentation") or annotation.get("keypoints"):
+    if annotation.get("segmentation"):
         found.add(DETAILS)
     if annotation.get("score") is not None:
         found.add(SCORES)

@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from facesmith.annotations.keypoints import Points, point_arrays, stray_point
 from facesmith.annotations.photo_paths import (
     OutsideError,
     PhotoFolder,
@@ -41,6 +42,7 @@ class BoxEntry:
     corners: tuple[float, float, float, float]
     ignored: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
+    points: Points | None = None  # the five points of the face, not checked
 
 
 @dataclass
@@ -71,12 +73,12 @@ class ProblemLog:
         self,
         where: str,
         message: str,
-        skipped: Literal["photo", "box"],
+        skipped: Literal["photo", "box", "points"],
         *,
         kind: str = "",
         photo: str = "",
     ) -> None:
-        """Note that a photo or a box is left out; an `AnnotationError` if the log is strict."""
+        """Note that a photo, a box or its points are left out; raise it if the log is strict."""
         problem = Problem(where, message, skipped, kind, photo)
         if self._strict:
             raise AnnotationError(str(problem))
@@ -194,7 +196,10 @@ def _check_photo(
             "photo",
         )
         return None
-    corners, ignored, attributes, complete = [], [], [], entry.complete
+    corners, ignored, attributes, points = [], [], [], []
+    complete = entry.complete
+    # Of a box that is repeated, perhaps only one has points.
+    pointed = {box.corners: box for box in reversed(entry.boxes) if box.points is not None}
     seen: dict[tuple[float, ...], str] = {}
     for box in entry.boxes:
         if box.corners in seen:
@@ -208,6 +213,7 @@ def _check_photo(
             corners.append(kept)
             ignored.append(box.ignored)
             attributes.append(box.attributes)
+            points.append(_check_points(pointed.get(box.corners), size_wh, log))
     if not corners and not complete:
         log.add(
             entry.where,
@@ -219,6 +225,7 @@ def _check_photo(
         )
         return None
     log.passed_over.update(entry.passed_over)
+    arrays = point_arrays(points)
     return AnnotatedPhoto(
         path=path,
         boxes=np.array(corners, np.float32).reshape(-1, 4),
@@ -230,7 +237,28 @@ def _check_photo(
         where=entry.where,
         attributes=tuple(attributes),
         source=entry.source,
+        landmarks=arrays.landmarks,
+        landmark_visibility=arrays.visibility,
     )
+
+
+def _check_points(box: BoxEntry | None, size_wh: tuple[int, int], log: ProblemLog) -> Points | None:
+    """The points of a box, or nothing and a word why."""
+    if box is None or box.points is None:
+        return None
+    stray = stray_point(box.points, box.corners, size_wh)
+    if stray is None:
+        return box.points
+    name, x, y = stray
+    edges = ", ".join(f"{edge:g}" for edge in box.corners)
+    log.add(
+        box.where,
+        f"expected points in or near the box with the corners {edges}, and in or near the photo of "
+        f"{size_wh[0]}x{size_wh[1]} pixels, got {name} at {x:g}, {y:g}. Its points are left out, "
+        "the box stays.",
+        "points",
+    )
+    return None
 
 
 def _check_box(

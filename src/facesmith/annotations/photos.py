@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from facesmith.annotations.keypoints import MISSING, N_POINTS, VISIBLE
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,21 @@ class Problem:
 
     where: str  # file and entry: a line number in text formats, an annotation's id in COCO JSON
     message: str  # what was expected, what was found, and the way out
-    skipped: Literal["photo", "box"]  # what was left out: the whole photo, or one box of it
+    # What was left out: the whole photo, one box of it, or the points of a box that stays.
+    skipped: Literal["photo", "box", "points"]
     kind: str = ""  # what many photos have in common, see `in_lines`; empty: each is its own case
     photo: str = ""  # name of the photo, where there is a kind
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
+
+
+def _no_points() -> npt.NDArray[np.float32]:
+    return np.zeros((0, N_POINTS, 2), np.float32)
+
+
+def _no_visibility() -> npt.NDArray[np.uint8]:
+    return np.zeros((0, N_POINTS), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +56,16 @@ class AnnotatedPhoto:
             box, e.g. `{"mask": "with_mask"}`; empty mappings where they say nothing.
         source: Where the photo comes from, as COCO JSON may say with an image's `source`: a
             camera, an archive, a photographer. Photos of one source resemble each other.
+        landmarks: float32 `(n, 5, 2)`, pixels of the upright photo, read-only: right eye, left
+            eye, nose, right and left corner of the mouth, right and left being the person's. They
+            may leave the box and the photo. NaN where a point is not annotated. Empty when given:
+            no box has points.
+        landmark_visibility: uint8 `(n, 5)`, read-only: 0 not annotated, 1 hidden, 2 visible. Empty
+            when given: all points that are annotated are visible.
 
     Raises:
-        ValueError: If the arrays disagree, or a box is not finite, has no area, or leaves the
-            photo.
+        ValueError: If the arrays disagree, a box is not finite, has no area, or leaves the photo,
+            or a point that is annotated is not finite.
     """
 
     path: Path
@@ -61,6 +78,8 @@ class AnnotatedPhoto:
     where: str = ""
     attributes: tuple[Mapping[str, str], ...] = ()
     source: str = ""
+    landmarks: npt.NDArray[np.float32] = field(default_factory=_no_points)
+    landmark_visibility: npt.NDArray[np.uint8] = field(default_factory=_no_visibility)
 
     def without_background(self) -> AnnotatedPhoto:
         """The photo with all of it an ignored region, but for its boxes: nothing is background."""
@@ -70,7 +89,29 @@ class AnnotatedPhoto:
             boxes=np.concatenate([self.boxes, whole]),
             ignored=np.append(self.ignored, True),
             attributes=(*self.attributes, {}),
+            **self.points_of(slice(None), n_new=1),
         )
+
+    def points_of(self, rows: Any, n_new: int = 0) -> dict[str, Any]:
+        """`landmarks` and `landmark_visibility` of some boxes, and of new boxes without points.
+
+        For `dataclasses.replace`, where the boxes change.
+
+        Args:
+            rows: What indexes the boxes that stay: a mask, indices or a slice.
+            n_new: How many boxes without points follow.
+        """
+        landmarks = np.full((n_new, N_POINTS, 2), np.nan, np.float32)
+        visibility = np.zeros((n_new, N_POINTS), np.uint8)
+        return {
+            "landmarks": np.concatenate([self.landmarks[rows], landmarks]),
+            "landmark_visibility": np.concatenate([self.landmark_visibility[rows], visibility]),
+        }
+
+    @property
+    def has_points(self) -> npt.NDArray[np.bool_]:
+        """Which boxes have at least one point, bool `(n,)`."""
+        return np.asarray((self.landmark_visibility > 0).any(axis=1), np.bool_)
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float32)
@@ -99,6 +140,35 @@ class AnnotatedPhoto:
         object.__setattr__(self, "boxes", boxes)
         object.__setattr__(self, "ignored", ignored)
         object.__setattr__(self, "attributes", attributes)
+        landmarks, visibility = self._points(len(boxes))
+        object.__setattr__(self, "landmarks", landmarks)
+        object.__setattr__(self, "landmark_visibility", visibility)
+
+    def _points(self, n: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+        """The points of `n` boxes and their visibility, checked, read-only."""
+        landmarks = np.array(self.landmarks, dtype=np.float32)
+        if not landmarks.size:
+            landmarks = np.full((n, N_POINTS, 2), np.nan, np.float32)
+        if landmarks.shape != (n, N_POINTS, 2):
+            raise ValueError(
+                f"`landmarks` must have shape ({n}, {N_POINTS}, 2), five points per box, or be "
+                f"empty; got {landmarks.shape}."
+            )
+        visibility = np.array(self.landmark_visibility, dtype=np.uint8)
+        if not visibility.size:
+            visibility = np.where(np.isnan(landmarks).any(axis=2), MISSING, VISIBLE)
+            visibility = visibility.astype(np.uint8)
+        if visibility.shape != (n, N_POINTS) or (visibility > VISIBLE).any():
+            raise ValueError(
+                f"`landmark_visibility` must have shape ({n}, {N_POINTS}) and values 0, 1 and 2, "
+                f"or be empty; got shape {visibility.shape}, {visibility.max(initial=0)} at most."
+            )
+        landmarks[visibility == MISSING] = np.nan
+        if not np.isfinite(landmarks[visibility > MISSING]).all():
+            raise ValueError(f"`landmarks` that are annotated must be finite, in {self.name}.")
+        landmarks.setflags(write=False)
+        visibility.setflags(write=False)
+        return landmarks, visibility
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from facesmith.runs.settings import read_settings
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "quick", "start", "forget", "teacher", "single_look"),
-    *("recipe", "val", "val_images", "single_split"),
+    *("recipe", "val", "val_images", "single_split", "only"),
 )
 
 _SPELT = {
@@ -80,6 +80,11 @@ _SPELT = {
     help="Go on from a run folder, a detector.onnx, `shipped`, or from random weights: `scratch`.  "
     "[default: shipped]",
 )
+@click.option(
+    "--only",
+    type=click.Choice(["landmarks"]),
+    help="Learn landmarks alone, for --from's detector.",
+)
 @click.option("--forget", is_flag=True, help="Going on, let go of what your photos do not show.")
 @click.option(
     "--teacher",
@@ -122,7 +127,7 @@ _SPELT = {
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="`shipped`: as the weights that come along; options win.",
+    help="`shipped` or `landmarks`: as the weights that come along.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
@@ -145,6 +150,11 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
         from facesmith.training.signals import termination_interrupts  # noqa: PLC0415 - heavy
 
         with termination_interrupts():
+            if options.pop("only"):
+                from facesmith.cli.train_landmarks import train_landmarks_command  # noqa: PLC0415
+
+                train_landmarks_command(data, out, resume=resume, force=force, **options)
+                return
             from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415
 
             train_detector_command(data, out, resume=resume, force=force, **options)

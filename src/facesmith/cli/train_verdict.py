@@ -19,9 +19,9 @@ from facesmith.progress import Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.runs.used_photos import held_out_names, seen_photos
 from facesmith.training.cross_validation import cross_validate, n_folds_for
-from facesmith.training.detector import usable_photos
 from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.detector_photos import usable_photos
 from facesmith.training.loop_task import TIME_LIMIT
 from facesmith.training.mined import MinedTraining
 

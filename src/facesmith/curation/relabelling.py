@@ -79,6 +79,7 @@ def relabelled(
             *(attributes[row] for row in kept),
             *({"committee": _origin(opinion, place)} for place in new),
         ),
+        **photo.points_of(kept, n_new=len(new)),
     )
     return _with_poses(result, points_of)
 

@@ -90,17 +90,22 @@ class Photos:
     """Decoded photos and their boxes, reduced to `photo_side`, kept in memory up to a limit."""
 
     def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
-        self._photos = photos
+        self.annotated = photos
         self._side, self._attribute = config.photo_side, config.weight_attribute
         self._room = int(config.cache_gib * 2**30)
         self._cache: dict[int, tuple[Pixels, Floats]] = {}
 
+    @property
+    def sources(self) -> list[str]:
+        """Where each photo comes from."""
+        return [photo.source for photo in self.annotated]
+
     def __len__(self) -> int:
-        return len(self._photos)
+        return len(self.annotated)
 
     def __getitem__(self, index: int) -> tuple[Pixels, Floats, Flags]:
         """Image BGR, boxes in its pixels, and which to ignore."""
-        annotated = self._photos[index]
+        annotated = self.annotated[index]
         if index in self._cache:
             return *self._cache[index], annotated.ignored
         photo = read_photo(annotated.path, max_side=self._side)
@@ -120,7 +125,7 @@ class Photos:
         """
         if not self._attribute:
             return None
-        photo = self._photos[index]
+        photo = self.annotated[index]
         words = [given.get(self._attribute, "1") for given in photo.attributes]
         try:
             weights = np.array([float(word) for word in words], np.float32)
@@ -138,7 +143,7 @@ class Photos:
         if not self._attribute:
             return None
         weights = np.ones(len(self))
-        for index, photo in enumerate(self._photos):
+        for index, photo in enumerate(self.annotated):
             of_boxes = self.weights(index)
             assert of_boxes is not None
             weights[index] = of_boxes[~photo.ignored].max(initial=1.0)

@@ -203,7 +203,7 @@ def _start(
     n_folds: int,
     config: DetectorConfig,
 ) -> None:
-    from facesmith.training.detector import photos_checksum  # noqa: PLC0415 - needs PyTorch
+    from facesmith.training.detector_photos import photos_checksum  # noqa: PLC0415 - needs PyTorch
 
     described = {
         "photos": photos_checksum(photos),

@@ -52,6 +52,7 @@ def correct(
             boxes=np.concatenate([photo.boxes, *(finding.box[None] for finding in added)]),
             ignored=np.concatenate([ignored, ~np.array(is_face, bool)]),
             attributes=(*attributes, *({ATTRIBUTE: finding.kind} for finding in added)),
+            **photo.points_of(slice(None), n_new=len(added)),
         )
     return corrected
 

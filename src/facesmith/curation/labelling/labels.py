@@ -140,4 +140,5 @@ def _labelled(
         attributes=tuple(
             {VOTES: str(opinion.raised_votes[i]), DOUBT: f"{doubt[i]:.2f}"} for i in order
         ),
+        **photo.points_of([], n_new=len(order)),
     )
