@@ -124,3 +124,77 @@ def test_faces_travel_between_processes() -> None:
 def test_wrong_values_are_refused(boxes: Any, scores: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Faces(boxes, scores)
+
+
+LANDMARKS = np.arange(30, dtype=np.float32).reshape(3, 5, 2) - 7
+LANDMARK_SCORES = np.linspace(0, 1, 15, dtype=np.float32).reshape(3, 5)
+
+
+def with_landmarks() -> Faces:
+    return Faces(BOXES, SCORES, LANDMARKS, LANDMARK_SCORES)
+
+
+def test_landmarks_are_kept_as_read_only_float32_copies() -> None:
+    landmarks = LANDMARKS.astype(np.float64)
+    found = Faces(BOXES, SCORES, landmarks, LANDMARK_SCORES.tolist())  # type: ignore[arg-type]
+    landmarks[:] = 7
+    assert found.landmarks is not None
+    assert found.landmark_scores is not None
+    assert found.landmarks.dtype == found.landmark_scores.dtype == np.float32
+    assert np.array_equal(found.landmarks, LANDMARKS)
+    assert np.array_equal(found.landmark_scores, LANDMARK_SCORES)
+    for array in (found.landmarks, found.landmark_scores):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    assert faces().landmarks is None
+    assert faces().landmark_scores is None
+    assert Faces(BOXES, SCORES, LANDMARKS).landmark_scores is None
+
+
+def test_landmarks_go_with_their_faces() -> None:
+    found = with_landmarks()
+    picked = found[found.scores >= 0.5][::-1]
+    assert np.array_equal(picked.landmarks, LANDMARKS[[1, 0]])
+    assert np.array_equal(picked.landmark_scores, LANDMARK_SCORES[[1, 0]])
+    for i, single in enumerate(found):
+        assert np.array_equal(single.landmarks, LANDMARKS[[i]])
+    none = found[[]]
+    assert none.landmarks is not None
+    assert none.landmarks.shape == (0, 5, 2)
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own bytes
+
+
+def test_equality_compares_landmarks_too() -> None:
+    assert with_landmarks() == with_landmarks()
+    assert with_landmarks() != faces()
+    assert faces() != with_landmarks()
+    assert with_landmarks() != Faces(BOXES, SCORES, LANDMARKS)
+    assert with_landmarks() != Faces(BOXES, SCORES, LANDMARKS + 1, LANDMARK_SCORES)
+    assert with_landmarks() != Faces(BOXES, SCORES, LANDMARKS, LANDMARK_SCORES[::-1])
+    assert with_landmarks()[:0] == Faces.empty()
+
+
+def test_concatenated_faces_keep_landmarks_that_all_of_them_have() -> None:
+    found = with_landmarks()
+    assert Faces.concatenate([found[:1], Faces.empty(), found[1:]]) == found
+    assert Faces.concatenate([found[:1], faces()[1:]]) == faces()
+    only_points = Faces(BOXES, SCORES, LANDMARKS)
+    assert Faces.concatenate([found[:1], only_points[1:]]) == only_points
+    assert Faces.concatenate([found[:0]]).landmarks is not None
+    assert Faces.concatenate([]) == Faces.empty()
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "scores", "message"),
+    [
+        (np.zeros((3, 10)), None, r"`landmarks` must have shape \(3, 5, 2\).*; got \(3, 10\)"),
+        (np.zeros((2, 5, 2)), None, r"`landmarks` must have shape \(3, 5, 2\)"),
+        (np.full((3, 5, 2), np.nan), None, "`landmarks` must be finite; got"),
+        (LANDMARKS, np.zeros(3), r"`landmark_scores` must have shape \(3, 5\)"),
+        (LANDMARKS, np.full((3, 5), 2), r"`landmark_scores` must be probabilities.*got 2\.0"),
+        (None, LANDMARK_SCORES, "`landmark_scores` belong to `landmarks`"),
+    ],
+)
+def test_wrong_landmarks_are_refused(landmarks: Any, scores: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Faces(BOXES, SCORES, landmarks, scores)

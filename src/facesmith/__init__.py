@@ -4,8 +4,8 @@ Importing this package loads nothing heavy: each name below is imported when it 
 
 Example:
     >>> import facesmith
-    >>> facesmith.Faces.empty()
-    Faces(boxes=array([], shape=(0, 4), dtype=float32), scores=array([], dtype=float32))
+    >>> facesmith.Faces.empty().boxes
+    array([], shape=(0, 4), dtype=float32)
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from facesmith.detection.windows import SlidingClassifier as SlidingClassifier
     from facesmith.faces import Faces as Faces
     from facesmith.images import read_image as read_image
+    from facesmith.pictures.alignment import align_faces as align_faces
 
 _HOMES = {
     "Detector": "facesmith.detection.detector",
     "Faces": "facesmith.faces",
     "FunctionApproximator": "facesmith.approximation",
     "SlidingClassifier": "facesmith.detection.windows",
+    "align_faces": "facesmith.pictures.alignment",
     "load_detector": "facesmith.detection.detector",
     "open_detector": "facesmith.detection.opening",
     "read_image": "facesmith.images",
@@ -41,6 +43,7 @@ __all__ = [
     "FunctionApproximator",
     "SlidingClassifier",
     "__version__",
+    "align_faces",
     "load_detector",
     "open_detector",
     "read_image",

@@ -124,4 +124,5 @@ def on_common_scale(judge: Judge, faces: Faces) -> Faces:
     above = _COMMON[1] + (1 - _COMMON[1]) * (scores - sure) / max(1 - sure, 1e-6)
     # float32 first: a score that is the sure one counts as sure.
     same = faces.scores >= np.float32(sure)
-    return Faces(faces.boxes, np.clip(np.where(same, np.maximum(above, _COMMON[1]), below), 0, 1))
+    common = np.clip(np.where(same, np.maximum(above, _COMMON[1]), below), 0, 1)
+    return replace(faces, scores=common.astype(np.float32))

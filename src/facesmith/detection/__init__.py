@@ -7,6 +7,7 @@ evaluation, no command.
 """
 
 from facesmith.detection.detector import Detector, load_detector
+from facesmith.detection.landmarks import LandmarkFinder
 from facesmith.detection.opening import open_detector
 from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.photos import DetectionConfig, PhotoFaces, PhotoSource, detect_photos
@@ -16,6 +17,7 @@ from facesmith.detection.windows import SlidingClassifier
 __all__ = [
     "DetectionConfig",
     "Detector",
+    "LandmarkFinder",
     "PhotoDetector",
     "PhotoFaces",
     "PhotoSource",

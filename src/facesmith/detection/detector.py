@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ from PIL import Image
 from facesmith.boxes import clip_boxes
 from facesmith.detection.calibration import Calibration, logit, sigmoid, ungated_scores
 from facesmith.detection.decoding import decode
+from facesmith.detection.landmarks import LANDMARKS_FILE, LandmarkFinder
 from facesmith.detection.photo_detector import PhotoDetector, check_image
 from facesmith.detection.pyramid import COARSER, Pyramid, ScalePlan
 from facesmith.detection.refiner import Refiner, refine
 from facesmith.detection.resizing import scaled
 from facesmith.detection.sessions import check_graph, description_errors, finite, open_session
 from facesmith.detection.suppression import suppress_overlapping
+from facesmith.errors import WeightsError
 from facesmith.faces import Faces
 from facesmith.files import checksum
 
@@ -86,10 +89,31 @@ class Detector(PhotoDetector):
         if self.calibration.refiner_weight:
             self._refiner = Refiner(path.with_name(REFINER_FILE), threads)
         self.spare_size = 1.0 if self._refiner is None else _SPARE_SIZE_REFINER
+        self._landmark_finder: LandmarkFinder | None = None
+        self._opening_landmarks = Lock()
 
     def __reduce__(self) -> tuple[type[Detector], tuple[Path, int]]:
         """Pickles as the path of its file, which is opened anew: in a process pool, for one."""
         return type(self), (self._path, self._threads)
+
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether calls may ask for landmarks: whether `landmarks.onnx` lies beside the weights."""
+        return self._path.with_name(LANDMARKS_FILE).exists()
+
+    def landmark_finder(self) -> LandmarkFinder:
+        """What finds the landmarks, opened at the first call; see `PhotoDetector`."""
+        with self._opening_landmarks:
+            if self._landmark_finder is None:
+                path = self._path.with_name(LANDMARKS_FILE)
+                if not path.exists():
+                    raise WeightsError(
+                        f"{path}: no such file, so these weights find no landmarks. Copy the "
+                        f"{LANDMARKS_FILE} of weights that do beside {self._path.name}, or ask for "
+                        "no landmarks."
+                    )
+                self._landmark_finder = LandmarkFinder(path, self._threads)
+            return self._landmark_finder
 
     def _try_out(self) -> None:
         """Raises if the network does not give what the description says."""
@@ -239,12 +263,14 @@ def load_detector(model: str | Path | None = None, threads: int = 1) -> Detector
 
     Args:
         model: A run folder, or its `detector.onnx`; `None` for the weights that ship with
-            facesmith.
+            facesmith. `refiner.onnx`, where the detector has one, and `landmarks.onnx`, where
+            landmarks are asked for, are opened beside it.
         threads: CPU threads of one call. One is best for photos in a row; two do not help small
             nets reliably.
 
     Returns:
-        A callable: `faces = detector(image_bgr)`.
+        A callable: `faces = detector(image_bgr)`, or `detector(image_bgr, landmarks=True)` for
+        the five landmarks of each face too.
 
     Raises:
         WeightsError: If the file is missing, damaged or holds something else.

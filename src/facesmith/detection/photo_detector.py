@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.detection.landmarks import LandmarkFinder
 from facesmith.detection.pyramid import Pyramid, ScalePlan
-from facesmith.detection.rotations import UPRIGHT, detect_rotated
+from facesmith.detection.rotations import UPRIGHT, look_in_rotations
+from facesmith.errors import WeightsError
 from facesmith.faces import Faces
 
 
@@ -41,6 +43,7 @@ class PhotoDetector(ABC):
         min_score: float | None = None,
         min_face: float | None = None,
         rotations: Sequence[int] = UPRIGHT,
+        landmarks: bool = False,
     ) -> Faces:
         """Find the faces in one image.
 
@@ -52,17 +55,22 @@ class PhotoDetector(ABC):
             rotations: Degrees by which the image is rotated counter-clockwise for each look: some
                 of 0, 90, 180 and 270. `(0, 180)` finds faces upside down too, all four those at any
                 angle; each look takes the time of a call. Boxes are of `image` as it is.
+            landmarks: Whether to find the five landmarks of each face too; see `has_landmarks`.
 
         Returns:
             The faces, best score first; empty if there are none.
 
         Raises:
             ValueError: If the image has another shape or type, or a value is out of range.
+            WeightsError: If landmarks are asked for and the weights have none, or their file is
+                damaged.
         """
         check_image(image)
         height, width = image.shape[:2]
         plan = self.pyramid.plan(width, height, min_face)
-        return self.detect(image, plan, min_score=min_score, rotations=rotations)
+        return self.detect(
+            image, plan, min_score=min_score, rotations=rotations, landmarks=landmarks
+        )
 
     def detect(
         self,
@@ -71,6 +79,7 @@ class PhotoDetector(ABC):
         *,
         min_score: float | None = None,
         rotations: Sequence[int] = UPRIGHT,
+        landmarks: bool = False,
     ) -> Faces:
         """Find the faces in one image by a plan of `pyramid`; see `__call__`.
 
@@ -79,19 +88,41 @@ class PhotoDetector(ABC):
             plan: At which scales to look.
             min_score: Leave out faces with a lower score, in [0, 1].
             rotations: Degrees by which the image is rotated for each look.
+            landmarks: Whether to find the landmarks of the faces too.
         """
         if min_score is None:
             min_score = self.min_score
         if not 0 <= min_score <= 1:
             raise ValueError(f"`min_score` must be between 0 and 1; got min_score={min_score}.")
+        finder = self.landmark_finder() if landmarks else None
+        found_in = None
         if tuple(rotations) == UPRIGHT:
-            return self._look(image, plan, min_score)
-        return detect_rotated(
-            lambda rotated: self._look(
-                rotated, plan if rotated.shape == image.shape else plan.transposed(), min_score
-            ),
-            image,
-            rotations,
+            faces = self._look(image, plan, min_score)
+        else:
+            faces, found_in = look_in_rotations(
+                lambda rotated: self._look(
+                    rotated, plan if rotated.shape == image.shape else plan.transposed(), min_score
+                ),
+                image,
+                rotations,
+            )
+        if finder is None:
+            return faces
+        return Faces(faces.boxes, faces.scores, *finder(image, faces.boxes, found_in))
+
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether calls may ask for landmarks: whether the weights have a file for them."""
+        return False
+
+    def landmark_finder(self) -> LandmarkFinder:
+        """What finds the landmarks, opened at the first call.
+
+        Raises:
+            WeightsError: If the weights have none, or their file is damaged.
+        """
+        raise WeightsError(
+            "A classifier finds no landmarks: ask for none, or use a detector that has them."
         )
 
     @abstractmethod

@@ -113,6 +113,7 @@ class DetectionConfig:
             it. An `ImageError` or a `WriteError` that it raises becomes the error of that photo.
         rotations: Degrees by which each photo is rotated for each look; see `Detector`.
         max_memory: Bytes that decoding one photo may take, see `read_photo`.
+        landmarks: Whether to find the five landmarks of each face too.
 
     Raises:
         ValueError: If a value is out of range.
@@ -123,6 +124,7 @@ class DetectionConfig:
     finish: Finish | None = None
     rotations: Sequence[int] = UPRIGHT
     max_memory: int = MAX_MEMORY
+    landmarks: bool = False
 
     def __post_init__(self) -> None:
         check_rotations(self.rotations)
@@ -149,8 +151,13 @@ def detect_photos(
     Yields:
         One result a photo, in the order of `sources`. A photo that cannot be read has an error in
         its result and does not end the work.
+
+    Raises:
+        WeightsError: If landmarks are asked for and the weights have none.
     """
     config = config or DetectionConfig()
+    if config.landmarks:
+        detector.landmark_finder()  # before any photo
     for source, decoding in _decoded_ahead(sources, partial(decode, detector, config=config)):
         yield look_at(detector, source, decoding, config)
 
@@ -183,7 +190,11 @@ def look_at(
         planned = decoding.result()
         photo = planned.photo
         faces = detector.detect(
-            photo.image, planned.plan, min_score=config.min_score, rotations=config.rotations
+            photo.image,
+            planned.plan,
+            min_score=config.min_score,
+            rotations=config.rotations,
+            landmarks=config.landmarks,
         )
         faces = _in_full_size(faces, planned)
         found = PhotoFaces(
@@ -207,7 +218,9 @@ def _in_full_size(faces: Faces, planned: PlannedPhoto) -> Faces:
     if (plan.width, plan.height) == (photo.width, photo.height):
         return faces
     back = np.array([photo.width / plan.width, photo.height / plan.height] * 2, np.float32)
-    return Faces(clip_boxes(faces.boxes * back, photo.width, photo.height), faces.scores)
+    boxes = clip_boxes(faces.boxes * back, photo.width, photo.height)
+    landmarks = None if faces.landmarks is None else faces.landmarks * back[:2]
+    return Faces(boxes, faces.scores, landmarks, faces.landmark_scores)
 
 
 def _decoded_ahead(

@@ -39,7 +39,16 @@ def detect_rotated(
     image: npt.NDArray[np.uint8],
     rotations: Sequence[int],
 ) -> Faces:
-    """Find faces in each rotation of an image, each face once.
+    """Find faces in each rotation of an image, each face once; see `look_in_rotations`."""
+    return look_in_rotations(look, image, rotations)[0]
+
+
+def look_in_rotations(
+    look: Callable[[npt.NDArray[np.uint8]], Faces],
+    image: npt.NDArray[np.uint8],
+    rotations: Sequence[int],
+) -> tuple[Faces, npt.NDArray[np.intp]]:
+    """Find faces in each rotation of an image, each face once, and say in which.
 
     Args:
         look: Finds the faces in one image.
@@ -47,18 +56,22 @@ def detect_rotated(
         rotations: Degrees counter-clockwise, one for each look.
 
     Returns:
-        The faces in pixels of the upright image, best score first. Of several boxes of one face
-        the one with the highest score.
+        The faces in pixels of the upright image, best score first, without landmarks; of several
+        boxes of one face the one with the highest score. The rotation in which each was found,
+        degrees, intp `(n,)`.
 
     Raises:
         ValueError: If `rotations` are not some of 0, 90, 180 and 270.
     """
     height, width = image.shape[:2]
     looks = []
-    for rotation in check_rotations(rotations):
+    checked = check_rotations(rotations)
+    for rotation in checked:
         faces = look(rotated(image, rotation))
         looks.append(Faces(rotated_back(faces.boxes, rotation, width, height), faces.scores))
-    return merged(looks)
+    kept = _kept(looks)
+    found_in = np.repeat(np.array(checked, np.intp), [len(faces) for faces in looks])
+    return Faces.concatenate(looks)[kept], found_in[kept]
 
 
 def rotated(image: npt.NDArray[np.uint8], rotation: int) -> npt.NDArray[np.uint8]:
@@ -106,13 +119,15 @@ def merged(looks: Sequence[Faces]) -> Faces:
     Returns:
         The faces that are left, best score first.
     """
+    return Faces.concatenate(looks)[_kept(looks)]
+
+
+def _kept(looks: Sequence[Faces]) -> npt.NDArray[np.intp]:
+    """What `merged` keeps: indices into the faces of all looks one after the other."""
     boxes = np.concatenate([faces.boxes for faces in looks])
     scores = np.concatenate([faces.scores for faces in looks])
     look = np.repeat(np.arange(len(looks)), [len(faces) for faces in looks])
-    order = np.argsort(-scores, kind="stable")
-    boxes, scores, look = boxes[order], scores[order], look[order]
-    kept = suppress(
-        np.arange(len(boxes)),
+    return suppress(
+        np.argsort(-scores, kind="stable"),
         lambda a, b: same_face(boxes[a], boxes[b]) & (look[a, None] != look[None, b]),
     )
-    return Faces(boxes[kept], scores[kept])

@@ -46,6 +46,8 @@ def run_worker(config: WorkerConfig, tasks: Connection, results: Connection) -> 
     with suppress(BrokenPipeError):
         try:
             detector = open_detector(config.model, config.threads, config.windows)
+            if config.detection.landmarks:
+                detector.landmark_finder()  # before any photo
         except FacesmithError as error:
             results.send(error)
         else:

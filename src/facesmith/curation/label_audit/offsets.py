@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ def in_style_of(photo: AnnotatedPhoto, faces: Faces, offsets: Mapping[str, Sourc
         )
         half = size * np.array([1 + offset.wider, 1 + offset.higher], np.float32) / 2
         boxes = np.concatenate([centre - half, centre + half], axis=1)
-    return Faces(clip_boxes(boxes, photo.width, photo.height), faces.scores)
+    return replace(faces, boxes=clip_boxes(boxes, photo.width, photo.height))
 
 
 def _compare(photo: AnnotatedPhoto, faces: Faces) -> npt.NDArray[np.float64]:
