@@ -93,11 +93,7 @@ def read_yolo(
         names, points = class_names(folder), described_points(folder)
     else:
         labels, names, points = _labels_of_dataset(dataset), dataset.names, dataset.points
-    shapes: dict[int, PointShape | None] = {0: None}  # by how many numbers they take
-    if points is not None:
-        shapes[points.width] = points
-    elif pose:
-        shapes |= KNOWN
+    shapes = _shapes(points, pose=pose)
     divided = dataset is not None and dataset.n_splits > 1
     entries: list[PhotoEntry] = []
     lines: list[tuple[PhotoEntry, _Line]] = []
@@ -278,6 +274,13 @@ def _read_line(
         )
         return None
     return _Line(where, int(values[0]), values[1:5], values[5:], shapes[len(values) - 5])
+
+
+def _shapes(points: PointShape | None, *, pose: bool) -> dict[int, PointShape | None]:
+    """By how many numbers they take, the points that may follow a box; 0: none."""
+    if points is not None:
+        return {0: None, points.width: points}
+    return {0: None, **KNOWN} if pose else {0: None}
 
 
 def _and_points(shapes: Mapping[int, PointShape | None]) -> str:
