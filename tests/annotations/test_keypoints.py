@@ -150,9 +150,11 @@ def test_a_repeated_box_keeps_the_points_of_either(images: Path) -> None:
 
 def test_coco_that_is_written_gives_the_same_points(images: Path, tmp_path: Path) -> None:
     photo = one_face(images).without_background()
+    points = np.array([HERE, np.full((5, 2), np.nan)], np.float32) + np.float32(0.1)
+    points[0, 2] = np.nan
     pointed = replace(
         photo,
-        landmarks=np.array([HERE, HERE], np.float32) + np.float32(0.1),
+        landmarks=points,
         landmark_visibility=np.array([[2, 1, 0, 2, 2], [0] * 5], np.uint8),
     )
     write_annotations(tmp_path / "b.json", [pointed], images, format="coco")
@@ -201,6 +203,10 @@ def test_points_go_with_their_boxes(images: Path) -> None:
         ({"landmarks": np.zeros((2, 5, 2))}, r"`landmarks` must have shape \(1, 5, 2\)"),
         ({"landmarks": np.full((1, 5, 2), np.inf)}, "must be finite"),
         ({"landmark_visibility": np.full((1, 5), 2)}, "must be finite"),
+        (
+            {"landmarks": np.zeros((1, 5, 2)), "landmark_visibility": np.zeros((1, 5))},
+            "must be NaN where",
+        ),
         (
             {"landmarks": np.zeros((1, 5, 2)), "landmark_visibility": np.full((1, 5), 3)},
             "values 0, 1 and 2",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -28,8 +29,9 @@ NAMES = (
     "classes.jpg",
     "日本/0001.png",
 )
-FOLDERS = ("labelme", "voc", "yolo")
+FOLDERS = ("labelme", "voc", "yolo", "yolo-pose")
 WHOLE = ("voc", "wider")  # whole pixels only
+LEFT_OUT = "ignored regions, left out; their places count as background"
 UNSURE = "ignored regions, written as boxes called `unsure`"
 
 
@@ -77,7 +79,7 @@ def test_what_is_written_is_read_again(
     lost = not_carried_over(photos, kind)
     for given in photos:
         photo = by_name[given.name]
-        if kind == "fddb":
+        if kind in ("fddb", "retinaface"):
             np.testing.assert_allclose(photo.boxes, given.boxes[~given.ignored], atol=1e-4)
         else:
             same(photo, given, within=0.5 if kind in WHOLE else 1e-4)
@@ -97,14 +99,13 @@ def test_what_is_written_is_read_again(
             "attributes of boxes": 5,
             "edges within a pixel, rounded to whole pixels": 1,
         },
-        "fddb": {
-            "ignored regions, left out; their places count as background": 1,
-            "attributes of boxes": 5,
-        },
+        "yolo-pose": {UNSURE: 1, "attributes of boxes": 5},
+        "fddb": {LEFT_OUT: 1, "attributes of boxes": 5},
+        "retinaface": {LEFT_OUT: 1, "attributes of boxes": 5},
     }[kind]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["cvat", "label-studio", "labelme", "yolo"])
+@pytest.mark.parametrize("kind", ["cvat", "label-studio", "labelme", "yolo", "yolo-pose"])
 def test_a_way_through_another_format_changes_nothing(
     tmp_path: Path, images: Path, photos: list[AnnotatedPhoto], kind: str
 ) -> None:
@@ -115,8 +116,48 @@ def test_a_way_through_another_format_changes_nothing(
     write_annotations(tmp_path / "back.json", there.photos, images, format="coco")
     back = {p.name: p for p in load_annotations(tmp_path / "back.json", images).photos}
     for photo in before:
-        same(back[photo.name], photo, within=1e-4 if kind == "yolo" else 0)
+        same(back[photo.name], photo, within=1e-4 if kind.startswith("yolo") else 0)
     assert there.passed_over == {}
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo-pose", "retinaface"])
+def test_points_are_written_and_read_again(
+    tmp_path: Path, images: Path, photos: list[AnnotatedPhoto], kind: str
+) -> None:
+    """Some faces with all points, one with some, one without; hidden ones stay hidden."""
+    five = [[15.25, 30, 2], [30.5, 31, 1], [22, 40.125, 2], [17, 50, 0], [29, 51, 2]]
+    points = np.zeros((3, 5, 3), np.float32)
+    points[0] = five
+    points[points[..., 2] == 0, :2] = np.nan
+    first, second, *others = photos
+    pointed = [
+        replace(first, landmarks=points[..., :2], landmark_visibility=points[..., 2]),
+        replace(second, landmarks=np.full((1, 5, 2), 7.5), landmark_visibility=()),
+        *others,
+    ]
+    write_annotations(tmp_path / "out", pointed, images, format=kind)
+    found = load_annotations(tmp_path / "out", images, strict=True)
+    assert not found.passed_over
+    by_name = {photo.name: photo for photo in found.photos}
+    for given in pointed:
+        rows = slice(None) if kind != "retinaface" else ~given.ignored
+        read = by_name[given.name]
+        np.testing.assert_allclose(read.landmarks, given.landmarks[rows], rtol=0, atol=1e-5)
+        assert read.landmark_visibility.tolist() == given.landmark_visibility[rows].tolist()
+    lost = not_carried_over(pointed, kind)
+    assert not any("point" in what for what in lost)
+
+
+def test_points_that_a_format_does_not_hold_are_counted(
+    photos: list[AnnotatedPhoto],
+) -> None:
+    points = np.full((1, 5, 2), -2)
+    outside = replace(photos[1], landmarks=points, landmark_visibility=())
+    for kind in FORMATS:
+        lost = not_carried_over([photos[0], outside], kind)
+        said = {what: n for what, n in lost.items() if "point" in what}
+        expected = {"coco": {}, "retinaface": {}, "yolo-pose": {"points outside the photo": 1}}
+        assert said == expected.get(kind, {"points of faces": 1})
 
 
 def test_boxes_at_the_border_and_narrow_ones_stay_boxes_in_whole_pixels(
@@ -161,7 +202,9 @@ def test_no_label_is_written_outside_the_folder(tmp_path: Path, images: Path, ki
     assert {path.name for path in tmp_path.iterdir()} == {"my photos", "out"}
 
 
-@pytest.mark.parametrize("kind", ["cvat", "voc", "yolo", "wider", "fddb"])
+@pytest.mark.parametrize(
+    "kind", ["cvat", "voc", "yolo", "yolo-pose", "wider", "fddb", "retinaface"]
+)
 @pytest.mark.parametrize("name", ["bell\x07.jpg", "two\nlines.jpg", "\udcff.jpg"])
 def test_names_that_a_format_cannot_hold_are_refused(kind: str, name: str) -> None:
     photo = AnnotatedPhoto(Path(name), np.zeros((0, 4)), np.zeros(0, bool), name, 9, 9)

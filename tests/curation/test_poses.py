@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facesmith.curation.poses import nose_heights, poses_of, yaw_angles
+from facesmith.curation.poses import nose_heights, poses_of
 from facesmith.faces import Faces
+from facesmith.metrics.landmarks import yaw_angles
 
 FRONTAL = [(10, 10), (30, 10), (20, 20), (12, 30), (28, 30)]
 BOWED = [(10, 10), (30, 10), (20, 26), (12, 30), (28, 30)]

@@ -104,3 +104,10 @@ def whole_pixels(box: Sequence[float], width: int, height: int) -> tuple[int, in
 def has_fractions(photo: AnnotatedPhoto) -> bool:
     """Whether a box begins or ends within a pixel, by more than a thousandth of it."""
     return bool((np.abs(photo.boxes - np.rint(photo.boxes)) > 1e-3).any())
+
+
+def points_leave(photo: AnnotatedPhoto) -> bool:
+    """Whether a point that is annotated lies outside the photo."""
+    size = np.array([photo.width, photo.height], np.float32)
+    inside = (photo.landmarks >= 0) & (photo.landmarks <= size)
+    return bool((~inside.all(axis=2) & (photo.landmark_visibility > 0)).any())

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from facesmith.annotations.coco import coco_files, read_coco
 from facesmith.annotations.cvat import cvat_files, read_cvat
@@ -18,6 +19,7 @@ from facesmith.annotations.entries import PhotoEntry, ProblemLog
 from facesmith.annotations.files import files_below, numbers, read_lines, read_start
 from facesmith.annotations.label_studio import label_studio_files, read_label_studio
 from facesmith.annotations.labelme import labelme_files, read_labelme
+from facesmith.annotations.retinaface import read_retinaface, retinaface_files
 from facesmith.annotations.voc import read_voc, voc_files
 from facesmith.annotations.wider_and_fddb import (
     ellipse_lists,
@@ -26,8 +28,13 @@ from facesmith.annotations.wider_and_fddb import (
     read_wider,
     wider_files,
 )
-from facesmith.annotations.yolo import label_files, read_yolo, yolo_files
-from facesmith.annotations.yolo_dataset import YAML_SUFFIXES, find_dataset
+from facesmith.annotations.yolo import label_files, read_yolo, yolo_files, yolo_pose_files
+from facesmith.annotations.yolo_dataset import (
+    YAML_SUFFIXES,
+    described_points,
+    find_dataset,
+    points_of_description,
+)
 from facesmith.errors import AnnotationError
 
 
@@ -57,9 +64,12 @@ class Format:
     attributes: bool = False  # whether words that describe a box are kept
     sources: bool = False  # whether the source of a photo is kept
     fractions: bool = True  # whether edges may lie within a pixel
+    # Whether the five points of faces are kept; "inside": those that lie in the photo.
+    points: Literal["", "inside", "all"] = ""
 
 
 _AS_UNSURE = "written as boxes called `unsure`"
+_LEFT_OUT = "left out; their places count as background"
 _FORMATS: dict[str, Format] = {
     "coco": Format(
         lambda source: read_coco(source.path, source.log, source.categories),
@@ -67,6 +77,7 @@ _FORMATS: dict[str, Format] = {
         "labels.json",
         attributes=True,
         sources=True,
+        points="all",
     ),
     "cvat": Format(
         lambda source: read_cvat(*_arguments(source)),
@@ -90,6 +101,12 @@ _FORMATS: dict[str, Format] = {
     ),
     "voc": Format(lambda source: read_voc(*_arguments(source)), voc_files, fractions=False),
     "yolo": Format(lambda source: read_yolo(*_arguments(source)), yolo_files, ignored=_AS_UNSURE),
+    "yolo-pose": Format(
+        lambda source: read_yolo(*_arguments(source), pose=True),
+        yolo_pose_files,
+        ignored=_AS_UNSURE,
+        points="inside",
+    ),
     "wider": Format(
         lambda source: read_wider(source.path, source.log),
         wider_files,
@@ -100,11 +117,24 @@ _FORMATS: dict[str, Format] = {
         lambda source: read_fddb(source.path, source.log),
         fddb_files,
         "ellipseList.txt",
-        "left out; their places count as background",
+        _LEFT_OUT,
+    ),
+    "retinaface": Format(
+        lambda source: read_retinaface(source.path, source.log),
+        retinaface_files,
+        "label.txt",
+        _LEFT_OUT,
+        points="all",
     ),
 }
 FORMATS = tuple(_FORMATS)
-_OF_ONE_FILE = ("coco", "cvat", "label-studio", "wider")  # the others may be folders of files
+_OF_ONE_FILE = (
+    "coco",
+    "cvat",
+    "label-studio",
+    "wider",
+    "retinaface",
+)  # the others may be folders of files
 # How many numbers a line of boxes has.
 _WIDTHS = {5: "yolo", 6: "fddb", 10: "wider"}
 _KEYS_OF_TASKS = (b'"data"', b'"annotations"', b'"predictions"')
@@ -147,7 +177,7 @@ def detect_format(path: Path, images_dir: Path | None = None) -> str:
         "*ellipseList.txt files, or the root of a YOLO data set"
         if path.is_dir()
         else "COCO, Label Studio or labelme JSON, CVAT or VOC XML, a WIDER FACE list, an FDDB "
-        "ellipse list or YOLO lines"
+        "ellipse list, RetinaFace's label.txt or YOLO lines"
     )
     raise AnnotationError(
         f"{path}: cannot tell the format: expected {what}. If it is one of them, say which with "
@@ -156,8 +186,9 @@ def detect_format(path: Path, images_dir: Path | None = None) -> str:
 
 
 def _formats_of_folder(folder: Path, images_dir: Path | None) -> set[str]:
-    if find_dataset(folder, images_dir) is not None:
-        return {"yolo"}
+    dataset = find_dataset(folder, images_dir)
+    if dataset is not None:
+        return {"yolo" if dataset.points is None else "yolo-pose"}
     found = set()
     if (file := next(files_below(folder, (".xml",)), None)) is not None:
         found.add(_xml_format(_peek_or_none(file)))
@@ -167,6 +198,8 @@ def _formats_of_folder(folder: Path, images_dir: Path | None) -> set[str]:
         found.add("labelme")
     if ellipse_lists(folder):
         found.add("fddb")
+    elif described_points(folder) is not None:
+        found |= {"yolo-pose"} if label_files(folder, images_dir) else set()
     elif any(map(_holds_yolo, label_files(folder, images_dir))):
         found.add("yolo")
     return found
@@ -181,7 +214,7 @@ def _holds_yolo(file: Path) -> bool:
 
 def _formats_of_file(file: Path) -> set[str]:
     if file.suffix.lower() in YAML_SUFFIXES:
-        return {"yolo"}
+        return {"yolo" if points_of_description(file) is None else "yolo-pose"}
     start = _peek(file)
     if start.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
         raise AnnotationError(f"{file} is compressed. Unpack it first.")
@@ -193,6 +226,8 @@ def _formats_of_file(file: Path) -> set[str]:
         lines = read_lines(file)
     except AnnotationError as error:
         raise AnnotationError(f"cannot tell the format: {error}") from error
+    if lines and lines[0][1].startswith("# "):
+        return {"retinaface"}
     return _formats_of_lines([numbers(text) for _, text in lines])
 
 

@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.boxes import Float32Array
+from facesmith.faces import LANDMARK_NAMES, N_LANDMARKS
 
-POINT_NAMES = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
-N_POINTS = len(POINT_NAMES)
+POINT_NAMES = LANDMARK_NAMES
+N_POINTS = N_LANDMARKS
 MISSING, HIDDEN, VISIBLE = 0, 1, 2  # not annotated, annotated where it is not seen, seen
 # How far a point may lie outside its box, and outside the photo, in longer sides of the box.
 MAX_OUTSIDE_BOX, MAX_OUTSIDE_PHOTO = 1.0, 0.5

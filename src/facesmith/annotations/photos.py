@@ -65,7 +65,8 @@ class AnnotatedPhoto:
 
     Raises:
         ValueError: If the arrays disagree, a box is not finite, has no area, or leaves the photo,
-            or a point that is annotated is not finite.
+            a point that is
+            annotated is not finite, or one that is not annotated is not NaN.
     """
 
     path: Path
@@ -163,9 +164,13 @@ class AnnotatedPhoto:
                 f"`landmark_visibility` must have shape ({n}, {N_POINTS}) and values 0, 1 and 2, "
                 f"or be empty; got shape {visibility.shape}, {visibility.max(initial=0)} at most."
             )
-        landmarks[visibility == MISSING] = np.nan
         if not np.isfinite(landmarks[visibility > MISSING]).all():
             raise ValueError(f"`landmarks` that are annotated must be finite, in {self.name}.")
+        if not np.isnan(landmarks[visibility == MISSING]).all():
+            raise ValueError(
+                f"`landmarks` must be NaN where `landmark_visibility` is 0, in {self.name}. Pass "
+                "both, or an empty `landmark_visibility`: all points are visible then."
+            )
         landmarks.setflags(write=False)
         visibility.setflags(write=False)
         return landmarks, visibility

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from facesmith.annotations.destinations import Destination, has_fractions
+from facesmith.annotations.destinations import Destination, has_fractions, points_leave
 from facesmith.annotations.formats import find_format
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.files import OutputFolder, write_bytes
 
 
 def annotation_folder(path: str | Path) -> OutputFolder:
-    """The folder that annotations of `labelme`, `voc` or `yolo` are written to."""
+    """The folder that annotations of `labelme`, `voc`, `yolo` or `yolo-pose` are written to."""
     return OutputFolder(path, "annotations")
 
 
@@ -29,7 +29,7 @@ def write_annotations(
     """Write annotated photos, in this order, in a format that `load_annotations` reads again.
 
     Args:
-        path: A folder for `labelme`, `voc` and `yolo`, else a file, which is replaced.
+        path: A folder for `labelme`, `voc`, `yolo` and `yolo-pose`, else a file, which is replaced.
         photos: The photos.
         images_dir: The folder that their names start from.
         format: One of `FORMATS`.
@@ -76,6 +76,10 @@ def not_carried_over(
             lost["attributes of boxes"] += 1
         if not kind.sources and photo.source:
             lost["sources of photos"] += 1
+        if not kind.points and photo.has_points.any():
+            lost["points of faces"] += 1
+        if kind.points == "inside" and points_leave(photo):
+            lost["points outside the photo"] += 1
         if not kind.fractions and has_fractions(photo):
             lost["edges within a pixel, rounded to whole pixels"] += 1
         if not photo.complete:

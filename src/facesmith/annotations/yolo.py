@@ -1,6 +1,7 @@
 """YOLO: a folder of text files, one for each photo, one line for each box.
 
-A line is `class x_centre y_centre width height`, the last four as parts of the photo's size.
+A line is `class x_centre y_centre width height`, the last four as parts of the photo's size. In
+data sets for poses the points follow, see `yolo_points`.
 
 Source:
     The format of Darknet's YOLO, pjreddie.com/darknet/yolo, "Training YOLO on VOC".
@@ -9,7 +10,7 @@ Source:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,18 @@ from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.destinations import Destination, check_plain, label_names
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines
-from facesmith.annotations.passed_over import OTHER_CATEGORIES, SPLITS
+from facesmith.annotations.keypoints import N_POINTS, points_of_arrays
+from facesmith.annotations.passed_over import OTHER_CATEGORIES, SPLITS, UNNAMED_POINTS
 from facesmith.annotations.photo_paths import is_file
 from facesmith.annotations.photos import AnnotatedPhoto
-from facesmith.annotations.yolo_dataset import Dataset, class_names, find_dataset
+from facesmith.annotations.yolo_dataset import Dataset, class_names, described_points, find_dataset
+from facesmith.annotations.yolo_points import (
+    FLIPPED,
+    KNOWN,
+    PointShape,
+    parts_of_points,
+    points_of_parts,
+)
 from facesmith.errors import AnnotationError, ImageError
 from facesmith.images import IMAGE_SUFFIXES, read_size
 
@@ -36,6 +45,7 @@ names:
   0: face
   1: unsure
 """
+_POSE = f"kpt_shape: [{N_POINTS}, 3]\nflip_idx: {list(FLIPPED)}\n"
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ class _Line:
     where: str
     category: int
     parts: list[float]  # x_centre, y_centre, width, height
+    points: list[float]  # as parts of the photo's size, with their v if the lines have it
+    shape: PointShape | None  # of these
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,12 @@ class _Label:
 
 
 def read_yolo(
-    path: Path, images_dir: Path, log: ProblemLog, categories: Sequence[str] | None
+    path: Path,
+    images_dir: Path,
+    log: ProblemLog,
+    categories: Sequence[str] | None,
+    *,
+    pose: bool = False,
 ) -> list[PhotoEntry]:
     """Photos of a folder of YOLO label files with its sub-folders (or of one file), by file name.
 
@@ -64,6 +81,7 @@ def read_yolo(
     boxes of the class `unsure` are ignored.
 
     The root of a data set, or its `data.yaml`, is read with all its splits, see `yolo_dataset`.
+    If that describes points, or `pose` is true, five points may follow each box.
 
     Raises:
         AnnotationError: If the class is not clear.
@@ -72,9 +90,10 @@ def read_yolo(
     if dataset is None:
         folder = path.parent if path.is_file() else path
         labels = list(_labels(label_files(path, images_dir), folder, images_dir, ""))
-        names = class_names(folder)
+        names, points = class_names(folder), described_points(folder)
     else:
-        labels, names = _labels_of_dataset(dataset), dataset.names
+        labels, names, points = _labels_of_dataset(dataset), dataset.names, dataset.points
+    shapes = _shapes(points, pose=pose)
     divided = dataset is not None and dataset.n_splits > 1
     entries: list[PhotoEntry] = []
     lines: list[tuple[PhotoEntry, _Line]] = []
@@ -90,7 +109,7 @@ def read_yolo(
         entry.passed_over |= {SPLITS} if divided else set()
         entries.append(entry)
         for number, text in texts:
-            line = _read_line(f"{label.where} line {number}", text, log)
+            line = _read_line(f"{label.where} line {number}", text, shapes, log)
             if line is None:
                 entry.complete = False
             else:
@@ -106,7 +125,7 @@ def read_yolo(
         if line.category not in kept:
             entry.passed_over.add(OTHER_CATEGORIES)
         elif entry.size_wh is not None:
-            entry.boxes.append(_box(line, entry.size_wh, ignored=kept[line.category]))
+            entry.boxes.append(_box(line, entry, entry.size_wh, log, ignored=kept[line.category]))
     return entries
 
 
@@ -119,17 +138,34 @@ def yolo_files(
         AnnotationError: If two photos would share a file.
     """
     del destination
+    yield from _files(photos, pose=False)
+
+
+def yolo_pose_files(
+    photos: Sequence[AnnotatedPhoto], destination: Destination
+) -> Iterator[tuple[str, bytes]]:
+    """As `yolo_files`, with the five points in each line; zeros where there are none."""
+    del destination
+    yield from _files(photos, pose=True)
+
+
+def _files(photos: Sequence[AnnotatedPhoto], *, pose: bool) -> Iterator[tuple[str, bytes]]:
     check_plain(photos)
-    yield "data.yaml", _DESCRIPTION.encode()
+    yield "data.yaml", (_DESCRIPTION + (_POSE if pose else "")).encode()
     for photo, label in zip(photos, label_names(photos, ".txt"), strict=True):
         size = np.array([photo.width, photo.height], np.float64)
         low, high = photo.boxes[:, :2] / size, photo.boxes[:, 2:] / size
         parts = np.concatenate([(low + high) / 2, high - low], axis=1)
         lines = [
-            f"{int(ignored)} {' '.join(f'{part:.8f}' for part in box)}\n"
+            f"{int(ignored)} {' '.join(f'{part:.8f}' for part in box)}"
             for box, ignored in zip(parts.tolist(), photo.ignored.tolist(), strict=True)
         ]
-        yield f"labels/{label}", "".join(lines).encode()
+        if pose:
+            points = points_of_arrays(photo.landmarks, photo.landmark_visibility)
+            size_wh = (photo.width, photo.height)
+            pairs = zip(lines, points, strict=True)
+            lines = [f"{line} {parts_of_points(each, size_wh)}" for line, each in pairs]
+        yield f"labels/{label}", "".join(f"{line}\n" for line in lines).encode()
 
 
 def _read_label(label: _Label, images_dir: Path, log: ProblemLog) -> PhotoEntry | None:
@@ -212,17 +248,24 @@ def _labels_of_dataset(dataset: Dataset) -> list[_Label]:
     return labels
 
 
-def _read_line(where: str, text: str, log: ProblemLog) -> _Line | None:
+def _read_line(
+    where: str, text: str, shapes: Mapping[int, PointShape | None], log: ProblemLog
+) -> _Line | None:
     values = numbers(text)
-    if values is None or len(values) != 5 or not values[0].is_integer() or values[0] < 0:
+    if (
+        values is None
+        or len(values) - 5 not in shapes
+        or not values[0].is_integer()
+        or values[0] < 0
+    ):
         log.add(
             where,
-            "expected a class number and four numbers `x_centre y_centre width height`, got "
-            f"{text[:60]!r}.",
+            "expected a class number and four numbers `x_centre y_centre width height`"
+            f"{_and_points(shapes)}, got {text[:60]!r}.",
             "box",
         )
         return None
-    if max(values[1:]) > 2:
+    if max(values[1:5]) > 2:
         log.add(
             where,
             "expected parts of the photo's width and height, from 0 to 1, got "
@@ -230,10 +273,37 @@ def _read_line(where: str, text: str, log: ProblemLog) -> _Line | None:
             "box",
         )
         return None
-    return _Line(where, int(values[0]), values[1:])
+    return _Line(where, int(values[0]), values[1:5], values[5:], shapes[len(values) - 5])
 
 
-def _box(line: _Line, size_wh: tuple[float, float], *, ignored: bool) -> BoxEntry:
+def _shapes(points: PointShape | None, *, pose: bool) -> dict[int, PointShape | None]:
+    """By how many numbers they take, the points that may follow a box; 0: none."""
+    if points is not None:
+        return {0: None, points.width: points}
+    return {0: None, **KNOWN} if pose else {0: None}
+
+
+def _and_points(shapes: Mapping[int, PointShape | None]) -> str:
+    widths = [str(width) for width in shapes if width]
+    return f", perhaps followed by {' or '.join(widths)} numbers of points" if widths else ""
+
+
+def _box(
+    line: _Line,
+    entry: PhotoEntry,
+    size_wh: tuple[float, float],
+    log: ProblemLog,
+    *,
+    ignored: bool,
+) -> BoxEntry:
     x, y, width, height = (part * size_wh[axis % 2] for axis, part in enumerate(line.parts))
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return BoxEntry(line.where, corners, ignored)
+    points = None
+    if line.shape is not None and line.shape.usual:
+        try:
+            points = points_of_parts(line.points, line.shape, size_wh)
+        except ValueError as error:
+            log.add(line.where, f"{error}. The points are left out, the box stays.", "points")
+    elif any(line.points):
+        entry.passed_over.add(UNNAMED_POINTS)
+    return BoxEntry(line.where, corners, ignored, points=points)

@@ -17,11 +17,13 @@ from pathlib import Path
 from facesmith.annotations.files import read_lines
 from facesmith.annotations.photo_paths import is_file, is_folder
 from facesmith.annotations.plain_yaml import Value, read_plain_yaml
+from facesmith.annotations.yolo_points import KEYS as POINT_KEYS
+from facesmith.annotations.yolo_points import PointShape, point_shape
 from facesmith.errors import AnnotationError
 
 SPLITS = ("train", "val", "valid", "test")
 YAML_SUFFIXES = (".yaml", ".yml")
-_KEYS = ("path", *SPLITS, "names")
+_KEYS = ("path", *SPLITS, "names", *POINT_KEYS)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Dataset:
     listed: tuple[tuple[Path, Path], ...]  # photos of lists, each with the label that it would have
     names: dict[int, str]  # of the classes, as far as they are given
     n_splits: int = 1  # into how many parts the photos are divided
+    points: PointShape | None = None  # that follow the box in each line
 
 
 def find_dataset(path: Path, images_dir: Path | None = None) -> Dataset | None:
@@ -63,7 +66,9 @@ def find_dataset(path: Path, images_dir: Path | None = None) -> Dataset | None:
         for folder in (path, *(path / split for split in SPLITS))
         if (folder / "images").is_dir() and (folder / "labels").is_dir()
     ]
-    return Dataset(tuple(pairs), (), class_names(path), len(pairs)) if pairs else None
+    if not pairs:
+        return None
+    return Dataset(tuple(pairs), (), class_names(path), len(pairs), described_points(path))
 
 
 def class_names(folder: Path) -> dict[int, str]:
@@ -85,13 +90,28 @@ def class_names(folder: Path) -> dict[int, str]:
             )
     if lists:
         return lists[0][1]
+    path = _data_yaml(folder)
+    return {} if path is None else _names(path, read_plain_yaml(path, ("names",)).get("names"))
+
+
+def described_points(folder: Path) -> PointShape | None:
+    """The points of the lines in a folder, by a `data.yaml` there or just above."""
+    path = _data_yaml(folder)
+    return None if path is None else points_of_description(path)
+
+
+def points_of_description(file: Path) -> PointShape | None:
+    """The points of the lines that a `.yaml` file describes."""
+    return point_shape(file, read_plain_yaml(file, POINT_KEYS))
+
+
+def _data_yaml(folder: Path) -> Path | None:
     above = folder.resolve()
     for place in (above, *above.parents[:2]):
         for suffix in YAML_SUFFIXES:
             if (place / f"data{suffix}").is_file():
-                path = place / f"data{suffix}"
-                return _names(path, read_plain_yaml(path, ("names",)).get("names"))
-    return {}
+                return place / f"data{suffix}"
+    return None
 
 
 def _listed_names(file: Path) -> dict[int, str]:
@@ -155,6 +175,7 @@ def _described(file: Path, images_dir: Path | None) -> Dataset:
         tuple(listed.items()),
         _names(file, values.get("names")),
         len({str(value) for _, value in splits}),
+        point_shape(file, values),
     )
 
 

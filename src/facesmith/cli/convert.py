@@ -48,8 +48,9 @@ def convert(
 ) -> None:
     """Write the annotations IN in another format.
 
-    OUT is a file for coco, cvat, label-studio, wider and fddb, and a folder for labelme, voc and
-    yolo. What the format cannot carry over is counted on standard error.
+    OUT is a file for coco, cvat, label-studio, wider, fddb and retinaface, and a folder for
+    labelme, voc, yolo and yolo-pose. What the format cannot carry over is counted on standard
+    error.
 
     \b
     Examples:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from facesmith.boxes import Float32Array, box_iou
 from facesmith.faces import Faces
+from facesmith.metrics.landmarks import yaw_angles
 
 Pose = Literal["frontal", "half", "turned", "bowed", "unknown"]
 
@@ -16,31 +17,6 @@ TURNED, HALF_TURNED = 50.0, 30.0  # degrees of yaw
 BOWED = 0.6  # height of the nose
 MIN_IOU = 0.3  # of a box and the detection that has its points
 MIN_SCORE = 0.3
-# How far a nose stands out before the eyes, in distances between these.
-_NOSE = 0.6
-
-
-def yaw_angles(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """How far heads are turned to the side, degrees: 0 frontal, 90 a profile, without a sign.
-
-    The nose moves across the face with the sine of the angle, the distance of the eyes shrinks with
-    its cosine. Both are measured at right angles to the line from the middle of the eyes to that of
-    the mouth, which stays long in a profile.
-
-    Args:
-        points: float32 `(n, 5, 2)`: both eyes, nose, both corners of the mouth, pixels.
-
-    Returns:
-        float32 `(n,)`; off by ten degrees and more, since points of hidden eyes are guessed.
-    """
-    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
-    down = mouth - eyes
-    down = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
-    across = np.stack([down[:, 1], -down[:, 0]], axis=1)
-    apart = np.abs(((points[:, 1] - points[:, 0]) * across).sum(axis=1))
-    nose = np.abs(((points[:, 2] - eyes) * across).sum(axis=1))
-    angles: npt.NDArray[np.float32] = np.degrees(np.arctan2(nose, _NOSE * apart)).astype(np.float32)
-    return angles
 
 
 def nose_heights(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

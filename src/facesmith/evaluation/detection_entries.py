@@ -12,6 +12,7 @@ from facesmith.annotations.coco import Kind, kinds_of_categories, load_json
 from facesmith.annotations.files import shortened
 from facesmith.annotations.values import Ids, is_id, stated_size
 from facesmith.errors import AnnotationError, DetectionsError
+from facesmith.faces import N_LANDMARKS
 from facesmith.printable import shortened_text
 from facesmith.untrusted import ContentError, parsed_json
 
@@ -26,8 +27,8 @@ def coco_results(
     annotations_path: Path,
     photos: Sequence[AnnotatedPhoto],
     categories: Sequence[str] | None,
-) -> Iterator[tuple[int, list[float]]]:
-    """Photo and row, `x_min, y_min, x_max, y_max, score`, of each detection of a face."""
+) -> Iterator[tuple[int, list[float], str, dict[str, Any]]]:
+    """Of each detection of a face photo, `x_min, y_min, x_max, y_max, score`, place and entry."""
     entries = _json(f"{path}", text)
     photo_of_id, kinds = _coco_ids(path, annotations_path, photos, categories)
     for position, entry in enumerate(entries):
@@ -61,7 +62,7 @@ def coco_results(
             )
         score = _number(where, "score", entry.get("score"))
         if index != _LEFT_OUT:
-            yield index, [x, y, x + width, y + height, score]
+            yield index, [x, y, x + width, y + height, score], where, entry
 
 
 def _coco_ids(
@@ -152,13 +153,35 @@ def face_row(where: str, face: Any) -> list[float]:
     return [*box, _number(where, "score", face.get("score"))]
 
 
-def _four(where: str, key: str, value: Any) -> list[float]:
-    if not isinstance(value, list) or len(value) != 4:
-        raise DetectionsError(f"{where}: expected four numbers as `{key}`, got {shortened(value)}.")
+def points_of(where: str, entry: dict[str, Any]) -> list[list[float]]:
+    """The five points `[x, y]` of an entry: `landmarks`, or `keypoints` of COCO results."""
+    given = entry.get("landmarks")
+    flat = entry.get("keypoints")
+    if given is None and isinstance(flat, list) and len(flat) == 3 * N_LANDMARKS:
+        given = [flat[start : start + 2] for start in range(0, len(flat), 3)]
+    if (
+        not isinstance(given, list)
+        or len(given) != N_LANDMARKS
+        or not all(isinstance(point, list) and len(point) == 2 for point in given)
+    ):
+        raise DetectionsError(
+            f"{where}: expected five points [x, y] as `landmarks`, or five times x, y and a score "
+            f"as `keypoints`, got {shortened(flat if given is None else given)}."
+        )
+    return [_pixels(where, "landmarks", point) for point in given]
+
+
+def _pixels(where: str, key: str, value: Any) -> list[float]:
     numbers = [_number(where, key, number) for number in value]
     if max(map(abs, numbers)) > _FARTHEST:
         raise DetectionsError(f"{where}: expected pixels as `{key}`, got {shortened(value)}.")
     return numbers
+
+
+def _four(where: str, key: str, value: Any) -> list[float]:
+    if not isinstance(value, list) or len(value) != 4:
+        raise DetectionsError(f"{where}: expected four numbers as `{key}`, got {shortened(value)}.")
+    return _pixels(where, key, value)
 
 
 def _number(where: str, key: str, value: Any) -> float:

@@ -8,6 +8,9 @@ Two forms are read, told apart by their content:
   `{"file", "width", "height", "faces": [{"box": [x_min, y_min, x_max, y_max], "score"}]}`. Each
   annotated photo has its line: a photo that nobody looked at is no photo without a face.
 
+Where landmarks are asked for, each detection has five: `"landmarks": [[x, y], ...]`, or in COCO
+results `"keypoints": [x, y, score, ...]` too, in the order of `Faces`.
+
 Boxes are kept as they are given, also where they leave the photo.
 
 Source:
@@ -26,8 +29,14 @@ import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.errors import DetectionsError
-from facesmith.evaluation.detection_entries import check_size, coco_results, face_row, json_lines
-from facesmith.faces import Faces
+from facesmith.evaluation.detection_entries import (
+    check_size,
+    coco_results,
+    face_row,
+    json_lines,
+    points_of,
+)
+from facesmith.faces import N_LANDMARKS, Faces
 from facesmith.images import read_image
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.untrusted import ContentError, read_text
@@ -46,6 +55,8 @@ class Detections:
 
     boxes: npt.NDArray[np.float64]  # float64 `(n, 4)`, corners, pixels of the upright photo
     scores: npt.NDArray[np.float64]  # float64 `(n,)`, finite. Read-only.
+    # float64 `(n, 5, 2)`, as `Faces` has them; `None` where they were not read.
+    landmarks: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         boxes = np.array(self.boxes, dtype=np.float64)
@@ -69,7 +80,8 @@ class Detections:
 
     def __getitem__(self, index: npt.NDArray[np.generic]) -> Detections:
         """Those of some boxes, by a boolean mask or integers."""
-        return Detections(self.boxes[index], self.scores[index])
+        marks = None if self.landmarks is None else self.landmarks[index]
+        return Detections(self.boxes[index], self.scores[index], marks)
 
 
 def find_faces(
@@ -100,19 +112,26 @@ def read_detections(
     *,
     allow_others: bool = False,
     categories: Sequence[str] | None = None,
+    landmarks: bool = False,
 ) -> list[Faces]:
     """Read what a detector found, where its scores are probabilities: one `Faces` a photo.
 
     The file is in one of the forms above; COCO results take their ids from `annotations_path`, of
     which `photos` are those that `load_annotations` gives, by the same `categories`. With
     `allow_others` the lines of files that are none of the photos are passed over, for photos that
-    had to be left out; COCO ids must be in the annotations anyway. Boxes keep their order.
+    had to be left out; COCO ids must be in the annotations anyway. Boxes keep their order. With
+    `landmarks` each detection needs five points, which else are passed over.
 
     Raises:
         DetectionsError: If an entry cannot be used, or a score lies outside [0, 1].
     """
     found = read_any_scores(
-        path, annotations_path, photos, allow_others=allow_others, categories=categories
+        path,
+        annotations_path,
+        photos,
+        allow_others=allow_others,
+        categories=categories,
+        landmarks=landmarks,
     )
     for photo, detections in zip(photos, found, strict=True):
         outside = detections.scores[(detections.scores < 0) | (detections.scores > 1)]
@@ -122,7 +141,14 @@ def read_detections(
                 f"in {photo.name}. Map the scores into this range, for example with a sigmoid; "
                 "`facesmith benchmark coco` takes any scores as they are."
             )
-    return [Faces(d.boxes.astype(np.float32), d.scores.astype(np.float32)) for d in found]
+    return [
+        Faces(
+            d.boxes.astype(np.float32),
+            d.scores.astype(np.float32),
+            None if d.landmarks is None else d.landmarks.astype(np.float32),
+        )
+        for d in found
+    ]
 
 
 def read_any_scores(
@@ -132,6 +158,7 @@ def read_any_scores(
     *,
     allow_others: bool = False,
     categories: Sequence[str] | None = None,
+    landmarks: bool = False,
 ) -> list[Detections]:
     """Read what a detector found, whatever range its scores are in; see `read_detections`."""
     path = Path(path)
@@ -140,9 +167,13 @@ def read_any_scores(
     except ContentError as error:
         raise DetectionsError(str(error)) from error
     rows: list[list[list[float]]] = [[] for _ in photos]
+    points: list[list[list[list[float]]]] = [[] for _ in photos]
     if text.lstrip().startswith("["):
-        for index, row in coco_results(path, text, Path(annotations_path), photos, categories):
+        results = coco_results(path, text, Path(annotations_path), photos, categories)
+        for index, row, where, entry in results:
             rows[index].append(row)
+            if landmarks:
+                points[index].append(points_of(where, entry))
     else:
         find_photo = _photo_finder(photos)
         seen: dict[int, str] = {}
@@ -161,7 +192,9 @@ def read_any_scores(
                 )
             seen[found] = where
             check_size(where, photos[found], size_wh)
-            rows[found] = [face_row(f"{where}, faces[{i}]", face) for i, face in enumerate(faces)]
+            places = [(f"{where}, faces[{i}]", face) for i, face in enumerate(faces)]
+            rows[found] = [face_row(*each) for each in places]
+            points[found] = [points_of(*each) for each in places] if landmarks else []
         missing = [photo.name for i, photo in enumerate(photos) if i not in seen]
         if missing:
             more = f" and of {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -171,7 +204,11 @@ def read_any_scores(
                 'without a face has a line with "faces": [].'
             )
     tables = [np.array(table, np.float64).reshape(-1, 5) for table in rows]
-    return [Detections(table[:, :4], table[:, 4]) for table in tables]
+    marks = [np.array(each, np.float64).reshape(-1, N_LANDMARKS, 2) for each in points]
+    return [
+        Detections(table[:, :4], table[:, 4], each if landmarks else None)
+        for table, each in zip(tables, marks, strict=True)
+    ]
 
 
 def _photo_finder(photos: Sequence[AnnotatedPhoto]) -> Callable[[str], int | None]:

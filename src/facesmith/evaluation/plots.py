@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,36 @@ def draw_precision_recall(
     axes.set(xlim=(0, 1.005), ylim=(bottom, 1.005))
     axes.set_xlabel("Recall: part of the faces that are found")
     axes.set_ylabel("Precision: part of the boxes that are faces")
+    axes.set_title(title, loc="left", fontsize=10).set_wrap(True)
+    figure.legend(loc="outside right upper", fontsize=9, frameon=False)
+    write_chart(figure, path)
+
+
+def draw_cumulative_errors(
+    curves: Mapping[str, tuple[Points, Points]],
+    path: str | Path,
+    title: str,
+    marks: Sequence[float] = (),
+) -> None:
+    """Draw the share of faces whose points have at most an error, one curve a label.
+
+    `curves` maps labels to errors and shares, `(n,)` each; NaN leaves the label only. `marks` are
+    errors to mark with a dotted line.
+    """
+    figure = new_figure(9.6, 5.8, dpi=130)
+    axes = figure.subplots()
+    tidy(axes)
+    for mark in marks:
+        axes.axvline(mark, color="0.55", linestyle=":", linewidth=1.2)
+    farthest = 0.0
+    for i, (label, (errors, shares)) in enumerate(curves.items()):
+        colour, stroke, _ = _style(i)
+        width = 3.0 - 1.6 * i / max(len(curves) - 1, 1)
+        axes.plot(errors, shares, label=label, color=colour, linestyle=stroke, linewidth=width)
+        farthest = max(farthest, float(np.max(errors, initial=0)))
+    axes.set(xlim=(0, farthest or 1), ylim=(0, 1.005))
+    axes.set_xlabel("Error: mean distance of the points by the square root of the box's area")
+    axes.set_ylabel("Share of all faces, those not found included")
     axes.set_title(title, loc="left", fontsize=10).set_wrap(True)
     figure.legend(loc="outside right upper", fontsize=9, frameon=False)
     write_chart(figure, path)

@@ -152,3 +152,42 @@ def _figures_of(
         )
 
     return figures
+
+
+def paired_mean_change(
+    old: FloatArray,
+    new: FloatArray,
+    groups: npt.NDArray[np.int64],
+    *,
+    n_resamples: int = N_RESAMPLES,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> Change:
+    """The means of two measures of the same rows, and a bootstrap interval of their difference.
+
+    Args:
+        old: A finite value of each row, float64 `(n,)`.
+        new: Another one of the same rows.
+        groups: To which group, such as a photo, each row belongs: whole groups are drawn.
+        n_resamples: How often the groups are drawn, with replacement.
+        level: Probability that the interval is to cover.
+        seed: Of the draws.
+
+    Returns:
+        NaN without rows; the interval is NaN with fewer than `MIN_FACES` rows or `MIN_PHOTOS`
+        groups, too few for one to be believed.
+    """
+    if not len(old):
+        return Change(np.nan, np.nan, (np.nan, np.nan))
+    _, place = np.unique(groups, return_inverse=True)
+    n_groups = int(place.max()) + 1
+    interval: Interval = (np.nan, np.nan)
+    if len(old) >= MIN_FACES and n_groups >= MIN_PHOTOS:
+        sums = np.bincount(place, weights=new - old)
+        sizes = np.bincount(place)
+        differences = [
+            counts @ sums / (counts @ sizes)
+            for counts in resampled_counts(n_groups, n_resamples, n_rows=n_groups, seed=seed)
+        ]
+        interval = percentile_interval(np.concatenate(differences), level)
+    return Change(float(old.mean()), float(new.mean()), interval)

@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, str] = {
     "coco": "Average precision and recall on annotated photos.",
     "compare": "Detectors side by side: accuracy, time, memory.",
     "failures": "Where a detector fails: by size, blur, light, mask, border, crowd.",
+    "landmarks": "How well detectors find five points: eyes, nose, corners of the mouth.",
     "reliability": "Whether scores mean what they say: the reliability diagram.",
 }
 

@@ -11,15 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from facesmith.evaluation.baselines.baseline import Baseline, BaselineError
+from facesmith.evaluation.baselines.baseline import (
+    Baseline,
+    BaselineError,
+    LandmarkBaseline,
+    PointsInBoxes,
+)
 from facesmith.evaluation.baselines.dlib_hog import DlibHog
 from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces
 from facesmith.evaluation.baselines.mtcnn import MTCNN
 from facesmith.evaluation.baselines.opencv import OpenCVHaar, OpenCVYuNet
 from facesmith.evaluation.baselines.ours import Ours, ProposalsAlone, Windows
+from facesmith.evaluation.baselines.scrfd import SCRFD
 from facesmith.evaluation.baselines.yunet import YuNet
 
-__all__ = ["Baseline", "BaselineError", "DetectorName", "open_baseline", "parse_names"]
+__all__ = [
+    "Baseline",
+    "BaselineError",
+    "DetectorName",
+    "LandmarkBaseline",
+    "PointsInBoxes",
+    "open_baseline",
+    "open_landmark_baseline",
+    "parse_names",
+]
 
 
 # Kind -> whether it takes a weights file or run folder, and how it opens with that and threads.
@@ -29,6 +44,7 @@ KINDS: dict[str, tuple[Literal["needed", "optional", "none"], Open]] = {
     "facesmith-proposals": ("optional", ProposalsAlone),
     "classifier": ("needed", lambda p, n: Windows(p or "", n)),
     "yunet": ("needed", lambda p, n: YuNet(p or "", n)),
+    "scrfd": ("needed", lambda p, n: SCRFD(p or "", n)),
     "opencv-yunet": ("needed", lambda p, n: OpenCVYuNet(p or "", n)),
     "opencv-haar": ("none", lambda _, n: OpenCVHaar(n)),
     "mtcnn": ("none", lambda _, n: MTCNN(n)),
@@ -37,6 +53,7 @@ KINDS: dict[str, tuple[Literal["needed", "optional", "none"], Open]] = {
 }
 # What `all` stands for; the others need a file that only the user can name.
 WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
+LANDMARK_KINDS = ("facesmith", "yunet", "scrfd")
 
 
 @dataclass(frozen=True)
@@ -115,3 +132,24 @@ def open_baseline(name: DetectorName, threads: int = 1) -> Baseline:
     if threads < 1:
         raise ValueError(f"`threads` must be at least 1; got threads={threads}.")
     return KINDS[name.kind][1](name.path, threads)
+
+
+def open_landmark_baseline(name: DetectorName, threads: int = 1) -> LandmarkBaseline:
+    """The detector, ready to find faces with their landmarks.
+
+    Raises:
+        BaselineError: If it finds no landmarks, or cannot be used.
+        WeightsError: If our weights cannot be used.
+    """
+    opened = open_baseline(name, threads)
+    if not isinstance(opened, LandmarkBaseline):
+        raise BaselineError(
+            f"{name.label}: a detector of the kind {name.kind} finds no five landmarks. Name one "
+            f"of the kinds {', '.join(LANDMARK_KINDS)}."
+        )
+    if not opened.has_landmarks:
+        lacks = "without landmarks.onnx" if name.kind == "facesmith" else "without points"
+        raise BaselineError(
+            f"{name.label}: its weights find no landmarks. Name weights that do, not {lacks}."
+        )
+    return opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,37 @@ class Baseline(Protocol):
         below `min_score`, in [0, 1], are left out; `None` is the detector's own threshold. Scores
         rank the faces; only facesmith's are probabilities.
         """
+        ...
+
+
+class PointFinder(Protocol):
+    """A detector that finds the landmarks of the faces, too."""
+
+    def with_landmarks(
+        self, image: npt.NDArray[np.uint8], *, min_score: float | None = None
+    ) -> Faces:
+        """The faces in one image as a call of a `Baseline` finds them, with `landmarks`."""
+        ...
+
+
+@runtime_checkable
+class PointsInBoxes(Protocol):
+    """What finds the landmarks of faces whose boxes are given."""
+
+    def landmarks_in(
+        self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """Landmarks float32 `(n, 5, 2)` of the faces in `boxes`, float32 `(n, 4)`, pixels."""
+        ...
+
+
+@runtime_checkable
+class LandmarkBaseline(PointFinder, Protocol):
+    """A baseline that may find the five landmarks of faces, too."""
+
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether its weights find them."""
         ...
 
 

@@ -36,6 +36,23 @@ class Ours:
         """Find the faces in one image, see `Baseline`. Safe to call from several threads."""
         return self._detector(image, min_score=min_score)
 
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether the weights find landmarks, too."""
+        return self._detector.has_landmarks
+
+    def with_landmarks(
+        self, image: npt.NDArray[np.uint8], *, min_score: float | None = None
+    ) -> Faces:
+        """The faces in one image with their landmarks, see `Baseline`."""
+        return self._detector(image, min_score=min_score, landmarks=True)
+
+    def landmarks_in(
+        self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """Landmarks float32 `(n, 5, 2)` of the faces in `boxes`, float32 `(n, 4)`, pixels."""
+        return self._detector.landmark_finder()(image, boxes)[0]
+
 
 class ProposalsAlone(Ours):
     """What the first net proposes, with its raw score; the threshold is 0.5."""

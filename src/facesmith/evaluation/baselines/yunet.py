@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.boxes import non_maximum_suppression
-from facesmith.evaluation.baselines.baseline import BaselineError, check_file, faces_in
+from facesmith.evaluation.baselines.baseline import BaselineError, faces_in
+from facesmith.evaluation.baselines.onnx_files import open_onnx
 from facesmith.faces import Faces
-from facesmith.runtime import onnxruntime
 
 _STRIDES = (8, 16, 32)
 _COARSEST = 32  # both sides of the input are a multiple of this
@@ -37,18 +37,9 @@ class YuNet:
     modules: tuple[str, ...] = ("onnxruntime",)
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
-        path = check_file(Path(path), _WHAT)
+        path = Path(path)
+        self._session = open_onnx(path, _WHAT, threads)
         self.weights_paths: tuple[Path, ...] = (path,)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only: warnings concern who exported
-        try:
-            self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the runtime's exceptions have no common base
-            raise BaselineError(f"{path} is not a usable ONNX file ({error}).") from error
         inputs = self._session.get_inputs()
         present = {output.name for output in self._session.get_outputs()}
         missing = set(_OUTPUTS) - present
@@ -64,7 +55,7 @@ class YuNet:
                 "OpenCV takes such a file: opencv-yunet:PATH."
             )
         self._input = inputs[0].name
-        self._has_points = present.issuperset(_POINTS)
+        self.has_landmarks = present.issuperset(_POINTS)
 
     def __call__(self, image: npt.NDArray[np.uint8], *, min_score: float | None = None) -> Faces:
         """Find the faces in one image, see `Baseline`."""
@@ -80,9 +71,16 @@ class YuNet:
         Raises:
             BaselineError: If the file has no outputs for points.
         """
-        if not self._has_points:
+        if not self.has_landmarks:
             raise BaselineError(f"This YuNet has no points: no outputs {', '.join(_POINTS)}.")
         return self._find(image, min_score, points=True)
+
+    def with_landmarks(
+        self, image: npt.NDArray[np.uint8], *, min_score: float | None = None
+    ) -> Faces:
+        """The faces in one image with their landmarks, see `with_points`."""
+        found, points = self.with_points(image, min_score=min_score)
+        return Faces(found.boxes, found.scores, points)
 
     def _find(
         self, image: npt.NDArray[np.uint8], min_score: float | None, *, points: bool
