@@ -41,6 +41,16 @@ def message_text(text: str) -> str:
     return "\n".join(shortened_text(line, _MAX_LINE) for line in shorter)
 
 
+def one_line(text: str) -> str:
+    r"""The text with its line ends written as escapes, for messages that name files.
+
+    Example:
+        >>> print(one_line("two\nlines.jpg"))
+        two\nlines.jpg
+    """
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
 def markdown_text(text: str) -> str:
     r"""The text as one line that Markdown shows as it is: no emphasis, link, table or HTML.
 
