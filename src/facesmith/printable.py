@@ -1,4 +1,4 @@
-"""Text of files and file names, made fit for terminals and messages."""
+"""Text of files and file names, made fit for terminals and messages; numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def one_line(text: str) -> str:
         two\nlines.jpg
     """
     return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """The number with its noun: `1 box`, `2,000 boxes`; the plural ends in s unless given."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def markdown_text(text: str) -> str:

@@ -30,6 +30,7 @@ from facesmith.annotations.writing import (
 )
 from facesmith.errors import AnnotationError
 from facesmith.images import find_images
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 
 __all__ = [
@@ -91,7 +92,8 @@ def load_annotations(
     entries = read_entries(Source(path, images_dir, log, categories), format)
     if not entries and log.problems:
         raise AnnotationError(
-            f"{path}: none of its {len(log.problems)} entries can be used. The first: "
+            f"{path}: none of its {counted(len(log.problems), 'entry', 'entries')} can be used. "
+            "The first: "
             f"{log.problems[0]}"
         )
     if not entries:

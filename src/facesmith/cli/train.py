@@ -213,7 +213,7 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
             part = metrics[name]
             echo(
                 f"  {name:<10}  accuracy {part['accuracy']:.4f}   AUC {part['auc']:.5f}   "
-                f"({part['rows']:,} rows)"
+                f"({counted(part['rows'], 'row')})"
             )
     if "operating_point" in metrics:
         point = metrics["operating_point"]

@@ -11,6 +11,7 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.numbers import counted
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
@@ -133,7 +134,8 @@ def _told(
     asked = (proposals.batch_size, rate, proposals.loop.epochs)
     if asked != (plan.batch_size, plan.learning_rate, plan.epochs):
         of_plan["steps"] = (
-            f"{n_steps:,} steps of {proposals.batch_size} crops at a learning rate of up to "
+            f"{counted(n_steps, 'step')} of {counted(proposals.batch_size, 'crop')} at a learning "
+            "rate of up to "
             f"{rate:.2g}, as asked for."
         )
     if not proposals.retention:
@@ -169,7 +171,8 @@ def _refuse_options_of_proposals(options: dict[str, Any]) -> None:
 
 def _print(metrics: dict[str, Any]) -> None:
     echo(
-        f"Trained on {metrics['photos'] - metrics['photos_held_out']} photos, judged on the "
+        f"Trained on {counted(metrics['photos'] - metrics['photos_held_out'], 'photo')}, judged on "
+        "the "
         f"{metrics['photos_held_out']} held out (faces of 16 px and more):"
     )
     for way, figures in metrics["held_out"].items():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.files import write_json
+from facesmith.printable import counted
 from facesmith.untrusted import ContentError, read_json
 
 USED_NAME = "photos.json"  # in the run folder
@@ -35,7 +36,8 @@ class SeenPhotos:
             self.held_out > 0
         )
         return (
-            f"of these {self.n:,} photos {run} has seen {' and '.join(parts)}, so that the figures "
+            f"of {counted(self.n, 'photo')} {run} has seen {' and '.join(parts)}, so that the "
+            "figures "
             "are too good. Pass photos that took no part in the training."
         )
 
