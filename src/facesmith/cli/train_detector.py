@@ -34,7 +34,7 @@ _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
 
 
 def train_detector_command(
-    data: Path,
+    data: tuple[Path, ...],
     out: Path,
     *,
     images: Path | None,
@@ -55,10 +55,10 @@ def train_detector_command(
     """Read the photos, train, and print how good the detector is, also beside the one before."""
     if images is None:
         raise click.UsageError(
-            f"Annotated photos need --images, the folder of the photos of {data}."
+            f"Annotated photos need --images, the folder of the photos of {data[0]}."
         )
     if options.pop("network") is not None:
-        raise click.UsageError(f"--network goes with a patches file; {data} holds annotations.")
+        raise click.UsageError(f"--network goes with a patches file; {data[0]} holds annotations.")
     run, quick = RunFolder(out), options.pop("quick")
     run.check(resume=resume, force=force)
     target = read_target(options, detector=True)
@@ -87,7 +87,7 @@ def train_detector_command(
     if not quiet and basis.planned:
         for line in _told(basis, plan, config, listed):
             echo(line, err=True)
-    judged_on = load_val(val, val_images, images, quiet=quiet)
+    judged_on = load_val(val, val_images, images, listed, quiet=quiet)
     photos = decoded_photos(listed, quiet=quiet)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
