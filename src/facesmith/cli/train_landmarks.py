@@ -27,7 +27,7 @@ _ALSO = ("batch_size", "images", "start", "config", "recipe", "as_json", "quiet"
 
 
 def train_landmarks_command(
-    data: Path, out: Path, *, resume: bool, force: bool, **options: Any
+    data: tuple[Path, ...], out: Path, *, resume: bool, force: bool, **options: Any
 ) -> None:
     """Read the photos, learn landmarks, and print how far they are off on held-out photos."""
     for name, value in options.items():
@@ -40,7 +40,7 @@ def train_landmarks_command(
     images, quiet = options["images"], options["quiet"]
     if images is None:
         raise click.UsageError(
-            f"Annotated photos need --images, the folder of the photos of {data}."
+            f"Annotated photos need --images, the folder of the photos of {data[0]}."
         )
     run = RunFolder(out)
     run.check(resume=resume, force=force)

@@ -22,6 +22,7 @@ from facesmith.metrics.operating_point import Target
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.classifiers import PatchClassifier, build_classifier
 from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.augmentation import augment_warped
@@ -48,7 +49,8 @@ class ClassifierTask:
         for name, rows in (("training", self._training), ("validation", self._validation)):
             if len(np.unique(self._labels[rows])) < 2:
                 raise TrainingError(
-                    f"The {name} rows must hold faces and non-faces; got {len(rows)} rows, "
+                    f"The {name} rows must hold faces and non-faces; got "
+                    f"{counted(len(rows), 'row')}, "
                     f"{int(self._labels[rows].sum())} of them faces. Prepare more photos."
                 )
         self._batch_size = min(config.batch_size, len(self._training))

@@ -23,6 +23,7 @@ from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import Target
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.runs.used_photos import write_used_photos
@@ -191,7 +192,7 @@ class _Stages:
 
         The file of boxes mined in between says that the training is past that: there is one search.
         """
-        self.progress.say(f"Proposals: {task.steps_per_epoch} steps an epoch.")
+        self.progress.say(f"Proposals: {counted(task.steps_per_epoch, 'step')} an epoch.")
         part, path, resume = self._part("proposals"), self.run.path / MINED_FILE, self.resume
         until = None
         if mining is not None and not path.is_file():
@@ -222,7 +223,7 @@ class _Stages:
         found = mine_face_free(detector, training, min_score, self.progress)
         path.unlink()
         n_photos = len({box.file for box in found})
-        self.progress.say(f"Mined boxes: {len(found)} in {n_photos} photos.")
+        self.progress.say(f"Mined boxes: {len(found)} in {counted(n_photos, 'photo')}.")
         return found
 
     def collect(
@@ -248,7 +249,7 @@ class _Stages:
 
     def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
         """Train and write the refiner; what `metrics.json` says of it."""
-        self.progress.say(f"Refiner: {task.rows_per_epoch} patches an epoch.")
+        self.progress.say(f"Refiner: {counted(task.rows_per_epoch, 'patch', 'patches')} an epoch.")
         result = self._train(task, config, self._part("refiner"), resume=self.resume)
         export_refiner(task.network, self.run.path / REFINER_FILE)
         return result.summary()

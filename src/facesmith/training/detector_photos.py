@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from facesmith.annotations import AnnotatedPhoto
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 
 
@@ -21,7 +22,8 @@ def usable_photos(
     n_incomplete = sum(not photo.complete for photo in photos)
     if n_incomplete:
         progress.say(
-            f"Incomplete: {n_incomplete} photos lost boxes, so that nothing in them is background."
+            f"Incomplete: {counted(n_incomplete, 'photo')} lost boxes, so that nothing in them is "
+            "background."
         )
     return usable
 

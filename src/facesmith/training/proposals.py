@@ -27,6 +27,7 @@ from facesmith.networks.detector import (
     decode_boxes,
     flatten_maps,
 )
+from facesmith.printable import counted
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
@@ -158,8 +159,10 @@ def refuse_few(
     needed = -(-config.batch_size // config.rounds)
     if len(training) < needed or not with_faces:
         raise TrainingError(
-            f"A detector needs at least {needed} photos to learn from, a batch, and one with "
-            f"faces held out; of {len(training) + len(held_out)} photos {len(training)} are to "
+            f"A detector needs at least {counted(needed, 'photo')} to learn from, a batch, and one "
+            "with "
+            f"faces held out; of {counted(len(training) + len(held_out), 'photo')} {len(training)} "
+            "are to "
             f"learn from and {len(held_out)} held out, {with_faces} of these with faces. Add "
             "annotated photos, or lower --batch-size."
         )
