@@ -72,7 +72,9 @@ class Recorder:
 
     def __call__(self, photos: Any, out: Path, config: DetectorConfig, **options: Any) -> Any:
         self.calls.append({"photos": photos, "config": config, **options})
-        described = config.described() | Origin.of(config, options["start"], None).described()
+        described = config.described() | Origin.of(config, options["start"], None).described(
+            learns_landmarks=False
+        )
         run = RunFolder(out)
         run.start(
             {"task": "detector", **described}, resume=options["resume"], force=options["force"]

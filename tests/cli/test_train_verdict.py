@@ -70,7 +70,9 @@ class Trainer:
         self.outs.append(Path(out))
         run = RunFolder(out)
         described = {"task": "detector", "data": str(len(photos)), **config.described()}
-        described |= Origin.of(config, options["start"], options["teacher"]).described()
+        described |= Origin.of(config, options["start"], options["teacher"]).described(
+            learns_landmarks=False
+        )
         run.start(described, resume=options["resume"], force=options.get("force", False))
         write_used_photos(out, photos[self.n_held_out :], photos[: self.n_held_out])
         for path in self.weights.parent.glob("*.onnx"):

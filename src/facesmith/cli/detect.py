@@ -74,18 +74,18 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     type=FiniteRange(0),
     default=0.2,
     show_default=True,
-    help="What crops show around the box, as a part of its sides.",
+    help="Room around crops, in sides of the box.",
 )
 @click.option(
     "--landmarks",
     is_flag=True,
-    help="Find eyes, nose and corners of the mouth too; also drawn.",
+    help="Find five points of each face, too.",
 )
 @click.option(
     "--aligned",
     "aligned_dir",
     type=NEW_FOLDER,
-    help="Write each face to this folder, rotated and scaled for recognition; finds landmarks.",
+    help="Write each face upright to this folder.",
 )
 @click.option(
     "--size",
@@ -94,7 +94,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     default=112,
     show_default=True,
     metavar="PX",
-    help="Width and height of aligned faces.",
+    help="Side of aligned faces.",
 )
 @click.option(
     "--min-score",
@@ -107,8 +107,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     type=FiniteRange(0, min_open=True),
     metavar="PX",
     help="Height of the smallest face to look for; larger is faster.  "
-    "[default: 10, or 1/80 of the photo's longer side if that is more; less in photos of "
-    "less than 640 pixels]",
+    "[default: 10, or 1/80 of the longer side; less below 640 pixels]",
 )
 @click.option(
     "--rotations",
@@ -116,8 +115,8 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     metavar="DEGREES",
     default="0",
     show_default=True,
-    help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 those "
-    "at any angle. Each look takes as long as the first.",
+    help="Look at photos turned by this: 0,180 finds faces upside down too, 0,90,180,270 at "
+    "any angle.",
 )
 @workers_option
 @click.option(
@@ -126,7 +125,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     default=1024,
     show_default=True,
     metavar="MB",
-    help="Memory that decoding one photo may take; photos that would take more are errors.",
+    help="Memory that decoding a photo may take; others are errors.",
 )
 @any_model_option
 @window_options

@@ -22,19 +22,19 @@ _OPTIONS = (
         "--target-fpr",
         type=FiniteRange(0, 1),
         metavar="RATE",
-        help="Of a classifier: store the lowest threshold with at most this false positive rate.",
+        help="Store the lowest threshold with this false positive rate.",
     ),
     click.option(
         "--target-fppi",
         type=FiniteRange(0),
         metavar="NUMBER",
-        help="Of a detector: store the lowest threshold with at most so many false boxes a photo.",
+        help="Store the lowest threshold with so many false boxes a photo.",
     ),
     click.option(
         "--target-precision",
         type=FiniteRange(0, 1),
         metavar="SHARE",
-        help="Store the lowest threshold with at least this share of faces in what is found.",
+        help="Store the lowest threshold with this share of faces.",
     ),
 )
 
