@@ -22,19 +22,19 @@ _OPTIONS = (
         "--target-fpr",
         type=FiniteRange(0, 1),
         metavar="RATE",
-        help="Store the lowest threshold with this false positive rate.",
+        help="Store a threshold of this false positive rate.",
     ),
     click.option(
         "--target-fppi",
         type=FiniteRange(0),
         metavar="NUMBER",
-        help="Store the lowest threshold with so many false boxes a photo.",
+        help="Store a threshold of so many false boxes a photo.",
     ),
     click.option(
         "--target-precision",
         type=FiniteRange(0, 1),
         metavar="SHARE",
-        help="Store the lowest threshold with this share of faces.",
+        help="Store a threshold with this share of faces.",
     ),
 )
 

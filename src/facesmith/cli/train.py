@@ -117,7 +117,7 @@ _SPELT = {
 @click.option(
     "--time-limit",
     type=FiniteRange(0),
-    help="Stop after so many seconds; --resume goes on from there.  [default: none]",
+    help="Stop after so many seconds; --resume goes on.",
 )
 @target_options
 @click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: idle cores]")
