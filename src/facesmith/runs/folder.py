@@ -83,13 +83,27 @@ class RunFolder:
 
         Raises:
             WriteError: See `start`.
+            TrainingError: If the settings of the run to resume are gone.
         """
         if not (resume and self.config_path.exists()):
             self.output.check(force=force or self._begun(resume), resume=_RESUME)
 
     def _begun(self, resume: bool) -> bool:
-        """Whether to resume what was killed before its settings were written."""
-        return resume and read_mark(self.path) is not None and not self.output.others()
+        """Whether to resume what was killed before its settings were written.
+
+        Raises:
+            TrainingError: If they are gone and there is something to lose.
+        """
+        if not resume or read_mark(self.path) is None or self.output.others():
+            return False
+        kept = next((p for p in sorted(self.path.rglob("*")) if p.suffix in (".pt", ".onnx")), None)
+        if kept is not None:
+            raise TrainingError(
+                f"Cannot resume {self.path}: it holds {kept.relative_to(self.path).as_posix()}, "
+                "but its settings, config.json, are missing. Put them back, start anew with --force, "
+                "or pass another --out."
+            )
+        return True
 
     def read_config(self) -> dict[str, Any]:
         """The settings that the run was started with.
