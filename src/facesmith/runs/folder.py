@@ -98,10 +98,10 @@ class RunFolder:
             return False
         kept = next((p for p in sorted(self.path.rglob("*")) if p.suffix in (".pt", ".onnx")), None)
         if kept is not None:
+            held = kept.relative_to(self.path).as_posix()
             raise TrainingError(
-                f"Cannot resume {self.path}: it holds {kept.relative_to(self.path).as_posix()}, "
-                "but its settings, config.json, are missing. Put them back, start anew with --force, "
-                "or pass another --out."
+                f"Cannot resume {self.path}: it holds {held}, but its settings, config.json, are "
+                "missing. Put them back, start anew with --force, or pass another --out."
             )
         return True
 
