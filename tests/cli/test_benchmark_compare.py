@@ -15,6 +15,7 @@ from facesmith.cli import main
 from facesmith.evaluation.coco import score_photos
 from facesmith.evaluation.compare import CompareConfig
 from facesmith.images import write_image
+from facesmith.pictures.charts import legend_label
 from spot_detector import spots
 
 PACKAGES = ("cv2", "facenet_pytorch", "mediapipe", "dlib")
@@ -176,3 +177,42 @@ def test_more_threads_than_asked_for_are_named(data, spot_weights, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "Warning: many computed with" in result.stderr
     assert "threads, not 1: compare its times with care." in result.stderr
+
+
+@pytest.mark.parametrize("label", [r"$\foo$", "_hidden", "<b>&", "$x", "new\nline"])
+def test_odd_names_of_detectors_are_drawn_as_they_are(data, spot_weights, tmp_path, label):
+    """Neither formulas, nor labels that a legend would leave out."""
+    out = tmp_path / "out"
+    words = ("--detector", f"{label}=facesmith:{spot_weights}", "--json", "--out", out)
+    result = compare(data, *words)
+    assert result.exit_code == 0, result.output
+    (measured,) = json.loads(result.stdout)["detectors"]
+    assert measured["detector"] == label
+    assert (out / "accuracy_time.png").is_file()
+    assert legend_label(label).strip() == label
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"images": [], "annotations": []}, "lists no photo"),
+        ({"images": [{"id": 1, "file_name": "gone.png"}], "annotations": []}, "gone.png: no such"),
+    ],
+)
+def test_no_photos_and_missing_ones_end_it_at_once(data, spot_weights, tmp_path, content, said):
+    file = tmp_path / "odd.json"
+    file.write_text(json.dumps({**content, "categories": [{"id": 1, "name": "face"}]}))
+    where = ["--annotations", file, "--images", data / "photos"]
+    words = ["benchmark", "compare", *where, "--detector", f"facesmith:{spot_weights}"]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_the_same_detector_twice_needs_names_and_then_shows_no_difference(data, spot_weights):
+    name = f"facesmith:{spot_weights}"
+    twice = compare(data, "--detector", name, "--detector", name)
+    assert twice.exit_code == 2
+    assert "Two detectors are called detector. Name one as LABEL=KIND:PATH" in twice.stderr
+    result = compare(data, "--detector", f"a={name}", "--detector", f"b={name}", "--json")
+    assert result.exit_code == 0, result.output

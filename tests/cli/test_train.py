@@ -311,7 +311,10 @@ def test_resuming_with_other_data_or_settings_is_refused(patches, tmp_path):
     run, more = tmp_path / "run", ["--network", "pointwise", "--quiet", "--resume"]
     assert train(patches, run, *more, "--epochs", 1).exit_code == 0
     other = save_synthetic(tmp_path / "other.npz", n_photos=64, seed=1)
-    for data, epochs, named in ((other, 1, "data was"), (patches, 2, "loop.epochs was 1, is now")):
+    for data, epochs, named in (
+        (other, 1, "the patches are not those"),
+        (patches, 2, "loop.epochs was 1, is now"),
+    ):
         refused = train(data, run, *more, "--epochs", epochs)
         assert refused.exit_code == 1
         assert named in refused.stderr

@@ -297,7 +297,7 @@ def test_of_few_photos_enough_with_faces_are_held_out(
 
 def test_other_photos_cannot_be_resumed_with(photos: Path, undisturbed: tuple[Path, dict]) -> None:
     annotated = load_annotations(photos / "faces.json", photos / "people")
-    with pytest.raises(TrainingError, match=r"Cannot resume .*data was"):
+    with pytest.raises(TrainingError, match=r"Cannot resume .*: the photos, their boxes or"):
         train_detector(annotated.photos, undisturbed[0], config(), resume=True)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E4
 from facesmith.files.marks import open_mark  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training import loop  # noqa: E402
-from facesmith.training.checkpoints import load_checkpoint  # noqa: E402
+from facesmith.training.checkpoints import load_checkpoint, save_checkpoint  # noqa: E402
 from facesmith.training.loop import run_loop  # noqa: E402
 from facesmith.training.loop_config import LoopConfig  # noqa: E402
 from facesmith.training.loop_task import LoopResult  # noqa: E402
@@ -368,13 +369,59 @@ def test_nothing_is_overwritten_without_force_and_only_runs_with_it(tmp_path):
     assert (home / "letter.txt").read_text() == "dear"
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no zip at all"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"no zip at all", b"hello"])
 def test_a_damaged_checkpoint_is_named(tmp_path, content):
     folder = tmp_path / "run"
     train(folder)
     (folder / "checkpoints" / "last.pt").write_bytes(content)
     with pytest.raises(WeightsError, match=r"last.pt is no usable checkpoint"):
         train(folder, resume=True)
+
+
+def test_a_truncated_checkpoint_is_named_and_left_alone(tmp_path):
+    folder = tmp_path / "run"
+    train(folder)
+    last = folder / "checkpoints" / "last.pt"
+    half = last.read_bytes()[: last.stat().st_size // 2]
+    last.write_bytes(half)
+    with pytest.raises(WeightsError, match=r"it is cut off or damaged. Start anew with --force"):
+        train(folder, resume=True)
+    assert last.read_bytes() == half
+
+
+def test_a_list_of_weights_is_no_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    train(folder)
+    torch.save([1, 2], folder / "checkpoints" / "last.pt")
+    with pytest.raises(WeightsError, match="no usable checkpoint"):
+        train(folder, resume=True)
+
+
+def test_settings_that_are_gone_or_damaged_lose_nothing(tmp_path):
+    """Without them a resumption would take the folder for one that was never begun."""
+    run = RunFolder(tmp_path / "run")
+    run.start({"seed": 1}, resume=False, force=False)
+    with run.output.lock():
+        run.output.add()
+        save_checkpoint(run.last_checkpoint, {"weights": {}})
+    run.config_path.write_text('{"config": {"see')
+    with pytest.raises(TrainingError, match=r"Cannot resume: .*not valid JSON.*--force"):
+        run.start({"seed": 1}, resume=True, force=False)
+    run.config_path.unlink()
+    for act in (run.check, partial(run.start, {"seed": 1})):
+        with pytest.raises(TrainingError, match=r"config\.json, are missing"):
+            act(resume=True, force=False)
+    assert run.last_checkpoint.is_file()
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"\xff\xfe", b"epoch\nfirst\n"])
+def test_a_damaged_log_is_named_and_left_alone(tmp_path, content):
+    run = RunFolder(tmp_path / "run")
+    run.start({"seed": 1}, resume=False, force=False)
+    run.log_path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"log\.csv is damaged.*Delete it"):
+        run.open_log(2)
+    assert run.log_path.read_bytes() == content
 
 
 def test_a_checkpoint_of_another_training_is_named(tmp_path):

@@ -80,9 +80,17 @@ def find_basis(
             "--quick is for a training from the start; --from is short already, and --epochs says "
             "how short."
         )
-    if config is None and resume and not quick and run.config_path.is_file():
+    resumed = config is None and resume and not quick and run.config_path.is_file()
+    if resumed:
         config = run.config_path
-    settings = read_settings(config, "detector") if config is not None else {}
+    try:
+        settings = read_settings(config, "detector") if config is not None else {}
+    except SettingsError as error:
+        if not resumed:
+            raise
+        raise SettingsError(
+            f"Cannot resume {run.path}: {error} Start anew with --force, or pass another --out."
+        ) from error
     if quick:
         return Basis(settings, None, planned=False, why="")
     earlier = _started_from(config)

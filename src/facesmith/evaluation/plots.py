@@ -17,12 +17,13 @@ from facesmith.pictures.charts import (
     SKY,
     STROKES,
     VERMILION,
+    legend_label,
     marker,
     new_figure,
     tidy,
     write_chart,
 )
-from facesmith.printable import counted
+from facesmith.printable import counted, printable
 
 # After the last colour the strokes and the markers change.
 _COLOURS = (*COLOURS, "#000000", "#8C8C8C")
@@ -64,7 +65,8 @@ def draw_precision_recall(
             needed = min(needed, float(precision.max()) - 0.1)
         # Each a little thinner, or a curve would hide one that it covers.
         width = 3.0 - 1.6 * i / max(len(curves) - 1, 1)
-        axes.plot(recall, precision, label=label, color=colour, linestyle=stroke, linewidth=width)
+        shown = legend_label(label)
+        axes.plot(recall, precision, label=shown, color=colour, linestyle=stroke, linewidth=width)
         point = (marks or {}).get(label, (np.nan, np.nan))
         if np.isfinite(point).all():
             axes.plot(*point, **marker(colour, shape))
@@ -164,8 +166,8 @@ def _place_labels(figure: Any, axes: Any, points: Mapping[str, tuple[float, floa
     for label, point in points.items():
         tried = [
             axes.annotate(
-                label, point, (dx, dy), textcoords="offset points", ha=across, va=along,
-                fontsize=9, arrowprops=line if abs(dy) > 12 else None,
+                printable(label), point, (dx, dy), textcoords="offset points", ha=across, va=along,
+                parse_math=False, fontsize=9, arrowprops=line if abs(dy) > 12 else None,
             )
             for dx, dy, across, along in _PLACES
         ]  # fmt: skip

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from facesmith.evaluation.verdict import STRICT_IOU, Verdict, plain
-from facesmith.pictures.charts import COLOURS, STROKES, marker, new_figure, tidy, write_chart
+from facesmith.pictures.charts import (
+    COLOURS,
+    STROKES,
+    legend_label,
+    marker,
+    new_figure,
+    tidy,
+    write_chart,
+)
 
 _SIZE = (5.4, 3.6)  # inches: two beside each other on a desk, one on a phone
 # Columns of a log -> how the chart names them; drawn where they are there.
@@ -119,7 +127,7 @@ def draw_old_and_new(verdict: Verdict, path: Path) -> bool:
         label = f"{name}: AP {plain(curve.average_precision)}"
         recall = np.append(0, curve.recall)
         precision = np.append(curve.precision[:1] if len(curve.precision) else 1.0, curve.precision)
-        axes.plot(recall, precision, label=label, color=colour, linewidth=2)
+        axes.plot(recall, precision, label=legend_label(label), color=colour, linewidth=2)
         at = curve.at_score(float(np.float32(judged.threshold)))
         if isfinite(at["precision"]):
             axes.plot(at["recall"], at["precision"], **marker(colour))

@@ -39,6 +39,11 @@ def marker(colour: str, shape: str = "o", edge_width: float = 1.2) -> dict[str, 
     }  # fmt: skip
 
 
+def legend_label(name: str) -> str:
+    """A name for a legend: Matplotlib leaves out those that begin with an underscore."""
+    return f" {name}" if name.startswith("_") else name
+
+
 def plain_texts(figure: Any) -> None:
     """Show names from outside as they are: no formulas between dollars, nothing that crashes.
 

@@ -25,6 +25,8 @@ INDIFFERENT = frozenset(
     {"checkpoint_seconds", "checkpoint_steps", "data_path", "prefetch", "time_limit"}
 )
 _Training = TypeVar("_Training", bound=Callable[..., Any])
+# Checksums of it say nothing to people.
+_OTHER_DATA = "the photos, their boxes or the patches are not those that it was started with"
 _RESUME = "--resume to go on with it, "
 
 
@@ -81,13 +83,27 @@ class RunFolder:
 
         Raises:
             WriteError: See `start`.
+            TrainingError: If the settings of the run to resume are gone.
         """
         if not (resume and self.config_path.exists()):
             self.output.check(force=force or self._begun(resume), resume=_RESUME)
 
     def _begun(self, resume: bool) -> bool:
-        """Whether to resume what was killed before its settings were written."""
-        return resume and read_mark(self.path) is not None and not self.output.others()
+        """Whether to resume what was killed before its settings were written.
+
+        Raises:
+            TrainingError: If they are gone and there is something to lose.
+        """
+        if not resume or read_mark(self.path) is None or self.output.others():
+            return False
+        kept = next((p for p in sorted(self.path.rglob("*")) if p.suffix in (".pt", ".onnx")), None)
+        if kept is not None:
+            held = kept.relative_to(self.path).as_posix()
+            raise TrainingError(
+                f"Cannot resume {self.path}: it holds {held}, but its settings, config.json, are "
+                "missing. Put them back, start anew with --force, or pass another --out."
+            )
+        return True
 
     def read_config(self) -> dict[str, Any]:
         """The settings that the run was started with.
@@ -102,7 +118,7 @@ class RunFolder:
         except (ContentError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"{self.path} is no run folder: expected a config.json that "
-                f"`facesmith train` wrote ({error})."
+                f"`facesmith train` wrote ({str(error).rstrip('.')})."
             ) from error
         return config
 
@@ -111,10 +127,17 @@ class RunFolder:
         return RunLog(self, first_epoch)
 
     def _check_same(self, config: dict[str, Any]) -> None:
-        stored = _decisive(self.read_config())
+        try:
+            stored = _decisive(self.read_config())
+        except TrainingError as error:
+            raise TrainingError(
+                f"Cannot resume: {error} Start anew with --force, or pass another --out."
+            ) from error
         wanted = _decisive(json.loads(json.dumps(config)))
         different = [
-            f"{key} was {_shown(stored.get(key))}, is now {_shown(wanted.get(key))}"
+            _OTHER_DATA
+            if key == "data"
+            else f"{key} was {_shown(stored.get(key))}, is now {_shown(wanted.get(key))}"
             for key in sorted(stored | wanted)
             if stored.get(key) != wanted.get(key)
         ]
@@ -154,8 +177,7 @@ class RunLog:
         self._path = run.log_path
         self._rows: list[dict[str, Any]] = []
         if first_epoch and self._path.exists():
-            with self._path.open(newline="") as file:
-                self._rows = [r for r in csv.DictReader(file) if int(r["epoch"]) <= first_epoch]
+            self._rows = _logged(self._path, first_epoch)
         self._events = EventFile(run.path / "tensorboard", after_step=first_epoch)
 
     def __enter__(self) -> RunLog:
@@ -180,6 +202,18 @@ class RunLog:
         writer.writerows(self._rows)
         write_bytes(self._path, text.getvalue().encode())
         self._events.write(epoch + 1, row)
+
+
+def _logged(path: Path, n_epochs: int) -> list[dict[str, Any]]:
+    """The rows of the first epochs of a log."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [row for row in csv.DictReader(file) if int(row["epoch"]) <= n_epochs]
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise TrainingError(
+            f"{path} is damaged: expected a column `epoch` of whole numbers. Delete it to go on "
+            "without its earlier lines."
+        ) from error
 
 
 def _shown(value: Any) -> str:

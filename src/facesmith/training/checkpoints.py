@@ -32,11 +32,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         WeightsError: If the file is missing or damaged.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]  # an empty file says nothing
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise pickle.UnpicklingError("no dictionary")
+    except Exception as error:  # bytes that are no checkpoint raise whatever they spell
+        # PyTorch's own words for a file that is cut off lead nowhere.
+        why = "it is cut off or damaged" if path.is_file() else "it is missing"
         raise WeightsError(
-            f"{path} is no usable checkpoint ({why}). Start anew with --force, or pass another "
+            f"{path} is no usable checkpoint: {why}. Start anew with --force, or pass another "
             "--out."
         ) from error
     return state

@@ -84,6 +84,11 @@ def run_loop(
     training = _Training(task, config, run)
     if resume and run.last_checkpoint.exists():
         training.restore()
+    elif resume and run.best_checkpoint.exists():
+        progress.say(
+            f"There is no {run.last_checkpoint} to go on from: the training starts at its first "
+            "step."
+        )
     at = training.state
     first_step = training.steps_done
     last = config.epochs if until_epoch is None else min(until_epoch, config.epochs)
