@@ -229,6 +229,7 @@ def _spoil(photos: Sequence[AnnotatedPhoto], seed: int) -> Spoilt:
                 boxes=np.array(boxes, np.float32).reshape(-1, 4),
                 ignored=photo.ignored[kept],
                 attributes=tuple(photo.attributes[j] for j in kept),
+                **photo.points_of(kept),
             )
         )
     gone = [(i, photos[i].boxes[j]) for i, j in (*sorted(deleted), *moved)]

@@ -57,4 +57,5 @@ def _corrected(photo: AnnotatedPhoto, seen: dict[str, list[list[float]]]) -> Ann
         boxes=np.concatenate([photo.boxes, clip_boxes(faces, photo.width, photo.height)]),
         ignored=np.concatenate([ignored, np.ones(len(faces), bool)]),
         attributes=(*photo.attributes, *({} for _ in faces)),
+        **photo.points_of(slice(None), n_new=len(faces)),
     )

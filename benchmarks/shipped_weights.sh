@@ -1,14 +1,14 @@
 #!/bin/sh
 # Labels the photos and trains the weights that ship, from random ones. See decision 21.
 #
-#   benchmarks/shipped_weights.sh PHOTOS BASELINES WORK
+#   benchmarks/shipped_weights.sh PHOTOS LANDMARKS BASELINES WORK
 #
-# PHOTOS holds the sets train, train_street, train_people, negatives and negatives_monkeys, BASELINES
-# yunet_n.onnx and yunet_s.onnx. WORK gets the labels and the run; a training that was stopped goes
+# PHOTOS holds the sets train, train_street, train_people, negatives and negatives_monkeys, LANDMARKS
+# the sets portraits and crops80, BASELINES yunet_n.onnx and yunet_s.onnx. WORK gets the labels and the run; a training that was stopped goes
 # on when this is called again. The judge `shipped` is the detector that came along when the labels
 # were made: with other weights labels differ.
 set -eu
-photos=$1 baselines=$2 work=$3
+photos=$1 landmarks=$2 baselines=$3 work=$4
 here=$(dirname "$0")
 mkdir -p "$work/labels" "$work/face_free/monkeys" "$work/face_free/monkeys_held"
 
@@ -40,3 +40,15 @@ fi
 facesmith train "$work/labels/merged.json" --images "$work/photos" \
     --negatives "$photos/negatives" --negatives "$work/face_free/monkeys" \
     --recipe shipped --resume --out "$work/shipped"
+
+# Landmarks come last, and change nothing of what is found. The weights that ship are WORK/landmarks.
+if [ ! -e "$work/labels/points.json" ]; then
+    python "$here/landmark_labels.py" "$work/labels/merged.json" --images "$work/photos" \
+        --points "$baselines/yunet_n.onnx" --points "$baselines/yunet_s.onnx" \
+        --out "$work/labels/with_points.json"
+    python "$here/landmark_sets.py" --landmarks "$landmarks" --labels "$work/labels/with_points.json" \
+        --links "$work/photos" --held-out "$work/labels/landmarks_held_out" \
+        --out "$work/labels/points.json"
+fi
+facesmith train "$work/labels/points.json" --images "$work/photos" --only landmarks \
+    --recipe landmarks --from "$work/shipped" --resume --out "$work/landmarks"

@@ -1,4 +1,4 @@
-"""Text of files and file names, made fit for terminals and messages."""
+"""Text of files and file names, made fit for terminals and messages; numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -39,6 +39,21 @@ def message_text(text: str) -> str:
     lines = printable(text).split("\n")
     shorter = (" ".join(shortened_text(word) for word in line.split(" ")) for line in lines)
     return "\n".join(shortened_text(line, _MAX_LINE) for line in shorter)
+
+
+def one_line(text: str) -> str:
+    r"""The text with its line ends written as escapes, for messages that name files.
+
+    Example:
+        >>> print(one_line("two\nlines.jpg"))
+        two\nlines.jpg
+    """
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """The number with its noun: `1 box`, `2,000 boxes`; the plural ends in s unless given."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def markdown_text(text: str) -> str:

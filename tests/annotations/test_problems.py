@@ -177,7 +177,7 @@ def test_label_files_want_exactly_one_photo(tmp_path: Path, images: Path) -> Non
         ('{"annotations": []}', "a list under the key `images`, got nothing"),
         ('{"images": [], "annotations": 3}', "a list under the key `annotations`, got 3"),
         ('{"images": [], "annotations": []}', "lists no photo"),
-        ('{"images": [7], "annotations": []}', r"none of its 1 entries can be used.*images\[0\]"),
+        ('{"images": [7], "annotations": []}', r"no entry of 1 can be used.*images\[0\]"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
@@ -232,7 +232,7 @@ def test_voc_files_that_cannot_be_parsed_are_left_out(tmp_path: Path, images: Pa
     reasons = ["not valid XML", "root <annotation>, got <html>", "without a document", "UTF-8"]
     for problem, reason in zip(found.problems, reasons, strict=True):
         assert reason in problem.message
-    with pytest.raises(AnnotationError, match=r"none of its 1 entries can be used.*b\.xml"):
+    with pytest.raises(AnnotationError, match=r"no entry of 1 can be used.*b\.xml"):
         load_annotations(labels / "b.xml", images)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from annotation_files import save
 from facesmith.annotations import (
@@ -187,7 +189,7 @@ def test_two_photos_never_share_a_label_file(tmp_path: Path, images: Path, kind:
         for name in ("a.jpg", "a.png")
     ]
     with pytest.raises(AnnotationError, match=r"a\.jpg and a\.png would share the label file a\."):
-        check_names(pair, kind)
+        check_names(pair, images, kind)
     with pytest.raises(AnnotationError, match="would share"):
         write_annotations(tmp_path / "out", pair, images, format=kind)
     assert not [path for path in (tmp_path / "out").rglob("*") if path.name != ".facesmith"]
@@ -206,12 +208,68 @@ def test_no_label_is_written_outside_the_folder(tmp_path: Path, images: Path, ki
     "kind", ["cvat", "voc", "yolo", "yolo-pose", "wider", "fddb", "retinaface"]
 )
 @pytest.mark.parametrize("name", ["bell\x07.jpg", "two\nlines.jpg", "\udcff.jpg"])
-def test_names_that_a_format_cannot_hold_are_refused(kind: str, name: str) -> None:
+def test_names_that_a_format_cannot_hold_are_refused(tmp_path: Path, kind: str, name: str) -> None:
     photo = AnnotatedPhoto(Path(name), np.zeros((0, 4)), np.zeros(0, bool), name, 9, 9)
     with pytest.raises(AnnotationError, match="cannot hold the text"):
-        check_names([photo], kind)
+        check_names([photo], tmp_path, kind)
     for other in ("coco", "label-studio", "labelme"):
-        check_names([photo], other)
+        check_names([photo], tmp_path, other)
+
+
+# Name -> the formats that refuse it; all others find the photo again under that name.
+ODD_NAMES = {
+    " a.jpg": ("wider", "fddb", "retinaface"),
+    "a .jpg": (),
+    "a.jpg ": ("yolo", "yolo-pose", "wider", "fddb", "retinaface"),
+    " sub/a.jpg": ("wider", "fddb", "retinaface"),
+    "\ufeffa.jpg": ("wider", "fddb"),
+    ".hidden.jpg": FOLDERS,
+    "sub/.hidden/a.jpg": FOLDERS,
+    ".jpg": FOLDERS,
+    "bare": ("yolo", "yolo-pose", "fddb"),
+    "0001": ("yolo", "yolo-pose", "fddb"),
+    "12 34": ("yolo", "yolo-pose", "wider", "fddb"),
+    "x.txt": ("yolo", "yolo-pose", "fddb"),
+    "1 2 3 4 5.jpg": (),
+    "1 2 b 4.jpg": (),
+    "a\\b.jpg": (),
+    "C:a.jpg": (),
+    "images/a.jpg": (),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no files of these names")
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_each_name_is_found_again_or_refused(tmp_path: Path, name: str, kind: str) -> None:
+    """Spaces at the ends, hidden files, no suffix, names that look like lines of boxes."""
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    photos = []
+    for each in (name, "other.jpg"):
+        (folder / each).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48)).save(folder / each, "JPEG")
+        boxes = np.array([[3, 4, 20, 30]], np.float32)
+        photos.append(AnnotatedPhoto(folder / each, boxes, np.array([False]), each, 64, 48))
+    if kind in ODD_NAMES[name]:
+        with pytest.raises(AnnotationError) as refused:
+            write_annotations(out, photos, folder, format=kind)
+        assert name in str(refused.value) or repr(name) in str(refused.value)
+        assert not out.is_file()
+        return
+    check_names(photos, folder, kind)
+    write_annotations(out, photos, folder, format=kind)
+    found = load_annotations(out, folder, strict=True).photos
+    assert {photo.name: photo.boxes.tolist() for photo in found} == {
+        each: [[3, 4, 20, 30]] for each in (name, "other.jpg")
+    }
+
+
+def test_a_photo_called_like_another_one_of_the_folder_gets_no_yolo_label(
+    tmp_path: Path, images: Path, photos: list[AnnotatedPhoto]
+) -> None:
+    save(images / "a.png", (201, 99))  # is not annotated
+    with pytest.raises(AnnotationError, match=r"a\.jpg and a\.png in the folder of the photos"):
+        write_annotations(tmp_path / "out", photos, images, format="yolo")
 
 
 def test_a_folder_is_replaced_only_with_force_and_never_that_of_others(

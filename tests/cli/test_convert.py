@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,32 @@ def test_photos_that_would_share_a_label_are_named_and_nothing_is_written() -> N
     assert "a.jpg and a.png would share the label file a.xml" in result.stderr
     assert not list(Path("out").rglob("*.xml"))
     assert run("two.json", "out.xml", "--to", "cvat").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe<\x00", b"<annotations>\xc3<", b"<annotations>"]
+)
+def test_an_error_names_its_file_once(content: bytes) -> None:
+    Path("bad.xml").write_bytes(content)
+    result = run("bad.xml", "out.json", "--to", "coco", "--format", "cvat")
+    assert result.exit_code == 1
+    assert result.stderr.count("bad.xml") == 1
+    Path("labels").mkdir()
+    Path("labels/bad.xml").write_bytes(content)
+    result = run("labels", "out.json", "--to", "coco", "--format", "voc")
+    assert result.stderr.count("bad.xml") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no files of these names")
+def test_a_line_end_in_a_name_leaves_an_error_on_one_line() -> None:
+    save(Path("photos/two\nlines.jpg"))
+    coco(Path("odd.json"), {"two\nlines.jpg": [], "not\nthere.jpg": []})
+    result = run("odd.json", "out", "--to", "yolo")
+    assert result.exit_code == 1
+    left_out, error = result.stderr.splitlines()
+    assert left_out.startswith("Left out: ")
+    assert "not\\nthere.jpg: no such file" in left_out
+    assert error.startswith("Error: two\\nlines.jpg: the format cannot hold")
+    Path("out\nthere.json").touch()
+    result = run("odd.json", "out\nthere.json", "--to", "coco")
+    assert "Error: out\\nthere.json exists. Pass --force" in result.stderr

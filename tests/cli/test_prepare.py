@@ -200,7 +200,7 @@ def test_usage_errors(words: tuple[str, ...], message: str) -> None:
     ("words", "message"),
     [
         (("--category", "head"), "there is no category 'head'; found 'face'"),
-        (("--format", "wider"), "none of its 1 entries can be used"),
+        (("--format", "wider"), "no entry of 1 can be used"),
         (("--min-face", "100"), "No face to cut"),
         (("--negatives", "none"), "No images found in none/"),
     ],

@@ -230,9 +230,9 @@ def test_rows_that_the_run_was_trained_on_are_told_in_one_line(run, finished, tm
     own = roc(run, "--split", "train")
     assert own.exit_code == 0
     (line,) = [each for each in own.stderr.splitlines() if each.startswith("Warning")]
-    assert "was trained on 64 of these 64 rows: the figures are too good" in line
+    assert "was trained on 64 of 64 rows: the figures are too good" in line
     # The same pixels under another name, 64 of 128 rows of which were for training.
     other = shutil.copy(finished / "patches.npz", tmp_path / "renamed.npz")
-    assert "was trained on 64 of these 128 rows" in roc(run, "--patches", other).stderr
+    assert "was trained on 64 of 128 rows" in roc(run, "--patches", other).stderr
     assert roc(run, "--patches", other, "--split", "test").stderr == ""
     assert roc(run).stderr == ""

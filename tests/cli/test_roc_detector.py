@@ -100,7 +100,7 @@ def test_photos_that_the_run_was_trained_on_are_told_in_one_line(run):
     result = roc(run)
     assert result.exit_code == 0, result.output
     (line,) = [each for each in result.stderr.splitlines() if each.startswith("Warning")]
-    assert "of these 4 photos" in line
+    assert "of 4 photos" in line
     assert "4 it was trained on" in line
     assert json.loads((run / "roc.json").read_text())["photos_trained_on"] == 4
     content = json.loads((run / "photos.json").read_text())

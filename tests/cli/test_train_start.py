@@ -126,6 +126,39 @@ def test_it_goes_on_from_the_shipped_weights_and_says_how(
     assert trained.calls[0]["config"] == trained.calls[1]["config"]
 
 
+def test_several_annotations_are_read_as_one(
+    folder: Path, trained: Recorder, tmp_path: Path
+) -> None:
+    """Two halves, in two formats; a photo of both keeps the boxes of both."""
+    content = json.loads((folder / "faces.json").read_text())
+    first, second = tmp_path / "first.json", tmp_path / "second.txt"
+    first.write_text(
+        json.dumps(
+            {
+                **content,
+                "images": content["images"][:31],
+                "annotations": content["annotations"][:31],
+            }
+        )
+    )
+    second.write_text(
+        "".join(f"{i:02d}.png\n1\n1 4 20 24 0 0 0 0 0 0\n" for i in range(30, N_PHOTOS))
+    )
+    words = ["train", first, second, "--images", folder / "photos", "--out", tmp_path / "run"]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    photos = {photo.name: photo.boxes.tolist() for photo in trained.calls[-1]["photos"]}
+    assert sorted(photos) == [f"{i:02d}.png" for i in range(N_PHOTOS)]
+    assert photos["29.png"] == [[4, 4, 24, 28]]
+    assert photos["30.png"] == [[4, 4, 24, 28], [1, 4, 21, 28]]
+    assert photos["31.png"] == [[1, 4, 21, 28]]
+    assert "the photo 30.png is listed again" in result.stderr
+    (tmp_path / "p.npz").touch()
+    mixed = CliRunner().invoke(main, ["train", str(first), str(tmp_path / "p.npz"), "--out", "x"])
+    assert mixed.exit_code == 2
+    assert "is a patches file, which is trained on alone" in mixed.output
+
+
 def test_options_change_the_plan(folder: Path, trained: Recorder, tmp_path: Path) -> None:
     result = train(
         folder, tmp_path / "run", "--epochs", 3, "--learning-rate", 2e-4, "--batch-size", 4,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -156,15 +157,44 @@ def test_quick_and_a_time_limit_leave_the_folds_out(data, tmp_path, trainer):
     assert trainer.outs == [tmp_path / "quick", tmp_path / "limited"]
 
 
-def test_photos_of_val_decide_and_those_trained_on_are_told(data, tmp_path, trainer):
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """Five photos of `data` under other names and seven of others, in `photos/`."""
+    folder = tmp_path_factory.mktemp("others")
+    (folder / "photos").mkdir()
+    content = json.loads((data / "faces.json").read_text())
+    images = content["images"][:12]
+    for number, image in enumerate(images):
+        old, new = data / "photos" / image["file_name"], folder / "photos" / f"other{number}.png"
+        if number < 5:
+            shutil.copyfile(old, new)
+        else:
+            Image.fromarray(np.array(Image.open(old))[:, ::-1]).save(new)
+        image["file_name"] = new.name
+    content["annotations"] = content["annotations"][:12]
+    (folder / "faces.json").write_text(json.dumps({**content, "images": images}))
+    return folder
+
+
+def test_photos_of_val_decide_and_those_trained_on_are_told(data, others, tmp_path, trainer):
     out = tmp_path / "run"
-    val = ("--val", data / "faces.json", "--val-images", data / "photos")
+    val = ("--val", others / "faces.json", "--val-images", others / "photos")
     result = train(data, out, *val)
     assert result.exit_code == 0, result.output
     assert trainer.outs == [out], "no folds"
     assert verdict_of(out)["photos"]["source"] == "val"
-    assert f"Warning: of these {N} photos {out.as_posix()} has seen 10 it was" in result.stderr
-    assert f"On the {N} photos with {N} faces of --val" in result.stdout
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning")]
+    (warning,) = warnings
+    assert warning.startswith(f"Warning: 5 of 12 photos of --val {val[1]} are trained on, too")
+    assert "On the 12 photos with 12 faces of --val" in result.stdout
+
+
+def test_val_of_photos_that_are_all_trained_on_is_refused(data, tmp_path, trainer):
+    val = ("--val", data / "faces.json", "--val-images", data / "photos")
+    result = train(data, tmp_path / "run", *val)
+    assert result.exit_code == 2
+    assert f"All {N} photos of --val" in result.stderr
+    assert trainer.outs == []
 
 
 def test_what_was_gone_on_from_is_the_old_one(data, tmp_path, trainer):

@@ -180,9 +180,13 @@ def test_other_networks_are_named(tmp_path: Path) -> None:
     path = export_fixed(tmp_path / "landmarks.onnx", kind="refiner")
     with pytest.raises(WeightsError, match="kind 'refiner'; expected 'landmarks'"):
         LandmarkFinder(path)
-    points = ((np.nan, 0), *FIXED[1:])
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e30])
+def test_a_network_that_gives_no_sensible_numbers_is_named(tmp_path: Path, value: float) -> None:
+    points = ((value, 0), *FIXED[1:])
     finder = LandmarkFinder(export_fixed(tmp_path / "landmarks.onnx", points=points))
-    with pytest.raises(WeightsError, match=r"landmarks\.onnx gives landmarks that are not finite"):
+    with pytest.raises(WeightsError, match=r"landmarks\.onnx gives landmarks that are no numbers"):
         finder(np.zeros((9, 9, 3), np.uint8), np.float32([[1, 1, 5, 5]]))
 
 

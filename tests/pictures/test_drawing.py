@@ -114,3 +114,46 @@ def test_crops_are_copies_in_the_order_of_the_faces() -> None:
 def test_a_negative_margin_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`margin` must be at least 0; got margin=-0\.1"):
         crop_faces(gradient(10, 10), Faces.empty(), margin=-0.1)
+
+
+def with_landmarks(side: float, scores: np.ndarray | None = None) -> Faces:
+    """One square face at (10, 10)."""
+    points = 10 + side * np.float32(
+        [[[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]]]
+    )
+    box = np.float32([[10, 10, 10 + side, 10 + side]])
+    return Faces(box, np.float32([0.5]), points, scores)
+
+
+@pytest.mark.parametrize("side", [12, 40, 200, 1500])
+@pytest.mark.parametrize("background", [0, 255])
+def test_landmarks_are_dots_in_the_colour_of_their_side(side: int, background: int) -> None:
+    image = np.full((side + 20, side + 20, 3), background, np.uint8)
+    found = with_landmarks(side)
+    drawn = draw_faces(image, found, scores=False)
+    # Blue, green, red: the person's right in blue, left in yellow, the nose in white.
+    right, left, nose = (255, 196, 64), (0, 214, 255), (255, 255, 255)
+    assert found.landmarks is not None
+    for (x, y), colour in zip(found.landmarks[0], (right, left, nose, right, left), strict=True):
+        assert (drawn[round(y) - 1 : round(y) + 1, round(x) - 1 : round(x) + 1] == colour).all()
+    for colour in (right, left):
+        n_pixels = (drawn == colour).all(axis=-1).sum()
+        assert 8 <= n_pixels <= 2 * (0.05 * side + 2) ** 2
+    if side >= 100:  # a dark edge around the white dot
+        x, y = found.landmarks[0, 2].round().astype(int)
+        assert drawn[y, x : x + side // 20].max(axis=1).min() < 40
+
+
+def test_hidden_landmarks_are_rings() -> None:
+    scores = np.float32([[0.9, 0.4, 0.9, 0.9, 0.9]])
+    image = np.full((220, 220, 3), 120, np.uint8)
+    drawn = draw_faces(image, with_landmarks(200, scores), scores=False)
+    assert (drawn[90, 150] == 120).all(), "the hole of the left eye's ring"
+    assert (drawn[86:95, 145:155] == (0, 214, 255)).all(axis=-1).any()
+    assert (drawn[90, 70] == (255, 196, 64)).all()
+
+
+def test_landmarks_far_outside_are_no_trouble() -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    far = Faces(np.float32([[0, 0, 9, 9]]), np.float32([0.5]), np.full((1, 5, 2), 1e30, np.float32))
+    assert np.array_equal(draw_faces(image, far), draw_faces(image, Faces(far.boxes, far.scores)))

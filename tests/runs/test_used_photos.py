@@ -42,6 +42,6 @@ def test_the_warning_says_what_the_photos_were_for(tmp_path):
     assert SeenPhotos(0, 0, 5).warning("runs/mine") == ""
     warning = SeenPhotos(3, 1, 5).warning("runs/mine")
     seen = "3 it was trained on and 1 its weights and threshold were chosen on"
-    assert warning.startswith(f"of these 5 photos runs/mine has seen {seen}")
+    assert warning.startswith(f"of 5 photos runs/mine has seen {seen}")
     write_used_photos(tmp_path, [photo(tmp_path / "ü.jpg", b"x")], [])
     assert json.loads((tmp_path / "photos.json").read_text(encoding="utf-8"))["held_out"] == {}

@@ -16,7 +16,7 @@ from facesmith.training.augmentation import (  # noqa: E402
     augment_warped,
     uniforms,
 )
-from facesmith.training.classifier import _changed, _grid  # noqa: E402
+from facesmith.training.warping import _grid, warped  # noqa: E402
 
 STILL = WarpedAugmentation(
     flip=0, max_shift=0, brightness=0, contrast=0, colour=0, saturation=0, grey=0, cutout=0,
@@ -32,7 +32,7 @@ def images(n: int = 12) -> np.ndarray:
 def changed(settings: WarpedAugmentation, seed: int = 0, rows: np.ndarray = ROWS) -> np.ndarray:
     """The patches as the network gets them, `(n, 64, 64, 3)`."""
     parts = augment_warped(images(), rows, settings, seed=seed, epoch=0)
-    return _changed(*map(torch.from_numpy, parts)).numpy()
+    return warped(*map(torch.from_numpy, parts)).numpy()
 
 
 def test_random_numbers_belong_to_seed_epoch_and_row_alone():
@@ -66,7 +66,7 @@ def test_a_quarter_turn_is_that_of_numpy():
     """With a largest turn of 90 degrees over a draw of 1 or 0; here by the map itself."""
     parts = [torch.from_numpy(p) for p in augment_warped(images(), ROWS, STILL, seed=0, epoch=0)]
     quarter = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]).repeat(12, 1, 1)
-    found = _changed(*parts[:3], quarter).numpy()
+    found = warped(*parts[:3], quarter).numpy()
     turned = [np.rot90(images(), k, axes=(1, 2)) for k in (1, 3)]
     assert min(np.abs(found - t).max() for t in turned) < 2e-3
 

@@ -21,7 +21,7 @@ from facesmith.networks.detector import (  # noqa: E402
 from facesmith.training.assignment import assign, detection_loss, pairwise_iou  # noqa: E402
 from facesmith.training.crops import MIN_SIDE, CropConfig, draw_crop  # noqa: E402
 from facesmith.training.degradation import DegradationConfig, degrade  # noqa: E402
-from facesmith.training.detector import usable_photos  # noqa: E402
+from facesmith.training.detector_photos import usable_photos  # noqa: E402
 from told_progress import Told  # noqa: E402
 
 NO_DEGRADATION = DegradationConfig(blurred=0, noisy=0, compressed=0, shaded=0)

@@ -94,7 +94,7 @@ class TestPlaced:
         found = PlacedBoxes(MinedTraining(boxes), photos)
         assert found.rows.tolist() == [0]
         assert found.summary([unread("held")]) == (
-            "Mined boxes: 1 in 1 photos; not used: 1 in photos held out, 1 in photos that are not "
+            "Mined boxes: 1 in 1 photo; not used: 1 in photos held out, 1 in photos that are not "
             "part of the training, 2 that overlap an annotated box by now."
         )
 

@@ -12,9 +12,10 @@ pytest.importorskip("torch")
 
 from facesmith.cli import main
 from facesmith.cli.train_settings import Basis, with_options
-from facesmith.runs.settings import SettingsError
+from facesmith.runs.settings import SettingsError, with_changes
 from facesmith.training.calibration import equal_sources
 from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.landmark_config import LandmarkConfig
 from facesmith.training.own_mining import OwnMiningConfig
 from facesmith.training.recipe_files import read_recipe, recipe_names
 
@@ -37,12 +38,14 @@ def test_the_shipped_recipe_mines_and_aims_at_a_precision() -> None:
     config = _config("shipped", epochs=6)
     assert config.proposals.loop.epochs == 6
     assert config.own_mining is not None
-    assert config.target_precision == 0.98
+    assert config.target_precision == 0.99
     assert config.weigh_sources
 
 
 def test_other_recipes_are_named() -> None:
-    with pytest.raises(SettingsError, match=r"No recipe best. There is: .*shipped"):
+    with pytest.raises(
+        SettingsError, match=r"No recipe best for this training. There is: .*shipped"
+    ):
         read_recipe("best")
 
 
@@ -67,3 +70,11 @@ def test_mining_comes_after_a_share_of_the_passes(after: float, epochs: int, exp
 def test_sources_weigh_alike() -> None:
     weights = equal_sources(["a", "b", "a", "a", "face-free"])
     np.testing.assert_allclose(weights, [5 / 9, 5 / 3, 5 / 9, 5 / 9, 5 / 3])
+
+
+def test_the_recipe_of_landmarks_sets_a_training_of_landmarks():
+    config = with_changes(LandmarkConfig(), read_recipe("landmarks", "landmarks"))
+    assert config.source_power == -0.5
+    assert config.loop.threads == 1  # the number decides the last bits
+    with pytest.raises(SettingsError, match="There is: shipped"):
+        read_recipe("landmarks")

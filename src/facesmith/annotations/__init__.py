@@ -49,7 +49,7 @@ __all__ = [
 
 
 def load_annotations(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     images_dir: str | Path,
     *,
     format: str | None = None,  # noqa: A002  # the word of the option, --format
@@ -62,7 +62,8 @@ def load_annotations(
     """Read annotated photos, in the order of the annotations, and the problems.
 
     Args:
-        path: The annotations: a file, or a folder of files for the formats that have one a photo.
+        path: The annotations: a file, or a folder of files for the formats that have one a photo;
+            or several of them, of the same or of different formats, which are read as one.
         images_dir: Folder of the photos, which the names in the annotations start from.
         format: One of `FORMATS`; `None`: told from the content.
         strict: Raise at the first problem instead of leaving its photo or box out.
@@ -80,31 +81,37 @@ def load_annotations(
     """
     if format not in (None, *FORMATS):
         raise ValueError(f"`format` must be one of {', '.join(FORMATS)}; got format={format!r}.")
-    path, images_dir = Path(path), Path(images_dir)
-    if not (path.is_file() or path.is_dir()):
-        if not path.exists():
-            raise AnnotationError(f"{path} does not exist.")
-        read_start(path)  # raises, as a pipe or a device is no file
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    images_dir = Path(images_dir)
+    for each in paths:
+        if not each.exists():
+            raise AnnotationError(f"{each} does not exist.")
+        if not (each.is_file() or each.is_dir()):
+            read_start(each)  # raises, as a pipe or a device is no file
     if not images_dir.is_dir():
         raise AnnotationError(f"The folder of the photos, {images_dir}, does not exist.")
     log = ProblemLog(strict)
-    entries = read_entries(Source(path, images_dir, log, categories), format)
-    if not entries and log.problems:
-        raise AnnotationError(
-            f"{path}: none of its {len(log.problems)} entries can be used. The first: "
-            f"{log.problems[0]}"
-        )
-    if not entries:
-        raise AnnotationError(f"{path} lists no photo.")
+    entries: list[PhotoEntry] = []
+    for each in paths:
+        n_before = len(log.problems)
+        found = read_entries(Source(each, images_dir, log, categories), format)
+        problems = log.problems[n_before:]
+        if not found and problems:
+            raise AnnotationError(
+                f"{each}: no entry of {len(problems):,} can be used. The first: {problems[0]}"
+            )
+        if not found:
+            raise AnnotationError(f"{each} lists no photo.")
+        entries += found
     photos = check_entries(
         entries, PhotoFolder(images_dir, images_anywhere), log, progress, decoded
     )
     missing = [problem.photo for problem in log.problems if problem.kind == "missing"]
     if not photos and missing:
         raise AnnotationError(
-            f"{path}: none of its photos can be used, and {len(missing)} of them are not in "
-            f"{images_dir}: {first_three(missing)}. Is it the folder that their names start from "
-            "(--images)?"
+            f"{', '.join(map(str, paths))}: none of its photos can be used, and "
+            f"{len(missing)} of them are not in {images_dir}: {first_three(missing)}. "
+            "Is it the folder that their names start from (--images)?"
         )
     return Annotations(tuple(photos), tuple(log.problems), dict(log.passed_over))
 

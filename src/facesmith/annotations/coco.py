@@ -197,7 +197,7 @@ def load_json(path: Path) -> dict[str, Any]:
             "part of a COCO file?"
         )
     if not isinstance(content, dict):
-        raise AnnotationError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
+        raise AnnotationError(f"{path}: expected a JSON object, got {shortened(content)}.")
     for key in ("images", "annotations"):
         if not isinstance(content.get(key), list):
             raise AnnotationError(

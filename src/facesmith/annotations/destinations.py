@@ -29,6 +29,7 @@ class Destination:
     doubt: str = ""
 
 
+_OF_ONE_FILE = "choose a format of one file: coco, cvat or label-studio"
 Writer = Callable[[Sequence[AnnotatedPhoto], Destination], Iterator[tuple[str, bytes]]]
 
 
@@ -36,7 +37,8 @@ def label_names(photos: Sequence[AnnotatedPhoto], suffix: str) -> list[str]:
     """The name of each photo with another suffix: of formats with one file a photo.
 
     Raises:
-        AnnotationError: If two photos would share a file, or one lies outside the folder.
+        AnnotationError: If two photos would share a file, one lies outside the folder, or one is
+            hidden, as hidden label files are not read.
     """
     taken: dict[str, str] = {}
     for photo in photos:
@@ -44,15 +46,19 @@ def label_names(photos: Sequence[AnnotatedPhoto], suffix: str) -> list[str]:
         if path.is_absolute() or ".." in path.parts:
             raise AnnotationError(
                 f"{photo.name} lies outside the folder of the photos, and so would its label file. "
-                "Move the photo, or choose a format of one file: coco, cvat or label-studio."
+                f"Move the photo, or {_OF_ONE_FILE}."
+            )
+        if any(part.startswith(".") for part in path.parts):
+            raise AnnotationError(
+                f"{photo.name} is hidden, or lies in a hidden folder, and so would its label file, "
+                f"which is then not read. Rename it, or {_OF_ONE_FILE}."
             )
         name = path.with_suffix(suffix).as_posix()
         first = taken.setdefault(name, photo.name)
         if first != photo.name:
             raise AnnotationError(
                 f"{first} and {photo.name} would share the label file {name}, as this format has "
-                "one file for each name without suffix. Rename one of them, or choose a format of "
-                "one file: coco, cvat or label-studio."
+                f"one file for each name without suffix. Rename one of them, or {_OF_ONE_FILE}."
             )
     return list(taken)
 

@@ -46,6 +46,17 @@ def read_text(path: Path) -> str:
         raise AnnotationError(str(error)) from error
 
 
+def reason_of(error: AnnotationError, path: Path) -> str:
+    """What an error of a file says, without the file's name at its start.
+
+    Example:
+        >>> reason_of(AnnotationError("a.xml: not valid XML."), Path("a.xml"))
+        'not valid XML.'
+    """
+    text = str(error)
+    return text.removeprefix(str(path)).removeprefix(":").strip()
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file, see `untrusted.parsed_json`; raises an `AnnotationError`."""
     try:

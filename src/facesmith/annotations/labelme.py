@@ -20,7 +20,7 @@ from typing import Any
 from facesmith.annotations.categories import UNSURE, choose_categories
 from facesmith.annotations.destinations import Destination, label_names, number
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import PhotoNames, files_below, read_json, shortened
+from facesmith.annotations.files import PhotoNames, files_below, read_json, reason_of, shortened
 from facesmith.annotations.outlines import Corners, around_points
 from facesmith.annotations.passed_over import (
     ANSWERS,
@@ -61,7 +61,7 @@ def read_labelme(
         try:
             content = read_json(file)
         except AnnotationError as error:
-            log.add(where, f"{error} The photo is left out.", "photo")
+            log.add(where, f"{reason_of(error, file)} The photo is left out.", "photo")
             continue
         if not isinstance(content, dict) or "shapes" not in content:
             if path.is_file():
@@ -100,7 +100,9 @@ def _read_photo(
     where, given = label.as_posix(), content.get("imagePath")
     name = None
     if isinstance(given, str) and given:
-        name = _photo_name(file, label, given.replace("\\", "/"), images_dir)
+        name = _photo_name(file, label, given, images_dir)
+        if not is_file(images_dir / name):
+            name = _photo_name(file, label, given.replace("\\", "/"), images_dir)
     elif given is None:
         alike = photo_names.photos_of(label)
         name = alike[0] if len(alike) == 1 else None

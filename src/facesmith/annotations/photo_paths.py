@@ -33,10 +33,12 @@ class PhotoFolder:
             OutsideError: If it leaves the folder, and may not.
             AnnotationError: If it is the folder.
         """
-        written = name.replace("\\", "/")
+        # Elsewhere than on Windows `a\\b.jpg` and `c:d.jpg` are names of files.
+        as_it_is = ("\\" in name or ":" in name) and is_file(self.path / name)
+        written = name if as_it_is else name.replace("\\", "/")
         base, photo = os.path.abspath(self.path), os.path.abspath(self.path / written)  # noqa: PTH100
         outside = not Path(photo).is_relative_to(base)
-        foreign = bool(PureWindowsPath(name).drive) and os.name != "nt"
+        foreign = bool(PureWindowsPath(name).drive) and os.name != "nt" and not as_it_is
         if photo == base:
             raise AnnotationError(
                 f"{name} is the folder of the photos, {self.path}; expected the name of a photo. "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from facesmith.annotations.files import read_text
+from facesmith.annotations.files import read_text, reason_of
 from facesmith.errors import AnnotationError
 
 
@@ -20,7 +20,10 @@ def read_xml(file: Path, root_tag: str) -> ET.Element:
         AnnotationError: If the file is no such XML, or its root has another name. The message does
             not name the file.
     """
-    text = read_text(file)
+    try:
+        text = read_text(file)
+    except AnnotationError as error:
+        raise AnnotationError(reason_of(error, file)) from error
     if not text.strip():
         raise AnnotationError("expected XML, got an empty file.")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:

@@ -29,6 +29,7 @@ from facesmith.annotations.keypoints import (
 )
 from facesmith.annotations.passed_over import BLUR
 from facesmith.annotations.photos import AnnotatedPhoto
+from facesmith.errors import AnnotationError
 
 _BOX, _POINTS = 4, 3 * N_POINTS
 WIDTHS = (_BOX, _BOX + _POINTS, _BOX + _POINTS + 1)  # a box; with points; with points and blur
@@ -93,6 +94,11 @@ def retinaface_files(
     check_plain(photos)
     lines: list[str] = []
     for photo in photos:
+        if photo.name != photo.name.strip():
+            raise AnnotationError(
+                f"{photo.name!r} would be read without the spaces at its ends. Rename the "
+                "photo, or choose coco, cvat or label-studio."
+            )
         lines.append(f"# {photo.name}")
         points = points_of_arrays(photo.landmarks, photo.landmark_visibility)
         for box, ignored, five in zip(

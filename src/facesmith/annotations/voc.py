@@ -155,7 +155,10 @@ def _differ(root: ET.Element, tag: str) -> bool:
 def _photo_name(
     root: ET.Element, label: Path, images_dir: Path, photo_names: PhotoNames
 ) -> str | None:
-    name = text_of(root, "filename")
+    unstripped = root.findtext("filename") or ""
+    if unstripped.strip() != unstripped and is_file(images_dir / label.parent / unstripped):
+        return (label.parent / unstripped).as_posix()
+    name = unstripped.strip()
     if not name:
         called_alike = photo_names.photos_of(label)
         return called_alike[0] if len(called_alike) == 1 else None

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import cos, hypot, isfinite, nan, pi, sin
 from pathlib import Path
+from string import whitespace
 
 from facesmith.annotations.destinations import Destination, check_plain, whole_pixels
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
@@ -28,6 +29,7 @@ from facesmith.annotations.files import files_below, numbers, read_lines
 from facesmith.annotations.passed_over import FLAGS, OUTLINES
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import flag
+from facesmith.errors import AnnotationError
 from facesmith.images import IMAGE_SUFFIXES
 
 _WIDER_INVALID = 7  # position of the flag in a line
@@ -66,7 +68,7 @@ def wider_files(
     check_plain(photos)
     lines: list[str] = []
     for photo in photos:
-        lines += [photo.name, str(len(photo.boxes))]
+        lines += [_name_line(photo.name), str(len(photo.boxes))]
         for box, ignored in zip(photo.boxes.tolist(), photo.ignored.tolist(), strict=True):
             x_min, y_min, x_max, y_max = whole_pixels(box, photo.width, photo.height)
             lines.append(
@@ -86,9 +88,7 @@ def fddb_files(
     lines: list[str] = []
     for photo in photos:
         boxes = photo.boxes[~photo.ignored].astype(float)
-        bare = photo.name.removesuffix(".jpg")
-        name = photo.name if bare.lower().endswith(IMAGE_SUFFIXES) else bare
-        lines += [name, str(len(boxes))]
+        lines += [_fddb_name(photo.name), str(len(boxes))]
         for x_min, y_min, x_max, y_max in boxes.tolist():
             half_width, half_height = (x_max - x_min) / 2, (y_max - y_min) / 2
             lines.append(
@@ -96,6 +96,36 @@ def fddb_files(
                 f"{y_min + half_height:.6f} 1"
             )
     yield "ellipseList.txt", "".join(f"{line}\n" for line in lines).encode()
+
+
+def _name_line(name: str) -> str:
+    """The line of a photo's name, or an `AnnotationError` if it would not be read as that name."""
+    if not _is_name_line(name):
+        raise AnnotationError(
+            f"{name!r} cannot be a line of a list: it would be read as numbers, or without the "
+            "spaces at its ends. Rename the photo, or choose coco, cvat or label-studio."
+        )
+    return name
+
+
+def _is_name_line(text: str) -> bool:
+    values = numbers(text)
+    one_number = values is not None and len(values) == 1 and len(text.split()) == 1
+    return text == text.strip(f"{whitespace}\ufeff").strip() and (
+        one_number or (values is None and not _damaged_box(text))
+    )
+
+
+def _fddb_name(name: str) -> str:
+    """The line of a name: without `.jpg`, as in FDDB, where that is read as the same name."""
+    if not name.lower().endswith(IMAGE_SUFFIXES):
+        raise AnnotationError(
+            f"{name!r} has no suffix of an image, and `.jpg` would be added when the list is read. "
+            "Rename the photo, or choose coco, cvat or label-studio."
+        )
+    bare = name.removesuffix(".jpg")
+    kept = bare.lower().endswith(IMAGE_SUFFIXES) or not bare or not _is_name_line(bare)
+    return _name_line(name if kept else bare)
 
 
 def read_fddb(path: Path, log: ProblemLog) -> list[PhotoEntry]:

@@ -87,11 +87,20 @@ def not_carried_over(
     return dict(lost)
 
 
-def check_names(photos: Sequence[AnnotatedPhoto], format: str) -> None:  # noqa: A002
+def check_names(
+    photos: Sequence[AnnotatedPhoto],
+    images_dir: str | Path,
+    format: str,  # noqa: A002
+) -> None:
     """Refuse photos whose names a format cannot hold; nothing is written.
+
+    Args:
+        photos: The photos.
+        images_dir: The folder that their names start from.
+        format: One of `FORMATS`.
 
     Raises:
         AnnotationError: Says which, and what to do.
     """
-    for _ in find_format(format).write(photos, Destination(Path(), Path())):
+    for _ in find_format(format).write(photos, Destination(Path(), Path(images_dir))):
         pass

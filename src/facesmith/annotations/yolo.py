@@ -12,14 +12,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.destinations import Destination, check_plain, label_names
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
-from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines
+from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines, reason_of
 from facesmith.annotations.keypoints import N_POINTS, points_of_arrays
 from facesmith.annotations.passed_over import OTHER_CATEGORIES, SPLITS, UNNAMED_POINTS
 from facesmith.annotations.photo_paths import is_file
@@ -104,7 +104,8 @@ def read_yolo(
         try:
             texts = read_lines(label.file)
         except AnnotationError as error:
-            log.add(label.where, f"{error} The photo is left out.", "photo")
+            reason = reason_of(error, label.file)
+            log.add(label.where, f"{reason} The photo is left out.", "photo")
             continue
         entry.passed_over |= {SPLITS} if divided else set()
         entries.append(entry)
@@ -135,24 +136,26 @@ def yolo_files(
     """`data.yaml` and, below `labels`, the text file of each photo; ignored regions are class 1.
 
     Raises:
-        AnnotationError: If two photos would share a file.
+        AnnotationError: If two photos would share a file, or a label would not lead to its photo.
     """
-    del destination
-    yield from _files(photos, pose=False)
+    yield from _files(photos, destination, pose=False)
 
 
 def yolo_pose_files(
     photos: Sequence[AnnotatedPhoto], destination: Destination
 ) -> Iterator[tuple[str, bytes]]:
     """As `yolo_files`, with the five points in each line; zeros where there are none."""
-    del destination
-    yield from _files(photos, pose=True)
+    yield from _files(photos, destination, pose=True)
 
 
-def _files(photos: Sequence[AnnotatedPhoto], *, pose: bool) -> Iterator[tuple[str, bytes]]:
+def _files(
+    photos: Sequence[AnnotatedPhoto], destination: Destination, *, pose: bool
+) -> Iterator[tuple[str, bytes]]:
     check_plain(photos)
+    photo_names = PhotoNames(destination.images_dir)
     yield "data.yaml", (_DESCRIPTION + (_POSE if pose else "")).encode()
     for photo, label in zip(photos, label_names(photos, ".txt"), strict=True):
+        _check_leads_back(photo, photo_names.photos_of(Path(label)))
         size = np.array([photo.width, photo.height], np.float64)
         low, high = photo.boxes[:, :2] / size, photo.boxes[:, 2:] / size
         parts = np.concatenate([(low + high) / 2, high - low], axis=1)
@@ -166,6 +169,21 @@ def _files(photos: Sequence[AnnotatedPhoto], *, pose: bool) -> Iterator[tuple[st
             pairs = zip(lines, points, strict=True)
             lines = [f"{line} {parts_of_points(each, size_wh)}" for line, each in pairs]
         yield f"labels/{label}", "".join(f"{line}\n" for line in lines).encode()
+
+
+def _check_leads_back(photo: AnnotatedPhoto, called_alike: Sequence[str]) -> None:
+    """Refuse a photo that would not be found again from the name of its label."""
+    if PurePosixPath(photo.name).suffix.lower() not in IMAGE_SUFFIXES:
+        raise AnnotationError(
+            f"{photo.name!r} has no suffix of an image, by which the photos of YOLO's labels are "
+            "found. Rename the photo, or choose another format."
+        )
+    others = [name for name in called_alike if name != photo.name]
+    if others:
+        raise AnnotationError(
+            f"{photo.name} and {others[0]} in the folder of the photos would share a label: whose "
+            "it is could not be told. Rename one of them, or choose another format."
+        )
 
 
 def _read_label(label: _Label, images_dir: Path, log: ProblemLog) -> PhotoEntry | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_photos(
-    annotations: Path | None,
+    annotations: Path | Sequence[Path] | None,
     images: Path | None,
     negatives: Sequence[Path] = (),
     *,
@@ -30,7 +30,7 @@ def load_photos(
     """Annotated photos, then face-free ones; what cannot be used is named on standard error.
 
     Args:
-        annotations: The annotations; `None`: none.
+        annotations: The annotations, of one file or folder or several; `None`: none.
         images: Folder of their photos.
         negatives: Folders of photos without any human face.
         annotation_format: Format of the annotations; `None`: told from their content.

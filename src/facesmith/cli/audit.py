@@ -219,7 +219,8 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
         )
     echo(f"found       {audit.n_found:,} of {counted(audit.n_boxes, 'box', 'boxes')}")
     echo(
-        f"suspicious  {len(suspicious):,} of {audit.n_boxes:,} boxes ({100 * share:.1f} %)"
+        f"suspicious  {len(suspicious):,} of {counted(audit.n_boxes, 'box', 'boxes')} "
+        f"({100 * share:.1f} %)"
         f"{': ' if counts else ''}{counts}"
     )
     if audit.judges:

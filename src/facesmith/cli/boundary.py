@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import click
 
 from facesmith.errors import FacesmithError, StoppedError, missing_packages_named
-from facesmith.printable import message_text, shortened_text
+from facesmith.printable import message_text, one_line, shortened_text
 
 DEBUG_VARIABLE = "FACESMITH_DEBUG"
 STOPPED = 130  # exit code after Ctrl-C, as shells have it
@@ -52,8 +52,16 @@ def failures_in_words(*, debug: bool, way_on: Callable[[], str]) -> Iterator[Non
     try:
         with missing_packages_named():
             yield
-    except (click.ClickException, click.exceptions.Exit):
+    except click.exceptions.Exit:
         raise
+    except click.ClickException as error:
+        if "\n" not in error.message:
+            raise
+        if type(error) is click.UsageError:
+            raise click.UsageError(one_line(error.message), error.ctx) from error
+        if type(error) is click.ClickException:
+            raise click.ClickException(one_line(error.message)) from error
+        raise  # click's own, which list choices in lines
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
@@ -67,9 +75,9 @@ def failures_in_words(*, debug: bool, way_on: Callable[[], str]) -> Iterator[Non
 def _in_words(error: BaseException, way_on: Callable[[], str]) -> click.ClickException:
     match error:
         case StoppedError():
-            return _Stopped(str(error))
+            return _Stopped(one_line(str(error)))
         case FacesmithError():
-            return click.ClickException(str(error))
+            return click.ClickException(one_line(str(error)))
         case _ if _was_interrupted(error):
             return _Stopped(f"Stopped on request. {way_on()}".rstrip())
         case MemoryError():
@@ -77,7 +85,7 @@ def _in_words(error: BaseException, way_on: Callable[[], str]) -> click.ClickExc
                 "Too little memory. Close other programs, or pass fewer --workers."
             )
         case OSError():
-            return click.ClickException(_system_error(error))
+            return click.ClickException(one_line(_system_error(error)))
     words = shortened_text(" ".join(str(error).split()), _LONGEST_REASON)
     reason = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return click.ClickException(

@@ -1,4 +1,4 @@
-"""`facesmith detect`: the faces in photos, as lines, JSON, CSV, drawings and crops."""
+"""`facesmith detect`: the faces in photos, as lines, JSON, CSV, drawings, crops, aligned faces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.detect_outputs import STDIN, Pictures, Table, is_table
+from facesmith.cli.detect_outputs import (
+    STDIN,
+    PictureConfig,
+    Pictures,
+    Table,
+    as_dict,
+    as_line,
+    is_table,
+)
 from facesmith.cli.detector_options import (
     any_model_option,
     window_config,
@@ -69,6 +77,26 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     help="What crops show around the box, as a part of its sides.",
 )
 @click.option(
+    "--landmarks",
+    is_flag=True,
+    help="Find eyes, nose and corners of the mouth too; also drawn.",
+)
+@click.option(
+    "--aligned",
+    "aligned_dir",
+    type=NEW_FOLDER,
+    help="Write each face to this folder, rotated and scaled for recognition; finds landmarks.",
+)
+@click.option(
+    "--size",
+    "aligned_size",
+    type=WholeRange(1, 4096),
+    default=112,
+    show_default=True,
+    metavar="PX",
+    help="Width and height of aligned faces.",
+)
+@click.option(
     "--min-score",
     type=FiniteRange(0, 1),
     help="Leave out faces with a lower score.  [default: as the weights say]",
@@ -113,6 +141,9 @@ def detect(
     draw_dir: Path | None,
     crops_dir: Path | None,
     crop_margin: float,
+    landmarks: bool,
+    aligned_dir: Path | None,
+    aligned_size: int,
     min_score: float | None,
     find_all: bool,
     min_face: float | None,
@@ -147,19 +178,27 @@ def detect(
     windows = window_config(stride, scale_step, max_face, min_face)
     if csv_path is not None and csv_path.is_file() and not is_table(csv_path):
         refuse_existing([csv_path], force=force)
-    sources = _sources(inputs, [folder for folder in (draw_dir, crops_dir) if folder])
+    wanted = PictureConfig(draw_dir, crops_dir, aligned_dir, crop_margin, aligned_size, force=force)
+    sources = _sources(inputs, wanted.folders)
     if not sources:
         raise ImageError(
             "Nothing is left to look at: an earlier run wrote all images there. Choose another "
             "folder for what is written."
         )
-    pictures = Pictures(sources, draw_dir, crops_dir, crop_margin, force=force)
-    finish = pictures if draw_dir or crops_dir else None
-    config = DetectionConfig(min_score, min_face, finish, rotations, photo_memory * 2**20)
+    landmarks = landmarks or aligned_dir is not None
+    pictures = Pictures(sources, wanted)
+    config = DetectionConfig(
+        min_score,
+        min_face,
+        pictures if wanted.folders else None,
+        rotations,
+        photo_memory * 2**20,
+        landmarks,
+    )
     n_workers = min(workers or default_workers(len(sources)), len(sources))
     n_faces = n_failed = 0
     with ExitStack() as stack:
-        table = stack.enter_context(Table(csv_path))
+        table = stack.enter_context(Table(csv_path, landmarks=landmarks))
         if n_workers == 1:
             detector = open_detector(model, windows=windows)
             results = detect_photos(detector, sources, config)
@@ -174,12 +213,12 @@ def detect(
                 _report(found.source.name, found.error, as_json)
                 continue
             n_faces += len(found.faces)
-            photo = _as_dict(found)
+            photo = as_dict(found, pictures.aligned_paths(found))
             table.write(photo)
             if as_json:
                 echo(json.dumps(photo))
             elif not quiet:
-                echo(_as_line(found))
+                echo(as_line(found))
     if len(sources) > 1 and not quiet:
         _summarise(n_faces, len(sources) - n_failed, n_failed)
     ctx.exit(1 if n_failed else 0)
@@ -246,28 +285,6 @@ def _standard_input() -> bytes | ImageError:
     except OSError as error:
         return ImageError(f"Standard input cannot be read: {error.strerror or error}.")
     return content or ImageError("Standard input is empty. Send it a photo, as in: < photo.jpg")
-
-
-def _as_dict(found: PhotoFaces) -> dict[str, Any]:
-    boxes, scores = found.faces.boxes.astype(float), found.faces.scores.astype(float)
-    return {
-        "file": found.source.name,
-        "width": found.width,
-        "height": found.height,
-        "faces": [
-            {"box": [round(edge, 1) for edge in box], "score": round(score, 4)}
-            for box, score in zip(boxes.tolist(), scores.tolist(), strict=True)
-        ],
-    }
-
-
-def _as_line(found: PhotoFaces) -> str:
-    faces = [
-        f"{score:.2f} [{', '.join(f'{edge:.0f}' for edge in box)}]"
-        for box, score in zip(found.faces.boxes, found.faces.scores, strict=True)
-    ]
-    number = f"{counted(len(faces), 'face')}:" if faces else "no face"
-    return "  ".join([found.source.name, f"{found.width}x{found.height}", number, *faces])
 
 
 def _report(name: str, error: str, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What `facesmith detect` writes beside its lines: drawings, crops and a table."""
+"""What `facesmith detect` gives: lines, JSON, a table, drawings, crops and aligned faces."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from facesmith.cli.numbers import counted
 from facesmith.errors import ImageError
 from facesmith.files import OutputFolder, replacing, write_error
 
@@ -19,52 +21,127 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from facesmith.detection.photos import PhotoFaces, PhotoSource
+    from facesmith.faces import Faces
 
 STDIN = "-"
 _CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
 
 
-class Pictures:
-    """Writes drawings and crops; where there are several processes, in the one with the image."""
+def as_line(found: PhotoFaces) -> str:
+    """The line for people."""
+    faces = [
+        f"{score:.2f} [{', '.join(f'{edge:.0f}' for edge in box)}]"
+        for box, score in zip(found.faces.boxes, found.faces.scores, strict=True)
+    ]
+    if found.faces.landmarks is not None:
+        for number, points in enumerate(found.faces.landmarks):
+            faces[number] += "".join(f" ({x:.0f}, {y:.0f})" for x, y in points)
+    count = f"{counted(len(faces), 'face')}:" if faces else "no face"
+    return "  ".join([found.source.name, f"{found.width}x{found.height}", count, *faces])
 
-    def __init__(
-        self,
-        sources: Sequence[PhotoSource],
-        draw_dir: Path | None,
-        crops_dir: Path | None,
-        crop_margin: float,
-        *,
-        force: bool = False,
-    ) -> None:
-        self._draw_dir, self._crops_dir, self._margin = draw_dir, crops_dir, crop_margin
+
+def as_dict(found: PhotoFaces, aligned: Sequence[Path]) -> dict[str, Any]:
+    """What `--json` prints of a photo.
+
+    Args:
+        found: The photo.
+        aligned: The files of the aligned faces, if they are written.
+    """
+    faces = [_face(face) for face in found.faces]
+    if aligned:
+        for face, path in zip(faces, aligned, strict=True):
+            face["aligned"] = path.as_posix()
+    return {
+        "file": found.source.name,
+        "width": found.width,
+        "height": found.height,
+        "faces": faces,
+    }
+
+
+def _face(face: Faces) -> dict[str, Any]:
+    """What `--json` prints of the one face in `face`."""
+    (box,), (score,) = face.boxes.astype(float).tolist(), face.scores.astype(float).tolist()
+    values: dict[str, Any] = {"box": [round(edge, 1) for edge in box], "score": round(score, 4)}
+    if face.landmarks is not None:
+        (points,) = face.landmarks.astype(float).tolist()
+        values["landmarks"] = [[round(x, 1), round(y, 1)] for x, y in points]
+    if face.landmark_scores is not None:
+        (scores,) = face.landmark_scores.astype(float).tolist()
+        values["landmark_scores"] = [round(each, 4) for each in scores]
+    return values
+
+
+@dataclass(frozen=True)
+class PictureConfig:
+    """Which pictures are written, and where.
+
+    Attributes:
+        draw_dir: The folder of the drawings; `None` for none.
+        crops_dir: The folder of the crops; `None` for none.
+        aligned_dir: The folder of the aligned faces; `None` for none.
+        crop_margin: What crops show around the box, as a part of its sides.
+        aligned_size: Width and height of aligned faces, pixels.
+        force: Whether files that facesmith did not write are replaced.
+    """
+
+    draw_dir: Path | None
+    crops_dir: Path | None
+    aligned_dir: Path | None
+    crop_margin: float
+    aligned_size: int
+    force: bool = False
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that are asked for."""
+        return [each for each in (self.draw_dir, self.crops_dir, self.aligned_dir) if each]
+
+
+class Pictures:
+    """Writes the pictures; where there are several processes, in the one with the image."""
+
+    def __init__(self, sources: Sequence[PhotoSource], config: PictureConfig) -> None:
+        self._config = config
         # Photos are never written over, even where a folder of drawings is looked at again.
         self._photos = {os.path.realpath(source.name) for source in sources}
         stems = unique_stems([source.name for source in sources])
         self._stems = dict(zip(map(_key, sources), stems, strict=True))
-        self._force = force
         self._opened_by = 0
         self._open()
 
     def _open(self) -> None:
         """Open the folders in this process, which then lists what it writes in their marks."""
         if self._opened_by != os.getpid():
-            for folder in filter(None, (self._draw_dir, self._crops_dir)):
-                OutputFolder(folder, "detection").add(force=self._force)
+            for folder in self._config.folders:
+                OutputFolder(folder, "detection").add(force=self._config.force)
             self._opened_by = os.getpid()
 
     def __call__(self, found: PhotoFaces) -> None:
-        """Write the drawing and the crops of one photo."""
+        """Write the pictures of one photo."""
         self._open()
         from facesmith.pictures.drawing import crop_faces, draw_faces  # noqa: PLC0415 - see `detect`
 
-        stem = self._stems[_key(found.source)]
-        if self._draw_dir is not None:
+        stem, config = self._stems[_key(found.source)], self._config
+        if config.draw_dir is not None:
             drawing = draw_faces(found.image(), found.faces)
-            self._write_image(self._draw_dir / f"{stem}_faces.jpg", drawing)
-        if self._crops_dir is not None and len(found.faces):
-            crops = crop_faces(found.image(), found.faces, margin=self._margin)
+            self._write_image(config.draw_dir / f"{stem}_faces.jpg", drawing)
+        if config.crops_dir is not None and len(found.faces):
+            crops = crop_faces(found.image(), found.faces, margin=config.crop_margin)
             for number, crop in enumerate(crops, start=1):
-                self._write_image(self._crops_dir / f"{stem}_face_{number}.jpg", crop)
+                self._write_image(config.crops_dir / f"{stem}_face_{number}.jpg", crop)
+        if config.aligned_dir is not None and len(found.faces):
+            aligned = _aligned(found, config.aligned_size)
+            for path, face in zip(self.aligned_paths(found), aligned, strict=True):
+                self._write_image(path, face)
+
+    def aligned_paths(self, found: PhotoFaces) -> list[Path]:
+        """Where the aligned faces of a photo lie, in the order of the faces; none if not wanted."""
+        folder = self._config.aligned_dir
+        if folder is None:
+            return []
+        stem = self._stems[_key(found.source)]
+        return [folder / f"{stem}_aligned_{i + 1}.png" for i in range(len(found.faces))]
 
     def _write_image(self, path: Path, image: npt.NDArray[np.uint8]) -> None:
         from facesmith.images import write_image  # noqa: PLC0415 - see `detect`
@@ -76,6 +153,15 @@ class Pictures:
         write_image(path, image)
 
 
+def _aligned(found: PhotoFaces, size: int) -> npt.NDArray[np.uint8]:
+    from facesmith.pictures.alignment import align_faces  # noqa: PLC0415 - see `detect`
+
+    try:
+        return align_faces(found.image(), found.faces, size)
+    except ValueError as error:  # landmarks that a foreign network puts all at one place
+        raise ImageError(f"{found.source.name}: a face cannot be aligned. {error}") from error
+
+
 def _key(source: PhotoSource) -> tuple[str, bool]:
     """What tells a photo from all others: a file may have the name of standard input."""
     return source.name, isinstance(source.content, bytes)
@@ -84,25 +170,32 @@ def _key(source: PhotoSource) -> tuple[str, bool]:
 class Table:
     """The CSV file with a row a face, if one is asked for; use it with `with`.
 
-    It takes the place of an earlier one at the end, whole. What stops the work leaves the rows of
+    With landmarks it has three more columns for each. It takes the place of an earlier one at the
+    end, whole. What stops the work leaves the rows of
     the photos that were done; before the first of them, the earlier table.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path, self._n_photos = path, 0
+    def __init__(self, path: Path | None, *, landmarks: bool = False) -> None:
+        self._path, self._landmarks, self._n_photos = path, landmarks, 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Table:
         if self._path is not None:
             self._file = self._stack.enter_context(replacing(self._path))
-            self._add([_CSV_HEADER])
+            self._add([(*_CSV_HEADER, *(_landmark_columns() if self._landmarks else ()))])
         return self
 
     def write(self, photo: dict[str, Any]) -> None:
         """Add the faces of one photo, as `--json` has them."""
         self._n_photos += 1
         self._add(
-            (*(photo[name] for name in _CSV_HEADER[:3]), number, *face["box"], face["score"])
+            (
+                *(photo[name] for name in _CSV_HEADER[:3]),
+                number,
+                *face["box"],
+                face["score"],
+                *(_landmark_values(face) if self._landmarks else ()),
+            )
             for number, face in enumerate(photo["faces"], start=1)
         )
 
@@ -130,6 +223,17 @@ class Table:
         except OSError as error:
             self._n_photos = 0  # not whole
             raise write_error(self._path, error) from error
+
+
+def _landmark_columns() -> list[str]:
+    from facesmith.faces import LANDMARK_NAMES  # noqa: PLC0415 - see `detect`
+
+    return [f"{name}_{what}" for name in LANDMARK_NAMES for what in ("x", "y", "score")]
+
+
+def _landmark_values(face: dict[str, Any]) -> list[float]:
+    rows = zip(face["landmarks"], face["landmark_scores"], strict=True)
+    return [value for (x, y), score in rows for value in (x, y, score)]
 
 
 def is_table(path: Path) -> bool:

@@ -125,7 +125,7 @@ def label(
     panel = open_judges(read_judges(judges or ("facesmith",)), votes, scores, threads)
     asked = _with_own_threshold(panel, scores)
     loaded = _load(photos, out, quiet=quiet)
-    check_names(loaded.photos, target)
+    check_names(loaded.photos, photos, target)
     lowest = min(judge.min_score for judge in asked)
     open_report(out)
     with ShownProgress(quiet=quiet) as progress:

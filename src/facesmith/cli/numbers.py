@@ -6,6 +6,10 @@ import math
 
 import click
 
+from facesmith.printable import counted
+
+__all__ = ["IOU", "FiniteRange", "WholeRange", "counted", "figure"]
+
 _LARGEST = 2**32 - 1  # seeds of NumPy and PyTorch end here, and so does any sensible count
 
 
@@ -36,11 +40,6 @@ class WholeRange(click.IntRange):
 
 
 IOU = FiniteRange(0, 1, min_open=True)
-
-
-def counted(n: int, noun: str, plural: str = "") -> str:
-    """The number with its noun: `1 box`, `2,000 boxes`; the plural ends in s unless given."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def figure(value: float, digits: int = 4) -> str:

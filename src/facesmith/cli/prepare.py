@@ -224,7 +224,8 @@ def _table(summary: dict[str, Any]) -> str:
         f"{counted(skipped['boxes'], 'box', 'boxes')}."
     )
     lines.append(
-        f"Wrote {summary['out']} ({summary['rows']:,} patches from {summary['photos']:,} photos) "
+        f"Wrote {summary['out']} ({counted(summary['rows'], 'patch', 'patches')} from "
+        f"{counted(summary['photos'], 'photo')}) "
         f"and {summary['contact_sheet']}."
     )
     return "\n".join(lines)

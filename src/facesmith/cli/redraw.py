@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from facesmith.cli.annotated_photos import load_photos
-from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.options import format_options
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import (
@@ -123,7 +123,8 @@ def redraw(
             f"{learned.given:.2f}, drawn anew by {learned.drawn:.2f}"
         )
         echo(
-            f"drawn       {drawn:,} of {len(overlaps):,} boxes of {source}; the others are at a "
+            f"drawn       {drawn:,} of {counted(len(overlaps), 'box', 'boxes')} of {source}; the "
+            "others are at a "
             "border, of another shape than most, or would have lost their face"
         )
         side = "left" if restyled.lean > 0 else "right"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.numbers import WholeRange
+from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, FOLDER, NEW_FOLDER
@@ -180,9 +180,9 @@ def _holds_detector(run: Path) -> bool:
 
 def _print(reported: RocReport) -> None:
     best, intervals = reported.curve.best, reported.intervals
-    photos = "" if reported.n_photos is None else f" from {reported.n_photos:,} photos"
+    photos = "" if reported.n_photos is None else f" from {counted(reported.n_photos, 'photo')}"
     echo(f"{reported.network}, {reported.rows}")
-    echo(f"rows          {reported.n_faces:,} faces, {reported.n_others:,} others{photos}")
+    echo(f"rows          {counted(reported.n_faces, 'face')}, {reported.n_others:,} others{photos}")
     echo(f"AUC           {_figure(reported.curve.auc, intervals.auc)}")
     echo(f"accuracy      {_figure(reported.accuracy, intervals.accuracy)}  at score 0.5")
     if best.threshold != best.threshold:  # NaN: no curve, so no point

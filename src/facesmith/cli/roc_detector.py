@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.numbers import counted
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.evaluation import MATCH_IOU, MIN_FACE_HEIGHT
@@ -52,7 +53,8 @@ def _print(reported: DetectorReport) -> None:
     curve, at = reported.curve, reported.at_threshold()
     low, high = reported.expected_error_interval
     echo(
-        f"{reported.detector}: {curve.n_faces:,} faces in {reported.n_photos:,} photos, IoU "
+        f"{reported.detector}: {counted(curve.n_faces, 'face')} in "
+        f"{counted(reported.n_photos, 'photo')}, IoU "
         f"{MATCH_IOU:g}, faces below {MIN_FACE_HEIGHT:g} px ignored"
     )
     echo(f"AP           {_figure(curve.average_precision)}")

@@ -6,20 +6,20 @@ from contextlib import suppress
 
 import click
 
-from facesmith.printable import message_text, printable
+from facesmith.printable import message_text, one_line, printable
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
     """Print a line on standard output, or a message on standard error, without control characters.
 
     Names of files and labels come from anywhere: what would move the cursor or colour the terminal
-    is written as an escape, and messages are shortened.
+    is written as an escape, and messages are shortened to one line.
     """
     if not err:
         click.echo(printable(text))
         return
     with suppress(OSError):  # standard error is closed or full: hours of work need not end for it
-        click.echo(message_text(text), err=True)
+        click.echo(message_text(one_line(text)), err=True)
 
 
 def in_columns(rows: list[list[str]]) -> list[str]:

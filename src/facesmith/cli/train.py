@@ -22,7 +22,7 @@ from facesmith.runs.settings import read_settings
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "quick", "start", "forget", "teacher", "single_look"),
-    *("recipe", "val", "val_images", "single_split"),
+    *("recipe", "val", "val_images", "single_split", "only"),
 )
 
 _SPELT = {
@@ -33,7 +33,7 @@ _SPELT = {
 
 
 @click.command(cls=WritingCommand)
-@click.argument("data", type=EXISTING)
+@click.argument("data", metavar="DATA...", nargs=-1, required=True, type=EXISTING)
 @click.option("--images", type=FOLDER, help="Folder of the photos, for a detector.")
 @images_anywhere_option
 @click.option(
@@ -80,6 +80,11 @@ _SPELT = {
     help="Go on from a run folder, a detector.onnx, `shipped`, or from random weights: `scratch`.  "
     "[default: shipped]",
 )
+@click.option(
+    "--only",
+    type=click.Choice(["landmarks"]),
+    help="Learn landmarks alone, for --from's detector.",
+)
 @click.option("--forget", is_flag=True, help="Going on, let go of what your photos do not show.")
 @click.option(
     "--teacher",
@@ -122,29 +127,40 @@ _SPELT = {
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="`shipped`: as the weights that come along; options win.",
+    help="`shipped` or `landmarks`: as the weights that come along.",
 )
 @click.option("--resume", is_flag=True, help="Go on with what the run folder holds.")
 @click.option("--force", is_flag=True, help="Start anew over an existing run folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar and no table.")
-def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> None:
+def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **options: Any) -> None:
     """Train a classifier on a patches file, or a detector on annotated photos.
 
     DATA is the .npz that `facesmith prepare` wrote, or annotations in any format, together with
-    --images. The run folder gets weights, settings, logs, and of a detector a verdict and
-    report.html. A training that was killed goes on with --resume, exactly.
+    --images; several of them are read as one. The run folder gets weights, settings, logs, and of a
+    detector a verdict and report.html. A training that was killed goes on with --resume, exactly.
 
     \b
     Examples:
       facesmith train patches.npz --network compact --out runs/compact
       facesmith train faces.json --images photos --negatives pets --out runs/detector
+      facesmith train a.json b.json --images photos --out runs/both
     """  # noqa: D301 - click wants the control character itself
     way_on_while_loading("Go on with --resume.")
-    if data.suffix.lower() != ".npz":
+    patches = [path for path in data if path.suffix.lower() == ".npz"]
+    if patches and len(data) > 1:
+        raise click.UsageError(
+            f"{patches[0]} is a patches file, which is trained on alone; got {len(data)} DATA."
+        )
+    if not patches:
         from facesmith.training.signals import termination_interrupts  # noqa: PLC0415 - heavy
 
         with termination_interrupts():
+            if options.pop("only"):
+                from facesmith.cli.train_landmarks import train_landmarks_command  # noqa: PLC0415
+
+                train_landmarks_command(data, out, resume=resume, force=force, **options)
+                return
             from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415
 
             train_detector_command(data, out, resume=resume, force=force, **options)
@@ -153,7 +169,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
         if options.pop(name):
             option = _SPELT.get(name, name.replace("_", "-"))
             raise click.UsageError(
-                f"--{option} goes with annotated photos; {data} is a patches file."
+                f"--{option} goes with annotated photos; {patches[0]} is a patches file."
             )
     from facesmith.cli.train_start import threads_by_load  # noqa: PLC0415 - heavy
     from facesmith.evaluation.classifier_report import (  # noqa: PLC0415 - heavy
@@ -171,7 +187,7 @@ def train(data: Path, out: Path, resume: bool, force: bool, **options: Any) -> N
         config = config.updated({"loop": {"threads": threads}})
     with warnings_in_words(), ShownProgress(quiet=quiet) as progress:
         metrics = train_classifier(
-            data,
+            patches[0],
             out,
             config,
             target=target,
@@ -213,7 +229,7 @@ def _print_classifier(metrics: dict[str, Any], out: Path) -> None:
             part = metrics[name]
             echo(
                 f"  {name:<10}  accuracy {part['accuracy']:.4f}   AUC {part['auc']:.5f}   "
-                f"({part['rows']:,} rows)"
+                f"({counted(part['rows'], 'row')})"
             )
     if "operating_point" in metrics:
         point = metrics["operating_point"]

@@ -11,6 +11,7 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.numbers import counted
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
@@ -33,7 +34,7 @@ _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
 
 
 def train_detector_command(
-    data: Path,
+    data: tuple[Path, ...],
     out: Path,
     *,
     images: Path | None,
@@ -54,10 +55,10 @@ def train_detector_command(
     """Read the photos, train, and print how good the detector is, also beside the one before."""
     if images is None:
         raise click.UsageError(
-            f"Annotated photos need --images, the folder of the photos of {data}."
+            f"Annotated photos need --images, the folder of the photos of {data[0]}."
         )
     if options.pop("network") is not None:
-        raise click.UsageError(f"--network goes with a patches file; {data} holds annotations.")
+        raise click.UsageError(f"--network goes with a patches file; {data[0]} holds annotations.")
     run, quick = RunFolder(out), options.pop("quick")
     run.check(resume=resume, force=force)
     target = read_target(options, detector=True)
@@ -86,7 +87,7 @@ def train_detector_command(
     if not quiet and basis.planned:
         for line in _told(basis, plan, config, listed):
             echo(line, err=True)
-    judged_on = load_val(val, val_images, images, quiet=quiet)
+    judged_on = load_val(val, val_images, images, listed, quiet=quiet)
     photos = decoded_photos(listed, quiet=quiet)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
@@ -133,7 +134,8 @@ def _told(
     asked = (proposals.batch_size, rate, proposals.loop.epochs)
     if asked != (plan.batch_size, plan.learning_rate, plan.epochs):
         of_plan["steps"] = (
-            f"{n_steps:,} steps of {proposals.batch_size} crops at a learning rate of up to "
+            f"{counted(n_steps, 'step')} of {counted(proposals.batch_size, 'crop')} at a learning "
+            "rate of up to "
             f"{rate:.2g}, as asked for."
         )
     if not proposals.retention:
@@ -169,7 +171,8 @@ def _refuse_options_of_proposals(options: dict[str, Any]) -> None:
 
 def _print(metrics: dict[str, Any]) -> None:
     echo(
-        f"Trained on {metrics['photos'] - metrics['photos_held_out']} photos, judged on the "
+        f"Trained on {counted(metrics['photos'] - metrics['photos_held_out'], 'photo')}, judged on "
+        "the "
         f"{metrics['photos_held_out']} held out (faces of 16 px and more):"
     )
     for way, figures in metrics["held_out"].items():

@@ -11,17 +11,18 @@ import click
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
+from facesmith.cli.numbers import counted
 from facesmith.cli.terminal import echo, in_columns
 from facesmith.detection.detector import shipped_weights
 from facesmith.evaluation.run_report import next_steps, write_run_report
 from facesmith.evaluation.verdict import SHIPPED, Judged, Verdict, judge, look, write_verdict
 from facesmith.progress import Progress
 from facesmith.runs.folder import RunFolder
-from facesmith.runs.used_photos import held_out_names, seen_photos
+from facesmith.runs.used_photos import held_out_names, n_shared
 from facesmith.training.cross_validation import cross_validate, n_folds_for
-from facesmith.training.detector import usable_photos
 from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.detector_photos import usable_photos
 from facesmith.training.loop_task import TIME_LIMIT
 from facesmith.training.mined import MinedTraining
 
@@ -51,9 +52,17 @@ class Trained:
 
 
 def load_val(
-    val: Path | None, val_images: Path | None, images: Path, *, quiet: bool
+    val: Path | None,
+    val_images: Path | None,
+    images: Path,
+    training: Sequence[AnnotatedPhoto],
+    *,
+    quiet: bool,
 ) -> tuple[AnnotatedPhoto, ...] | None:
-    """The photos of --val, read before the training begins; `None` without the option."""
+    """The photos of --val, read before the training begins; `None` without the option.
+
+    Those that are trained on, too, are counted and told; if all are, the command ends.
+    """
     if val is None:
         if val_images is not None:
             raise click.UsageError("--val-images is the folder of the photos of --val.")
@@ -61,6 +70,19 @@ def load_val(
     photos = load_photos(val, val_images or images, counted=not quiet, quiet=quiet).photos
     if not photos:
         raise click.UsageError(f"{val} has no photo that can be used.")
+    shared = n_shared(photos, training)
+    if shared == len(photos):
+        raise click.UsageError(
+            f"All {counted(shared, 'photo')} of --val {val} are trained on, too, so that no "
+            "verdict can come of them. Pass photos that take no part in the training, or leave "
+            "--val out: then photos are held out for the verdict."
+        )
+    if shared:
+        echo(
+            f"Warning: {shared:,} of {counted(len(photos), 'photo')} of --val {val} are trained "
+            "on, too, so that the verdict will be too good. Take them out of one of the two.",
+            err=True,
+        )
     return photos
 
 
@@ -94,9 +116,6 @@ def _compare(
     path = trained.out.as_posix()
     if val is not None:
         photos = usable_photos(val)
-        warning = seen_photos(trained.out, photos).warning(path)
-        if warning:
-            progress.say(f"Warning: {warning}")
         before, after = (
             _before(trained, photos, progress),
             look(trained.out, photos, progress=progress),

@@ -33,6 +33,7 @@ from facesmith.detection.sessions import available_cores
 from facesmith.evaluation.roc_report import draw_roc
 from facesmith.files import OutputFolder
 from facesmith.patches import Patches, save_patches, write_contact_sheet
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 
 _PARTS = 1000  # that a fit is told in
@@ -89,7 +90,7 @@ def _run(
         photos = search_photos(detector, progress)
     with step("Approximating the monkey saddle"):
         approximation = _approximate(path, config, progress)
-    with step(f"Drawing {config.rows:,} patches"):
+    with step(f"Drawing {counted(config.rows, 'patch', 'patches')}"):
         patches = _draw(path, config, progress)
     classifiers = []
     for network, epochs in config.epochs.items():

@@ -26,6 +26,7 @@ LANDMARKS_FILE = "landmarks.onnx"
 BATCH_SIZE = 32
 _N_OUTPUTS = N_LANDMARKS * 3  # x and y of each point, then a logit of each
 _LARGEST_CONTEXT = 10.0
+_LARGEST_OUTPUT = 1e6  # sides of a patch, and logits: only a damaged network gives more
 
 
 class LandmarkFinder:
@@ -70,25 +71,28 @@ class LandmarkFinder:
 
         Raises:
             ValueError: If a box is not finite or has no area.
-            WeightsError: If the network gives values that are not finite.
+            WeightsError: If the network gives values that are not finite or beyond all sense.
         """
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         squares = patch_squares(boxes, self.context)
-        quarters = np.zeros(len(boxes), int) if rotations is None else np.asarray(rotations) // 90
+        quarters = None if rotations is None else np.asarray(rotations) // 90 % 4
         outputs = np.empty((len(boxes), _N_OUTPUTS), np.float32)
         for start in range(0, len(boxes), BATCH_SIZE):
             some = slice(start, start + BATCH_SIZE)
             patches = cut_squares(image, squares[some], PATCH_SIZE)
-            # A square turned about its centre is the square cut from the turned image.
-            for number in np.flatnonzero(quarters[some] % 4):
-                patches[number] = np.rot90(patches[number], quarters[start + number])
+            if quarters is not None:
+                # A square turned about its centre is the square cut from the turned image.
+                for number in np.flatnonzero(quarters[some]):
+                    patches[number] = np.rot90(patches[number], quarters[start + number])
             outputs[some] = self.outputs(patches)
-        if not np.isfinite(outputs).all():
+        if not (np.abs(outputs) < _LARGEST_OUTPUT).all():  # nor NaN
             raise WeightsError(
-                f"{self._path} gives landmarks that are not finite numbers. Train or copy it again."
+                f"{self._path} gives landmarks that are no numbers or far away. Train or copy it "
+                "again."
             )
         points = outputs[:, : N_LANDMARKS * 2].reshape(-1, N_LANDMARKS, 2)
-        points = _turned_back(points, quarters % 4)
+        if quarters is not None:
+            points = _turned_back(points, quarters)
         centres = (squares[:, :2] + squares[:, 2:]) / 2
         sides = squares[:, 2:] - squares[:, :2]
         landmarks = (centres[:, None] + points * sides[:, None]).astype(np.float32, copy=False)

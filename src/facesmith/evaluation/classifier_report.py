@@ -39,7 +39,7 @@ from facesmith.evaluation.run_report import (
 from facesmith.files import make_folder
 from facesmith.patches import load_patches
 from facesmith.pictures.pages import stored
-from facesmith.printable import markdown_text
+from facesmith.printable import counted, markdown_text
 from facesmith.progress import duration
 
 _SHOWN = 12  # of each kind of error
@@ -129,7 +129,7 @@ def _judged(
 def _in_words(metrics: dict[str, Any]) -> str:
     epochs, best = metrics.get("epochs", 0), metrics.get("best_epoch", 0)
     return (
-        f"{metrics.get('parameters', 0):,} parameters; of {epochs} epochs in "
+        f"{counted(metrics.get('parameters', 0), 'parameter')}; of {counted(epochs, 'epoch')} in "
         f"{duration(float(metrics.get('seconds') or 0))} the weights of epoch {best} were kept."
         f"{f' {STILL_BETTER}' if best == epochs else ''}"
     )

@@ -17,6 +17,7 @@ from facesmith.files import checksum
 from facesmith.metrics.operating_point import OperatingPoint, Target, choose_threshold
 from facesmith.metrics.scored_rows import patch_rows
 from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.printable import counted
 from facesmith.runs.folder import RunFolder
 
 WEIGHTS_NAME = "classifier.onnx"
@@ -98,7 +99,7 @@ def _warn_of_training_rows(
         known = sum(_digest(row) in learned for row in patches.images[mask])
     if known:
         warnings.warn(
-            f"{run} was trained on {known:,} of these {int(mask.sum()):,} rows: the figures are "
+            f"{run} was trained on {known:,} of {counted(int(mask.sum()), 'row')}: the figures are "
             "too good. Pass rows that took no part in the training.",
             UserWarning,
             stacklevel=2,

@@ -23,6 +23,7 @@ from facesmith.evaluation.machine import describe_machine
 from facesmith.evaluation.plots import draw_accuracy_time, draw_precision_recall
 from facesmith.files import checksum, finite_or_none, write_json
 from facesmith.metrics.average_precision import PrecisionRecall
+from facesmith.printable import counted
 
 RECALLS_AT = (0.1, 1.0)  # false boxes a photo, at which the recall is given
 
@@ -43,7 +44,7 @@ class Comparison:
         """What was measured on, in words."""
         curve, least = self._curve, self.config.min_height
         ignored = f" of {least:g} px and more" if least else ""
-        return f"{curve.n_photos:,} photos with {curve.n_faces:,} faces{ignored}"
+        return f"{counted(curve.n_photos, 'photo')} with {counted(curve.n_faces, 'face')}{ignored}"
 
     @cached_property
     def about(self) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def write_comparison(compared: Comparison, folder: str | Path) -> tuple[Path, Pa
             for label, each in compared.measured.items()
         },
         time_path,
-        title=f"{title}\n{compared.about['machine']}; {threads} thread{'s' * (threads != 1)}",
+        title=f"{title}\n{compared.about['machine']}; {counted(threads, 'thread')}",
         size=f"photo of {size} pixels" if sizes else "photo in its own size",
     )
     return json_path, curves_path, time_path

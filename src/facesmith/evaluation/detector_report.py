@@ -23,6 +23,7 @@ from facesmith.metrics.operating_point import OperatingPoint, Target, choose_thr
 from facesmith.metrics.reliability import Reliability, expected_error_interval, reliability
 from facesmith.metrics.scored_rows import match_scores
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.used_photos import SeenPhotos, seen_photos
 
@@ -143,7 +144,7 @@ def write_detector_report(reported: DetectorReport, folder: str | Path) -> tuple
     left.set_xscale("log")
     left.set_xlabel("False boxes a photo")
     left.set_ylabel(f"Recall (IoU {MATCH_IOU:g}, faces of {MIN_FACE_HEIGHT:g} px and more)")
-    title = f"{curve.n_faces:,} faces in {reported.n_photos:,} photos"
+    title = f"{counted(curve.n_faces, 'face')} in {counted(reported.n_photos, 'photo')}"
     left.set_title(title, loc="left", fontsize=11)
     tidy(left)
     left.legend(loc="lower right", fontsize=9, frameon=False)

@@ -12,6 +12,7 @@ from facesmith.evaluation.failure_bins import Breakdown
 from facesmith.evaluation.failure_report import Failures
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, write_chart
 from facesmith.pictures.contact_sheet import Cell, cells_sheet
+from facesmith.printable import counted
 
 _TICK = {"marker": "|", "markersize": 15, "color": "0.45", "markeredgewidth": 1.5}
 _COLUMNS = 3
@@ -26,8 +27,8 @@ def draw_breakdown(failures: Failures, path: str | Path) -> None:
     parts = [each for each in parts if sum(b.n > 0 for b in each[0].bins) > 1]
     n_rows = max(-(-len(parts) // _COLUMNS), 1)
     figure = new_figure(4.3 * _COLUMNS, 2.7 * n_rows + 0.9, dpi=130)
-    found = f"{failures.n_found:,} of {failures.n_faces:,} faces found"
-    false = f"{len(failures.false_boxes):,} of {failures.n_boxes:,} boxes false"
+    found = f"{failures.n_found:,} of {counted(failures.n_faces, 'face')} found"
+    false = f"{len(failures.false_boxes):,} of {counted(failures.n_boxes, 'box', 'boxes')} false"
     name = failures.name if len(failures.name) <= 50 else f"...{failures.name[-47:]}"
     title = (
         f"{name}: {found}, {false}, at a score of {failures.min_score:.2f}\n"
@@ -72,7 +73,8 @@ def misses_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
     """Draw the worst misses, see `Failures.misses`; the boxes that were found are green."""
     misses = failures.misses
     words = (
-        f"{len(misses):,} of {failures.n_faces:,} faces in {_photos(failures)} were missed at a "
+        f"{len(misses):,} of {counted(failures.n_faces, 'face')} in {_photos(failures)} "
+        f"{'was' if len(misses) == 1 else 'were'} missed at a "
         f"score of {failures.min_score:.2f}. Orange: missed, the largest and sharpest first. "
         "Green: what was found."
     )
@@ -98,7 +100,8 @@ def false_boxes_sheet(failures: Failures, max_shown: int = 40) -> Image.Image:
     """Draw the false boxes with the highest scores; annotated faces are green."""
     false = failures.false_boxes
     words = (
-        f"{len(false):,} of {failures.n_boxes:,} boxes in {_photos(failures)} belong to no face. "
+        f"{len(false):,} of {counted(failures.n_boxes, 'box', 'boxes')} in {_photos(failures)} "
+        f"{'belongs' if len(false) == 1 else 'belong'} to no face. "
         "Orange: false, the highest score first. Green: annotated faces."
     )
     words = words if false else f"None of {failures.n_boxes:,} boxes is false."
@@ -116,4 +119,4 @@ def false_cells(failures: Failures, max_shown: int) -> list[Cell]:
 
 
 def _photos(failures: Failures) -> str:
-    return f"{failures.n_photos:,} photo{'s' * (failures.n_photos != 1)}"
+    return counted(failures.n_photos, "photo")

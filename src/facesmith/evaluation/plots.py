@@ -22,6 +22,7 @@ from facesmith.pictures.charts import (
     tidy,
     write_chart,
 )
+from facesmith.printable import counted
 
 # After the last colour the strokes and the markers change.
 _COLOURS = (*COLOURS, "#000000", "#8C8C8C")
@@ -199,8 +200,8 @@ def draw_fddb(curves: FddbCurves, path: str | Path, title: str) -> None:
     axes.set_ylim(0, 1.01)
     axes.set_xlabel("False positives in all images together")
     axes.set_ylabel("True positive rate")
-    counts = f"{curves.n_faces:,} faces in {curves.n_images:,} images"
-    title = f"{title}\n{counts}, {curves.n_detections:,} detections"
+    counts = f"{counted(curves.n_faces, 'face')} in {counted(curves.n_images, 'image')}"
+    title = f"{title}\n{counts}, {counted(curves.n_detections, 'detection')}"
     axes.set_title(title, loc="left", fontsize=11)
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     tidy(axes)

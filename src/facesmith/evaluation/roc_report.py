@@ -16,6 +16,7 @@ from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.operating_point import OperatingPoint
 from facesmith.metrics.roc import RocCurve, RocIntervals, accuracy, bootstrap_intervals, roc_curve
 from facesmith.pictures.charts import COLOURS, marker, new_figure, tidy, write_chart
+from facesmith.printable import counted
 
 _MISSING = "one of the two labels is missing"
 THRESHOLD = 0.5  # at which `accuracy` is taken, as the exercise's binary accuracy is
@@ -174,9 +175,9 @@ def draw_roc(reports: Sequence[RocReport], path: str | Path) -> None:
     axes.set_xlabel("False positive rate: non-faces taken for faces")
     axes.set_ylabel("True positive rate: faces found")
     first = reports[0]
-    photos = "" if first.n_photos is None else f" from {first.n_photos:,} photos"
-    counted = f"{first.n_faces:,} faces and {first.n_others:,} non-faces{photos}"
-    title = f"ROC curve, {first.rows}\n{counted}"
+    photos = "" if first.n_photos is None else f" from {counted(first.n_photos, 'photo')}"
+    sizes = f"{counted(first.n_faces, 'face')} and {counted(first.n_others, 'non-face')}{photos}"
+    title = f"ROC curve, {first.rows}\n{sizes}"
     axes.set_title(title, loc="left", fontsize=11).set_wrap(True)
     axes.legend(loc="lower right", fontsize=8.5, frameon=False)
     inset.set_xscale("log")

@@ -17,7 +17,7 @@ from facesmith.evaluation.verdict import plain
 from facesmith.images import read_image
 from facesmith.pictures.contact_sheet import Cell, cut_cell
 from facesmith.pictures.pages import page_style, png_file, stored
-from facesmith.printable import markdown_text, printable
+from facesmith.printable import counted, markdown_text, printable
 from facesmith.progress import duration
 
 if TYPE_CHECKING:
@@ -153,8 +153,9 @@ def _wrong_in_words(report: RunReport) -> str:
     n_missed, n_false = len(failures.misses), len(failures.false_boxes)
     return (
         f"From a score of {failures.min_score:.2f} on, it misses {n_missed:,} of "
-        f"{failures.n_faces:,} faces in these photos, and {n_false:,} of its "
-        f"{failures.n_boxes:,} boxes belong to no face."
+        f"{counted(failures.n_faces, 'face')} in these photos, and {n_false:,} of its "
+        f"{counted(failures.n_boxes, 'box', 'boxes')} {'belongs' if n_false == 1 else 'belong'} to "
+        "no face."
     )
 
 
@@ -217,7 +218,7 @@ def made_section(command: str, settings: Mapping[str, Any], *parts: str) -> str:
         "How it was made",
         f"<pre><code>{escape(printable(command))}</code></pre>" if command else "",
         *parts,
-        f"<details><summary>All {len(rows)} settings</summary>"
+        f"<details><summary>All {counted(len(rows), 'setting')}</summary>"
         f"{table(['setting', 'value'], rows)}</details>" if rows else "",
     )  # fmt: skip
 
@@ -230,7 +231,7 @@ def _photos_in_words(report: RunReport) -> str:
     kept = isinstance(calibration, dict) and calibration.get("method") == "kept"
     use = ", too few to choose" if kept else " to choose weights,"
     return (
-        f"{n - held_out:,} photos to learn from, {held_out:,} held out{use} "
+        f"{counted(n - held_out, 'photo')} to learn from, {held_out:,} held out{use} "
         f"calibration and threshold{' by' * kept}. "
         f"The threshold is {report.verdict.new.threshold:.3f}."
     )

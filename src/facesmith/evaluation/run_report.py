@@ -26,6 +26,7 @@ from facesmith.evaluation.run_pictures import (
 from facesmith.evaluation.verdict import Verdict
 from facesmith.files import make_folder, write_bytes
 from facesmith.pictures.contact_sheet import write_sheet
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.untrusted import ContentError, read_json
 
@@ -63,7 +64,9 @@ class Part:
         """How it went, in a sentence."""
         if not self.epochs:
             return ""
-        kept = f"Of {self.epochs} epochs the weights of epoch {self.best_epoch} were kept."
+        kept = (
+            f"Of {counted(self.epochs, 'epoch')} the weights of epoch {self.best_epoch} were kept."
+        )
         if self.out_of_time:
             return f"{kept} The time limit ended the training there: --resume goes on."
         if self.best_epoch < self.epochs or self.n_validations < 2:

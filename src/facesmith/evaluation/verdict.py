@@ -17,6 +17,7 @@ from facesmith.files import finite_or_none, write_json
 from facesmith.metrics.average_precision import AnnotatedFaces, PrecisionRecall, precision_recall
 from facesmith.metrics.paired import LEVEL, Change, can_tell, paired_changes
 from facesmith.metrics.scored_rows import match_scores
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 
 Kind = Literal["better", "worse", "alike", "unknown"]
@@ -115,9 +116,7 @@ class Verdict:
     def judged_on(self) -> str:
         """What both looked at, in words."""
         n, k = len(self.photos), self.n_folds
-        photos = (
-            f"{n:,} photo{'s' * (n != 1)} with {self.n_faces:,} face{'s' * (self.n_faces != 1)}"
-        )
+        photos = f"{counted(n, 'photo')} with {counted(self.n_faces, 'face')}"
         return {
             "held out": f"the held-out {photos}",
             "cross-validated": f"{photos}, each by one of {k} detectors that did not learn from it",

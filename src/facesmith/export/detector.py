@@ -1,9 +1,10 @@
-"""The detector's two networks as weights files, checked against PyTorch."""
+"""The detector's networks as weights files, checked against PyTorch."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,21 @@ def export_proposals(
 
 def export_refiner(network: nn.Module, path: Path) -> float:
     """Write the refiner as a weights file; returns its distance from PyTorch."""
+    return _export_patch_network(network, path, {"kind": "refiner"})
+
+
+def export_landmarks(network: nn.Module, path: Path, context: float) -> float:
+    """Write the landmark network as a weights file; returns its distance from PyTorch.
+
+    Args:
+        network: The network.
+        path: The file to write.
+        context: By how much the square that it sees is wider than the box, see `patch_squares`.
+    """
+    return _export_patch_network(network, path, {"kind": "landmarks", "context": context})
+
+
+def _export_patch_network(network: nn.Module, path: Path, metadata: dict[str, Any]) -> float:
     graph = _ByteGraph(network)
     batches = random_images((n, 64, 64, 3) for n in (1, 2, 9))
     export_onnx(
@@ -74,6 +90,6 @@ def export_refiner(network: nn.Module, path: Path) -> float:
         input_names=["patches"],
         output_names=["outputs"],
         dynamic_axes={"patches": {0: "n"}, "outputs": {0: "n"}},
-        metadata={"kind": "refiner"},
+        metadata=metadata,
     )
     return largest_difference(graph, path, batches)

@@ -67,8 +67,8 @@ class OutputFolder:
                     "another --out."
                 )
             raise WriteError(
-                f"The folder {self.path} is not empty. Pass {resume}--force to replace an earlier "
-                f"{self.task}, or another --out."
+                f"The folder {self.path} is not empty. Pass {resume}--force to replace "
+                f"{_earlier(self.task)}, or another --out."
             )
         mark = read_mark(self.path)
         if mark is None:
@@ -78,8 +78,8 @@ class OutputFolder:
             )
         if mark.task != self.task:
             raise WriteError(
-                f"{self.path} holds an earlier {mark.task}, and --force replaces only an earlier "
-                f"{self.task}. Delete it yourself, or pass another --out."
+                f"{self.path} holds {_earlier(mark.task)}, and --force replaces only "
+                f"{_earlier(self.task)}. Delete it yourself, or pass another --out."
             )
         others = self.others()
         if others:
@@ -291,6 +291,11 @@ class OutputFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise write_error(self.path, error) from error
+
+
+def _earlier(task: str) -> str:
+    """What an earlier command of a task left, as messages name it."""
+    return f"earlier {task}" if task.endswith("s") else f"an earlier {task}"
 
 
 def _own_file(folder: Path, name: str) -> Path | None:

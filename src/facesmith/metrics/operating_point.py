@@ -15,6 +15,7 @@ import numpy.typing as npt
 from facesmith.errors import EvaluationError
 from facesmith.metrics.bootstrap import FloatArray, Interval, percentile_interval, resampled_counts
 from facesmith.metrics.scored_rows import ScoredRows
+from facesmith.printable import counted
 
 Promise = Literal["fpr", "precision", "false_per_photo"]
 
@@ -94,7 +95,8 @@ def choose_threshold(
     n_faces = int(rows.faces_per_photo.sum())
     if not len(rows.scores) or not n_faces:
         raise EvaluationError(
-            f"No threshold can be chosen on {len(rows.scores)} rows with {n_faces} faces. "
+            f"No threshold can be chosen on {counted(len(rows.scores), 'row')} with "
+            f"{counted(n_faces, 'face')}. "
             "Choose it on photos with faces that the network finds."
         )
     if target.promise == "fpr" and rows.right.all():

@@ -20,6 +20,7 @@ from facesmith.pictures.contact_sheet import (
     empty_sheet,
     write_sheet,
 )
+from facesmith.printable import counted
 
 _COLUMNS = 18
 _GAP = 4  # pixels between patches
@@ -45,8 +46,8 @@ def contact_sheet(
     sheet = empty_sheet(
         (_WIDTH, height),
         title,
-        f"{len(patches):,} patches of {PATCH_SIZE}x{PATCH_SIZE} pixels from "
-        f"{len(np.unique(patches.photo_indices)):,} {source}: {n_faces:,} faces (green), "
+        f"{counted(len(patches), 'patch', 'patches')} of {PATCH_SIZE}x{PATCH_SIZE} pixels from "
+        f"{len(np.unique(patches.photo_indices)):,} {source}: {counted(n_faces, 'face')} (green), "
         f"{len(patches) - n_faces:,} others (red)",
     )
     top = HEAD
@@ -78,7 +79,12 @@ def _section(patches: Patches, split: int, seed: int, source: str) -> Image.Imag
     draw.text((MARGIN, 12), name, INK, large)
     beside = MARGIN + draw.textlength(name, large) + 12
     n_photos = len(np.unique(patches.photo_indices[rows]))
-    draw.text((beside, 15), f"{len(rows):,} patches from {n_photos:,} {source}", FAINT, small)
+    draw.text(
+        (beside, 15),
+        f"{counted(len(rows), 'patch', 'patches')} from {n_photos:,} {source}",
+        FAINT,
+        small,
+    )
     top = head
     for kind in kinds:
         of_kind = rows[patches.kinds[rows] == kind]

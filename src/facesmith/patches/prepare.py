@@ -22,6 +22,7 @@ from facesmith.patches.duplicates import Fingerprint, fingerprint, group_duplica
 from facesmith.patches.file import BACKGROUND, BESIDE, FACE, FACE_FREE, PART, WRONG_SCALE, Patches
 from facesmith.patches.seeding import generator, name_number
 from facesmith.patches.splitting import SplitShares, draw_splits
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 
 # Of the rows that show no face: shares of the kinds. What cannot be cut goes to the others.
@@ -142,7 +143,7 @@ def _without_faces(
             n_boxes = len(annotated.boxes)
             message = (
                 "expected a photo without faces, but the annotations give it "
-                f"{n_boxes} face{'s' * (n_boxes != 1)} ({annotated.where or annotated.name}). "
+                f"{counted(n_boxes, 'face')} ({annotated.where or annotated.name}). "
                 "It is left out of the face-free photos."
             )
             report(Problem(photo.where or photo.name, message, "photo"))
@@ -204,7 +205,8 @@ def _choose(photos: list[AnnotatedPhoto], n_annotated: int, config: PrepareConfi
     if missing:
         raise PatchesError(
             f"Cannot cut {config.count} rows: {missing} that show no face are missing. The "
-            f"{len(photos)} photos have too little room beside their faces. Add face-free "
+            f"{counted(len(photos), 'photo')} to cut from: too little room beside the faces. Add "
+            "face-free "
             "photos with --negatives."
         )
     return places

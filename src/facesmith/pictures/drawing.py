@@ -1,4 +1,4 @@
-"""Pictures of what was found: boxes drawn into a photo, and faces cut out of it."""
+"""Pictures of what was found: boxes and landmarks drawn into a photo, and faces cut out of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from facesmith.faces import Faces
 
 BOX_COLOUR = (0, 230, 118)  # a green that skin, sky and clothes seldom have; red first
 WRONG_COLOUR = (255, 112, 67)  # an orange that stands out beside the green of right boxes; RGB
+# Of landmarks, RGB: the person's right side, left side, and the nose.
+RIGHT_COLOUR, LEFT_COLOUR, NOSE_COLOUR = (64, 196, 255), (255, 214, 0), (255, 255, 255)
+_LANDMARK_COLOURS = (RIGHT_COLOUR, LEFT_COLOUR, NOSE_COLOUR, RIGHT_COLOUR, LEFT_COLOUR)
 _EDGE_COLOUR = (10, 30, 20)  # around it, so that it stands out on leaves and lawns too
 _TEXT_COLOUR = (10, 30, 20)
 _LINES_ALONG_SIDE = 300  # a line is this part of the photo's longer side wide
 _LABELS_ALONG_SIDE = 45  # a label is at most this part of it high,
 _LABEL_SHARE = 0.25  # and this part of its face, so that it hides no neighbour
+_DOT_SHARE = 0.045  # a landmark's dot is this part of its face's longer side wide
+_SMALLEST_DOT = 2  # pixels
+_SMALLEST_RING = 5  # pixels; in smaller ones no hole can be seen
+_VISIBLE = 0.5  # landmarks with a lower score are drawn as rings
 _SMALLEST_TEXT = 10  # pixels; smaller letters cannot be read
 
 
@@ -26,7 +33,10 @@ def draw_faces(
     colour: tuple[int, int, int] = BOX_COLOUR,
     line_width: int | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """A new image with a box around each face, and its score beside it.
+    """A new image with a box around each face, its score beside it, and dots at its landmarks.
+
+    Landmarks of the person's right side are blue, those of the left side yellow, the nose is white.
+    Those that are probably hidden (a score below 0.5) are rings.
 
     Args:
         image: uint8 `(height, width, 3)`, BGR. Not modified.
@@ -45,10 +55,35 @@ def draw_faces(
         around = (corners[0] - 1, corners[1] - 1, corners[2] + 1, corners[3] + 1)
         draw.rectangle(around, outline=_EDGE_COLOUR, width=line + 2)
         draw.rectangle(corners, outline=colour, width=line)
+    _draw_landmarks(draw, canvas.size, faces)
     if scores:
         for box, score in zip(faces.boxes[::-1], faces.scores[::-1], strict=True):
             _draw_label(draw, canvas.size, box, f"{score:.2f}", colour)
     return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
+
+
+def _draw_landmarks(draw: ImageDraw.ImageDraw, size_wh: tuple[int, int], faces: Faces) -> None:
+    if faces.landmarks is None:
+        return
+    width, height = size_wh
+    sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1, initial=0)
+    scores = faces.landmark_scores
+    for number, points in enumerate(faces.landmarks.astype(float)):
+        dot = max(round(float(sides[number]) * _DOT_SHARE), _SMALLEST_DOT)
+        for which, (x, y) in enumerate(points.tolist()):
+            if not (-dot < x < width + dot and -dot < y < height + dot):
+                continue
+            colour = _LANDMARK_COLOURS[which]
+            left, top = round(x - dot / 2), round(y - dot / 2)
+            inner = (left, top, left + dot - 1, top + dot - 1)
+            outer = (left - 1, top - 1, left + dot, top + dot)
+            hidden = scores is not None and scores[number, which] < _VISIBLE
+            if hidden and dot >= _SMALLEST_RING:
+                draw.ellipse(outer, outline=_EDGE_COLOUR, width=dot // 4 + 2)
+                draw.ellipse(inner, outline=colour, width=dot // 4)
+            else:
+                draw.ellipse(outer, fill=_EDGE_COLOUR if dot > _SMALLEST_DOT else None)
+                draw.ellipse(inner, fill=colour)
 
 
 def _draw_label(

@@ -5,13 +5,15 @@ A photo is known by its bytes, wherever it lies and whatever it is called now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.files import write_json
+from facesmith.printable import counted
 from facesmith.untrusted import ContentError, read_json
 
 USED_NAME = "photos.json"  # in the run folder
@@ -35,8 +37,8 @@ class SeenPhotos:
             self.held_out > 0
         )
         return (
-            f"of these {self.n:,} photos {run} has seen {' and '.join(parts)}, so that the figures "
-            "are too good. Pass photos that took no part in the training."
+            f"of {counted(self.n, 'photo')} {run} has seen {' and '.join(parts)}, so that the "
+            "figures are too good. Pass photos that took no part in the training."
         )
 
 
@@ -74,19 +76,43 @@ def seen_photos(folder: str | Path, photos: Sequence[AnnotatedPhoto]) -> SeenPho
         sizes = {int(text.partition("-")[0]) for text in training | held_out}
     except (ContentError, KeyError, AttributeError, TypeError, ValueError):
         return SeenPhotos(n=len(photos))
-    fingerprints = []
-    for photo in photos:
-        try:
-            # Most photos of others differ in size already: these are not read.
-            known = photo.path.stat().st_size in sizes
-            fingerprints.append(_fingerprint(photo.path) if known else "")
-        except OSError:
-            fingerprints.append("")
+    fingerprints = _fingerprints(photos, sizes)
     return SeenPhotos(
         sum(each in training for each in fingerprints),
         sum(each in held_out for each in fingerprints),
         len(photos),
     )
+
+
+def n_shared(photos: Sequence[AnnotatedPhoto], others: Sequence[AnnotatedPhoto]) -> int:
+    """How many of the photos are among others, by their bytes; those that cannot be read are not.
+
+    Photos that differ in the size of their files are not read.
+    """
+    sizes = _sizes(photos) & _sizes(others)
+    known = set(_fingerprints(others, sizes)) - {""}
+    return sum(each in known for each in _fingerprints(photos, sizes))
+
+
+def _sizes(photos: Sequence[AnnotatedPhoto]) -> set[int]:
+    """The sizes of the photos' files, bytes."""
+    sizes = set()
+    for photo in photos:
+        with suppress(OSError):
+            sizes.add(photo.path.stat().st_size)
+    return sizes
+
+
+def _fingerprints(photos: Sequence[AnnotatedPhoto], sizes: Collection[int]) -> list[str]:
+    """What tells each photo whose file has one of these sizes; of others, not read, nothing."""
+    found = []
+    for photo in photos:
+        try:
+            known = photo.path.stat().st_size in sizes
+            found.append(_fingerprint(photo.path) if known else "")
+        except OSError:
+            found.append("")
+    return found
 
 
 def _fingerprint(path: Path) -> str:

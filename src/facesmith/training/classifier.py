@@ -22,12 +22,14 @@ from facesmith.metrics.operating_point import Target
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.classifiers import PatchClassifier, build_classifier
 from facesmith.patches import SPLITS, Patches, load_patches
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.augmentation import augment_warped
 from facesmith.training.classifier_config import ClassifierConfig
 from facesmith.training.loop import run_loop
 from facesmith.training.optimisers import adamw
+from facesmith.training.warping import warped
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
 
@@ -47,7 +49,8 @@ class ClassifierTask:
         for name, rows in (("training", self._training), ("validation", self._validation)):
             if len(np.unique(self._labels[rows])) < 2:
                 raise TrainingError(
-                    f"The {name} rows must hold faces and non-faces; got {len(rows)} rows, "
+                    f"The {name} rows must hold faces and non-faces; got "
+                    f"{counted(len(rows), 'row')}, "
                     f"{int(self._labels[rows].sum())} of them faces. Prepare more photos."
                 )
         self._batch_size = min(config.batch_size, len(self._training))
@@ -72,7 +75,7 @@ class ClassifierTask:
         """Binary cross-entropy; and binary accuracy at a score of 0.5."""
         patches, labels, *changes = batch
         if changes:
-            patches = _changed(patches, *changes)
+            patches = warped(patches, *changes)
         logits = network(patches).float()
         smoothing = self._config.label_smoothing
         targets = labels * (1 - smoothing) + smoothing / 2
@@ -98,31 +101,6 @@ class ClassifierTask:
             "accuracy": float(((logits >= 0) == (labels > 0.5)).float().mean()),
             "auc": area_under_curve(labels.numpy(), logits.numpy()) if ordered else math.nan,
         }
-
-
-def _changed(patches: Tensor, matrices: Tensor, offsets: Tensor, places: Tensor) -> Tensor:
-    """Patches `(n, h, w, 3)` with colours and places changed, see `augment_warped`; float32."""
-    n, height, width, _ = patches.shape
-    pixels = torch.baddbmm(offsets, patches.reshape(n, -1, 3).float(), matrices)
-    pixels = pixels.clamp_(0, 255).reshape(n, height, width, 3).permute(0, 3, 1, 2)
-    moved = functional.grid_sample(
-        pixels,
-        _grid(places, height, width),
-        mode="bilinear",
-        padding_mode="reflection",
-        align_corners=False,
-    )
-    return moved.permute(0, 2, 3, 1)
-
-
-def _grid(places: Tensor, height: int, width: int) -> Tensor:
-    """Where each pixel comes from, `(n, height, width, 2)`; a faster `affine_grid`."""
-    x, y = (
-        torch.arange(1 - size, size, 2, device=places.device) / size for size in (width, height)
-    )
-    along_x = places[:, :, 0, None] * x  # (n, 2, width)
-    along_y = places[:, :, 1, None] * y + places[:, :, 2, None]  # (n, 2, height)
-    return (along_y[:, :, :, None] + along_x[:, :, None, :]).permute(0, 2, 3, 1)
 
 
 @one_process_at_a_time

@@ -21,6 +21,7 @@ from facesmith.evaluation import MIN_SCORE
 from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
 from facesmith.files import write_json
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.detector import train_detector
@@ -103,7 +104,7 @@ def cross_validate(
         boxes = _read_found(folder / FOUND_NAME, key, [photos[index].name for index in judged])
         if boxes is None:
             progress.say(
-                f"Fold {number + 1} of {n_folds}: {len(learned)} photos to learn from, "
+                f"Fold {number + 1} of {n_folds}: {counted(len(learned), 'photo')} to learn from, "
                 f"{len(judged)} to judge on."
             )
             train_detector(

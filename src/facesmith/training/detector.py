@@ -2,7 +2,8 @@
 
 First the proposal network learns from crops of the photos. Then it is run over the same photos,
 and the refiner, unless none is wanted, learns from patches of what it proposes, right and
-wrong. Last, the scores are calibrated on photos that neither has learned from.
+wrong. Then the scores are calibrated on photos that neither has learned from. Last, where enough
+faces have points, a third network learns these.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.mined import MinedBox, read_mined, write_mined
 from facesmith.detection.calibration import Calibration
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, Detector
+from facesmith.detection.landmarks import LANDMARKS_FILE
 from facesmith.export.detector import export_proposals, export_refiner
 from facesmith.export.metadata import update_description
 from facesmith.files import finite_or_none, write_bytes, write_json
 from facesmith.metrics.operating_point import Target
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.runs.used_photos import write_used_photos
 from facesmith.training.calibration import held_out_sources
 from facesmith.training.detector_calibration import Choices, calibrate
 from facesmith.training.detector_config import DetectorConfig, Origin, with_threads
+from facesmith.training.detector_photos import photos_checksum, usable_photos
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
+from facesmith.training.landmark_training import learn_landmarks
 from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult
@@ -61,7 +65,7 @@ def train_detector(
 
     Args:
         photos: Annotated photos and face-free ones (no boxes).
-        out: The run folder; `proposals/` and `refiner/` in it are run folders of their own.
+        out: The run folder; `proposals/`, `refiner/` and `landmarks/` in it are run folders too.
         config: Settings; the defaults are those of a training from random weights.
         target: Store the threshold that meets this on the photos held out; `None`: 0.5. A finished
             run can be resumed with another target.
@@ -85,12 +89,10 @@ def train_detector(
     config = with_threads(config or DetectorConfig())
     if target is None and config.target_precision:
         target = Target("precision", config.target_precision)
-    data = photos_checksum(photos, config.proposals.weight_attribute)
-    described = {"task": "detector", "data": data, **config.described()}
-    described |= {} if mined is None else {"mined": mined.described()}
-    origin = Origin.of(config, start, teacher)
-    described |= origin.described()
     training, held_out = split_photos(photos, config.proposals)
+    config = config.without_few_points(training, held_out, progress)
+    origin = Origin.of(config, start, teacher)
+    described = _described(photos, config, mined, origin)
     if not config.keep_proposals:  # before a folder is made
         refuse_few(training, held_out, config.proposals)
     choices = Choices.of(held_out, config, origin.proposals)
@@ -144,9 +146,29 @@ def train_detector(
         "precision": precisions,
         **calibrate(run.path, validation, held_out_sources(held_out), config, target, choices),
     }
+    if config.landmarks is not None:
+        outcome["landmarks"] = learn_landmarks(
+            run, described, config.landmarks, learned, validation, origin.landmarks,
+            resume=resume, progress=progress,
+        )  # fmt: skip
+    elif origin.landmarks is not None:
+        write_bytes(run.path / LANDMARKS_FILE, origin.landmarks.read_bytes())
     metrics: dict[str, Any] = finite_or_none(outcome)
     write_json(run.metrics_path, metrics)
     return metrics
+
+
+def _described(
+    photos: Sequence[AnnotatedPhoto],
+    config: DetectorConfig,
+    mined: MinedTraining | None,
+    origin: Origin,
+) -> dict[str, Any]:
+    """What the run's config holds: all that decides what the training produces."""
+    data = photos_checksum(photos, config.proposals.weight_attribute)
+    described = {"task": "detector", "data": data, **config.described()}
+    described |= {} if mined is None else {"mined": mined.described()}
+    return described | origin.described(learns_landmarks=config.landmarks is not None)
 
 
 @dataclass(frozen=True)
@@ -170,7 +192,7 @@ class _Stages:
 
         The file of boxes mined in between says that the training is past that: there is one search.
         """
-        self.progress.say(f"Proposals: {task.steps_per_epoch} steps an epoch.")
+        self.progress.say(f"Proposals: {counted(task.steps_per_epoch, 'step')} an epoch.")
         part, path, resume = self._part("proposals"), self.run.path / MINED_FILE, self.resume
         until = None
         if mining is not None and not path.is_file():
@@ -189,7 +211,7 @@ class _Stages:
             result = self._train(task, config, part, resume=resume)
         network = task.result(task.network)
         export_proposals(network, self.run.path / PROPOSALS_FILE, Calibration())
-        return _summary(result), mined
+        return result.summary(), mined
 
     def _mine(
         self, task: ProposalTask, training: Sequence[AnnotatedPhoto], min_score: float
@@ -201,7 +223,7 @@ class _Stages:
         found = mine_face_free(detector, training, min_score, self.progress)
         path.unlink()
         n_photos = len({box.file for box in found})
-        self.progress.say(f"Mined boxes: {len(found)} in {n_photos} photos.")
+        self.progress.say(f"Mined boxes: {len(found)} in {counted(n_photos, 'photo')}.")
         return found
 
     def collect(
@@ -227,10 +249,10 @@ class _Stages:
 
     def train_refiner(self, task: RefinerTask, config: LoopConfig) -> dict[str, Any]:
         """Train and write the refiner; what `metrics.json` says of it."""
-        self.progress.say(f"Refiner: {task.rows_per_epoch} patches an epoch.")
+        self.progress.say(f"Refiner: {counted(task.rows_per_epoch, 'patch', 'patches')} an epoch.")
         result = self._train(task, config, self._part("refiner"), resume=self.resume)
         export_refiner(task.network, self.run.path / REFINER_FILE)
-        return _summary(result)
+        return result.summary()
 
     def _part(self, name: str) -> RunFolder:
         """The run folder of that name within the run folder."""
@@ -256,23 +278,6 @@ class _Stages:
         return result
 
 
-def usable_photos(
-    photos: Sequence[AnnotatedPhoto], progress: Progress = NO_PROGRESS
-) -> list[AnnotatedPhoto]:
-    """The photos to learn from: where a box was lost, nothing is taken for background."""
-    usable = [
-        photo if photo.complete else photo.without_background()
-        for photo in photos
-        if photo.complete or len(photo.boxes)
-    ]
-    n_incomplete = sum(not photo.complete for photo in photos)
-    if n_incomplete:
-        progress.say(
-            f"Incomplete: {n_incomplete} photos lost boxes, so that nothing in them is background."
-        )
-    return usable
-
-
 def _place(
     mined: MinedTraining | None,
     training: Sequence[AnnotatedPhoto],
@@ -284,29 +289,3 @@ def _place(
     placed = PlacedBoxes(mined, training)
     progress.say(placed.summary(held_out))
     return placed
-
-
-def photos_checksum(photos: Sequence[AnnotatedPhoto], attribute: str = "") -> str:
-    """SHA-256 over names, boxes and ignore flags, in order; the pixels are taken on trust.
-
-    Where an attribute of the boxes is named, what it says counts too.
-    """
-    digest = sha256()
-    for photo in photos:
-        digest.update(photo.name.encode() + b"\0")
-        digest.update(photo.boxes.astype("<f4").tobytes())
-        digest.update(photo.ignored.tobytes())
-        if attribute:
-            said = [words.get(attribute, "") for words in photo.attributes]
-            digest.update("\0".join(said).encode() + b"\0")
-    return digest.hexdigest()
-
-
-def _summary(result: LoopResult) -> dict[str, Any]:
-    return {
-        "best_epoch": result.best_epoch + 1,
-        "best": result.best,
-        "epochs": result.epochs,
-        "seconds": round(result.seconds, 1),
-        "stopped": result.stopped,
-    }

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from facesmith.annotations import AnnotatedPhoto
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE
+from facesmith.detection.landmarks import LANDMARKS_FILE
 from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError, WeightsError
 from facesmith.files import checksum
+from facesmith.progress import Progress
+from facesmith.training.landmark_config import LandmarkConfig
+from facesmith.training.landmark_patches import MIN_FACES, MIN_HELD_OUT, n_with_points
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.own_mining import OwnMiningConfig
 from facesmith.training.plan import ENOUGH_FACES, Plan
@@ -21,7 +26,7 @@ from facesmith.training.warm_start import network_of
 
 # Settings that runs of earlier versions do not have, by the part of the settings they are in.
 _LATER = {
-    "": ("keep_refiner", "min_choice_faces"),
+    "": ("keep_refiner", "min_choice_faces", "landmarks"),
     "proposals": ("rounds", "frozen", "fixed_statistics", "retention", "blend"),
     "refiner": ("fixed_statistics", "retention"),
 }
@@ -34,6 +39,8 @@ class DetectorConfig:
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     # `None`: no refiner is trained.
     refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
+    # Five points of each face, where enough faces are annotated with them; `None`: not learned.
+    landmarks: LandmarkConfig | None = field(default_factory=LandmarkConfig)
     # Take the proposals of the weights that the training goes on from as they are.
     keep_proposals: bool = False
     # Take the refiner of those weights as it is.
@@ -55,7 +62,7 @@ class DetectorConfig:
     @classmethod
     def quick(cls) -> DetectorConfig:
         """A third of the time for a first result; average precision is some points lower."""
-        proposals, refiner = ProposalConfig(), RefinerConfig()
+        proposals, refiner, landmarks = ProposalConfig(), RefinerConfig(), LandmarkConfig()
         # In few passes twice as many smaller steps lead further.
         loop = dataclasses.replace(proposals.loop, epochs=20, learning_rate=2e-3)
         return cls(
@@ -66,6 +73,7 @@ class DetectorConfig:
                 crops_per_photo=0,
                 loop=dataclasses.replace(refiner.loop, epochs=3),
             ),
+            dataclasses.replace(landmarks, loop=dataclasses.replace(landmarks.loop, epochs=10)),
         )
 
     @classmethod
@@ -79,7 +87,7 @@ class DetectorConfig:
         Raises:
             WeightsError: If there are no such weights.
         """
-        proposals, refiner = ProposalConfig(), RefinerConfig()
+        proposals, refiner, landmarks = ProposalConfig(), RefinerConfig(), LandmarkConfig()
         first, second = weights_of(start)
         assert first is not None
         if second is not None:
@@ -113,6 +121,12 @@ class DetectorConfig:
         return cls(
             proposals,
             refiner,
+            dataclasses.replace(
+                landmarks,
+                loop=dataclasses.replace(
+                    landmarks.loop, epochs=10, learning_rate=plan.learning_rate, warmup_steps=50
+                ),
+            ),
             keep_refiner=plan.keep_refiner and second is not None,
             min_choice_faces=ENOUGH_FACES,
         )
@@ -134,7 +148,7 @@ class DetectorConfig:
         resumed.
         """
         described = asdict(self)
-        off = asdict(DetectorConfig())
+        off = asdict(dataclasses.replace(DetectorConfig(), landmarks=None))
         for part, names in _LATER.items():
             settings = described[part] if part else described
             usual = off[part] if part else off
@@ -143,13 +157,36 @@ class DetectorConfig:
                     del settings[name]
         return described
 
+    def without_few_points(
+        self,
+        training: Sequence[AnnotatedPhoto],
+        held_out: Sequence[AnnotatedPhoto],
+        progress: Progress,
+    ) -> DetectorConfig:
+        """The settings, without landmarks where too few faces have any; says so if some have."""
+        if self.landmarks is None:
+            return self
+        n_training, n_held_out = (
+            n_with_points(photos, self.landmarks) for photos in (training, held_out)
+        )
+        if n_training >= MIN_FACES and n_held_out >= MIN_HELD_OUT:
+            return self
+        if n_training + n_held_out:
+            progress.say(
+                f"Landmarks: not learned, since {n_training} faces to learn from and {n_held_out} "
+                f"held out have points; {MIN_FACES} and {MIN_HELD_OUT} are needed."
+            )
+        return dataclasses.replace(self, landmarks=None)
+
     def with_loops(self, change: Callable[[LoopConfig], LoopConfig]) -> DetectorConfig:
         """The settings with those of all trainings' loops changed."""
-        proposals, refiner = self.proposals, self.refiner
+        proposals, refiner, landmarks = self.proposals, self.refiner, self.landmarks
         proposals = dataclasses.replace(proposals, loop=change(proposals.loop))
         if refiner is not None:
             refiner = dataclasses.replace(refiner, loop=change(refiner.loop))
-        return dataclasses.replace(self, proposals=proposals, refiner=refiner)
+        if landmarks is not None:
+            landmarks = dataclasses.replace(landmarks, loop=change(landmarks.loop))
+        return dataclasses.replace(self, proposals=proposals, refiner=refiner, landmarks=landmarks)
 
 
 @dataclass(frozen=True)
@@ -158,6 +195,7 @@ class Origin:
 
     proposals: Path | None
     refiner: Path | None
+    landmarks: Path | None
     teacher: Path | None
 
     @classmethod
@@ -171,14 +209,20 @@ class Origin:
             TrainingError: If settings do not go with them, or with each other.
         """
         proposals, refiner = weights_of(start)
-        origin = cls(proposals, refiner if config.refiner else None, weights_of(teacher)[0])
+        landmarks = None if proposals is None else proposals.with_name(LANDMARKS_FILE)
+        if landmarks is not None and not landmarks.is_file():
+            landmarks = None
+        first = weights_of(teacher)[0]
+        origin = cls(proposals, refiner if config.refiner else None, landmarks, first)
         origin._check(config)
         return origin
 
-    def described(self) -> dict[str, Any]:
+    def described(self, *, learns_landmarks: bool) -> dict[str, Any]:
         """What decides the training, for the run's config."""
         files = [checksum(path) for path in (self.proposals, self.refiner) if path is not None]
         described: dict[str, Any] = {"start": files} if files else {}
+        if learns_landmarks and self.landmarks is not None:
+            described["start_landmarks"] = checksum(self.landmarks)
         return described | ({"teacher": checksum(self.teacher)} if self.teacher else {})
 
     def _check(self, config: DetectorConfig) -> None:

@@ -10,17 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.detection.detector import Detector, padded
+from facesmith.detection.landmarks import LandmarkFinder
+from facesmith.detection.patches import PATCH_SIZE
 from facesmith.detection.refiner import Refiner
 from facesmith.export.quantisation import quantise
 from facesmith.metrics.roc import area_under_curve
 from facesmith.networks.detector import INPUT_MULTIPLE
 from facesmith.training.calibration import evaluate
 from facesmith.training.crops import CropConfig, draw_crop
+from facesmith.training.landmark_patches import LandmarkPatches
+from facesmith.training.landmarks import normalised_errors
 from facesmith.training.proposals import Photos
 from facesmith.training.refiner_patches import ProposalPatches
 
 N_TYPICAL = 64  # photos that tell the ranges of 8-bit activations
 MAX_AUC_LOSS = 0.001  # that 8 bits may cost the refiner
+MAX_NME_LOSS = 0.0005  # that they may cost landmarks, in sizes of the box
 
 
 def quantise_proposals(
@@ -89,6 +94,31 @@ def quantise_refiner(
         return {"kept": "8 bits", **areas}
     smaller.unlink()
     return {"kept": "float32", **areas}
+
+
+def finish_landmarks(
+    path: Path, learned: LandmarkPatches, held_out: LandmarkPatches
+) -> dict[str, Any]:
+    """Quantise the landmark network to 8 bits if that costs at most `MAX_NME_LOSS`.
+
+    Returns:
+        `kept`, `float32` or `8 bits`, and of both the mean error of held-out faces by the size of
+        their boxes.
+    """
+    smaller = path.with_name("quantised.onnx")
+    some = learned.images[:: max(len(learned.images) // (N_TYPICAL * 16), 1)]
+    spare = (some.shape[1] - PATCH_SIZE) // 2
+    some = np.ascontiguousarray(some[:, spare : spare + PATCH_SIZE, spare : spare + PATCH_SIZE])
+    quantise(path, (some[i : i + 16] for i in range(0, len(some), 16)), smaller)
+    errors = {}
+    for name, file in (("float32", path), ("8 bits", smaller)):
+        outputs = LandmarkFinder(file).outputs(held_out.images)
+        errors[name] = float(np.mean(normalised_errors(outputs, held_out)))
+    if errors["8 bits"] - errors["float32"] <= MAX_NME_LOSS:
+        smaller.replace(path)
+        return {"kept": "8 bits", "nme": errors}
+    smaller.unlink()
+    return {"kept": "float32", "nme": errors}
 
 
 def _typical_images(

@@ -41,3 +41,13 @@ class LoopResult:
     rows_per_second: float
     weights: dict[str, Tensor]
     stopped: str  # why it ended: "all epochs", "early stop" or "time limit"
+
+    def summary(self) -> dict[str, Any]:
+        """What the `metrics.json` of a run says of it."""
+        return {
+            "best_epoch": self.best_epoch + 1,
+            "best": self.best,
+            "epochs": self.epochs,
+            "seconds": round(self.seconds, 1),
+            "stopped": self.stopped,
+        }

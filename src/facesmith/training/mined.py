@@ -17,6 +17,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.annotations.mined import MinedBox, merge_mined, mined_checksum
 from facesmith.boxes import box_area, box_intersection, box_iou
 from facesmith.errors import TrainingError
+from facesmith.printable import counted
 
 # A mined box that overlaps a face by more than this is left out: the annotations have changed
 # since. The measure is that of `facesmith.curation.hard_negatives.search`, with room for rounding.
@@ -115,7 +116,7 @@ class PlacedBoxes:
             )
             if n
         ]
-        text = f"Mined boxes: {len(self)} in {len(np.unique(self.rows))} photos"
+        text = f"Mined boxes: {len(self)} in {counted(len(np.unique(self.rows)), 'photo')}"
         return f"{text}; not used: {', '.join(unused)}." if unused else f"{text}."
 
     def draw(self, n_crops: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from facesmith.printable import counted
 from facesmith.progress import duration
 
 _FIRST = 10  # steps that are timed before anything is said
@@ -56,12 +57,13 @@ class Pace:
             return ""
         n_left, end = self._total - self._done, self._clock() + left
         if self._said_end is None:
-            text = f"About {duration(left)} for {n_left:,} steps, by the first {self._timed()}."
+            steps = counted(n_left, "step")
+            text = f"About {duration(left)} for {steps}, by the first {self._timed()}."
         else:
             said = max(self._said_end - self._clock(), 1.0)
             if 1 / _OFF_BY < left / said < _OFF_BY:
                 return ""
-            text = f"Now about {duration(left)} for the {n_left:,} steps that are left."
+            text = f"Now about {duration(left)} for {counted(n_left, 'step')} more."
         self._said_end = end
         return text
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from facesmith.printable import counted
+
 # Steps from random weights below which no detector worth having comes of it, and the photos that
 # such a training wants: decision 24 has what was measured.
 MIN_STEPS_ANEW = 5000
@@ -99,7 +101,8 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
         else f"fewer than {ENOUGH_FACES}, so {choices} stay those of the weights before"
     )
     steps = (
-        f"{epochs * steps_per_epoch:,} steps of {batch_size} crops at a learning rate of up to "
+        f"{counted(epochs * steps_per_epoch, 'step')} of {counted(batch_size, 'crop')} at a "
+        "learning rate of up to "
         f"{rate:.2g}: more photos bear more and larger steps."
     )
     held_back = (
@@ -147,7 +150,8 @@ def warning_anew(n_steps: int, n_photos: int) -> str:
     if n_steps >= MIN_STEPS_ANEW and n_photos >= MIN_PHOTOS_ANEW:
         return ""
     return (
-        f"From random weights {n_steps:,} steps on {n_photos:,} photos are too few for a good "
+        f"From random weights {counted(n_steps, 'step')} on {counted(n_photos, 'photo')} are too "
+        "few for a good "
         f"detector; it takes about {MIN_STEPS_ANEW:,} steps on {MIN_PHOTOS_ANEW:,} photos or more. "
         "120 photos gave an average precision of .43 after 8 minutes, and .997 in going on from "
         "the shipped weights. Use --from shipped."

@@ -27,6 +27,7 @@ from facesmith.networks.detector import (
     decode_boxes,
     flatten_maps,
 )
+from facesmith.printable import counted
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
@@ -90,17 +91,22 @@ class Photos:
     """Decoded photos and their boxes, reduced to `photo_side`, kept in memory up to a limit."""
 
     def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
-        self._photos = photos
+        self.annotated = photos
         self._side, self._attribute = config.photo_side, config.weight_attribute
         self._room = int(config.cache_gib * 2**30)
         self._cache: dict[int, tuple[Pixels, Floats]] = {}
 
+    @property
+    def sources(self) -> list[str]:
+        """Where each photo comes from."""
+        return [photo.source for photo in self.annotated]
+
     def __len__(self) -> int:
-        return len(self._photos)
+        return len(self.annotated)
 
     def __getitem__(self, index: int) -> tuple[Pixels, Floats, Flags]:
         """Image BGR, boxes in its pixels, and which to ignore."""
-        annotated = self._photos[index]
+        annotated = self.annotated[index]
         if index in self._cache:
             return *self._cache[index], annotated.ignored
         photo = read_photo(annotated.path, max_side=self._side)
@@ -120,7 +126,7 @@ class Photos:
         """
         if not self._attribute:
             return None
-        photo = self._photos[index]
+        photo = self.annotated[index]
         words = [given.get(self._attribute, "1") for given in photo.attributes]
         try:
             weights = np.array([float(word) for word in words], np.float32)
@@ -138,7 +144,7 @@ class Photos:
         if not self._attribute:
             return None
         weights = np.ones(len(self))
-        for index, photo in enumerate(self._photos):
+        for index, photo in enumerate(self.annotated):
             of_boxes = self.weights(index)
             assert of_boxes is not None
             weights[index] = of_boxes[~photo.ignored].max(initial=1.0)
@@ -153,8 +159,10 @@ def refuse_few(
     needed = -(-config.batch_size // config.rounds)
     if len(training) < needed or not with_faces:
         raise TrainingError(
-            f"A detector needs at least {needed} photos to learn from, a batch, and one with "
-            f"faces held out; of {len(training) + len(held_out)} photos {len(training)} are to "
+            f"A detector needs at least {counted(needed, 'photo')} to learn from, a batch, and one "
+            "with "
+            f"faces held out; of {counted(len(training) + len(held_out), 'photo')} {len(training)} "
+            "are to "
             f"learn from and {len(held_out)} held out, {with_faces} of these with faces. Add "
             "annotated photos, or lower --batch-size."
         )

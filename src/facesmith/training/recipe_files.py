@@ -10,17 +10,22 @@ from facesmith.runs.settings import SettingsError, read_settings
 _FOLDER = Path(__file__).parent / "recipes"
 
 
-def recipe_names() -> tuple[str, ...]:
-    """The recipes that come along, by name."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+_OF_LANDMARKS = ("landmarks",)  # all others are of detectors
 
 
-def read_recipe(name: str) -> dict[str, Any]:
-    """The settings of a recipe for detectors, see `facesmith.runs.settings.with_changes`.
+def recipe_names(task: str = "detector") -> tuple[str, ...]:
+    """The recipes that come along for `detector` or `landmarks`, by name."""
+    names = sorted(path.stem for path in _FOLDER.glob("*.toml"))
+    return tuple(name for name in names if (name in _OF_LANDMARKS) == (task == "landmarks"))
+
+
+def read_recipe(name: str, task: str = "detector") -> dict[str, Any]:
+    """The settings of a recipe, see `facesmith.runs.settings.with_changes`.
 
     Raises:
-        SettingsError: If there is no such recipe.
+        SettingsError: If there is no such recipe for this task.
     """
-    if name not in recipe_names():
-        raise SettingsError(f"No recipe {name}. There is: {', '.join(recipe_names())}.")
-    return read_settings(_FOLDER / f"{name}.toml", "detector")
+    names = recipe_names(task)
+    if name not in names:
+        raise SettingsError(f"No recipe {name} for this training. There is: {', '.join(names)}.")
+    return read_settings(_FOLDER / f"{name}.toml", task)

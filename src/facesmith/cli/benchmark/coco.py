@@ -134,5 +134,6 @@ def _write(report: PhotoScores, out: Path) -> None:
     draw_precision_recall(
         labels,
         out / "precision_recall.png",
-        f"{report.scored}\n{report.n_faces:,} faces in {report.n_photos:,} photos; {_rule(report)}",
+        f"{report.scored}\n{counted(report.n_faces, 'face')} in "
+        f"{counted(report.n_photos, 'photo')}; {_rule(report)}",
     )

@@ -10,7 +10,7 @@ import click
 
 from facesmith.cli.benchmark.photos import output_options
 from facesmith.cli.detector_options import model_option, threads_option
-from facesmith.cli.numbers import WholeRange
+from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
@@ -181,7 +181,8 @@ def _print(result: FddbResult, out: Path, written: list[str], each_fold: bool) -
 
     curves = result.curves
     echo(
-        f"{curves.n_faces:,} faces in {curves.n_images:,} images, {curves.n_detections:,} "
+        f"{counted(curves.n_faces, 'face')} in {counted(curves.n_images, 'image')}, "
+        f"{curves.n_detections:,} "
         f"detections ({result.shape}s)"
     )
     echo("false positives    discrete TPR  faces found  continuous TPR  at score")
@@ -205,4 +206,4 @@ def _print(result: FddbResult, out: Path, written: list[str], each_fold: bool) -
             rates = "".join(f"{alone.at(n).discrete_tpr:9.4f}" for n in FOLD_FALSE_POSITIVES)
             echo(f"fold {number:>2}        {rates}")
     points = len(curves.thresholds)
-    echo(f"written to {out}: {', '.join(written)}; {points:,} points")
+    echo(f"written to {out}: {', '.join(written)}; {counted(points, 'point')}")

@@ -16,7 +16,7 @@ from facesmith.cli.benchmark.photos import (
     output_options,
     photo_options,
 )
-from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import open_report
 from facesmith.cli.terminal import echo
@@ -102,7 +102,10 @@ def reliability(
 
 
 def _print(result: dict[str, Any]) -> None:
-    echo(f"{result['scored']}: {result['n_boxes']:,} boxes in {result['n_photos']:,} photos")
+    echo(
+        f"{result['scored']}: {counted(result['n_boxes'], 'box', 'boxes')} in "
+        f"{counted(result['n_photos'], 'photo')}"
+    )
     echo("score          boxes  mean score  share right")
     for each in result["bins"]:
         if each["boxes"]:

@@ -11,7 +11,7 @@ import click
 
 from facesmith.cli.benchmark.photos import output_options
 from facesmith.cli.detector_options import model_option, threads_option
-from facesmith.cli.numbers import FiniteRange, figure
+from facesmith.cli.numbers import FiniteRange, counted, figure
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, NEW_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
@@ -178,7 +178,10 @@ def _detect(
 
 def _print(scores: WiderScores, predictions: Path, scale: tuple[float, float] | None) -> None:
     echo(f"scored       {predictions}")
-    echo(f"images       {scores.n_images:,} with {scores.n_detections:,} boxes predicted")
+    echo(
+        f"images       {scores.n_images:,} with {counted(scores.n_detections, 'box', 'boxes')} "
+        "predicted"
+    )
     echo(f"image scale  {_scale(scale)}")
     echo(f"protocol     {scores.protocol}, IoU 0.5")
     echo("setting      AP      faces")
@@ -208,7 +211,7 @@ def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
         }
     write_json(out / "wider.json", {**values, "curves": curves})
     labels = {
-        f"{name}: AP {figure(setting.average_precision)}, {setting.n_faces:,} faces": (
+        f"{name}: AP {figure(setting.average_precision)}, {counted(setting.n_faces, 'face')}": (
             setting.recall,
             setting.precision,
         )
@@ -217,5 +220,5 @@ def _write(scores: WiderScores, values: dict[str, object], out: Path) -> None:
     draw_precision_recall(
         labels,
         out / "precision_recall.png",
-        f"WIDER FACE, {scores.n_images:,} images\n{scores.protocol} protocol, IoU 0.5",
+        f"WIDER FACE, {counted(scores.n_images, 'image')}\n{scores.protocol} protocol, IoU 0.5",
     )

@@ -28,7 +28,7 @@ from facesmith.patches.seeding import name_number
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.augmentation import Augmentation
-from facesmith.training.detector import photos_checksum
+from facesmith.training.detector_photos import photos_checksum
 from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.refiner import RefinerTask

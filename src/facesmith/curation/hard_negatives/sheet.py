@@ -8,6 +8,7 @@ from PIL import Image
 from facesmith.annotations.mined import MinedBox
 from facesmith.curation.hard_negatives.search import Mining
 from facesmith.pictures.contact_sheet import Cell, cells_sheet
+from facesmith.printable import counted
 
 
 def mined_sheet(mining: Mining, name: str, max_shown: int = 40) -> Image.Image:
@@ -19,7 +20,7 @@ def mined_sheet(mining: Mining, name: str, max_shown: int = 40) -> Image.Image:
     n = len(mining.boxes)
     n_photos = len(mining.photos)
     subtitle = (
-        f"{n:,} false box{'es' * (n != 1)} in {n_photos:,} photo{'s' * (n_photos != 1)}. "
+        f"{counted(n, 'false box', 'false boxes')} in {counted(n_photos, 'photo')}. "
         "Orange: taken for a face, by kind, the highest score first. Green: annotated faces."
     )
     cells = []

@@ -32,6 +32,7 @@ from facesmith.files import write_bytes, write_json
 from facesmith.images import read_image
 from facesmith.patches.duplicates import fingerprint, group_duplicates
 from facesmith.patches.seeding import name_number
+from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.untrusted import ContentError, read_json
 
@@ -174,7 +175,7 @@ def detect_in_folds(
         judged = [photos[row] for row in rows]
         run, results = out / f"fold-{fold + 1}", out / f"fold-{fold + 1}.jsonl"
         if not results.exists():
-            progress.say(f"Fold {fold + 1} of {n_folds}: {len(judged):,} photos to judge.")
+            progress.say(f"Fold {fold + 1} of {n_folds}: {counted(len(judged), 'photo')} to judge.")
             learned = [photos[row] for row in np.flatnonzero(folds != fold).tolist()]
             train_detector([*learned, *face_free], run, config, resume=True, progress=progress)
             seen = find_faces(load_detector(run), judged, min_score=LOWEST_SCORE)
@@ -203,7 +204,7 @@ def _start(
     n_folds: int,
     config: DetectorConfig,
 ) -> None:
-    from facesmith.training.detector import photos_checksum  # noqa: PLC0415 - needs PyTorch
+    from facesmith.training.detector_photos import photos_checksum  # noqa: PLC0415 - needs PyTorch
 
     described = {
         "photos": photos_checksum(photos),

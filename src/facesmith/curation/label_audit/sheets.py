@@ -7,6 +7,7 @@ from pathlib import Path
 from facesmith.curation.label_audit.findings import Audit, Finding, Kind
 from facesmith.files.marks import remove_own
 from facesmith.pictures.contact_sheet import Cell, cells_sheet, write_sheet
+from facesmith.printable import counted
 
 PER_PAGE = 80
 _TITLES = {
@@ -39,7 +40,9 @@ def write_sheets(
     findings = audit.of_kind(kind)
     shown = findings[:max_shown]
     pages = [shown[start : start + PER_PAGE] for start in range(0, len(shown), PER_PAGE)] or [[]]
-    among = f"judging {audit.n_boxes:,} boxes in {len(audit.photos):,} photos"
+    among = (
+        f"judging {counted(audit.n_boxes, 'box', 'boxes')} in {counted(len(audit.photos), 'photo')}"
+    )
     paths = []
     for number, part in enumerate(pages):
         paths.append(folder / page_name(kind, number * PER_PAGE + 1))
@@ -48,8 +51,8 @@ def write_sheets(
             span = f"Findings {part[0].number:,} to {part[-1].number:,}"
             if len(part) == 1:
                 span = f"Finding {part[0].number:,}"
-            counted = f"In all {len(findings):,} of this kind, {among}"
-            subtitle = f"{span}. {counted}. {_LEGENDS[kind]}"
+            in_all = f"In all {len(findings):,} of this kind, {among}"
+            subtitle = f"{span}. {in_all}. {_LEGENDS[kind]}"
         title = f"{_TITLES[kind]}, page {number + 1} of {len(pages)}"
         cells = [_cell(finding, finding.number in refused) for finding in part]
         write_sheet(paths[-1], cells_sheet(title, subtitle, cells))
@@ -71,6 +74,6 @@ def _cell(finding: Finding, refused: bool) -> Cell:
     elif finding.reason == "second box":
         line += ", second box"
     if finding.votes is not None:
-        line += f", {finding.votes} vote{'s' * (finding.votes != 1)}"
+        line += f", {counted(finding.votes, 'vote')}"
     lines, photo = (finding.photo.name, line), finding.photo
     return Cell(photo, finding.box, photo.boxes, lines, f"{finding.number:,}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facesmith.errors import AnnotationError
 from facesmith.evaluation.fddb.lists import Entry, FloatArray, bare_name, read_entries, text_lines
+from facesmith.printable import counted
 
 _FOLD_FILE = re.compile(r"FDDB-fold-(\d+)-ellipseList\.txt")
 _ANNOTATION = "major minor angle x y 1"
@@ -69,6 +70,6 @@ def _check_order(entries: list[Entry], list_path: Path) -> None:
             )
     if len(entries) != len(listed):
         raise AnnotationError(
-            f"{entries[-1].where.rpartition(' line ')[0]} has {len(entries)} images, "
+            f"{entries[-1].where.rpartition(' line ')[0]} has {counted(len(entries), 'image')}, "
             f"{list_path} has {len(listed)}. Both must have the same."
         )
