@@ -60,8 +60,8 @@ def _sizes(
     metavar="[LABEL=]KIND[:PATH]",
     help="A detector, may be repeated: facesmith, facesmith:RUN_OR_ONNX, facesmith-proposals, "
     "classifier:RUN_OR_ONNX, yunet:ONNX, opencv-yunet:ONNX, scrfd:ONNX, opencv-haar, mtcnn, "
-    "mediapipe, mediapipe:TFLITE, dlib, or all: facesmith and those that are installed and need no "
-    "file.  [default: all]",
+    "mediapipe, mediapipe:TFLITE, mediapipe-mesh[:TASK], dlib, or all: facesmith and those that "
+    "are installed and need no file.  [default: all]",
 )
 @ious_option
 @min_height_option

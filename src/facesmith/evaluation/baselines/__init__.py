@@ -19,6 +19,7 @@ from facesmith.evaluation.baselines.baseline import (
 )
 from facesmith.evaluation.baselines.dlib_hog import DlibHog
 from facesmith.evaluation.baselines.mediapipe_faces import MediaPipeFaces
+from facesmith.evaluation.baselines.mediapipe_mesh import MediaPipeMesh
 from facesmith.evaluation.baselines.mtcnn import MTCNN
 from facesmith.evaluation.baselines.opencv import OpenCVHaar, OpenCVYuNet
 from facesmith.evaluation.baselines.ours import Ours, ProposalsAlone, Windows
@@ -49,11 +50,12 @@ KINDS: dict[str, tuple[Literal["needed", "optional", "none"], Open]] = {
     "opencv-haar": ("none", lambda _, n: OpenCVHaar(n)),
     "mtcnn": ("none", lambda _, n: MTCNN(n)),
     "mediapipe": ("optional", MediaPipeFaces),
+    "mediapipe-mesh": ("optional", MediaPipeMesh),
     "dlib": ("none", lambda _, n: DlibHog(n)),
 }
 # What `all` stands for; the others need a file that only the user can name.
 WITHOUT_PATH = ("facesmith", "opencv-haar", "mtcnn", "mediapipe", "dlib")
-LANDMARK_KINDS = ("facesmith", "yunet", "scrfd")
+LANDMARK_KINDS = ("facesmith", "yunet", "scrfd", "mediapipe-mesh")
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def open_landmark_baseline(name: DetectorName, threads: int = 1) -> LandmarkBase
         WeightsError: If our weights cannot be used.
     """
     opened = open_baseline(name, threads)
-    if not isinstance(opened, LandmarkBaseline):
+    if name.kind not in LANDMARK_KINDS or not isinstance(opened, LandmarkBaseline):
         raise BaselineError(
             f"{name.label}: a detector of the kind {name.kind} finds no five landmarks. Name one "
             f"of the kinds {', '.join(LANDMARK_KINDS)}."
