@@ -226,6 +226,28 @@ def recall_table() -> str:
     return table(["", *(words for _, _, words in RECALL_SETS)], rows)
 
 
+LANDMARK_SETS = (
+    ("portraits", "portraits, about 300 px"),
+    ("crops80", "faces of 80 px, one in seven turned"),
+)
+
+
+def landmarks_table() -> str:
+    """Errors of landmarks beside YuNet's, of faces kept aside, of the model card."""
+
+    def cells(key: str, form: str) -> list[str]:
+        paths = [f"landmarks/sets/{name}/detectors/{{}}/{key}" for name, _ in LANDMARK_SETS]
+        return [" / ".join(figure(path.format(d), form) for d in DETECTORS) for path in paths]
+
+    rows = [
+        ["error, % of the box: facesmith / YuNet_n / YuNet_s", *cells("common/nme", "percent1")],
+        ["errors above 10 %, % of faces", *cells("common/failures/0.1", "percent1")],
+        ["roll, degrees off", *cells("common/roll_error", "1")],
+        ["faces not found", *cells("all/not_found", "integer")],
+    ]
+    return table(["300 faces of each", *(words for _, words in LANDMARK_SETS)], rows)
+
+
 POSES = (
     ("frontal", "frontal"),
     ("half", "turned by 30 to 50 degrees"),
@@ -451,6 +473,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "hard-faces-table": hard_faces_table,
     "recall-table": recall_table,
     "poses-table": poses_table,
+    "landmarks-table": landmarks_table,
     "classifier-table": classifier_table,
     "sliding-windows-table": sliding_windows_table,
     "times-table": times_table,
