@@ -248,6 +248,41 @@ def landmarks_table() -> str:
     return table(["300 faces of each", *(words for _, words in LANDMARK_SETS)], rows)
 
 
+GOING_ON = (  # set, what its photos are
+    ("sideways", "people, photos turned by 90 degrees"),
+    ("val_people", "sport, play, streets"),
+    ("masks", "faces with masks, which the shipped training had too"),
+    ("train_people", "sport, play, streets, which the shipped training had too"),
+)
+SEEN_BEFORE = ("val_same_domain", "val_other_domain")
+
+
+def going_on_table() -> str:
+    """What going on from the shipped weights gains and forgets."""
+    results: dict[str, Any] = json.loads((RESULTS / "going_on.json").read_text("utf-8"))
+    rows = []
+    for name, words in GOING_ON:
+        for key, entry in results.items():
+            of_set, number, *options = key.split()
+            if of_set != name:
+                continue
+            asked = ", --forget" if "--forget" in options else ""
+            minutes = "" if entry["minutes"] is None else f"{entry['minutes']:.1f}"
+            sets = [entry["sets"][each] for each in (name, *SEEN_BEFORE)]
+            rows.append([f"{words}{asked}", number, minutes, *map(_gain, sets)])
+    head = ["photos", "number", "minutes", "others of the kind", "like the shipped training's"]
+    return table([*head, "other people's"], rows)
+
+
+def _gain(entry: dict[str, Any]) -> str:
+    """Average precision at overlaps of 0.5 and 0.4, before and after."""
+    pairs = [
+        f"{fraction(entry['shipped'][key])} to {fraction(entry['new'][key])}"
+        for key in ("ap_0.5", "ap_0.4")
+    ]
+    return " / ".join(pairs)
+
+
 POSES = (
     ("frontal", "frontal"),
     ("half", "turned by 30 to 50 degrees"),
@@ -474,6 +509,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "recall-table": recall_table,
     "poses-table": poses_table,
     "landmarks-table": landmarks_table,
+    "going-on-table": going_on_table,
     "classifier-table": classifier_table,
     "sliding-windows-table": sliding_windows_table,
     "times-table": times_table,
