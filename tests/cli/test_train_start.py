@@ -161,6 +161,21 @@ def test_several_annotations_are_read_as_one(
     assert "is a patches file, which is trained on alone" in mixed.output
 
 
+@pytest.mark.parametrize("content", [b"", b'{"config": {"pro', b"[]"])
+def test_a_damaged_config_of_the_run_to_resume_is_named_and_left_alone(
+    folder: Path, trained: Recorder, tmp_path: Path, content: bytes
+) -> None:
+    out = tmp_path / "run"
+    assert train(folder, out).exit_code == 0
+    (out / "config.json").write_bytes(content)
+    result = train(folder, out, "--resume")
+    assert result.exit_code == 1
+    assert f"Cannot resume {out}: {out / 'config.json'}" in result.stderr
+    assert "Start anew with --force, or pass another --out." in result.stderr
+    assert (out / "config.json").read_bytes() == content
+    assert len(trained.calls) == 1
+
+
 def test_options_change_the_plan(folder: Path, trained: Recorder, tmp_path: Path) -> None:
     result = train(
         folder, tmp_path / "run", "--epochs", 3, "--learning-rate", 2e-4, "--batch-size", 4,

@@ -194,11 +194,14 @@ def curves(pictures: Mapping[Path, str]) -> str:
 
 def steps_section(steps: Sequence[Step]) -> str:
     """What to do next."""
-    shown = (
-        f"<p>{escape(step.why)}</p><pre><code>{escape(printable(step.command))}</code></pre>"
-        for step in steps
-    )
+    shown = (f"<p>{escape(step.why)}</p>{command_block(step.command)}" for step in steps)
     return section("What next", *shown)
+
+
+def command_block(command: str) -> str:
+    """A command in a box; narrow windows break it between words, and not after their hyphens."""
+    words = (f"<span>{escape(word)}</span>" for word in printable(command).split(" "))
+    return f"<pre><code>{' '.join(words)}</code></pre>"
 
 
 def _made(report: RunReport) -> str:
@@ -216,7 +219,7 @@ def made_section(command: str, settings: Mapping[str, Any], *parts: str) -> str:
     rows = [[name, _setting(value)] for name, value in settings.items()]
     return section(
         "How it was made",
-        f"<pre><code>{escape(printable(command))}</code></pre>" if command else "",
+        command_block(command) if command else "",
         *parts,
         f"<details><summary>All {counted(len(rows), 'setting')}</summary>"
         f"{table(['setting', 'value'], rows)}</details>" if rows else "",
