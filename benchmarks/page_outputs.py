@@ -1,10 +1,13 @@
 """What the commands shown in README and docs pages print.
 
-python benchmarks/page_outputs.py --photos PHOTOS --yunet WEIGHTS/yunet_n.onnx --fddb FDDB
+python benchmarks/page_outputs.py --photos PHOTOS --yunet WEIGHTS/yunet_n.onnx --fddb FDDB \
+    --landmarks LANDMARKS
 
 PHOTOS holds the folders `val_same_domain`, `val_other_domain` and `negatives` and the annotations
 of the first two, `val_same_domain.coco.json` and `val_other_domain.coco.json`. FDDB holds the
-folds, `image_sizes.csv` and `pyface_detections.txt`. `docs/make_figures.py` puts the outputs into
+folds, `image_sizes.csv` and `pyface_detections.txt`. LANDMARKS holds `crops80.coco.json` and
+`crops80/`, of which the photos kept aside are looked at; `yunet_s.onnx` lies beside `yunet_n.onnx`.
+`docs/make_figures.py` puts the outputs into
 the pages, without their times.
 """
 
@@ -25,6 +28,7 @@ from skimage import data
 
 from about import about
 from draw_photos import draw_all
+from landmark_sets import WRONG, split
 
 RESULT = Path(__file__).with_name("results") / "page_outputs.json"
 SOURCES = {"val_same_domain": "stock", "val_other_domain": "press"}  # as the pages call them
@@ -35,6 +39,8 @@ COMMANDS = {
     " --detector facesmith --detector facesmith-proposals --detector yunet:yunet_n.onnx"
     " --out comparison/",
     "failures": "benchmark failures --annotations val.json --images val/ --out failures/",
+    "landmarks": "benchmark landmarks --annotations points.json --images points/"
+    " --detector yunet:yunet_n.onnx --detector yunet:yunet_s.onnx --out landmarks/",
     "reliability": "benchmark reliability --annotations val.json --images val/ --out reliability/",
     "wider": "benchmark wider --ground-truth ground_truth/ --predictions predictions/",
     "fddb": "benchmark fddb --folds FDDB-folds --detections found.txt --image-sizes sizes.csv"
@@ -176,6 +182,14 @@ def link_photos(folder: Path, photos: Path) -> None:
     (folder / "people.json").write_text(json.dumps(people), encoding="utf-8")
 
 
+def link_points(folder: Path, landmarks: Path) -> None:
+    """The crops with points that are kept aside, as `points.json` with `points/`."""
+    (folder / "points").symlink_to(landmarks / "crops80")
+    content = json.loads((landmarks / "crops80.coco.json").read_text("utf-8"))
+    wrong = json.loads(WRONG.read_text("utf-8")).get("crops80", [])
+    (folder / "points.json").write_text(json.dumps(split(content, wrong)[1]), encoding="utf-8")
+
+
 def write_wider(folder: Path) -> None:
     """The ground truth of two images in WIDER FACE's files, and predictions of three boxes."""
     sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
@@ -206,6 +220,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--yunet", type=Path, required=True)
     parser.add_argument("--fddb", type=Path, required=True)
+    parser.add_argument("--landmarks", type=Path, required=True)
     parser.add_argument("--drawn", type=Path, help="what draw_photos.py wrote, to save a minute")
     parser.add_argument("--only", choices=COMMANDS, action="append", help="run these again")
     arguments = parser.parse_args()
@@ -214,7 +229,10 @@ def main() -> None:
         link_photos(folder, arguments.photos.resolve())
         write_wider(folder)
         write_table(folder)
+        link_points(folder, arguments.landmarks.resolve())
         (folder / "yunet_n.onnx").symlink_to(arguments.yunet.resolve())
+        yunet_s = arguments.yunet.resolve().with_name("yunet_s.onnx")
+        (folder / "yunet_s.onnx").symlink_to(yunet_s)
         fddb = arguments.fddb.resolve()
         (folder / "FDDB-folds").symlink_to(fddb)
         (folder / "found.txt").symlink_to(fddb / "pyface_detections.txt")

@@ -544,6 +544,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "exercise-roc-output": lambda: shown("exercise-roc"),
     "approximate-head": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
+    "benchmark-landmarks-output": lambda: shown("landmarks"),
 }
 
 

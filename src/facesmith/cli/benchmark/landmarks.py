@@ -12,7 +12,7 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.benchmark.photos import annotation_options, iou_option, output_options
 from facesmith.cli.detector_options import threads_option
-from facesmith.cli.numbers import FiniteRange
+from facesmith.cli.numbers import FiniteRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, open_report
 from facesmith.cli.progress import ShownProgress
@@ -264,7 +264,7 @@ def _yaw_rows(compared: LandmarkComparison) -> list[list[str]]:
     bins = list(first.by_yaw)
     rows = [
         ["error by yaw,", *bins],
-        ["degrees (not found)", *(f"{first.by_yaw[name].n_faces:,} faces" for name in bins)],
+        ["degrees (not found)", *(counted(first.by_yaw[name].n_faces, "face") for name in bins)],
     ]
     for label, each in compared.measured.items():
         cells = [each.by_yaw[name] for name in bins]
