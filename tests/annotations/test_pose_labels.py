@@ -58,6 +58,8 @@ def test_yolo_lines_with_points_need_no_description_where_the_format_is_given(ro
     (photo,) = load_annotations(labels, root / "images", format="yolo-pose").photos
     assert photo.has_points.tolist() == [True, False]  # those of the second lie far from its box
     found = load_annotations(labels, root / "images", format="yolo-pose")
+    with pytest.raises(AnnotationError, match="Say so with --format yolo-pose"):
+        load_annotations(labels, root / "images", format="yolo", strict=True)
     assert [skipped for _, skipped in told(found)] == ["points"]
 
 

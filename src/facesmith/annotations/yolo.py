@@ -279,7 +279,8 @@ def _read_line(
         log.add(
             where,
             "expected a class number and four numbers `x_centre y_centre width height`"
-            f"{_and_points(shapes)}, got {text[:60]!r}.",
+            f"{_and_points(shapes)}, got {text[:60]!r}."
+            f"{_hint(values, shapes)}",
             "box",
         )
         return None
@@ -304,6 +305,11 @@ def _shapes(points: PointShape | None, *, pose: bool) -> dict[int, PointShape | 
 def _and_points(shapes: Mapping[int, PointShape | None]) -> str:
     widths = [str(width) for width in shapes if width]
     return f", perhaps followed by {' or '.join(widths)} numbers of points" if widths else ""
+
+
+def _hint(values: list[float] | None, shapes: Mapping[int, PointShape | None]) -> str:
+    pose = values is not None and len(values) - 5 in KNOWN and len(shapes) == 1
+    return " Are these points? Say so with --format yolo-pose." if pose else ""
 
 
 def _box(
