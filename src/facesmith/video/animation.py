@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -59,7 +59,7 @@ class Animation(Video):
 
     def _decoded(
         self,
-        on_other: Callable[[av.Packet], None] | None,  # noqa: ARG002 - there are no other streams
+        on_other: Callable[[Any], None] | None,  # noqa: ARG002 - there are no other streams
     ) -> Iterator[tuple[int | None, Fraction, av.VideoFrame]]:
         av = import_av()
         begins = 0

@@ -47,8 +47,8 @@ class VideoFrame:
 
     def image(self) -> npt.NDArray[np.uint8]:
         """The upright frame, uint8 `(height, width, 3)`, BGR; 8 bits whatever the film has."""
-        stored: npt.NDArray[np.uint8] = self.raw.to_ndarray(format="bgr24", threads=1)
-        return self.orientation.upright(stored)
+        stored = self.raw.to_ndarray(format="bgr24", threads=1)
+        return self.orientation.upright(stored.astype(np.uint8, copy=False))
 
     def small_grey(self) -> npt.NDArray[np.float32]:
         """The stored frame in 32x18 shades of grey, float32 `(18, 32)`, 0 to 255."""

@@ -72,10 +72,7 @@ class KalmanBox:
         jolt = np.array([_CENTRE_JOLT, _CENTRE_JOLT, _SIZE_JOLT, _SIZE_JOLT]) * self._unit() ** 2
         self.position = self.position + seconds * self.velocity
         self._p00 = (
-            self._p00
-            + 2 * seconds * self._p01
-            + seconds**2 * self._p11
-            + jolt * seconds**3 / 3
+            self._p00 + 2 * seconds * self._p01 + seconds**2 * self._p11 + jolt * seconds**3 / 3
         )
         self._p01 = self._p01 + seconds * self._p11 + jolt * seconds**2 / 2
         self._p11 = self._p11 + jolt * seconds

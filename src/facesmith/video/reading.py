@@ -77,7 +77,7 @@ class Video(ABC):
 
     @abstractmethod
     def _decoded(
-        self, on_other: Callable[[av.Packet], None] | None
+        self, on_other: Callable[[Any], None] | None
     ) -> Iterator[tuple[int | None, Fraction, av.VideoFrame]]:
         """Time stamp, its unit and the frame as stored, in order of presentation."""
 
@@ -85,7 +85,7 @@ class Video(ABC):
     def close(self) -> None:
         """Close the file."""
 
-    def frames(self, on_other: Callable[[av.Packet], None] | None = None) -> Iterator[VideoFrame]:
+    def frames(self, on_other: Callable[[Any], None] | None = None) -> Iterator[VideoFrame]:
         """Every frame that can be decoded, in order; memory does not grow with the film.
 
         Args:
@@ -203,7 +203,7 @@ class FilmFile(Video):
         self.container.close()
 
     def _decoded(
-        self, on_other: Callable[[av.Packet], None] | None
+        self, on_other: Callable[[Any], None] | None
     ) -> Iterator[tuple[int | None, Fraction, av.VideoFrame]]:
         av = import_av()
         for packet in self._packets(on_other):
@@ -216,7 +216,7 @@ class FilmFile(Video):
                 self.counts.broken += bool(raw.is_corrupt)
                 yield raw.pts, raw.time_base or self.stream.time_base, raw
 
-    def _packets(self, on_other: Callable[[av.Packet], None] | None) -> Iterator[av.Packet]:
+    def _packets(self, on_other: Callable[[Any], None] | None) -> Iterator[Any]:
         """The packets of the video; the last is empty and fetches what the decoder still has."""
         av = import_av()
         wanted = self.container.streams if on_other else [self.stream]
@@ -244,8 +244,10 @@ class FilmFile(Video):
 
 
 def _orientation_of(path: Path) -> Orientation:
-    """What the display matrix of the first frame says. The file is opened anew: seeking back to
-    its first frame is not exact in all formats."""
+    """What the display matrix of the first frame says.
+
+    The file is opened anew: seeking back to its first frame is not exact in all formats.
+    """
     av = import_av()
     with suppress(av.FFmpegError), _open(path) as container:
         stream = container.streams.best("video")
@@ -271,7 +273,8 @@ def _lacks_index(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            at, kinds = 0, set()
+            at = 0
+            kinds: set[bytes] = set()
             while at + 8 <= size and len(kinds) < 100:
                 file.seek(at)
                 head = file.read(16)

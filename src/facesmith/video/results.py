@@ -20,6 +20,7 @@ class FrameFaces:
     Attributes:
         number: Of the frame, from 0.
         time: Of the frame, seconds.
+        size_wh: Width and height of the upright frame, pixels.
         faces: In pixels of the upright frame.
         tracks: int64 `(n,)`, the track of each face, from 1; 0 where faces were not tracked.
         filled: bool `(n,)`, whether the detector did not see the face in this frame: its box is
@@ -32,12 +33,13 @@ class FrameFaces:
         ValueError: If `tracks` or `filled` do not have one entry a face.
 
     Example:
-        >>> FrameFaces(0, 0.0, Faces.empty()).tracks
+        >>> FrameFaces(0, 0.0, (640, 480), Faces.empty()).tracks
         array([], dtype=int64)
     """
 
     number: int
     time: float
+    size_wh: tuple[int, int]
     faces: Faces
     tracks: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     filled: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))

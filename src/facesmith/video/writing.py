@@ -18,8 +18,6 @@ from facesmith.video.orientation import UPRIGHT, Orientation
 from facesmith.video.reading import FilmFile
 
 if TYPE_CHECKING:
-    import av
-
     from facesmith.video.frames import VideoFrame
     from facesmith.video.reading import Video
 
@@ -140,7 +138,7 @@ class VideoWriter:
             stored = _even(self._orientation.stored(image))
             raw = av.VideoFrame.from_ndarray(stored, format="bgr24")
         elif raw.width % 2 or raw.height % 2:
-            raw = av.VideoFrame.from_ndarray(_even(raw.to_ndarray(format="bgr24")), format="bgr24")
+            raw = av.VideoFrame.from_ndarray(_even(_pixels(raw)), format="bgr24")
         if not self._has_colour:
             self._take_colour(frame.raw)
         encoded = raw.reformat(
@@ -158,7 +156,7 @@ class VideoWriter:
             encoded.duration = frame.raw.duration
         self._mux(encoded)
 
-    def copy(self, packet: av.Packet) -> None:
+    def copy(self, packet: Any) -> None:
         """Add a packet of sound or subtitles of the source as it is; others are left out."""
         stream = self._copied.get(packet.stream_index)
         if stream is not None and packet.dts is not None:
@@ -199,9 +197,9 @@ class VideoWriter:
 
     def _close(
         self,
-        kind: type[BaseException] | None,
+        _kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        _trace: TracebackType | None,
     ) -> None:
         if error is None:
             self._mux(None)
@@ -220,6 +218,11 @@ def _matrix(raw: Any) -> int:
     if raw.format.is_rgb:
         return _BT601
     return {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}.get(int(raw.colorspace), _BT601)
+
+
+def _pixels(raw: Any) -> npt.NDArray[np.uint8]:
+    pixels: npt.NDArray[np.uint8] = raw.to_ndarray(format="bgr24")
+    return pixels
 
 
 def _even(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

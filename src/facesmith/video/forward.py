@@ -1,0 +1,245 @@
+"""Faces to tracks, one frame after the other: what a camera needs, and half of what a film gets.
+
+A Kalman filter tells where each face should be; faces and tracks are paired by overlap. Faces with
+high scores go first and may begin tracks; those with low scores only go on with tracks that are
+left over.
+
+Source: Bewley et al., Simple Online and Realtime Tracking, 2016; the two levels of scores from
+Zhang et al., ByteTrack, 2022; looking where a lost face was last seen as well as where it should be
+from Cao et al., Observation-Centric SORT, 2023. Ours goes by time stamps, not by frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.boxes import box_iou, clip_boxes
+from facesmith.faces import Faces
+from facesmith.video.assignment import assign, generalised_iou
+from facesmith.video.config import TrackConfig
+from facesmith.video.kalman import KalmanBox
+from facesmith.video.results import NO_TRACK, FrameFaces
+
+# A face may be this far from where it should be, in its own sizes: near by at once, and farther the
+# longer ago it was seen, as far as one that runs past the camera.
+_REACH, _REACH_A_SECOND, _MOST_REACH = 0.5, 8.0, 1.5
+_SIZE_FACTOR = np.log(2.0)  # neither side may be more than twice or less than half of what it was
+_MIN_LOW_LIKENESS = 0.2  # generalised IoU of a face with a low score with its track
+_SAME_FACE_IOU = 0.3  # a held box that overlaps a face so much is of that face
+
+
+@dataclass
+class _Live:
+    id: int
+    kalman: KalmanBox
+    box: npt.NDArray[np.float32]  # where it was last seen
+    time: float  # when
+    score: float
+    missed: int = 0  # looks since then
+
+
+class ForwardTracker:
+    """The tracks of faces as frames come; times must not fall.
+
+    Args:
+        config: The settings.
+        first_id: Of the first track; the others count on.
+    """
+
+    def __init__(self, config: TrackConfig | None = None, first_id: int = 1) -> None:
+        self._config = config or TrackConfig()
+        self._live: list[_Live] = []
+        self._next_id = first_id
+        self._time = -np.inf
+
+    def step(self, faces: Faces, time: float) -> npt.NDArray[np.int64]:
+        """The track of each face in the frame at a time, int64 `(n,)`; 0: of none.
+
+        Raises:
+            ValueError: If the time is before that of the last frame.
+        """
+        if time < self._time:
+            raise ValueError(
+                f"Times must not fall; got {time} after {self._time}. Sort the frames."
+            )
+        if np.isfinite(self._time):
+            for live in self._live:
+                live.kalman.predict(time - self._time)
+        self._time = time
+        self._live = [
+            live
+            for live in self._live
+            if live.missed == 0 or time - live.time <= self._config.max_gap
+        ]
+        ids = np.full(len(faces), NO_TRACK, np.int64)
+        high = np.flatnonzero(faces.scores >= self._config.high_score)
+        low = np.flatnonzero(
+            (faces.scores < self._config.high_score) & (faces.scores >= self._config.lowest)
+        )
+        free = self._pair(faces, high, list(range(len(self._live))), ids, -1.0)
+        free = self._pair(faces, low, free, ids, _MIN_LOW_LIKENESS)
+        for index in free:
+            self._live[index].missed += 1
+        for index in high[ids[high] == NO_TRACK]:
+            box = faces.boxes[index]
+            ids[index] = self._next_id
+            score = float(faces.scores[index])
+            self._live.append(_Live(self._next_id, KalmanBox(box), box, time, score))
+            self._next_id += 1
+        return ids
+
+    def end_scene(self) -> None:
+        """End all tracks: the next frame is of another scene."""
+        self._live = []
+
+    def held(self) -> tuple[Faces, npt.NDArray[np.int64]]:
+        """The tracks that were not seen in the last frame but shortly before, where they should be.
+
+        Returns:
+            Their boxes with the scores they had last, and their ids, int64 `(n,)`.
+        """
+        held = [
+            live
+            for live in self._live
+            if live.missed and self._time - live.time <= self._config.hold
+        ]
+        if not held:
+            return Faces.empty(), np.zeros(0, np.int64)
+        boxes = np.stack([live.kalman.box for live in held])
+        scores = np.array([live.score for live in held], np.float32)
+        return Faces(boxes, scores), np.array([live.id for live in held], np.int64)
+
+    def _pair(
+        self,
+        faces: Faces,
+        chosen: npt.NDArray[np.intp],
+        free: list[int],
+        ids: npt.NDArray[np.int64],
+        min_likeness: float,
+    ) -> list[int]:
+        """Pair some faces with the free tracks; returns the tracks that are still free."""
+        if not len(chosen) or not free:
+            return free
+        likeness, allowed = self._likeness([self._live[i] for i in free], faces.boxes[chosen])
+        taken = set()
+        for row, column in assign(likeness, allowed & (likeness >= min_likeness)):
+            live, index = self._live[free[row]], chosen[column]
+            box = faces.boxes[index]
+            live.kalman.update(box)
+            live.box, live.time, live.missed = box, self._time, 0
+            live.score = float(faces.scores[index])
+            ids[index] = live.id
+            taken.add(free[row])
+        return [index for index in free if index not in taken]
+
+    def _likeness(
+        self, tracks: list[_Live], boxes: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """How well each track and box fit, and whether they may be one face; both `(n, m)`."""
+        reach = np.array(
+            [min(_REACH + _REACH_A_SECOND * (self._time - each.time), _MOST_REACH)
+             for each in tracks]
+        )  # fmt: skip
+        likeness = np.full((len(tracks), len(boxes)), -1.0)
+        allowed = np.zeros(likeness.shape, bool)
+        for places in (
+            np.stack([each.kalman.box for each in tracks]),
+            np.stack([each.box for each in tracks]),
+        ):
+            likeness = np.maximum(likeness, generalised_iou(places, boxes))
+            allowed |= _within_reach(places, boxes, reach)
+        return likeness, allowed
+
+
+def _within_reach(
+    places: npt.NDArray[np.float32],
+    boxes: npt.NDArray[np.float32],
+    reach: npt.NDArray[np.float64],
+) -> npt.NDArray[np.bool_]:
+    """Whether a box is near a place and of about its size, bool `(n, m)`."""
+    sides = [np.maximum(each[:, 2:] - each[:, :2], 0.01) for each in (places, boxes)]
+    centres = [(each[:, 2:] + each[:, :2]) / 2 for each in (places, boxes)]
+    apart = np.abs(centres[0][:, None] - centres[1][None])
+    size = np.sqrt(sides[0].prod(axis=1))[:, None]
+    near = np.hypot(apart[..., 0], apart[..., 1]) / size <= reach[:, None]
+    growth = np.abs(np.log(sides[0])[:, None] - np.log(sides[1])[None])
+    allowed: npt.NDArray[np.bool_] = near & (growth <= _SIZE_FACTOR).all(axis=-1)
+    return allowed
+
+
+class LiveTracker:
+    """Tracks for cameras: what is known now, without what comes later.
+
+    A face that is not seen is held for `config.hold` seconds where it should be. Gaps that turn out
+    to be longer stay empty; `track` fills them, but needs what comes after.
+    """
+
+    def __init__(self, config: TrackConfig | None = None) -> None:
+        self._tracker = ForwardTracker(config)
+
+    def update(self, frame: FrameFaces) -> FrameFaces:
+        """The frame with tracks; faces with low scores that go on with none are left out.
+
+        Raises:
+            ValueError: If its time is before that of the last frame.
+        """
+        if frame.cut:
+            self._tracker.end_scene()
+        if not frame.looked:
+            return frame
+        ids = self._tracker.step(frame.faces, frame.time)
+        held, held_ids = self._tracker.held()
+        seen = np.flatnonzero(ids != NO_TRACK)
+        return with_filled(frame, seen, ids[seen], held, held_ids)
+
+
+def with_filled(
+    frame: FrameFaces,
+    seen: npt.NDArray[np.intp],
+    seen_ids: npt.NDArray[np.int64],
+    filled: Faces,
+    filled_ids: npt.NDArray[np.int64],
+    *,
+    keep: npt.NDArray[np.bool_] | None = None,
+) -> FrameFaces:
+    """The frame with the faces that tracks have in it.
+
+    Args:
+        frame: What the detector found.
+        seen: Indices of its faces that are of tracks, `(n,)`.
+        seen_ids: Their tracks, `(n,)`.
+        filled: Boxes of tracks that were not seen, put between or held.
+        filled_ids: Their tracks, `(m,)`.
+        keep: bool `(m,)`: a box stays even if it overlaps a face that is seen; `None`: none does.
+
+    Returns:
+        First the faces that were seen, best score first, then the others, cut at the border; those
+        outside the frame are left out.
+    """
+    faces = frame.faces[seen]
+    boxes = clip_boxes(filled.boxes, *frame.size_wh)
+    good = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    if len(faces) and len(boxes):
+        clear = box_iou(boxes, faces.boxes).max(axis=1) < _SAME_FACE_IOU
+        good &= clear if keep is None else clear | keep
+    if not good.any():
+        filled_ids, n_filled, together = filled_ids[:0], 0, faces
+    else:
+        filled_ids, n_filled = filled_ids[good], int(good.sum())
+        together = Faces(
+            np.concatenate([faces.boxes, boxes[good]]),
+            np.concatenate([faces.scores, filled.scores[good]]),
+        )
+    return FrameFaces(
+        number=frame.number,
+        time=frame.time,
+        size_wh=frame.size_wh,
+        faces=together,
+        tracks=np.concatenate([seen_ids, filled_ids]),
+        filled=np.arange(len(together)) >= len(together) - n_filled,
+        looked=frame.looked,
+        cut=frame.cut,
+    )
