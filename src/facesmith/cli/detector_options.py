@@ -14,6 +14,38 @@ from facesmith.cli.paths import EXISTING
 if TYPE_CHECKING:
     from facesmith.detection.window_plan import WindowConfig
 
+
+class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """Degrees with commas between them, as `0,180`."""
+
+    name = "degrees"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        from facesmith.detection.rotations import ROTATIONS, check_rotations  # noqa: PLC0415 - `--help` needs no NumPy
+
+        try:
+            return check_rotations(tuple(int(word) for word in value.split(",")))
+        except ValueError:
+            some = ", ".join(map(str, ROTATIONS[:-1]))
+            self.fail(
+                f"{value!r} is not one or several of {some} and {ROTATIONS[-1]}, each once, with "
+                "commas between them, such as 0,180.",
+                param,
+                ctx,
+            )
+
+
+rotations_option = click.option(
+    "--rotations",
+    type=_Rotations(),
+    metavar="DEGREES",
+    default="0",
+    show_default=True,
+    help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 those "
+    "at any angle. Each look takes as long as the first.",
+)
 workers_option = click.option(
     "--workers",
     type=WholeRange(1),

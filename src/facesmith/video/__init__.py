@@ -12,17 +12,19 @@ Example:
             print(frame.time, frame.tracks, frame.faces.boxes)
 """
 
+from facesmith.video.camera import Camera, is_camera
 from facesmith.video.config import TrackConfig
 from facesmith.video.detecting import LookConfig, detect_frames
 from facesmith.video.forward import LiveTracker
 from facesmith.video.frames import VideoFrame
-from facesmith.video.opening import is_video_file, open_video
+from facesmith.video.opening import is_animation, is_film, open_video
 from facesmith.video.reading import Video
 from facesmith.video.results import FrameFaces, Track, collect_tracks
 from facesmith.video.tracking import track
 from facesmith.video.writing import VideoWriter
 
 __all__ = [
+    "Camera",
     "FrameFaces",
     "LiveTracker",
     "LookConfig",
@@ -33,7 +35,9 @@ __all__ = [
     "VideoWriter",
     "collect_tracks",
     "detect_frames",
-    "is_video_file",
+    "is_animation",
+    "is_camera",
+    "is_film",
     "open_video",
     "track",
 ]

@@ -79,8 +79,10 @@ class ForwardTracker:
         low = np.flatnonzero(
             (faces.scores < self._config.high_score) & (faces.scores >= self._config.lowest)
         )
-        free = self._pair(faces, high, list(range(len(self._live))), ids, -1.0)
-        free = self._pair(faces, low, free, ids, _MIN_LOW_LIKENESS)
+        free = list(range(len(self._live)))
+        free = self._pair(faces, high, free, ids)
+        free = self._pair(faces, high, free, ids, last_seen=True)
+        free = self._pair(faces, low, free, ids, min_likeness=_MIN_LOW_LIKENESS)
         for index in free:
             self._live[index].missed += 1
         for index in high[ids[high] == NO_TRACK]:
@@ -118,40 +120,43 @@ class ForwardTracker:
         chosen: npt.NDArray[np.intp],
         free: list[int],
         ids: npt.NDArray[np.int64],
-        min_likeness: float,
+        *,
+        min_likeness: float = -1.0,
+        last_seen: bool = False,
     ) -> list[int]:
-        """Pair some faces with the free tracks; returns the tracks that are still free."""
+        """Pair some faces that have no track yet with the free tracks.
+
+        Args:
+            faces: All of the frame.
+            chosen: Indices of those to pair.
+            free: Indices of the tracks.
+            ids: Of all faces; those of the paired ones are written into it.
+            min_likeness: Generalised IoU of a pair at least.
+            last_seen: Whether tracks are looked for where they were seen last instead of where they
+                should be: faces stop and turn back.
+
+        Returns:
+            The tracks that are still free.
+        """
+        chosen = chosen[ids[chosen] == NO_TRACK]
         if not len(chosen) or not free:
             return free
-        likeness, allowed = self._likeness([self._live[i] for i in free], faces.boxes[chosen])
+        tracks = [self._live[index] for index in free]
+        places = np.stack([each.box if last_seen else each.kalman.box for each in tracks])
+        since = np.array([self._time - each.time for each in tracks])
+        reach = np.minimum(_REACH + _REACH_A_SECOND * since, _MOST_REACH)
+        boxes = faces.boxes[chosen]
+        likeness = generalised_iou(places, boxes)
+        allowed = _within_reach(places, boxes, reach) & (likeness >= min_likeness)
         taken = set()
-        for row, column in assign(likeness, allowed & (likeness >= min_likeness)):
-            live, index = self._live[free[row]], chosen[column]
-            box = faces.boxes[index]
-            live.kalman.update(box)
-            live.box, live.time, live.missed = box, self._time, 0
+        for row, column in assign(likeness, allowed):
+            live, index = tracks[row], chosen[column]
+            live.kalman.update(faces.boxes[index])
+            live.box, live.time, live.missed = faces.boxes[index], self._time, 0
             live.score = float(faces.scores[index])
             ids[index] = live.id
             taken.add(free[row])
         return [index for index in free if index not in taken]
-
-    def _likeness(
-        self, tracks: list[_Live], boxes: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """How well each track and box fit, and whether they may be one face; both `(n, m)`."""
-        reach = np.array(
-            [min(_REACH + _REACH_A_SECOND * (self._time - each.time), _MOST_REACH)
-             for each in tracks]
-        )  # fmt: skip
-        likeness = np.full((len(tracks), len(boxes)), -1.0)
-        allowed = np.zeros(likeness.shape, bool)
-        for places in (
-            np.stack([each.kalman.box for each in tracks]),
-            np.stack([each.box for each in tracks]),
-        ):
-            likeness = np.maximum(likeness, generalised_iou(places, boxes))
-            allowed |= _within_reach(places, boxes, reach)
-        return likeness, allowed
 
 
 def _within_reach(

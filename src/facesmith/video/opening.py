@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from facesmith.video.animation import ANIMATION_SUFFIXES, Animation, n_image_frames
@@ -25,9 +26,11 @@ def open_video(path: str | Path) -> Video:
     return FilmFile(path)
 
 
-def is_video_file(path: str | Path) -> bool:
-    """Whether a file is a film: by its suffix, or an image of several frames by its content."""
-    name = str(path).lower()
-    if name.endswith(ANIMATION_SUFFIXES):
-        return n_image_frames(path) > 1
-    return name.endswith(VIDEO_SUFFIXES)
+def is_film(path: str | Path) -> bool:
+    """Whether a file is a film by its suffix."""
+    return str(path).lower().endswith(VIDEO_SUFFIXES) and not os.path.isdir(path)  # noqa: PTH112 - never raises
+
+
+def is_animation(path: str | Path) -> bool:
+    """Whether a file is a GIF, WebP or PNG of several frames."""
+    return str(path).lower().endswith(ANIMATION_SUFFIXES) and n_image_frames(path) > 1

@@ -59,7 +59,9 @@ class Video(ABC):
         orientation: How stored frames are turned upright.
         duration: Seconds; `None`: the file does not say.
         rate: Frames a second, on average.
+        time_base: Unit of its time stamps, seconds.
         audio: Number of its audio streams.
+        at_end: Whether its last frame was read.
         counts: What went wrong so far.
     """
 
@@ -68,7 +70,9 @@ class Video(ABC):
     orientation: Orientation = UPRIGHT
     duration: float | None = None
     rate: Fraction = _DEFAULT_RATE
+    time_base: Fraction = Fraction(1, 1000)
     audio: int = 0
+    at_end: bool = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -110,14 +114,18 @@ class Video(ABC):
             self._last_time = frame.time
             yield frame
             number += 1
+        self.at_end = True
         if number == 0:
             raise VideoError(
                 f"{self.name} has no frame that can be decoded. Copy it again from where it came."
             )
 
     def missing_seconds(self) -> float:
-        """Seconds at the end that the file promises and does not have; 0 if it is whole."""
-        if self.duration is None or self._last_time is None:
+        """Seconds at the end that the file promises and does not have.
+
+        0 if it is whole, or was not read to its end.
+        """
+        if self.duration is None or self._last_time is None or not self.at_end:
             return 0.0
         missing = self.duration - self._last_time - float(1 / self.rate)
         return missing if missing > max(_CUT_SECONDS, _CUT_SHARE * self.duration) else 0.0
@@ -188,6 +196,7 @@ class FilmFile(Video):
                 "most that is decoded. Reduce it first."
             )
         context.thread_type = "AUTO"
+        self.time_base = self.stream.time_base
         self.audio = len(self.container.streams.audio)
         self.rate = self.stream.average_rate or self.stream.guessed_rate or _DEFAULT_RATE
         if self.stream.duration is not None:
