@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from facesmith.detection import PhotoDetector
 
-_LOW_SHARE = 1 / 3
+ROUNDING = 1e-6  # seconds; differences of times in binary are not exact
+_LOW_SHARE = 1 / 3  # of the high score
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.faces import Faces
-from facesmith.video.config import TrackConfig
+from facesmith.video.config import ROUNDING, TrackConfig
 from facesmith.video.forward import with_filled
 from facesmith.video.kalman import as_box, measured
 from facesmith.video.results import NO_TRACK, FrameFaces
@@ -52,7 +52,9 @@ def fill(
         at = [k for k, _ in places]
         for n in range(len(at) - 1):
             a, b = at[n], at[n + 1]
-            if b - a > 1 and (times[b] - times[a] <= config.max_gap or looks[b] - looks[a] == 1):
+            if b - a > 1 and (
+                times[b] - times[a] <= config.max_gap + ROUNDING or looks[b] - looks[a] == 1
+            ):
                 for k in range(a + 1, b):
                     part = _part(times[a], times[k], times[b])
                     box = as_box((1 - part) * states[n] + part * states[n + 1])
@@ -62,7 +64,7 @@ def fill(
             end, step = (0, -1) if backwards else (len(at) - 1, 1)
             velocity = _velocity(times[at], states, end)
             k = at[end] + step
-            while 0 <= k < len(frames) and abs(times[k] - times[at[end]]) <= config.hold:
+            while 0 <= k < len(frames) and abs(times[k] - times[at[end]]) <= config.hold + ROUNDING:
                 box = as_box(states[end] + velocity * (times[k] - times[at[end]]))
                 filled[k].add(box, scores[end], number, between=False)
                 k += step

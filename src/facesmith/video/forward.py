@@ -19,7 +19,7 @@ import numpy.typing as npt
 from facesmith.boxes import box_iou, clip_boxes
 from facesmith.faces import Faces
 from facesmith.video.assignment import assign, generalised_iou
-from facesmith.video.config import TrackConfig
+from facesmith.video.config import ROUNDING, TrackConfig
 from facesmith.video.kalman import KalmanBox
 from facesmith.video.results import NO_TRACK, FrameFaces
 
@@ -72,7 +72,7 @@ class ForwardTracker:
         self._live = [
             live
             for live in self._live
-            if live.missed == 0 or time - live.time <= self._config.max_gap
+            if live.missed == 0 or time - live.time <= self._config.max_gap + ROUNDING
         ]
         ids = np.full(len(faces), NO_TRACK, np.int64)
         high = np.flatnonzero(faces.scores >= self._config.high_score)
@@ -106,7 +106,7 @@ class ForwardTracker:
         held = [
             live
             for live in self._live
-            if live.missed and self._time - live.time <= self._config.hold
+            if live.missed and self._time - live.time <= self._config.hold + ROUNDING
         ]
         if not held:
             return Faces.empty(), np.zeros(0, np.int64)

@@ -43,7 +43,7 @@ def _why_unopened(error: Exception) -> str:
             return "does not exist. Check the name."
         case av.PermissionError() if error.errno == 13:  # EACCES; FFmpeg refuses with EPERM
             return "may not be read. Change its permissions, or those of the device."
-        case av.InvalidDataError() | av.PermissionError():
+        case av.InvalidDataError() | av.PermissionError() | av.ArgumentError():
             return (
                 "is no film that can be read, or is damaged at its start. Copy it again from where "
                 "it came, or convert it to MP4."

@@ -107,7 +107,8 @@ class Video(ABC):
             pts = stamp
             if pts is None or (last is not None and pts <= last):
                 self.counts.retimed += 1
-                step = max(round(1 / (self.rate * time_base)), 1) if pts is None else 1
+                same = pts is not None and pts == last
+                step = 1 if same else max(round(1 / (self.rate * time_base)), 1)
                 pts = 0 if last is None else last + step
             last = pts
             frame = VideoFrame(number, pts, time_base, raw, self.orientation)

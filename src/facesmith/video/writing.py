@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ _OPTIONS = {
     "libx264": {"preset": "veryfast"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "6", "row-mt": "1", "b": "0"},
 }
+_MOST_UNITS = 2**31 - 1  # a second, in MP4
 _SOUND = ("audio", "subtitle")
 _BT601, _LIMITED = 5, 1  # swscale's and FFmpeg's numbers of a colour space and of 16..235
 
@@ -99,7 +101,12 @@ class VideoWriter:
         container, encoder = _CONTAINERS[self.path.suffix.lower()]
         with ExitStack() as stack:
             self._file = stack.enter_context(replacing(self.path))
-            self._out: Any = av.open(self._file, "w", format=container)
+            self._out: Any = av.open(
+                self._file,
+                "w",
+                format=container,
+                container_options=self._container_options(container),
+            )
             # Left before the file is renamed: closing writes the index.
             stack.push(self._close)
             self._stream: Any = self._out.add_stream(encoder, rate=self._rate)
@@ -169,6 +176,22 @@ class VideoWriter:
             self._out.mux(self._stream.encode(frame))
         except av.FFmpegError as error:
             raise VideoError(f"{self.path} cannot be written: {reason(error)}.") from error
+
+    def _container_options(self, container: str) -> dict[str, str]:
+        """What keeps times exact.
+
+        Sound may begin before 0; MP4 says in units of its own when each stream begins.
+        """
+        options = {"avoid_negative_ts": "disabled"}
+        if container in ("mp4", "mov"):
+            finest = self._time_base.denominator
+            if isinstance(self._source, FilmFile):
+                rates = [stream.rate for stream in self._source.container.streams.audio]
+                finest = lcm(finest, *(rate for rate in rates if rate))
+            if finest > _MOST_UNITS:
+                finest = min(self._time_base.denominator, _MOST_UNITS)
+            options["movie_timescale"] = str(finest)
+        return options
 
     def _add_copied(self) -> None:
         if not isinstance(self._source, FilmFile):
