@@ -192,7 +192,7 @@ def test_frames_that_were_not_looked_at_are_filled(every: int) -> None:
 
 
 def test_ids_stay_over_the_borders_of_windows() -> None:
-    """Two and a half minutes, worked through a minute at a time; frames come out long before the end."""
+    """Two and a half minutes, a minute at a time; frames come out long before the end."""
     times = np.arange(0, 150, 0.1)
     paths = [waving(100 + 60 * k, 100 + 20 * k, 20, 5 + k) for k in range(6)]
     scene = make(paths, times, missed=lambda _, __: 0.15)

@@ -289,7 +289,7 @@ def _drawing(frame: VideoFrame, found: FrameFaces) -> Any:
             image = draw_faces(image, faces, labels=labels, colour=WRONG_COLOUR)
         else:
             pairs = zip(tracks, faces.scores, strict=True)
-            labels = [f"#{track} {score:.2f}" for track, score in pairs]
+            labels = [f"#{track}  {score:.2f}" for track, score in pairs]
             image = draw_faces(image, faces, labels=labels)
     return image
 
