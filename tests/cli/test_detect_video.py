@@ -89,7 +89,7 @@ def test_the_drawn_film_has_times_sound_and_boxes(spot_weights: Path, film: Path
 
 
 def test_uneven_times_and_a_turned_film(spot_weights: Path, tmp_path: Path) -> None:
-    """Boxes are of the upright frame: a quarter turn counter-clockwise puts (x, y) to (y, W - x)."""
+    """Boxes are of the upright frame: a quarter turn counter-clockwise puts x, y to y, W - x."""
     turned = Orientation(transposed=True, flip_y=True)
     images = [spots(160, 120, (16, 32))] * len(UNEVEN)
     path = write_film(tmp_path / "a.mov", images, UNEVEN, matrix=turned.matrix,
