@@ -59,7 +59,7 @@ def test_a_line_a_frame_with_times_and_tracks(spot_weights: Path, film: Path) ->
         assert len(by_track) == len(line["faces"]) == 2
         first, second = sorted(by_track.values(), key=lambda face: face["box"][1])
         assert first["box"] == pytest.approx([4 + 8 * k, 20, 36 + 8 * k, 52], abs=0.1)
-        assert first["score"] == pytest.approx(SPOT_SCORE, abs=0.01)
+        assert first["score"] == pytest.approx(SPOT_SCORE, abs=0.05)  # H.264
         assert not first["filled"]
         assert second["box"] == pytest.approx([84, 68, 116, 100], abs=0.1)
         assert second["filled"] == (k in (3, 4))

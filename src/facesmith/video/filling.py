@@ -71,6 +71,8 @@ def fill(
 
 
 def _with(frame: FrameFaces, ids: npt.NDArray[np.int64], filled: _Filled) -> FrameFaces:
+    if not len(ids) and not filled.ids:
+        return frame
     seen = np.flatnonzero(ids != NO_TRACK)
     if not filled.ids:
         return with_filled(frame, seen, ids[seen], Faces.empty(), np.zeros(0, np.int64))

@@ -70,6 +70,8 @@ class ForwardTracker:
             self._filters.predict(time - self._time)
         self._time = time
         ids = np.full(len(faces), NO_TRACK, np.int64)
+        if not len(faces) and not self._live:
+            return ids
         high = np.flatnonzero(faces.scores >= self._config.high_score)
         low = np.flatnonzero(
             (faces.scores < self._config.high_score) & (faces.scores >= self._config.lowest)
