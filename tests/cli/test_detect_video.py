@@ -14,7 +14,7 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.video import open_video
 from facesmith.video.orientation import Orientation
-from made_films import UNEVEN, sound_packets, write_film
+from made_films import UNEVEN, serving, sound_packets, write_film
 from spot_detector import SPOT_SCORE, spots
 
 pytest.importorskip("av")
@@ -108,6 +108,25 @@ def test_the_end_can_be_said(spot_weights: Path, film: Path) -> None:
     assert len(lines(result)) == 3
     assert result.exit_code == 0
     assert "cut off" not in result.stderr
+
+
+def test_a_stream_is_looked_at_until_its_end_and_drawn(
+    spot_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    film = write_film(Path("a.ts"), [IMAGES[0]] * 10, options={"crf": "4", "bf": "0"})
+    with serving(film) as address:
+        secret = address.replace("//", "//me:secret@")
+        result = run(spot_weights, secret, "--frames", 3, "--draw", "b.mp4")
+    assert result.exit_code == 0, result.output
+    found = lines(result)
+    assert [line["frame"] for line in found] == [0, 1, 2]
+    assert [line["file"] for line in found] == [address] * 3
+    assert {face["track"] for line in found for face in line["faces"]} == {1, 2}
+    assert "secret" not in result.output
+    with open_video("b.mp4") as video:
+        times = [frame.time for frame in video.frames()]
+    assert times == pytest.approx([line["time"] for line in found], abs=1e-5)
 
 
 def test_an_animation_is_a_film_alone_and_a_photo_among_photos(

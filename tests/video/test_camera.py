@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from facesmith.errors import VideoError
 from facesmith.video import Camera, is_camera
 from facesmith.video.camera import shown_name
-from made_films import write_film
+from made_films import serving, write_film
 
 av = pytest.importorskip("av")
 
@@ -136,25 +135,8 @@ def test_a_camera_that_is_not_there_is_named() -> None:
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """A stream over HTTP on this machine: a film that is sent and then ends."""
-    content = write_film(tmp_path / "a.ts", options={"crf": "10", "bf": "0"}).read_bytes()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "video/mp2t")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/live.ts"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(write_film(tmp_path / "a.ts", options={"crf": "10", "bf": "0"})) as address:
+        yield address
 
 
 def test_a_stream_over_the_network(address: str) -> None:
