@@ -72,7 +72,10 @@ $(VENV)/bin/python:
 	  { echo "facesmith needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# A stamp per set of packages: installing again only when what is asked for has changed.
+# A stamp per set of packages: installing again only when what is asked for has changed. The tests
+# of tracks compare with trackeval's metrics; what else it asks for (OpenCV, pycocotools) they do not
+# need.
 $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+	$(if $(filter dev,$*),$(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps trackeval)
 	@touch $@

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 # Packages that only an extra installs, by the name they are imported under -> that extra.
 _EXTRAS = {
+    "av": "video",
     "matplotlib": "train",
     "onnx": "train",
     "scipy": "train",
@@ -60,6 +61,10 @@ class TableError(FacesmithError):
 
 class DetectionsError(FacesmithError):
     """What a detector found, or one entry of it, cannot be used."""
+
+
+class VideoError(FacesmithError):
+    """A film or camera is missing, damaged or cannot be read as far as it should."""
 
 
 class MissingPackageError(FacesmithError, ModuleNotFoundError):

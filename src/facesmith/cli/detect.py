@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,15 +21,17 @@ from facesmith.cli.detect_outputs import (
     as_line,
     is_table,
 )
+from facesmith.cli.detect_video import VideoTask, are_videos, detect_videos
 from facesmith.cli.detector_options import (
     any_model_option,
+    rotations_option,
     window_config,
     window_options,
     workers_option,
 )
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
-from facesmith.cli.paths import NEW_FILE, NEW_FOLDER, refuse_existing
+from facesmith.cli.paths import NEW_FILE, NEW_FILE_OR_FOLDER, NEW_FOLDER, refuse_existing
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.errors import ImageError
@@ -39,26 +41,11 @@ if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
 
 
-class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """Degrees with commas between them, as `0,180`."""
-
-    name = "degrees"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        from facesmith.detection.rotations import ROTATIONS, check_rotations  # noqa: PLC0415 - `--help` needs no NumPy
-
-        try:
-            return check_rotations(tuple(int(word) for word in value.split(",")))
-        except ValueError:
-            some = ", ".join(map(str, ROTATIONS[:-1]))
-            self.fail(
-                f"{value!r} is not one or several of {some} and {ROTATIONS[-1]}, each once, with "
-                "commas between them, such as 0,180.",
-                param,
-                ctx,
-            )
+_OF_PHOTOS = (
+    *("csv_path", "crops_dir", "landmarks", "aligned_dir", "aligned_size"),
+    *("workers", "photo_memory"),
+)
+_OF_FILMS = ("every", "seconds", "frames")
 
 
 @click.command(cls=WritingCommand)
@@ -67,14 +54,19 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @click.option(
     "--csv", "csv_path", type=NEW_FILE, help="Write a table with one row a face to this file."
 )
-@click.option("--draw", "draw_dir", type=NEW_FOLDER, help="Write photos with boxes to this folder.")
+@click.option(
+    "--draw",
+    "draw_path",
+    type=NEW_FILE_OR_FOLDER,
+    help="Photos with boxes, to a folder; or a film.",
+)
 @click.option("--crops", "crops_dir", type=NEW_FOLDER, help="Write each face to this folder.")
 @click.option(
     "--crop-margin",
     type=FiniteRange(0),
     default=0.2,
     show_default=True,
-    help="Room around crops, in sides of the box.",
+    help="Room around crops, in box sides.",
 )
 @click.option(
     "--landmarks",
@@ -94,29 +86,39 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     default=112,
     show_default=True,
     metavar="PX",
-    help="Side of aligned faces.",
+    help="Their side.",
 )
 @click.option(
     "--min-score",
     type=FiniteRange(0, 1),
-    help="Leave out faces with a lower score.  [default: as the weights say]",
+    help="Lowest score.  [default: of the weights]",
 )
 @click.option("--find-all", is_flag=True, help="Miss fewer faces, at one false box a photo.")
 @click.option(
     "--min-face",
     type=FiniteRange(0, min_open=True),
     metavar="PX",
-    help="Height of the smallest face to look for; larger is faster.  "
+    help="Smallest face; larger is faster.  "
     "[default: 10, or 1/80 of the longer side; less below 640 pixels]",
 )
+@rotations_option
 @click.option(
-    "--rotations",
-    type=_Rotations(),
-    metavar="DEGREES",
-    default="0",
-    show_default=True,
-    help="Look at photos turned by this: 0,180 finds faces upside down too, 0,90,180,270 at "
-    "any angle.",
+    "--every",
+    type=WholeRange(1),
+    metavar="N",
+    help="Of a film: each Nth frame.  [default: 1]",
+)
+@click.option(
+    "--seconds",
+    type=FiniteRange(0, min_open=True),
+    metavar="S",
+    help="Of a film or camera: stop after.",
+)
+@click.option(
+    "--frames",
+    type=WholeRange(1),
+    metavar="N",
+    help="Of a film or camera: stop after.",
 )
 @workers_option
 @click.option(
@@ -125,7 +127,7 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     default=1024,
     show_default=True,
     metavar="MB",
-    help="Memory that decoding a photo may take; others are errors.",
+    help="Memory for decoding a photo.",
 )
 @any_model_option
 @window_options
@@ -137,7 +139,7 @@ def detect(
     inputs: tuple[str, ...],
     as_json: bool,
     csv_path: Path | None,
-    draw_dir: Path | None,
+    draw_path: Path | None,
     crops_dir: Path | None,
     crop_margin: float,
     landmarks: bool,
@@ -147,6 +149,9 @@ def detect(
     find_all: bool,
     min_face: float | None,
     rotations: tuple[int, ...],
+    every: int | None,
+    seconds: float | None,
+    frames: int | None,
     workers: int | None,
     photo_memory: int,
     model: Path | None,
@@ -156,17 +161,17 @@ def detect(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Find the faces in photos.
+    """Find the faces in photos, or in films and cameras.
 
-    INPUT is a file, a folder (searched with its sub-folders), a pattern in quotes, or - for one
-    photo on standard input. Boxes are in pixels of the upright photo. --model may be a classifier,
-    which is slid over each photo.
-
-    A photo that cannot be read is reported, the others are done, and the exit code is 1.
+    INPUT is a file, a folder with its sub-folders, a pattern in quotes, or - for standard input.
+    A film, a camera (its number, /dev/video0) or a stream (rtsp://...) gives a JSON line a frame,
+    with ids that stay; this needs facesmith[video]. A photo that cannot be read is reported, the
+    others are done, and the exit code is 1.
 
     \b
     Example:
       facesmith detect holiday/ --json --draw seen/ > faces.jsonl
+      facesmith detect clip.mp4 --draw seen.mp4 > faces.jsonl
     """  # noqa: D301 - click wants the control character itself
     from facesmith.detection.opening import open_detector  # noqa: PLC0415
     from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415 - `--help` needs no ONNX Runtime
@@ -175,6 +180,28 @@ def detect(
     if find_all:
         min_score = _find_all_score(model, min_score)
     windows = window_config(stride, scale_step, max_face, min_face)
+    if are_videos(inputs):
+        _refuse_options(ctx, _OF_PHOTOS, "films and cameras")
+        task = VideoTask(
+            inputs=inputs,
+            draw=draw_path,
+            model=model,
+            windows=windows,
+            min_score=min_score,
+            min_face=min_face,
+            rotations=rotations,
+            every=every or 1,
+            max_seconds=seconds,
+            max_frames=frames,
+            lines=as_json or not quiet,
+            quiet=quiet,
+            force=force,
+        )
+        ctx.exit(detect_videos(task))
+    _refuse_options(ctx, _OF_FILMS, "photos")
+    draw_dir = draw_path
+    if draw_dir is not None and draw_dir.is_file():
+        raise click.UsageError(f"--draw {draw_dir} is a file; name a folder.")
     if csv_path is not None and csv_path.is_file() and not is_table(csv_path):
         refuse_existing([csv_path], force=force)
     wanted = PictureConfig(draw_dir, crops_dir, aligned_dir, crop_margin, aligned_size, force=force)
@@ -221,6 +248,14 @@ def detect(
     if len(sources) > 1 and not quiet:
         _summarise(n_faces, len(sources) - n_failed, n_failed)
     ctx.exit(1 if n_failed else 0)
+
+
+def _refuse_options(ctx: click.Context, names: Sequence[str], of: str) -> None:
+    """End the command where an option was given that does not go with what is looked at."""
+    for param in ctx.command.params:
+        given = ctx.get_parameter_source(param.name or "") == click.core.ParameterSource.COMMANDLINE
+        if param.name in names and given:
+            raise click.UsageError(f"{max(param.opts, key=len)} does not go with {of}.")
 
 
 def _find_all_score(model: Path | None, min_score: float | None) -> float:

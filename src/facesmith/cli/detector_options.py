@@ -14,12 +14,42 @@ from facesmith.cli.paths import EXISTING
 if TYPE_CHECKING:
     from facesmith.detection.window_plan import WindowConfig
 
+
+class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """Degrees with commas between them, as `0,180`."""
+
+    name = "degrees"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        from facesmith.detection.rotations import ROTATIONS, check_rotations  # noqa: PLC0415 - `--help` needs no NumPy
+
+        try:
+            return check_rotations(tuple(int(word) for word in value.split(",")))
+        except ValueError:
+            some = ", ".join(map(str, ROTATIONS[:-1]))
+            self.fail(
+                f"{value!r} is not one or several of {some} and {ROTATIONS[-1]}, each once, with "
+                "commas between them, such as 0,180.",
+                param,
+                ctx,
+            )
+
+
+rotations_option = click.option(
+    "--rotations",
+    type=_Rotations(),
+    metavar="DEGREES",
+    default="0",
+    show_default=True,
+    help="Turn each photo by these: 0,180 finds faces upside down too, 0,90,180,270 at any angle.",
+)
 workers_option = click.option(
     "--workers",
     type=WholeRange(1),
     metavar="N",
-    help="Processes, each decoding and detecting.  [default: 1 for up to 31 photos, one a core "
-    "for many]",
+    help="Processes.  [default: 1, or one a core from 32 photos on]",
 )
 threads_option = click.option(
     "--threads",
@@ -46,8 +76,7 @@ any_model_option = click.option(
     "--model",
     metavar="FILE_OR_RUN",
     type=EXISTING,
-    help="A run folder, its detector.onnx or classifier.onnx.  [default: the detector that "
-    "comes along]",
+    help="Run folder, detector.onnx or classifier.onnx.  [default: as shipped]",
 )
 
 
@@ -58,7 +87,7 @@ def window_options(command: Command) -> Command:
             "--stride",
             type=WholeRange(1, 64),
             metavar="PX",
-            help="Of a classifier: pixels between its windows of 64.  [default: 8]",
+            help="Of a classifier: step of windows.  [default: 8]",
         ),
         click.option(
             "--scale-step",
@@ -70,7 +99,7 @@ def window_options(command: Command) -> Command:
             "--max-face",
             type=FiniteRange(0, min_open=True),
             metavar="PX",
-            help="Of a classifier: height of the tallest face.",
+            help="Of a classifier: tallest face.",
         ),
     )
     return with_options(command, options)

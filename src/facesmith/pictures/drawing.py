@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -30,6 +32,7 @@ def draw_faces(
     faces: Faces,
     *,
     scores: bool = True,
+    labels: Sequence[str] | None = None,
     colour: tuple[int, int, int] = BOX_COLOUR,
     line_width: int | None = None,
 ) -> npt.NDArray[np.uint8]:
@@ -42,6 +45,7 @@ def draw_faces(
         image: uint8 `(height, width, 3)`, BGR. Not modified.
         faces: The faces, in pixels of the image.
         scores: Whether to write the scores.
+        labels: What to write beside each face instead of its score.
         colour: Of boxes and labels, red first; light enough for dark letters.
         line_width: Of the boxes, pixels; `None`: 1/300 of the longer side of the image.
     """
@@ -56,9 +60,10 @@ def draw_faces(
         draw.rectangle(around, outline=_EDGE_COLOUR, width=line + 2)
         draw.rectangle(corners, outline=colour, width=line)
     _draw_landmarks(draw, canvas.size, faces)
-    if scores:
-        for box, score in zip(faces.boxes[::-1], faces.scores[::-1], strict=True):
-            _draw_label(draw, canvas.size, box, f"{score:.2f}", colour)
+    if labels is None:
+        labels = [f"{score:.2f}" for score in faces.scores] if scores else []
+    for box, label in zip(faces.boxes[::-1], labels[::-1], strict=bool(labels)):
+        _draw_label(draw, canvas.size, box, label, colour)
     return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
 
 
