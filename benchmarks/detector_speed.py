@@ -66,7 +66,7 @@ def measure(detector: Detector, size_wh: tuple[int, int], baseline: Path | None)
         "shrinking for the coarser look": lambda: Image.fromarray(seen).reduce(COARSER),
     }
     if detector._refiner is not None:
-        look, looks = detector._refiner, detector._calibration
+        look, looks = detector._refiner, detector.calibration
         boxes, raw = detector.candidates(image, looks.candidate_score)
         uncertain = boxes[(raw >= looks.gate_lower) & (raw < looks.gate_upper)]
         parts["refiner"] = lambda: look(image, uncertain)
