@@ -39,7 +39,7 @@ COMMANDS = {
     " --detector facesmith --detector facesmith-proposals --detector yunet:yunet_n.onnx"
     " --out comparison/",
     "failures": "benchmark failures --annotations val.json --images val/ --out failures/",
-    "landmarks": "benchmark landmarks --annotations points.json --images points/"
+    "landmarks": "benchmark landmarks --annotations points.json --images points/ --detector facesmith"
     " --detector yunet:yunet_n.onnx --detector yunet:yunet_s.onnx --out landmarks/",
     "reliability": "benchmark reliability --annotations val.json --images val/ --out reliability/",
     "wider": "benchmark wider --ground-truth ground_truth/ --predictions predictions/",
