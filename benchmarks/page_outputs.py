@@ -92,8 +92,8 @@ PICTURES = {
     "exercise-prepare": {"drawn-patches.png": "patches.png"},
     "exercise-roc": {"runs/pointwise/roc.png": "roc.png"},
     "exercise-detect": {
-        "seen/group-of-6.png": "group-of-6.png",
-        "seen/group-of-13.png": "group-of-13.png",
+        "seen/group-of-6_faces.jpg": "group-of-6.png",
+        "seen/group-of-13_faces.jpg": "group-of-13.png",
     },
 }
 PICTURES_FOLDER = RESULT.parents[2] / "docs" / "exercise"

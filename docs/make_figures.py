@@ -542,6 +542,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "exercise-prepare-output": lambda: shown("exercise-prepare"),
     "exercise-train-output": lambda: shown("exercise-train"),
     "exercise-roc-output": lambda: shown("exercise-roc"),
+    "exercise-detect-output": lambda: shown("exercise-detect"),
     "approximate-head": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
     "benchmark-landmarks-output": lambda: shown("landmarks"),
