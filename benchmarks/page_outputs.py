@@ -39,8 +39,9 @@ COMMANDS = {
     " --detector facesmith --detector facesmith-proposals --detector yunet:yunet_n.onnx"
     " --out comparison/",
     "failures": "benchmark failures --annotations val.json --images val/ --out failures/",
-    "landmarks": "benchmark landmarks --annotations points.json --images points/ --detector facesmith"
-    " --detector yunet:yunet_n.onnx --detector yunet:yunet_s.onnx --out landmarks/",
+    "landmarks": "benchmark landmarks --annotations points.json --images points/"
+    " --detector facesmith --detector yunet:yunet_n.onnx --detector yunet:yunet_s.onnx"
+    " --out landmarks/",
     "reliability": "benchmark reliability --annotations val.json --images val/ --out reliability/",
     "wider": "benchmark wider --ground-truth ground_truth/ --predictions predictions/",
     "fddb": "benchmark fddb --folds FDDB-folds --detections found.txt --image-sizes sizes.csv"

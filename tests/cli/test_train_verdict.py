@@ -188,7 +188,7 @@ def test_photos_of_val_decide_and_those_trained_on_are_told(data, others, tmp_pa
     warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning")]
     (warning,) = warnings
     assert warning.startswith(f"Warning: 5 of 12 photos of --val {val[1]} are trained on, too")
-    assert "On the 12 photos with 12 faces of --val" in result.stdout
+    assert "On the photos of --val: 12 photos with 12 faces" in result.stdout
 
 
 def test_val_of_photos_that_are_all_trained_on_is_refused(data, tmp_path, trainer):

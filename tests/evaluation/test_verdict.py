@@ -138,3 +138,20 @@ def test_boxes_that_fit_better_count_at_the_strict_iou_only():
     assert found.changes["ap"].difference == 1
     assert found.changes["ap_iou40"].difference == 0
     assert found.kind == "better"
+
+
+def test_labels_that_are_the_old_detectors_own_boxes_are_told():
+    same = verdict([True] * 60, [True] * 60)
+    assert "The labels lie where shipped draws its boxes" in same.caveat
+    assert "The labels lie" not in verdict(every(60, 2), [True] * 60).caveat
+
+
+def test_photos_without_faces_are_told_apart():
+    old = Judged("shipped", 0.5, [Faces.empty()] * 60)
+    none = np.zeros((0, 4), np.float32)
+    free = [
+        AnnotatedPhoto(Path("a.jpg"), none, none[:, 0] > 0, f"free{number}", 200, 200)
+        for number in range(20)
+    ]
+    found = judge(old, old, [*photos(40), *free], source="val")
+    assert found.judged_on == "the photos of --val: 60 photos with 40 faces in 40 of them"

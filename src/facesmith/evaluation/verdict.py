@@ -26,6 +26,7 @@ Source = Literal["held out", "cross-validated", "val"]
 VERDICT_NAME = "verdict.json"
 SHIPPED = "shipped"  # the name of the detector that comes along
 STRICT_IOU = IOU_THRESHOLDS[0]  # of the average precision that decides
+AS_DRAWN = 0.998  # AP of the old detector from which on the labels are its own boxes
 NARROW = 0.02  # an interval within so much of 0 says that both are alike
 
 # Figure -> its name in tables, and in a sentence.
@@ -116,16 +117,32 @@ class Verdict:
     def judged_on(self) -> str:
         """What both looked at, in words."""
         n, k = len(self.photos), self.n_folds
-        photos = f"{counted(n, 'photo')} with {counted(self.n_faces, 'face')}"
+        n_with = sum(bool((~photo.ignored).any()) for photo in self.photos)
+        some = "" if n_with == n else f" in {n_with:,} of them"
+        photos = f"{counted(n, 'photo')} with {counted(self.n_faces, 'face')}{some}"
         return {
             "held out": f"the held-out {photos}",
             "cross-validated": f"{photos}, each by one of {k} detectors that did not learn from it",
-            "val": f"the {photos} of --val",
+            "val": f"the photos of --val: {photos}",
         }[self.source]
 
     @property
     def caveat(self) -> str:
-        """What to bear in mind, a sentence; empty where there is nothing."""
+        """What to bear in mind, in sentences; empty where there is nothing."""
+        sentences = [self._circular, self._of_source]
+        return " ".join(sentence for sentence in sentences if sentence)
+
+    @property
+    def _circular(self) -> str:
+        if not self.changes["ap"].old >= AS_DRAWN:
+            return ""
+        return (
+            f"The labels lie where {self.old.name} draws its boxes: the figures say how far the "
+            "new detector agrees with it, not which is better."
+        )
+
+    @property
+    def _of_source(self) -> str:
         if self.source == "held out" and not self.chosen_here:
             return ""
         return {

@@ -106,8 +106,8 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
         f"{rate:.2g}: more photos bear more and larger steps."
     )
     held_back = (
-        f"What the weights before say holds the new ones back, and these end {_BLEND:.0%} of the "
-        "way (--forget lets go)."
+        "So that little is forgotten, answers of the old weights are learned beside your labels, "
+        f"and the result lies {_BLEND:.0%} of the way from the old weights (--forget lets go)."
     )
     reasons = {
         "steps": steps,
