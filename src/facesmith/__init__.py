@@ -17,6 +17,8 @@ from facesmith._version import __version__
 from facesmith.errors import missing_packages_named
 
 if TYPE_CHECKING:
+    from facesmith.anonymisation import CoverConfig as CoverConfig
+    from facesmith.anonymisation import anonymise as anonymise
     from facesmith.approximation import FunctionApproximator as FunctionApproximator
     from facesmith.detection.detector import Detector as Detector
     from facesmith.detection.detector import load_detector as load_detector
@@ -26,21 +28,25 @@ if TYPE_CHECKING:
     from facesmith.images import read_image as read_image
 
 _HOMES = {
+    "CoverConfig": "facesmith.anonymisation",
     "Detector": "facesmith.detection.detector",
     "Faces": "facesmith.faces",
     "FunctionApproximator": "facesmith.approximation",
     "SlidingClassifier": "facesmith.detection.windows",
+    "anonymise": "facesmith.anonymisation",
     "load_detector": "facesmith.detection.detector",
     "open_detector": "facesmith.detection.opening",
     "read_image": "facesmith.images",
 }
 
 __all__ = [
+    "CoverConfig",
     "Detector",
     "Faces",
     "FunctionApproximator",
     "SlidingClassifier",
     "__version__",
+    "anonymise",
     "load_detector",
     "open_detector",
     "read_image",
