@@ -16,7 +16,7 @@ import numpy.typing as npt
 from facesmith.anonymisation.choosing import Choice
 from facesmith.anonymisation.config import CoverConfig
 from facesmith.anonymisation.photo_file import Keeping, covered_file
-from facesmith.anonymisation.records import BoxFile, faces_as_dicts
+from facesmith.anonymisation.records import BOXES_NAME, BoxFile, faces_as_dicts, read_lines
 from facesmith.anonymisation.verifying import VerifyConfig, still_visible
 from facesmith.detection import PhotoDetector, PhotoFaces, PhotoSource, open_detector
 from facesmith.errors import ImageError
@@ -106,7 +106,7 @@ class CoverPhotos:
     def __post_init__(self) -> None:
         self._opened_by = 0
         self._detector: PhotoDetector | None = None
-        self._inputs = {place for name in self.names if (place := _place(name)) is not None}
+        self._inputs = {place for name in self.names if (place := place_of(name)) is not None}
 
     def __getstate__(self) -> dict[str, Any]:
         """For another process, which opens folder and detector itself."""
@@ -169,7 +169,7 @@ class CoverPhotos:
 
     def _write(self, name: str, content: bytes) -> None:
         path = self.folder / name
-        if _place(path) in self._inputs:
+        if place_of(path) in self._inputs:
             raise ImageError(
                 f"Cannot write {path}: it is one of the photos to cover. Choose another --out."
             )
@@ -184,7 +184,44 @@ class CoverPhotos:
         return still_visible(self._detector, image, boxes, self.cover, config)
 
 
-def is_done(line: Mapping[str, Any], name: str, folder: Path) -> bool:
+def photo_score(detector: PhotoDetector, min_score: float | None) -> float:
+    """The score from which faces in photos are covered.
+
+    `min_score` if it is given, else the detector's `find_all_score`; where the weights store none,
+    a third of its threshold.
+    """
+    if min_score is not None:
+        return min_score
+    if detector.find_all_score is not None:
+        return detector.find_all_score
+    return detector.min_score / 3
+
+
+def earlier_lines(folder: Path, names: Mapping[str, str], settings: str) -> list[dict[str, Any]]:
+    """The lines of an earlier run for files that need not be done again, those of frames too.
+
+    Args:
+        folder: The output folder.
+        names: Name of each file -> that of its output.
+        settings: What lines written with the settings of now have as `settings`.
+    """
+    lines = read_lines(folder / BOXES_NAME)
+    done = {
+        line["file"]
+        for line in lines
+        if line.get("settings") == settings
+        and isinstance(line.get("file"), str)
+        and line.get("out") == names.get(line["file"])
+        and _is_done(line, line["file"], folder)
+    }
+    return [
+        line
+        for line in lines
+        if line.get("file") in done and line.get("settings", settings) == settings
+    ]
+
+
+def _is_done(line: Mapping[str, Any], name: str, folder: Path) -> bool:
     """Whether a line of an earlier run still tells what became of a photo.
 
     The photo has the size and the time of then, and the covered file is there with its size.
@@ -204,7 +241,7 @@ def is_done(line: Mapping[str, Any], name: str, folder: Path) -> bool:
     )
 
 
-def _place(path: str | Path) -> tuple[int, int] | None:
+def place_of(path: str | Path) -> tuple[int, int] | None:
     """What tells a file from all others, by whatever name or link; `None` if there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - names that cannot be are none

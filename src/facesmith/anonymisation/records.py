@@ -23,7 +23,8 @@ class BoxFile:
 
     Each line is an object with `file`, in films `frame`, and `faces`, objects with `box`
     (`[x_min, y_min, x_max, y_max]`, pixels of the upright photo) and perhaps `score`: what
-    `facesmith detect --json` and `facesmith anonymise` write. Lines with `error` are passed over.
+    `facesmith detect --json` and `facesmith anonymise` write. Lines with `error` or `film` are
+    passed over.
 
     Args:
         path: The file.
@@ -36,7 +37,7 @@ class BoxFile:
         self.path = Path(path)
         self._faces: dict[tuple[str, int], Faces] = {}
         for number, line in _lines(self.path):
-            if "error" in line:
+            if "error" in line or "film" in line:
                 continue
             where = f"{path}, line {number}"
             name, frame = line.get("file"), line.get("frame", 0)

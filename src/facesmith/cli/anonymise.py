@@ -13,7 +13,8 @@ from facesmith.cli.anonymise_options import (
     cover_config,
     opened_places,
 )
-from facesmith.cli.anonymise_photos import PhotosTask, cover_photos
+from facesmith.cli.anonymise_run import cover_all
+from facesmith.cli.anonymise_task import LEFT_SCORE, AnonymiseTask
 from facesmith.cli.detector_options import model_option, rotations_option, workers_option
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.outputs import WritingCommand
@@ -24,43 +25,68 @@ if TYPE_CHECKING:
     from facesmith.anonymisation.records import BoxFile
 
 
+_SHARE = FiniteRange(0, 1)
+
+
 @click.command(cls=WritingCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--out", type=NEW_FOLDER, required=True, help="Folder for what is written.")
 @click.option(
     "--fill",
     type=click.Choice(("solid", "mosaic", "blur", "image")),
+    metavar="FILL",
     default="solid",
     show_default=True,
-    help="What covers faces; blur can be undone.",
+    help="solid, mosaic, image, or blur, which can be undone.",
 )
-@click.option("--colour", type=ColourType(), default="black", help="Of solid.  [default: black]")
-@click.option("--image", "picture", type=FILE, help="The picture that covers them; sets --fill.")
+@click.option("--colour", type=ColourType(), default="black", help="Of solid: black, '#1e90ff'.")
+@click.option("--image", "picture", type=FILE, help="The picture that covers faces.")
 @click.option("--shape", type=click.Choice(("box", "ellipse")), default="box", show_default=True)
 @click.option(
     "--margin",
     type=FiniteRange(0, 2),
+    metavar="SHARE",
     default=0.2,
     show_default=True,
-    help="How much more is covered on each side, as a part of the face.",
+    help="Of the face, added on each side.",
 )
-@click.option(
-    "--min-score", type=FiniteRange(0, 1), help="Cover from this score on.  [default: --find-all]"
-)
+@click.option("--min-score", type=_SHARE, metavar="SCORE", help="[default: as detect --find-all]")
 @click.option("--only", type=PlaceType(), multiple=True, help="Cover faces there only.")
 @click.option("--except", "spared", type=PlaceType(), multiple=True, help="Cover none there.")
-@click.option("--boxes", type=FILE, help="Cover what this file lists, an edited boxes.jsonl.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was covered, a line each.")
-@click.option("--verify/--no-verify", default=None, help="Look at results again.")
-@click.option("--verify-score", type=FiniteRange(0, 1), help="List faces from this score on.")
-@click.option("--keep-metadata", is_flag=True, help="Keep time, camera and author; never places.")
+@click.option("--boxes", type=FILE, help="Cover what an edited boxes.jsonl lists.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
+@click.option(
+    "--verify/--no-verify",
+    default=None,
+    help="Look at the results again.  [default: at photos]",
+)
+@click.option(
+    "--verify-score",
+    type=_SHARE,
+    metavar="SCORE",
+    default=LEFT_SCORE,
+    show_default=True,
+    help="What it lists.",
+)
+@click.option(
+    "--crf",
+    type=WholeRange(0, 51),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Of films: quality, less is better.",
+)
+@click.option(
+    "--every", type=WholeRange(1), metavar="N", default=1, help="Of films: look at 1 of N frames."
+)
+@click.option("--keep-metadata", is_flag=True, help="Keep time, camera, author; no places.")
 @rotations_option
 @workers_option
 @click.option("--photo-memory", type=WholeRange(1), default=1024, metavar="MB", hidden=True)
 @model_option()
-@click.option("--resume", is_flag=True, help="Go on; skip what is done with these settings.")
-@click.option("--force", is_flag=True, help="Replace what an earlier run wrote to --out.")
-@click.option("--quiet", is_flag=True, help="No lines, no progress bar; errors remain.")
+@click.option("--resume", is_flag=True, help="Go on; leave what is done as it is.")
+@click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")
+@click.option("--quiet", is_flag=True, help="Errors only.")
 @click.pass_context
 def anonymise(
     ctx: click.Context,
@@ -77,7 +103,9 @@ def anonymise(
     boxes: Path | None,
     as_json: bool,
     verify: bool | None,
-    verify_score: float | None,
+    verify_score: float,
+    crf: int,
+    every: int,
     keep_metadata: bool,
     rotations: tuple[int, ...],
     workers: int | None,
@@ -87,21 +115,18 @@ def anonymise(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Cover the faces in photos.
+    """Cover the faces in photos and films.
 
-    INPUT is a file, a folder or a pattern in quotes; --out gets the same tree of files. All outside
-    the masks stays as it was; metadata goes. No original is ever written over. What was covered
-    stands in boxes.jsonl in --out: edit it, and pass it as --boxes.
+    INPUT is a file, a folder or a pattern in quotes; --out gets the same tree of files. What is
+    not covered stays as it was, but metadata goes. --out gets a report.html too, and boxes.jsonl,
+    what was covered: edit that, and pass it as --boxes. Films need facesmith[video].
 
-    It supports anonymisation; look at the output. Exit code 1: a file could not be done, or
-    --verify found what may still be a face.
+    It supports anonymisation; look at the output. Exit code 1: a file could not be done, or the
+    second look found what may still be a face.
 
-    --only and --except take X_MIN,Y_MIN,X_MAX,Y_MAX in pixels, or lines of `detect --json`.
-
-    \b
-    Example:
-      facesmith anonymise street/ --out covered/
-    """  # noqa: D301 - click wants the control character itself
+    A PLACE is X_MIN,Y_MIN,X_MAX,Y_MAX in pixels, or a file of lines as `detect --json` prints.
+    Example: facesmith anonymise street/ --out covered/
+    """
     from facesmith.anonymisation.choosing import Choice  # noqa: PLC0415
     from facesmith.anonymisation.config import UNDONE  # noqa: PLC0415 - `--help` needs no NumPy
 
@@ -110,7 +135,7 @@ def anonymise(
     cover = cover_config(fill, colour, picture, shape, margin, fill_given=given)
     if cover.fill == "blur":
         echo(f"Warning: {UNDONE}", err=True)
-    task = PhotosTask(
+    task = AnonymiseTask(
         inputs=inputs,
         out=out,
         cover=cover,
@@ -119,7 +144,9 @@ def anonymise(
         min_score=min_score,
         rotations=rotations,
         keep_metadata=keep_metadata,
-        verify=verify is not False,
+        verify=verify,
+        crf=crf,
+        every=every,
         verify_score=verify_score,
         workers=workers,
         max_memory=photo_memory * 2**20,
@@ -129,7 +156,7 @@ def anonymise(
         force=force,
         quiet=quiet,
     )
-    ctx.exit(cover_photos(task))
+    ctx.exit(cover_all(task))
 
 
 def _box_file(path: Path | None) -> BoxFile | None:
