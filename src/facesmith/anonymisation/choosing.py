@@ -47,7 +47,7 @@ def _within(faces: Faces, place: Region | BoxFile, name: str, frame: int) -> npt
             return np.zeros(len(faces), bool)
         smaller = np.minimum(box_area(faces.boxes)[:, None], box_area(listed.boxes)[None])
         shared = box_intersection(faces.boxes, listed.boxes)
-        same: npt.NDArray[np.bool_] = (shared > _SHARED * smaller).any(axis=1)
+        same: npt.NDArray[np.bool_] = np.any(shared > _SHARED * smaller, axis=1)
         return same
     x, y = (faces.boxes[:, :2] + faces.boxes[:, 2:]).T / 2
     x_min, y_min, x_max, y_max = place

@@ -226,4 +226,5 @@ def _stretched(picture: Pixels, width: int, height: int) -> Pixels:
         )
         for i in range(picture.shape[2])
     ]
-    return np.rint(np.stack(channels, axis=2))
+    stretched: Pixels = np.rint(np.stack(channels, axis=2))
+    return stretched

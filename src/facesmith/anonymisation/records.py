@@ -103,7 +103,7 @@ def _faces(where: str, listed: Any) -> Faces:
     boxes, scores = [], []
     for face in listed:
         box = face.get("box") if isinstance(face, dict) else None
-        score = face.get("score", 1.0) if isinstance(face, dict) else None
+        score = face.get("score", 1.0) if isinstance(face, dict) else -1
         if (
             not isinstance(box, list)
             or len(box) != 4
