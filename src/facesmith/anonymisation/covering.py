@@ -94,7 +94,7 @@ def cover(
     height, width = pixels.shape[:2]
     masks = list(masks_of(boxes, config, (width, height), scale_xy))
     # All read what was there before: of faces that overlap, none shows through another's mosaic.
-    filled = [_filled(_part(pixels, mask), config, paint, scale_xy) for mask in masks]
+    filled = [filling(_part(pixels, mask), config, paint, scale_xy) for mask in masks]
     for mask, values in zip(masks, filled, strict=True):
         np.copyto(_part(pixels, mask), values, where=mask.inside[:, :, None])
 
@@ -156,10 +156,17 @@ def _distances(pixels: npt.NDArray[np.int64], low: float, high: float) -> npt.ND
     return distances
 
 
-def _filled(
+def filling(
     part: Pixels, config: CoverConfig, paint: Paint, scale_xy: tuple[float, float]
 ) -> Pixels:
-    """What takes the place of the pixels around a face: their shape, or one that spreads to it."""
+    """What takes the place of the pixels around a face: their shape, or one that spreads to it.
+
+    Args:
+        part: The pixels of a `Mask`'s rectangle, `(height, width, channels)`.
+        config: How.
+        paint: In the channels of `part`.
+        scale_xy: See `cover`.
+    """
     if config.fill == "solid":
         return np.array(paint.colour).astype(part.dtype)
     height, width = part.shape[:2]

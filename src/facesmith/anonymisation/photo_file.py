@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from facesmith.anonymisation.config import CoverConfig
-from facesmith.anonymisation.covering import Paint, Pixels, cover, covered_area
+from facesmith.anonymisation.covering import Paint, Pixels, cover, filling, masks_of
 from facesmith.anonymisation.metadata import kept_exif
 from facesmith.anonymisation.palette import cover_palette
 from facesmith.anonymisation.placing import OF_EXIF, stored_boxes
@@ -184,6 +184,8 @@ def _covered(
         return grey.point(lambda value: 255 * (value > 127), mode="1")
     if image.mode not in _COVERED_AS_THEY_ARE:
         raise ImageError(f"its colours are of the kind {image.mode}; convert it to RGB first")
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        return _covered_jpeg(image, placed, config)
     pixels = np.array(image)
     if image.mode == "I;16B":
         pixels = pixels.astype(np.uint16)
@@ -195,6 +197,28 @@ def _covered(
         return Image.fromarray(pixels)
     mode = "I;16" if image.mode.startswith("I;16") else image.mode
     return Image.frombytes(mode, image.size, np.ascontiguousarray(pixels).tobytes())
+
+
+def _covered_jpeg(
+    image: Image.Image, placed: npt.NDArray[np.floating], config: CoverConfig
+) -> Image.Image:
+    """The image itself, covered: only the pixels around faces are copied, of a large photo few."""
+    masks = list(masks_of(placed, config, image.size))
+    parts = []
+    for mask in masks:
+        height, width = mask.inside.shape
+        corners = (mask.left, mask.top, mask.left + width, mask.top + height)
+        part = np.array(image.crop(corners))
+        parts.append(part[:, :, None] if part.ndim == 2 else part)
+    for mask, part in zip(masks, parts, strict=True):
+        height, width = mask.inside.shape
+        paint = _paint(image.mode, config, part)
+        values = np.broadcast_to(filling(part, config, paint, (1.0, 1.0)), part.shape)
+        patch = Image.frombytes(image.mode, (width, height), values.tobytes())
+        image.paste(
+            patch, (mask.left, mask.top), Image.fromarray(mask.inside.astype(np.uint8) * 255)
+        )
+    return image
 
 
 def _paint(mode: str, config: CoverConfig, pixels: Pixels) -> Paint:
@@ -228,6 +252,7 @@ def _written(
     if dpi and opened.format in ("JPEG", "MPO", "TIFF", "BMP"):
         options["dpi"] = dpi
     kind = "JPEG" if opened.format == "MPO" else opened.format
+    stored.info = {}  # of which Pillow would write comments and more
     buffer = io.BytesIO()
     stored.save(buffer, kind, **options)
     written = buffer.getvalue()
@@ -258,10 +283,3 @@ def _options(data: bytes, opened: Image.Image, keeping: Keeping) -> dict[str, An
     if opened.format in ("PNG", "GIF") and "transparency" in opened.info:
         return {"transparency": opened.info["transparency"]}
     return {}
-
-
-def covered_share(
-    boxes: npt.NDArray[np.floating], config: CoverConfig, size_wh: tuple[int, int]
-) -> float:
-    """The part of a photo's pixels that is covered, in [0, 1]."""
-    return float(covered_area(boxes, config, size_wh).mean()) if len(boxes) else 0.0

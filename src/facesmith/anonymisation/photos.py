@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +16,12 @@ from facesmith.anonymisation.choosing import Choice
 from facesmith.anonymisation.config import CoverConfig
 from facesmith.anonymisation.photo_file import Keeping, covered_file
 from facesmith.anonymisation.records import BOXES_NAME, BoxFile, faces_as_dicts, read_lines
-from facesmith.anonymisation.verifying import VerifyConfig, still_visible
+from facesmith.anonymisation.verifying import VerifyConfig, left_in_photo
 from facesmith.detection import PhotoDetector, PhotoFaces, PhotoSource, open_detector
 from facesmith.errors import ImageError
 from facesmith.faces import Faces
 from facesmith.files import OutputFolder, make_folder, write_bytes
-from facesmith.images import read_image, read_photo
+from facesmith.images import read_photo
 from facesmith.images.reading import read_content
 
 TASK = "anonymisation"  # of the folder's mark
@@ -143,8 +142,7 @@ class CoverPhotos:
         self._write(out, written)
         left = Faces.empty()
         if self.verify is not None:
-            image = read_image(io.BytesIO(written), max_memory=self.keeping.max_memory)
-            left = self._look_again(image, covered.boxes, self.verify)
+            left = self._look_again(written, covered.boxes, self.verify)
         about = _stat(source)
         return PhotoRecord(
             name=source.name,
@@ -177,11 +175,12 @@ class CoverPhotos:
         write_bytes(path, content)
 
     def _look_again(
-        self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32], config: VerifyConfig
+        self, written: bytes, boxes: npt.NDArray[np.float32], config: VerifyConfig
     ) -> Faces:
         if self._detector is None:
             self._detector = open_detector(self.model)
-        return still_visible(self._detector, image, boxes, self.cover, config)
+        memory = self.keeping.max_memory
+        return left_in_photo(self._detector, written, boxes, self.cover, config, memory)
 
 
 def photo_score(detector: PhotoDetector, min_score: float | None) -> float:
