@@ -41,7 +41,13 @@ _SHARE = FiniteRange(0, 1)
 )
 @click.option("--colour", type=ColourType(), default="black", help="Of solid: black, '#1e90ff'.")
 @click.option("--image", "picture", type=FILE, help="The picture that covers faces.")
-@click.option("--shape", type=click.Choice(("box", "ellipse")), default="box", show_default=True)
+@click.option(
+    "--shape",
+    type=click.Choice(("box", "ellipse")),
+    default="box",
+    show_default=True,
+    help="Of the cover.",
+)
 @click.option(
     "--margin",
     type=FiniteRange(0, 2),
@@ -82,7 +88,9 @@ _SHARE = FiniteRange(0, 1)
 @click.option("--keep-metadata", is_flag=True, help="Keep time, camera, author; no places.")
 @rotations_option
 @workers_option
-@click.option("--photo-memory", type=WholeRange(1), default=1024, metavar="MB", hidden=True)
+@click.option(
+    "--photo-memory", type=WholeRange(1), default=1024, metavar="MB", help="As of detect."
+)
 @model_option()
 @click.option("--resume", is_flag=True, help="Go on; leave what is done as it is.")
 @click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")
