@@ -188,6 +188,21 @@ def telling_exif(photo: Image.Image) -> bytes:
     return data + encoded(photo.resize((16, 16)), "JPEG", comment=b"thumb")
 
 
+def test_exif_that_is_damaged_or_too_long_is_left_out(photo: Image.Image) -> None:
+    long = Image.Exif()
+    long[270], long[274] = "x" * 65_400, 6
+    plain = long.tobytes()
+    for exif, orientation in (
+        (plain, 6),
+        (plain[:40], None),
+        (b"Exif\0\0II*\0\xff\xff\xff\xff", None),
+    ):
+        data = encoded(photo, "PNG", exif=exif)
+        for boxes in (BOX, NONE):
+            result = covered_file("a", data, boxes, BARE, Keeping(metadata=True))
+            assert opened(result).getexif().get(274) in (orientation, 6)
+
+
 def test_embedded_previews_go(photo: Image.Image) -> None:
     buffer = io.BytesIO()
     photo.save(buffer, "MPO", save_all=True, append_images=[photo.rotate(180)])

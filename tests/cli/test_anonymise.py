@@ -248,9 +248,11 @@ def test_a_run_that_was_stopped_goes_on(weights: Path, monkeypatch: pytest.Monke
     assert "--resume" in refused.stderr
     with Path("out/boxes.jsonl").open("a") as file:
         file.write('{"file": "street/tw')  # what a kill leaves
+    Path("out/.two.png.01234567.tmp").write_bytes(b"half")
     result = run(weights, "street", "--out", "out", "--resume", "--workers", "1")
     assert result.exit_code == 0, result.output
     assert sorted(written) == ["none.png", "one.png", "two.png"]
+    assert not [name for name in contents(Path("out")) if name.endswith(".tmp")]
     assert len(lines(Path("out/boxes.jsonl"))) == 3
     assert json.loads(Path("out/report.json").read_text())["counts"]["photos"] == 3
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 _ORIENTATION = 0x0112
 _EXIF_IFD = 0x8769
+_MOST_BYTES = 2**16 - 16  # of a segment of a JPEG
 # Description, make, model, resolution, software, date, artist, copyright.
 _KEPT = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432)
 # Of the exposure, its time, the lens.
@@ -36,7 +37,8 @@ def kept_exif(exif: bytes, orientation: int, *, keep: bool) -> bytes:
         _copy(exif, kept)
     if orientation != 1:
         kept[_ORIENTATION] = orientation
-    return kept.tobytes() if len(kept) else b""
+    content = kept.tobytes() if len(kept) else b""
+    return content if len(content) <= _MOST_BYTES else kept_exif(b"", orientation, keep=False)
 
 
 def _copy(exif: bytes, kept: Image.Exif) -> None:

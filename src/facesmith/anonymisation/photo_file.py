@@ -87,9 +87,10 @@ def covered_file(
         kept = kept_exif(exif, orientation, keep=keeping.metadata)
         if not len(boxes) and (stripped := _stripped(data, opened, kept, keeping)) is not None:
             return stripped
-        with memory_for(
-            name, 2 * bytes_to_decode(opened, reduced=False) + besides, keeping.max_memory
-        ):
+        # Of JPEGs only the surroundings of faces are copied.
+        copies = 1 if opened.format in ("JPEG", "MPO") else 2
+        needed = copies * bytes_to_decode(opened, reduced=False) + besides
+        with memory_for(name, needed, keeping.max_memory):
             image = _decoded(opened)
             stored = _covered(image, boxes, config, orientation)
             return _written(data, opened, stored, kept, keeping)

@@ -14,7 +14,7 @@ from facesmith.cli.numbers import counted
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.errors import FacesmithError, ImageError, MissingPackageError, WriteError
-from facesmith.files import OutputFolder
+from facesmith.files import OutputFolder, remove_unfinished
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,6 +37,7 @@ def cover_all(task: AnonymiseTask) -> int:
     folder = OutputFolder(task.out, TASK)
     if task.resume:
         folder.add()
+        remove_unfinished(task.out)
     else:
         folder.start(force=task.force, resume="--resume to go on with it, ")
     return _Run(task, found).do()
