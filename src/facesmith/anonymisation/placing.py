@@ -27,7 +27,7 @@ def stored_boxes(
 
     Example:
         >>> stored_boxes(np.float32([[0, 1, 2, 5]]), OF_EXIF[6], (10, 20))
-        array([[1., 8., 5., 10.]])
+        array([[ 1.,  8.,  5., 10.]])
     """
     x_min, y_min, x_max, y_max = np.asarray(boxes, np.float64).reshape(-1, 4).T
     width, height = upright_wh
