@@ -76,12 +76,19 @@ class FilmJob:
             self._notes.add(frame)
             yield _as_dict(name, frame)
 
-    def result(self) -> dict[str, Any]:
-        """The line of the film; looks at the result again if that was asked for."""
+    def result(
+        self, on_time: Callable[[float, float | None], None] | None = None
+    ) -> dict[str, Any]:
+        """The line of the film; looks at the result again if that was asked for.
+
+        Args:
+            on_time: Called with the time that was looked at again and the film's length, seconds.
+        """
         path, notes = self._folder / self._out, self._notes
         left: list[LeftInFilm] = []
         if self._verify is not None:
-            left = left_in_film(path, notes.boxes, self._detector, self._config.cover, self._verify)
+            detector, cover = self._detector, self._config.cover
+            left = left_in_film(path, notes.boxes, detector, cover, self._verify, on_time)
         self.pictures = {(self._name, each.frame): each.picture for each in left}
         given = Path(self._name).stat()
         return {

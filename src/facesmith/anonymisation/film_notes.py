@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,7 @@ def left_in_film(
     detector: PhotoDetector,
     cover: CoverConfig,
     config: VerifyConfig,
+    on_time: Callable[[float, float | None], None] | None = None,
 ) -> list[LeftInFilm]:
     """What may still be a face in a covered film, by the time of its first frame.
 
@@ -176,9 +177,11 @@ def left_in_film(
         detector: What looks.
         cover: How it was covered.
         config: How to look.
+        on_time: Called with the time that was looked at and the film's length, seconds.
     """
     found: list[LeftInFilm] = []
-    for number, time, image, box, score in _seen(path, boxes, detector, cover, config):
+    seen = _seen(path, boxes, detector, cover, config, on_time)
+    for number, time, image, box, score in seen:
         same = [
             each
             for each in found[-50:]
@@ -204,6 +207,7 @@ def _seen(
     detector: PhotoDetector,
     cover: CoverConfig,
     config: VerifyConfig,
+    on_time: Callable[[float, float | None], None] | None,
 ) -> Iterator[tuple[int, float, npt.NDArray[np.uint8], npt.NDArray[np.float32], float]]:
     with open_video(path) as video:
         for frame in video.frames():
@@ -212,3 +216,5 @@ def _seen(
             faces = still_visible(detector, image, covered, cover, config)
             for box, score in zip(faces.boxes, faces.scores.tolist(), strict=True):
                 yield frame.number, frame.time, image, np.array(box), score
+            if on_time is not None:
+                on_time(frame.time, video.duration)

@@ -132,10 +132,14 @@ class Report:
     def _page(self, shown: Sequence[tuple[Image.Image, str, str]]) -> str:
         template = Template((files("facesmith.anonymisation") / "report.html").read_text("utf-8"))
         counts = self.counts
+        covered = (("photos", "faces"), ("films", "tracks"))
         tiles = [
-            (f"{counts['faces_in_photos']:,}", f"faces covered in {counts['photos']:,} photos"),
-            (f"{counts['tracks_in_films']:,}", f"tracks covered in {counts['films']:,} films"),
-            (f"{counts['left']:,}" if self.verified else "-", "may still be a face"),
+            (f"{counts[f'{faces}_in_{kind}']:,}", f"{faces} covered; {kind}: {counts[kind]:,}")
+            for kind, faces in covered
+            if counts[kind]
+        ]
+        tiles += [
+            (f"{counts['left']:,}" if self.verified else "-", "places may still show a face"),
             (f"{counts['errors']:,}", "files that could not be done"),
         ]
         return template.substitute(

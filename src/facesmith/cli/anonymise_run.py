@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,19 +164,12 @@ class _Run:
         config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
         verify = VerifyConfig(task.verify_score) if task.verify else None
         with ShownProgress(quiet=task.quiet) as progress:
-
-            def on_time(time: float, total: float | None) -> None:
-                if total:
-                    steps = max(round(total * _STEPS_A_SECOND), 1)
-                    progress.report(
-                        "Film", min(max(round(time * _STEPS_A_SECOND), 0), steps), steps
-                    )
-
-            job = FilmJob(self._detector, config, task.out, verify, on_time)
+            first, second = _reporter(progress, "Film"), _reporter(progress, "Second look")
+            job = FilmJob(self._detector, config, task.out, verify, first)
             try:
                 for frame in job.cover(name, self._found.names[name]):
                     journal.add(frame)
-                line = {**job.result(), "settings": self._settings_name}
+                line = {**job.result(second), "settings": self._settings_name}
             except MissingPackageError:
                 raise
             except FacesmithError as error:
@@ -223,6 +216,17 @@ class _Run:
         if counts["doubtful_tracks"]:
             tracks = counted(counts["doubtful_tracks"], "track")
             echo(f"{tracks} to look at, see {self._task.out / 'report.html'}.", err=True)
+
+
+def _reporter(progress: ShownProgress, label: str) -> Callable[[float, float | None], None]:
+    """What shows how far a film is."""
+
+    def on_time(time: float, total: float | None) -> None:
+        if total:
+            steps = max(round(total * _STEPS_A_SECOND), 1)
+            progress.report(label, min(max(round(time * _STEPS_A_SECOND), 0), steps), steps)
+
+    return on_time
 
 
 def _photo_in_words(record: PhotoRecord) -> str:
