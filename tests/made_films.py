@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +97,30 @@ def sound_packets(path: Path) -> list[list[tuple[float, bytes]]]:
                     (float(packet.pts * packet.time_base), bytes(packet))
                 )
         return list(found.values())
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[str]:
+    """The address of a film on this machine, sent whole to each who asks; then the line is cut."""
+    content = path.read_bytes()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "video/mp2t")
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/live.ts"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

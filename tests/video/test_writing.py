@@ -97,15 +97,19 @@ def test_ten_bits_become_eight(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     source = write_film(tmp_path / "a.mp4")
     (tmp_path / "b.mp4").write_bytes(b"old")
-    with (
-        pytest.raises(RuntimeError, match="stopped"),
-        open_video(source) as video,
-        VideoWriter(tmp_path / "b.mp4", video.size_wh, video.time_base) as out,
-    ):
-        for frame in video.frames():
-            out.write(frame)
-            if frame.number == 5:
-                raise RuntimeError("stopped")
+
+    def stop_in_the_middle() -> None:
+        with (
+            open_video(source) as video,
+            VideoWriter(tmp_path / "b.mp4", video.size_wh, video.time_base) as out,
+        ):
+            for frame in video.frames():
+                out.write(frame)
+                if frame.number == 5:
+                    raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        stop_in_the_middle()
     assert (tmp_path / "b.mp4").read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 

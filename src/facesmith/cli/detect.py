@@ -47,7 +47,7 @@ _OF_FILMS = ("every", "seconds", "frames")
     "--draw",
     "draw_path",
     type=NEW_FILE_OR_FOLDER,
-    help="Write photos with boxes to this folder; of a film, a film with boxes to this file.",
+    help="Write photos with boxes to this folder, or a film to this file.",
 )
 @click.option("--crops", "crops_dir", type=NEW_FOLDER, help="Write each face to this folder.")
 @click.option(
@@ -55,7 +55,7 @@ _OF_FILMS = ("every", "seconds", "frames")
     type=FiniteRange(0),
     default=0.2,
     show_default=True,
-    help="What crops show around the box, as a part of its sides.",
+    help="Margin of crops, as a part of the box's sides.",
 )
 @click.option(
     "--min-score",
@@ -76,7 +76,7 @@ _OF_FILMS = ("every", "seconds", "frames")
     "--every",
     type=WholeRange(1),
     metavar="N",
-    help="Of a film: look at the first of every N frames; boxes between are put in.  [default: 1]",
+    help="Of a film: look at the first of every N frames.  [default: 1]",
 )
 @click.option(
     "--seconds",
@@ -97,7 +97,7 @@ _OF_FILMS = ("every", "seconds", "frames")
     default=1024,
     show_default=True,
     metavar="MB",
-    help="Memory that decoding one photo may take; photos that would take more are errors.",
+    help="Memory for decoding one photo; more is an error.",
 )
 @any_model_option
 @window_options
@@ -131,12 +131,10 @@ def detect(
     """Find the faces in photos, or in films and cameras.
 
     INPUT is a file, a folder (searched with its sub-folders), a pattern in quotes, or - for one
-    photo on standard input. Boxes are in pixels of the upright photo. --model may be a classifier,
-    which is slid over each photo.
+    photo on standard input. Boxes are in pixels of the upright photo.
 
-    A film (MP4, MOV, MKV, WebM, AVI, GIF, animated WebP), a camera (its number, /dev/video0) or a
-    stream (rtsp://...) gives one JSON line a frame, with tracks: ids that stay with a face. This
-    needs facesmith[video].
+    A film (MP4, MOV, MKV, WebM, AVI, GIF), a camera (its number, /dev/video0) or a stream
+    (rtsp://...) gives a JSON line a frame, with ids that stay; this needs facesmith[video].
 
     A photo that cannot be read is reported, the others are done, and the exit code is 1.
 

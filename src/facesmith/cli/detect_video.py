@@ -202,11 +202,11 @@ class _Run:
             if not task.quiet:
                 progress.say(f"{camera.name}: looking. Ctrl-C ends it.")
             writer: VideoWriter | None = None
+            newest = _Newest()
             frames = camera.frames(max_seconds=task.max_seconds, max_frames=task.max_frames)
             try:
-                for frame in frames:
-                    (found,) = detect_frames([frame], self._detector, self._look)
-                    tracked = tracker.update(found)
+                for found in detect_frames(newest.each(frames), self._detector, self._look):
+                    frame, tracked = newest.frame, tracker.update(found)
                     self._show(name, tracked)
                     if task.draw is not None:
                         if writer is None:
@@ -225,6 +225,16 @@ class _Run:
         self._tracks.update(frame.tracks.tolist())
         if frame.looked and self._task.lines:
             echo(json.dumps(_as_dict(_shown(name), frame)))
+
+
+class _Newest:
+    """Keeps the frame that was handed on last, for drawing."""
+
+    frame: VideoFrame
+
+    def each(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        for self.frame in frames:
+            yield self.frame
 
 
 class _DrawnFilm:
@@ -289,7 +299,7 @@ def _drawing(frame: VideoFrame, found: FrameFaces) -> Any:
             image = draw_faces(image, faces, labels=labels, colour=WRONG_COLOUR)
         else:
             pairs = zip(tracks, faces.scores, strict=True)
-            labels = [f"#{track} {score:.2f}" for track, score in pairs]
+            labels = [f"#{track}  {score:.2f}" for track, score in pairs]
             image = draw_faces(image, faces, labels=labels)
     return image
 

@@ -43,8 +43,8 @@ rotations_option = click.option(
     metavar="DEGREES",
     default="0",
     show_default=True,
-    help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 those "
-    "at any angle. Each look takes as long as the first.",
+    help="Look at each photo turned by this: 0,180 finds faces upside down too, 0,90,180,270 at "
+    "any angle, each look as long as the first.",
 )
 workers_option = click.option(
     "--workers",

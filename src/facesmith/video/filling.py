@@ -10,7 +10,7 @@ import numpy.typing as npt
 from facesmith.faces import Faces
 from facesmith.video.config import ROUNDING, TrackConfig
 from facesmith.video.forward import with_filled
-from facesmith.video.kalman import as_box, measured
+from facesmith.video.kalman import as_boxes, measured
 from facesmith.video.results import NO_TRACK, FrameFaces
 
 _SPEED_SECONDS = 0.3  # of a track that tell how fast it enters and leaves
@@ -47,31 +47,32 @@ def fill(
     times = np.array([frame.time for frame in frames])
     filled = [_Filled() for _ in frames]
     for number, places in _places(ids).items():
-        states = [measured(frames[k].faces.boxes[i]) for k, i in places]
-        scores = [float(frames[k].faces.scores[i]) for k, i in places]
-        at = [k for k, _ in places]
-        for n in range(len(at) - 1):
+        states = measured(np.stack([frames[k].faces.boxes[i] for k, i in places]))
+        scores = np.array([frames[k].faces.scores[i] for k, i in places])
+        at = np.array([k for k, _ in places])
+        for n in np.flatnonzero(np.diff(at) > 1):
             a, b = at[n], at[n + 1]
-            if b - a > 1 and (
-                times[b] - times[a] <= config.max_gap + ROUNDING or looks[b] - looks[a] == 1
-            ):
-                for k in range(a + 1, b):
-                    part = _part(times[a], times[k], times[b])
-                    box = as_box((1 - part) * states[n] + part * states[n + 1])
-                    score = (1 - part) * scores[n] + part * scores[n + 1]
-                    filled[k].add(box, score, number, between=True)
-        for backwards in (True, False):
-            end, step = (0, -1) if backwards else (len(at) - 1, 1)
+            if times[b] - times[a] <= config.max_gap + ROUNDING or looks[b] - looks[a] == 1:
+                part = _parts(times[a : b + 1])[:, None]
+                boxes = as_boxes((1 - part) * states[n] + part * states[n + 1])
+                between = (1 - part[:, 0]) * scores[n] + part[:, 0] * scores[n + 1]
+                for k, box, score in zip(range(a + 1, b), boxes, between, strict=True):
+                    filled[k].add(box, float(score), number, between=True)
+        for end, step in ((0, -1), (len(at) - 1, 1)):
             velocity = _velocity(times[at], states, end)
             k = at[end] + step
-            while 0 <= k < len(frames) and abs(times[k] - times[at[end]]) <= config.hold + ROUNDING:
-                box = as_box(states[end] + velocity * (times[k] - times[at[end]]))
-                filled[k].add(box, scores[end], number, between=False)
+            while 0 <= k < len(frames) and (
+                abs(times[k] - times[at[end]]) <= config.hold + ROUNDING
+            ):
+                box = as_boxes((states[end] + velocity * (times[k] - times[at[end]]))[None])[0]
+                filled[k].add(box, float(scores[end]), number, between=False)
                 k += step
     return [_with(*row) for row in zip(frames, ids, filled, strict=True)]
 
 
 def _with(frame: FrameFaces, ids: npt.NDArray[np.int64], filled: _Filled) -> FrameFaces:
+    if not len(ids) and not filled.ids:
+        return frame
     seen = np.flatnonzero(ids != NO_TRACK)
     if not filled.ids:
         return with_filled(frame, seen, ids[seen], Faces.empty(), np.zeros(0, np.int64))
@@ -96,18 +97,20 @@ def _places(ids: Sequence[npt.NDArray[np.int64]]) -> dict[int, list[tuple[int, i
     return places
 
 
-def _part(before: float, now: float, after: float) -> float:
-    return float((now - before) / (after - before)) if after > before else 0.0
+def _parts(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How much of the way from the first to the last time is behind at those between."""
+    span = times[-1] - times[0]
+    return (times[1:-1] - times[0]) / span if span > 0 else np.zeros(len(times) - 2)
 
 
 def _velocity(
-    times: npt.NDArray[np.float64], states: list[npt.NDArray[np.float64]], end: int
+    times: npt.NDArray[np.float64], states: npt.NDArray[np.float64], end: int
 ) -> npt.NDArray[np.float64]:
     """Of the centre at one end of a track, pixels a second; the size is held. float64 `(4,)`."""
     near = np.abs(times - times[end]) <= _SPEED_SECONDS
     if near.sum() < 3:  # two boxes differ by their noise
         return np.zeros(4)
-    t, centres = times[near], np.stack([states[i] for i in np.flatnonzero(near)])[:, :2]
+    t, centres = times[near], states[near, :2]
     t = t - t.mean()
     speed = (t[:, None] * (centres - centres.mean(axis=0))).sum(axis=0) / max((t**2).sum(), 1e-9)
     return np.array([*speed, 0.0, 0.0])

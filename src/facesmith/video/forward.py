@@ -20,7 +20,7 @@ from facesmith.boxes import box_iou, clip_boxes
 from facesmith.faces import Faces
 from facesmith.video.assignment import assign, generalised_iou
 from facesmith.video.config import ROUNDING, TrackConfig
-from facesmith.video.kalman import KalmanBox
+from facesmith.video.kalman import KalmanBoxes
 from facesmith.video.results import NO_TRACK, FrameFaces
 
 # A face may be this far from where it should be, in its own sizes: near by at once, and farther the
@@ -34,7 +34,6 @@ _SAME_FACE_IOU = 0.3  # a held box that overlaps a face so much is of that face
 @dataclass
 class _Live:
     id: int
-    kalman: KalmanBox
     box: npt.NDArray[np.float32]  # where it was last seen
     time: float  # when
     score: float
@@ -52,6 +51,7 @@ class ForwardTracker:
     def __init__(self, config: TrackConfig | None = None, first_id: int = 1) -> None:
         self._config = config or TrackConfig()
         self._live: list[_Live] = []
+        self._filters = KalmanBoxes()  # of the live tracks, in their order
         self._next_id = first_id
         self._time = -np.inf
 
@@ -65,16 +65,13 @@ class ForwardTracker:
             raise ValueError(
                 f"Times must not fall; got {time} after {self._time}. Sort the frames."
             )
+        self._end_lost(time)
         if np.isfinite(self._time):
-            for live in self._live:
-                live.kalman.predict(time - self._time)
+            self._filters.predict(time - self._time)
         self._time = time
-        self._live = [
-            live
-            for live in self._live
-            if live.missed == 0 or time - live.time <= self._config.max_gap + ROUNDING
-        ]
         ids = np.full(len(faces), NO_TRACK, np.int64)
+        if not len(faces) and not self._live:
+            return ids
         high = np.flatnonzero(faces.scores >= self._config.high_score)
         low = np.flatnonzero(
             (faces.scores < self._config.high_score) & (faces.scores >= self._config.lowest)
@@ -85,17 +82,33 @@ class ForwardTracker:
         free = self._pair(faces, low, free, ids, min_likeness=_MIN_LOW_LIKENESS)
         for index in free:
             self._live[index].missed += 1
-        for index in high[ids[high] == NO_TRACK]:
-            box = faces.boxes[index]
-            ids[index] = self._next_id
-            score = float(faces.scores[index])
-            self._live.append(_Live(self._next_id, KalmanBox(box), box, time, score))
-            self._next_id += 1
+        self._begin(faces, high[ids[high] == NO_TRACK], ids)
         return ids
+
+    def _end_lost(self, time: float) -> None:
+        """End the tracks that have not been seen for too long."""
+        longest = self._config.max_gap + ROUNDING
+        going = [live.missed == 0 or time - live.time <= longest for live in self._live]
+        if not all(going):
+            self._filters.keep(np.array(going))
+            self._live = [live for live, goes in zip(self._live, going, strict=True) if goes]
+
+    def _begin(
+        self, faces: Faces, chosen: npt.NDArray[np.intp], ids: npt.NDArray[np.int64]
+    ) -> None:
+        """Begin a track with each of the chosen faces, and write it into `ids`."""
+        if not len(chosen):
+            return
+        self._filters.add(faces.boxes[chosen])
+        for index in chosen:
+            live = _Live(self._next_id, faces.boxes[index], self._time, float(faces.scores[index]))
+            self._live.append(live)
+            ids[index] = live.id
+            self._next_id += 1
 
     def end_scene(self) -> None:
         """End all tracks: the next frame is of another scene."""
-        self._live = []
+        self._live, self._filters = [], KalmanBoxes()
 
     def held(self) -> tuple[Faces, npt.NDArray[np.int64]]:
         """The tracks that were not seen in the last frame but shortly before, where they should be.
@@ -103,16 +116,17 @@ class ForwardTracker:
         Returns:
             Their boxes with the scores they had last, and their ids, int64 `(n,)`.
         """
-        held = [
-            live
-            for live in self._live
-            if live.missed and self._time - live.time <= self._config.hold + ROUNDING
+        longest = self._config.hold + ROUNDING
+        rows = [
+            row
+            for row, live in enumerate(self._live)
+            if live.missed and self._time - live.time <= longest
         ]
-        if not held:
+        if not rows:
             return Faces.empty(), np.zeros(0, np.int64)
-        boxes = np.stack([live.kalman.box for live in held])
-        scores = np.array([live.score for live in held], np.float32)
-        return Faces(boxes, scores), np.array([live.id for live in held], np.int64)
+        scores = np.array([self._live[row].score for row in rows], np.float32)
+        ids = np.array([self._live[row].id for row in rows], np.int64)
+        return Faces(self._filters.boxes[rows], scores), ids
 
     def _pair(
         self,
@@ -142,21 +156,26 @@ class ForwardTracker:
         if not len(chosen) or not free:
             return free
         tracks = [self._live[index] for index in free]
-        places = np.stack([each.box if last_seen else each.kalman.box for each in tracks])
+        places = np.stack([each.box for each in tracks]) if last_seen else self._filters.boxes[free]
         since = np.array([self._time - each.time for each in tracks])
         reach = np.minimum(_REACH + _REACH_A_SECOND * since, _MOST_REACH)
         boxes = faces.boxes[chosen]
+        allowed = _within_reach(places, boxes, reach)
+        if not allowed.any():
+            return free
         likeness = generalised_iou(places, boxes)
-        allowed = _within_reach(places, boxes, reach) & (likeness >= min_likeness)
-        taken = set()
-        for row, column in assign(likeness, allowed):
-            live, index = tracks[row], chosen[column]
-            live.kalman.update(faces.boxes[index])
+        pairs = assign(likeness, allowed & (likeness >= min_likeness))
+        if not pairs:
+            return free
+        rows = np.array([free[row] for row, _ in pairs])
+        found = chosen[[column for _, column in pairs]]
+        self._filters.update(rows, faces.boxes[found])
+        for row, index in zip(rows.tolist(), found.tolist(), strict=True):
+            live = self._live[row]
             live.box, live.time, live.missed = faces.boxes[index], self._time, 0
             live.score = float(faces.scores[index])
             ids[index] = live.id
-            taken.add(free[row])
-        return [index for index in free if index not in taken]
+        return [index for index in free if index not in set(rows.tolist())]
 
 
 def _within_reach(

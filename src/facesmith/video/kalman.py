@@ -16,80 +16,92 @@ import numpy.typing as npt
 
 Float64Array = npt.NDArray[np.float64]
 
-# Standard deviations, of the face's size for the centre, of the logarithm for the size.
-_CENTRE_NOISE = 0.06  # of a measured centre
-_SIZE_NOISE = 0.08  # of a measured side
-_FIRST_SPEED = 2.0  # of a face that has just been found, sizes a second
-_FIRST_GROWTH = 0.5  # 1/s
-_CENTRE_JOLT = 4.0  # density of the white acceleration, sizes^2 / s^3
-_SIZE_JOLT = 0.25  # 1 / s^3
+# Standard deviations of centre x and y, in sizes of the face (the geometric mean of its sides), and
+# of the logarithms of width and height.
+_NOISE = np.array([0.06, 0.06, 0.08, 0.08])  # of what is measured
+_FIRST_SPEED = np.array([2.0, 2.0, 0.5, 0.5])  # a second, of a face that has just been found
+_JOLT = np.array([2.0, 2.0, 0.5, 0.5])  # roots of the white acceleration's density, per s^(3/2)
 
 
-def measured(box: npt.NDArray[np.floating]) -> Float64Array:
-    """Centre x and y, logarithm of width and of height, float64 `(4,)`.
+def measured(boxes: npt.NDArray[np.floating]) -> Float64Array:
+    """Centres x and y, logarithms of widths and heights, float64 `(n, 4)`.
 
     Args:
-        box: `(4,)` as `(x_min, y_min, x_max, y_max)`; sides of less than a hundredth of a pixel
+        boxes: `(n, 4)` as `(x_min, y_min, x_max, y_max)`; sides of less than a hundredth of a pixel
             count as that.
     """
-    x_min, y_min, x_max, y_max = box.astype(np.float64)
-    sides = np.maximum([x_max - x_min, y_max - y_min], 0.01)
-    return np.array([(x_min + x_max) / 2, (y_min + y_max) / 2, *np.log(sides)])
+    corners = boxes.astype(np.float64)
+    sides = np.maximum(corners[:, 2:] - corners[:, :2], 0.01)
+    return np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, np.log(sides)], axis=1)
 
 
-def as_box(state: Float64Array) -> npt.NDArray[np.float32]:
-    """The box of a measurement, float32 `(4,)`; undoes `measured`."""
-    half = np.exp(np.clip(state[2:4], -5, 20)) / 2
-    return np.concatenate([state[:2] - half, state[:2] + half]).astype(np.float32)
+def as_boxes(states: Float64Array) -> npt.NDArray[np.float32]:
+    """The boxes of measurements, float32 `(n, 4)`; undoes `measured`."""
+    half = np.exp(np.clip(states[:, 2:], -5, 20)) / 2
+    return np.concatenate([states[:, :2] - half, states[:, :2] + half], axis=1).astype(np.float32)
 
 
-class KalmanBox:
-    """The filter of one face; begins at rest at a box."""
+class KalmanBoxes:
+    """The filters of several faces, row by row.
 
-    def __init__(self, box: npt.NDArray[np.floating]) -> None:
-        self.position = measured(box)
-        self.velocity = np.zeros(4)
-        speeds = np.array([_FIRST_SPEED, _FIRST_SPEED, _FIRST_GROWTH, _FIRST_GROWTH])
-        unit = self._unit()
-        self._p00 = self._noise() ** 2
-        self._p01 = np.zeros(4)
-        self._p11 = (speeds * unit) ** 2
+    Attributes:
+        position: What `measured` gives, float64 `(n, 4)`.
+        velocity: The same a second.
+    """
 
-    @property
-    def box(self) -> npt.NDArray[np.float32]:
-        """Where the face is, float32 `(4,)`."""
-        return as_box(self.position)
+    def __init__(self) -> None:
+        self.position = self.velocity = np.zeros((0, 4))
+        # Covariances of position, of position and velocity, of velocity.
+        self._p00 = self._p01 = self._p11 = np.zeros((0, 4))
 
     @property
-    def size(self) -> float:
-        """Geometric mean of width and height, pixels."""
-        return float(np.exp(self.position[2:4].mean()))
+    def boxes(self) -> npt.NDArray[np.float32]:
+        """Where the faces are, float32 `(n, 4)`."""
+        return as_boxes(self.position)
+
+    def add(self, boxes: npt.NDArray[np.floating]) -> None:
+        """Begin filters, at rest at these boxes, `(k, 4)`, behind those that are there."""
+        position = measured(boxes)
+        still = np.zeros_like(position)
+        self.position = np.concatenate([self.position, position])
+        self.velocity = np.concatenate([self.velocity, still])
+        self._p00 = np.concatenate([self._p00, _scaled(_NOISE, position) ** 2])
+        self._p01 = np.concatenate([self._p01, still])
+        self._p11 = np.concatenate([self._p11, _scaled(_FIRST_SPEED, position) ** 2])
+
+    def keep(self, chosen: npt.NDArray[np.bool_]) -> None:
+        """End the filters that are not chosen, bool `(n,)`."""
+        self.position, self.velocity = self.position[chosen], self.velocity[chosen]
+        self._p00, self._p01, self._p11 = (
+            each[chosen] for each in (self._p00, self._p01, self._p11)
+        )
 
     def predict(self, seconds: float) -> None:
         """Move on by so many seconds."""
-        if seconds <= 0:
+        if seconds <= 0 or not len(self.position):
             return
-        jolt = np.array([_CENTRE_JOLT, _CENTRE_JOLT, _SIZE_JOLT, _SIZE_JOLT]) * self._unit() ** 2
+        jolt = _scaled(_JOLT, self.position) ** 2
         self.position = self.position + seconds * self.velocity
-        self._p00 = (
-            self._p00 + 2 * seconds * self._p01 + seconds**2 * self._p11 + jolt * seconds**3 / 3
-        )
-        self._p01 = self._p01 + seconds * self._p11 + jolt * seconds**2 / 2
+        self._p00 = self._p00 + seconds * (2 * self._p01 + seconds * self._p11)
+        self._p00 += jolt * (seconds**3 / 3)
+        self._p01 = self._p01 + seconds * self._p11 + jolt * (seconds**2 / 2)
         self._p11 = self._p11 + jolt * seconds
 
-    def update(self, box: npt.NDArray[np.floating]) -> None:
-        """Take in a measured box."""
-        residual = measured(box) - self.position
-        total = self._p00 + self._noise() ** 2
-        gain, gain_velocity = self._p00 / total, self._p01 / total
-        self.position = self.position + gain * residual
-        self.velocity = self.velocity + gain_velocity * residual
-        self._p11 = self._p11 - gain_velocity * self._p01
-        self._p01 = self._p01 * (1 - gain)
-        self._p00 = self._p00 * (1 - gain)
+    def update(self, rows: npt.NDArray[np.intp], boxes: npt.NDArray[np.floating]) -> None:
+        """Take in measured boxes `(k, 4)` of some of the faces."""
+        residual = measured(boxes) - self.position[rows]
+        p00, p01, p11 = self._p00[rows], self._p01[rows], self._p11[rows]
+        total = p00 + _scaled(_NOISE, self.position[rows]) ** 2
+        gain, gain_velocity = p00 / total, p01 / total
+        self.position[rows] += gain * residual
+        self.velocity[rows] += gain_velocity * residual
+        self._p11[rows] = p11 - gain_velocity * p01
+        self._p01[rows] = p01 * (1 - gain)
+        self._p00[rows] = p00 * (1 - gain)
 
-    def _unit(self) -> Float64Array:
-        return np.array([self.size, self.size, 1.0, 1.0])
 
-    def _noise(self) -> Float64Array:
-        return np.array([_CENTRE_NOISE, _CENTRE_NOISE, _SIZE_NOISE, _SIZE_NOISE]) * self._unit()
+def _scaled(deviations: Float64Array, position: Float64Array) -> Float64Array:
+    """Standard deviations in pixels and logarithms, `(n, 4)`, for faces of these sizes."""
+    scaled = np.tile(deviations, (len(position), 1))
+    scaled[:, :2] *= np.exp(position[:, 2:].mean(axis=1, keepdims=True))
+    return scaled

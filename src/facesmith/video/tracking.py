@@ -16,7 +16,8 @@ from facesmith.video.results import NO_TRACK, FrameFaces
 # given out when this much after it is known; the next window begins this much before it.
 _WINDOW, _AFTER, _BEFORE = 60.0, 10.0, 5.0  # seconds
 _MIN_LOOKS = 8  # and at least so many looks, where there are few a second
-_MOST_FRAMES = 20_000  # of a window, whatever their times say
+_MOST_FRAMES = 20_000  # of a window, whatever their times say,
+_MOST_KNOWN = 4_000  # and of those in it that were given out
 
 
 def track(frames: Iterable[FrameFaces], config: TrackConfig | None = None) -> Iterator[FrameFaces]:
@@ -84,7 +85,7 @@ class _Windows:
             return []
         ids = self._ids()
         done = fill(self._frames, ids, self._config)[len(self._known) : out]
-        kept_from = self._before(out, _BEFORE)
+        kept_from = max(self._before(out, _BEFORE), out - _MOST_KNOWN)
         self._frames, self._known = self._frames[kept_from:], ids[kept_from:out]
         return done
 
