@@ -525,6 +525,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "benchmark-wider-output": lambda: shown("wider"),
     "detect-output": lambda: shown("detect"),
     "detect-folder-output": lambda: shown("detect-folder"),
+    "anonymise-output": lambda: shown("anonymise"),
     "detect-json-output": lambda: shown("detect-json"),
     "prepare-output": lambda: shown("prepare"),
     "train-output": lambda: shown("train"),

@@ -49,6 +49,15 @@ def test_detect_loads_no_training_framework(spot_weights: Path, tmp_path: Path) 
     assert (tmp_path / "crops" / "a_face_1.jpg").is_file()
 
 
+def test_faces_are_covered_without_a_training_framework(spot_weights: Path, tmp_path: Path) -> None:
+    photo, out = tmp_path / "a.png", tmp_path / "out"
+    Image.fromarray(spots(64, 48, (16, 16))).save(photo)
+    words = ["anonymise", str(photo), "--model", str(spot_weights), "--out", str(out)]
+    loaded = loaded_by(f"from facesmith.cli import main; main({words!r}, standalone_mode=False)")
+    assert not loaded & {*HEAVY, "av"}
+    assert (out / "a.png").is_file()
+
+
 def test_a_classifier_slides_without_a_training_framework(
     square_weights: Path, tmp_path: Path
 ) -> None:

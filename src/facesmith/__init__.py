@@ -17,6 +17,8 @@ from facesmith._version import __version__
 from facesmith.errors import missing_packages_named
 
 if TYPE_CHECKING:
+    from facesmith.anonymisation import CoverConfig as CoverConfig
+    from facesmith.anonymisation import anonymise as anonymise
     from facesmith.approximation import FunctionApproximator as FunctionApproximator
     from facesmith.detection.detector import Detector as Detector
     from facesmith.detection.detector import load_detector as load_detector
@@ -27,23 +29,27 @@ if TYPE_CHECKING:
     from facesmith.pictures.alignment import align_faces as align_faces
 
 _HOMES = {
+    "CoverConfig": "facesmith.anonymisation",
     "Detector": "facesmith.detection.detector",
     "Faces": "facesmith.faces",
     "FunctionApproximator": "facesmith.approximation",
     "SlidingClassifier": "facesmith.detection.windows",
     "align_faces": "facesmith.pictures.alignment",
+    "anonymise": "facesmith.anonymisation",
     "load_detector": "facesmith.detection.detector",
     "open_detector": "facesmith.detection.opening",
     "read_image": "facesmith.images",
 }
 
 __all__ = [
+    "CoverConfig",
     "Detector",
     "Faces",
     "FunctionApproximator",
     "SlidingClassifier",
     "__version__",
     "align_faces",
+    "anonymise",
     "load_detector",
     "open_detector",
     "read_image",

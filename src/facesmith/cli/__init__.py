@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -28,6 +28,7 @@ COMMANDS = {
     "mine": "Find what a detector takes for faces where there are none.",
     "roc": "Draw a trained classifier's ROC curve and pick its threshold.",
     "detect": "Find the faces in photos.",
+    "anonymise": "Cover the faces in photos and films, and look at the result again.",
     "benchmark": "Score any face detector: FDDB, WIDER FACE, COCO, side by side.",
     "approximate": "Fit a smooth function to a table of points.",
     "demo": "Run everything on data that comes along, and write one HTML report.",
@@ -37,6 +38,7 @@ COMMANDS = {
 class _Commands(LazyGroup):
     package = __name__
     lines = COMMANDS
+    other_names: ClassVar = {"blur": "anonymise"}  # what users of other tools look for
 
     def main(  # type: ignore[override]  # click overloads it by the value of `standalone_mode`
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
+from typing import ClassVar
 
 import click
 
@@ -12,11 +13,12 @@ class LazyGroup(click.Group):
     """Sub-commands by name; each is the function of its name in the module of its name.
 
     Set `package`, where the modules lie, and `lines`, name -> what the group's help says of it,
-    in the order to list them.
+    in the order to list them; `other_names`, further names of these commands.
     """
 
     package = ""
     lines: dict[str, str]
+    other_names: ClassVar[dict[str, str]] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """All names, without importing anything."""
@@ -36,6 +38,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is called; an unknown name is answered with the nearest known one."""
+        args = [self.other_names.get(args[0], args[0]), *args[1:]]
         near = get_close_matches(args[0].lower(), self.lines, n=1)
         if args[0] not in self.lines and near and args[0][:1].isalnum():
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")

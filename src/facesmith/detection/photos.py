@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -64,6 +64,7 @@ class PhotoFaces:
         error: Why the photo could not be read, `None` if it could.
         decoded: The image that was looked at, which may be smaller than the photo.
         max_memory: Bytes that reading it again may take.
+        finished: What `DetectionConfig.finish` returned for it.
     """
 
     source: PhotoSource
@@ -73,6 +74,7 @@ class PhotoFaces:
     error: str | None = None
     decoded: npt.NDArray[np.uint8] | None = None
     max_memory: int = MAX_MEMORY
+    finished: object = None
 
     @classmethod
     def failed(cls, source: PhotoSource, error: str) -> PhotoFaces:
@@ -98,7 +100,7 @@ class PlannedPhoto:
     plan: ScalePlan
 
 
-Finish = Callable[[PhotoFaces], None]
+Finish = Callable[[PhotoFaces], object]
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class DetectionConfig:
         min_face: Height of the smallest face to look for, pixels of the photo; `None`: see
             `Detector`.
         finish: Called with each result while the photo's image is in memory, for example to draw
-            it. An `ImageError` or a `WriteError` that it raises becomes the error of that photo.
+            it; what it returns goes into the result. An `ImageError` or a `WriteError` that it
+            raises becomes the error of that photo.
         rotations: Degrees by which each photo is rotated for each look; see `Detector`.
         max_memory: Bytes that decoding one photo may take, see `read_photo`.
         landmarks: Whether to find the five landmarks of each face too.
@@ -206,7 +209,7 @@ def look_at(
             max_memory=config.max_memory,
         )
         if config.finish is not None:
-            config.finish(found)
+            found = replace(found, finished=config.finish(found))
     except (ImageError, WriteError) as error:
         return PhotoFaces.failed(source, str(error))
     return found

@@ -72,9 +72,9 @@ def read_photo(
     """
     if isinstance(max_side, int) and max_side < 1:
         raise ValueError(f"`max_side` must be at least 1; got max_side={max_side}.")
-    name, data = _content(path)
+    name, data = read_content(path)
     with image_errors(name, data), steady_pillow():
-        opened, orientation, besides = _open(name, data)
+        opened, orientation, besides = open_header(name, data)
         width, height = opened.size
         side = max_side(max(width, height)) if callable(max_side) else max_side
         if side is not None:
@@ -109,14 +109,14 @@ def read_size(path: str | Path) -> tuple[int, int]:
 
     A cut end goes unnoticed. Else an `ImageError` as of `read_photo`.
     """
-    name, data = _content(path)
+    name, data = read_content(path)
     with image_errors(name, data), steady_pillow():
-        opened, orientation, _ = _open(name, data)
+        opened, orientation, _ = open_header(name, data)
         width, height = opened.size
     return (height, width) if orientation >= 5 else (width, height)
 
 
-def _open(name: str, data: bytes) -> tuple[Image.Image, int, int]:
+def open_header(name: str, data: bytes) -> tuple[Image.Image, int, int]:
     """An image of which only the header was read, and the orientation that is still to be done.
 
     The last: how many bytes decoding it takes beyond what its size says.
@@ -149,7 +149,7 @@ def _bytes_of(opened: Image.Image, key: str) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def _content(source: str | Path | BinaryIO) -> tuple[str, bytes]:
+def read_content(source: str | Path | BinaryIO) -> tuple[str, bytes]:
     """Name for messages, and all bytes."""
     if not isinstance(source, str | Path) and not hasattr(source, "read"):
         raise TypeError(

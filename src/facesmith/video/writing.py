@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import ExitStack
 from fractions import Fraction
 from math import lcm
@@ -66,6 +67,7 @@ class VideoWriter:
         orientation: How the frames are stored.
         source: The film whose sound and subtitles are copied by `copy`.
         quality: Constant rate factor of H.264, 0 to 51; lower is better.
+        copied: Kinds of streams that are copied: `"audio"`, `"subtitle"`.
 
     Raises:
         VideoError: If the kind of file is not known, or cannot hold a sound stream of the source.
@@ -82,11 +84,13 @@ class VideoWriter:
         orientation: Orientation = UPRIGHT,
         source: Video | None = None,
         quality: int = QUALITY,
+        copied: Collection[str] = _SOUND,
     ) -> None:
         check_video_name(path)
         self.path = Path(path)
         self._size_wh, self._time_base, self._rate = size_wh, time_base, rate
         self._orientation, self._source, self._quality = orientation, source, quality
+        self._kinds = copied
         self._copied: dict[int, Any] = {}
         self._has_colour = False
         self._stack = ExitStack()
@@ -198,7 +202,7 @@ class VideoWriter:
             return
         known = self._out.supported_codecs
         for stream in self._source.container.streams:
-            if stream.type not in _SOUND:
+            if stream.type not in self._kinds:
                 continue
             context = stream.codec_context
             if context is not None and {context.name, context.codec.canonical_name} & set(known):

@@ -1,0 +1,55 @@
+"""Which of the faces that were found are covered: regions and box files to keep to or to spare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.anonymisation.records import BoxFile
+from facesmith.boxes import box_area, box_intersection
+from facesmith.faces import Faces
+
+Region = tuple[float, float, float, float]
+_SHARED = 0.5  # of the smaller of two boxes, from which they are the same face
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which faces are covered.
+
+    Attributes:
+        only: Regions as `(x_min, y_min, x_max, y_max)`, pixels of the upright photo, and box files:
+            only faces in one of them are covered; empty: all are.
+        spared: Regions and box files: faces in one of them are not covered.
+    """
+
+    only: Sequence[Region | BoxFile] = ()
+    spared: Sequence[Region | BoxFile] = ()
+
+    def of(self, faces: Faces, name: str, frame: int = 0) -> npt.NDArray[np.bool_]:
+        """Which faces of a photo, or a frame of a film, are covered, bool `(n,)`."""
+        chosen = np.ones(len(faces), bool)
+        if self.only:
+            chosen = np.any([_within(faces, each, name, frame) for each in self.only], axis=0)
+        for each in self.spared:
+            chosen &= ~_within(faces, each, name, frame)
+        return chosen
+
+
+def _within(faces: Faces, place: Region | BoxFile, name: str, frame: int) -> npt.NDArray[np.bool_]:
+    """Faces whose middle is in a region, or that share half of a smaller box with a listed one."""
+    if isinstance(place, BoxFile):
+        listed = place.faces(name, frame)
+        if listed is None or not len(listed):
+            return np.zeros(len(faces), bool)
+        smaller = np.minimum(box_area(faces.boxes)[:, None], box_area(listed.boxes)[None])
+        shared = box_intersection(faces.boxes, listed.boxes)
+        same: npt.NDArray[np.bool_] = np.any(shared > _SHARED * smaller, axis=1)
+        return same
+    x, y = (faces.boxes[:, :2] + faces.boxes[:, 2:]).T / 2
+    x_min, y_min, x_max, y_max = place
+    inside: npt.NDArray[np.bool_] = (x_min <= x) & (x <= x_max) & (y_min <= y) & (y <= y_max)
+    return inside

@@ -1,0 +1,130 @@
+"""One film: covered, written, looked at again, and told as lines of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from facesmith.anonymisation.film_notes import FilmNotes, LeftInFilm, left_in_film
+from facesmith.anonymisation.films import CoveredFrame, FilmConfig, cover_film
+from facesmith.anonymisation.photos import place_of
+from facesmith.anonymisation.records import faces_as_dicts
+from facesmith.anonymisation.verifying import VerifyConfig
+from facesmith.detection import PhotoDetector
+from facesmith.errors import VideoError
+from facesmith.files import checksum, make_folder
+
+
+class FilmJob:
+    """Covers one film.
+
+    Args:
+        detector: What finds faces, and looks again.
+        config: How the film is covered.
+        folder: The output folder.
+        verify: How the result is looked at again; `None`: it is not.
+        on_time: See `cover_film`.
+
+    Attributes:
+        problems: Damage that was passed over, as sentences.
+        pictures: Of what is left, by the film's name and the first frame.
+    """
+
+    def __init__(
+        self,
+        detector: PhotoDetector,
+        config: FilmConfig,
+        folder: Path,
+        verify: VerifyConfig | None = None,
+        on_time: Callable[[float, float | None], None] | None = None,
+    ) -> None:
+        self._detector, self._config, self._folder = detector, config, folder
+        self._verify, self._on_time = verify, on_time
+        self._notes = FilmNotes()
+        self._name = self._out = ""
+        self.problems: list[str] = []
+        self.pictures: dict[tuple[str, int], Image.Image] = {}
+
+    def cover(self, name: str, out: str) -> Iterator[dict[str, Any]]:
+        """Write the covered film; yields a line a frame, and is done when there are no more.
+
+        Args:
+            name: The film.
+            out: Of the covered film, relative to the folder.
+
+        Raises:
+            VideoError: If it cannot be read or written.
+            WriteError: If the file cannot be written.
+        """
+        self._name, self._out = name, out
+        path = self._folder / out
+        if place_of(path) is not None and place_of(path) == place_of(name):
+            raise VideoError(f"Cannot write {path}: it is the film itself. Choose another --out.")
+        make_folder(path.parent)
+        covered = cover_film(
+            name,
+            path,
+            self._detector,
+            self._config,
+            on_time=self._on_time,
+            problems=self.problems,
+        )
+        for frame in covered:
+            self._notes.add(frame)
+            yield _as_dict(name, frame)
+
+    def result(
+        self, on_time: Callable[[float, float | None], None] | None = None
+    ) -> dict[str, Any]:
+        """The line of the film; looks at the result again if that was asked for.
+
+        Args:
+            on_time: Called with the time that was looked at again and the film's length, seconds.
+        """
+        path, notes = self._folder / self._out, self._notes
+        left: list[LeftInFilm] = []
+        if self._verify is not None:
+            detector, cover = self._detector, self._config.cover
+            left = left_in_film(path, notes.boxes, detector, cover, self._verify, on_time)
+        self.pictures = {(self._name, each.frame): each.picture for each in left}
+        given = Path(self._name).stat()
+        return {
+            "file": self._name,
+            "width": notes.size_wh[0],
+            "height": notes.size_wh[1],
+            "film": {
+                "frames": len(notes.boxes),
+                "seconds": round(notes.seconds, 3),
+                "tracks": notes.n_tracks,
+                "doubtful": notes.doubtful(self._detector.min_score),
+            },
+            "spared": notes.n_spared,
+            "left": [each.as_dict() for each in left],
+            "out": self._out,
+            "input": {
+                "bytes": given.st_size,
+                "mtime_ns": given.st_mtime_ns,
+                "sha256": checksum(self._name),
+            },
+            "output": {"bytes": path.stat().st_size, "sha256": checksum(path)},
+        }
+
+
+def _as_dict(name: str, covered: CoveredFrame) -> dict[str, Any]:
+    frame = covered.found
+    faces = faces_as_dicts(frame.faces)
+    for face, number, filled in zip(
+        faces, frame.tracks.tolist(), frame.filled.tolist(), strict=True
+    ):
+        face |= {"track": number, "filled": filled}
+    return {
+        "file": name,
+        "frame": frame.number,
+        "time": round(frame.time, 6),
+        "width": frame.size_wh[0],
+        "height": frame.size_wh[1],
+        "faces": faces,
+    }

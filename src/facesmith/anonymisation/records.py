@@ -1,0 +1,128 @@
+"""What was covered, as JSON lines: written for each photo and frame, edited, and read again."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facesmith.errors import DetectionsError
+from facesmith.faces import Faces
+from facesmith.untrusted import ContentError, parsed_json, read_text
+
+BOXES_NAME = "boxes.jsonl"
+
+
+class BoxFile:
+    """The boxes of a file of JSON lines, by photo and frame.
+
+    Each line is an object with `file`, in films `frame`, and `faces`, objects with `box`
+    (`[x_min, y_min, x_max, y_max]`, pixels of the upright photo) and perhaps `score`: what
+    `facesmith detect --json` and `facesmith anonymise` write. Lines with `error` or `film` are
+    passed over.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DetectionsError: If it cannot be read, or a line is none of these.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._faces: dict[tuple[str, int], Faces] = {}
+        for number, line in _lines(self.path):
+            if "error" in line or "film" in line:
+                continue
+            where = f"{path}, line {number}"
+            name, frame = line.get("file"), line.get("frame", 0)
+            if not isinstance(name, str) or type(frame) is not int:
+                raise DetectionsError(f"{where}: expected `file`, a name, and `frame`, a number.")
+            self._faces[_key(name, frame)] = _faces(where, line.get("faces"))
+
+    def faces(self, name: str, frame: int = 0) -> Faces | None:
+        """The faces of a photo, or of a frame of a film; `None` where the file has no line."""
+        return self._faces.get(_key(name, frame))
+
+    def __contains__(self, name: str) -> bool:
+        place = os.path.realpath(name)
+        return any(each == place for each, _ in self._faces)
+
+
+def faces_as_dicts(faces: Faces) -> list[dict[str, Any]]:
+    """Boxes and scores for JSON: edges to a tenth of a pixel, scores to four digits."""
+    return [
+        {"box": [round(edge, 1) for edge in box], "score": round(score, 4)}
+        for box, score in zip(
+            faces.boxes.astype(float).tolist(), faces.scores.astype(float).tolist(), strict=True
+        )
+    ]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of an earlier run; a kill may have left half a line at the end."""
+    found = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return []
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def _key(name: str, frame: int) -> tuple[str, int]:
+    return os.path.realpath(name), frame
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
+            if line.strip():
+                value = parsed_json(line, f"{path}, line {number}")
+                if not isinstance(value, dict):
+                    raise DetectionsError(f"{path}, line {number}: expected a JSON object.")
+                yield number, value
+    except ContentError as error:
+        raise DetectionsError(str(error)) from error
+
+
+def _faces(where: str, listed: Any) -> Faces:
+    if not isinstance(listed, list):
+        raise DetectionsError(f"{where}: expected `faces`, a list; [] for a photo without any.")
+    boxes, scores = [], []
+    for face in listed:
+        box = face.get("box") if isinstance(face, dict) else None
+        score = face.get("score", 1.0) if isinstance(face, dict) else -1
+        if (
+            not isinstance(box, list)
+            or len(box) != 4
+            or not _finite([*box, score])
+            or box[0] > box[2]
+            or box[1] > box[3]
+            or not 0 <= score <= 1
+        ):
+            raise DetectionsError(
+                f"{where}: expected `box` as [x_min, y_min, x_max, y_max] and a `score` from 0 to "
+                f"1; got {json.dumps(face)[:80]}."
+            )
+        boxes.append(box)
+        scores.append(score)
+    return Faces(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32))
+
+
+def _finite(values: Iterable[Any]) -> bool:
+    return all(
+        isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e9
+        for value in values
+    )

@@ -1,0 +1,257 @@
+"""`facesmith anonymise`: files one after the other, going on after a stop, lines and counts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesmith.cli.anonymise_task import AnonymiseTask, FoundFiles, find_files
+from facesmith.cli.numbers import counted
+from facesmith.cli.progress import ShownProgress
+from facesmith.cli.terminal import echo
+from facesmith.errors import FacesmithError, ImageError, MissingPackageError, WriteError
+from facesmith.files import OutputFolder, remove_unfinished
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from facesmith.anonymisation.journal import Journal
+    from facesmith.anonymisation.photos import CoverPhotos, PhotoRecord
+    from facesmith.detection import PhotoSource
+
+_STEPS_A_SECOND = 10  # of a film's progress bar
+
+
+def cover_all(task: AnonymiseTask) -> int:
+    """Cover the faces in all files; returns the exit code."""
+    from facesmith.anonymisation.photos import TASK  # noqa: PLC0415 - see `cli`
+    from facesmith.video.libav import import_av  # noqa: PLC0415
+
+    found = find_files(task.inputs, task.out)
+    if found.films:
+        import_av()
+    folder = OutputFolder(task.out, TASK)
+    if task.resume:
+        folder.add()
+        remove_unfinished(task.out)
+    else:
+        folder.start(force=task.force, resume="--resume to go on with it, ")
+    return _Run(task, found).do()
+
+
+class _Run:
+    """All files of one call."""
+
+    def __init__(self, task: AnonymiseTask, found: FoundFiles) -> None:
+        from facesmith.anonymisation.photos import photo_score  # noqa: PLC0415 - see `cli`
+        from facesmith.detection import open_detector  # noqa: PLC0415
+
+        self._task, self._found = task, found
+        self._detector = open_detector(task.model)
+        self._score = photo_score(self._detector, task.min_score)
+        self._settings = task.settings(self._score)
+        told = json.dumps(self._settings, sort_keys=True).encode()
+        self._settings_name = hashlib.sha256(told).hexdigest()[:16]
+        self._done: list[dict[str, Any]] = []
+        self._errors: dict[str, str] = {}
+        self._pictures: dict[tuple[str, int], Image.Image] = {}
+
+    def do(self) -> int:
+        """Cover all that is not done yet; returns the exit code."""
+        from facesmith.anonymisation.journal import Journal  # noqa: PLC0415 - see `cli`
+        from facesmith.anonymisation.photos import earlier_lines  # noqa: PLC0415
+        from facesmith.anonymisation.records import BOXES_NAME  # noqa: PLC0415
+        from facesmith.anonymisation.report import Report  # noqa: PLC0415
+        from facesmith.detection import PhotoSource  # noqa: PLC0415
+
+        task, found = self._task, self._found
+        for name, error in found.errors.items():
+            self._failed(name, error)
+        lines: list[dict[str, Any]] = []
+        if task.resume:
+            lines = earlier_lines(task.out, found.names, self._settings_name)
+        self._done = [line for line in lines if "out" in line]
+        before = {line["file"] for line in self._done}
+        with Journal(task.out / BOXES_NAME, lines) as journal:
+            sources = [PhotoSource(path.as_posix(), path) for path in found.photos]
+            self._cover_photos([each for each in sources if each.name not in before], journal)
+            for path in found.films:
+                if path.as_posix() not in before:
+                    self._cover_film(path, journal)
+        report = Report(
+            task.out,
+            self._settings,
+            self._done,
+            self._errors,
+            self._pictures,
+            task.verify is not False,
+        )
+        report.write()
+        if not task.quiet:
+            self._summarise(report.counts, len(before))
+        return int(bool(self._errors or report.counts["left"]))
+
+    def _cover_photos(self, sources: Sequence[PhotoSource], journal: Journal) -> None:
+        with ExitStack() as stack:
+            for source, record, error in self._each_photo(sources, stack):
+                if record is None:
+                    self._failed(source.name, error)
+                    continue
+                line = {**record.as_dict(), "settings": self._settings_name}
+                journal.add(line)
+                self._done.append(line)
+                self._say(line, _photo_in_words(record))
+
+    def _each_photo(
+        self, sources: Sequence[PhotoSource], stack: ExitStack
+    ) -> Iterator[tuple[PhotoSource, PhotoRecord | None, str]]:
+        from facesmith.anonymisation.photos import PhotoRecord  # noqa: PLC0415 - see `cli`
+        from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415
+        from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
+
+        task, job = self._task, self._job()
+        progress = stack.enter_context(ShownProgress(quiet=task.quiet or len(sources) < 2))
+        if task.boxes is not None:
+            for source in progress.each(sources, "Photos"):
+                try:
+                    yield source, job.from_boxes(source), ""
+                except (ImageError, WriteError) as error:
+                    yield source, None, str(error)
+            return
+        config = DetectionConfig(self._score, None, job, task.rotations, task.max_memory)
+        n_workers = min(task.workers or default_workers(len(sources)), len(sources))
+        if n_workers <= 1:
+            results = detect_photos(self._detector, sources, config)
+        else:
+            results = detect_in_workers(task.model, sources, workers=n_workers, config=config)
+        stack.callback(results.close)  # type: ignore[attr-defined]  # both are generators
+        numbers = progress.each(range(len(sources)), "Photos")
+        for _, found in zip(numbers, results, strict=True):
+            record = found.finished
+            assert record is None or isinstance(record, PhotoRecord)
+            yield found.source, record, found.error or ""
+
+    def _job(self) -> CoverPhotos:
+        from facesmith.anonymisation.photo_file import Keeping  # noqa: PLC0415 - see `cli`
+        from facesmith.anonymisation.photos import CoverPhotos  # noqa: PLC0415
+        from facesmith.anonymisation.verifying import VerifyConfig  # noqa: PLC0415
+
+        task = self._task
+        return CoverPhotos(
+            folder=task.out,
+            names=self._found.names,
+            cover=task.cover,
+            choice=task.choice,
+            keeping=Keeping(task.keep_metadata, task.max_memory),
+            verify=None if task.verify is False else VerifyConfig(task.verify_score),
+            model=task.model,
+            boxes=task.boxes,
+        )
+
+    def _cover_film(self, path: Path, journal: Journal) -> None:
+        from facesmith.anonymisation.film_job import FilmJob  # noqa: PLC0415 - see `cli`
+        from facesmith.anonymisation.films import FilmConfig, tracks_that_miss_little  # noqa: PLC0415
+        from facesmith.anonymisation.verifying import VerifyConfig  # noqa: PLC0415
+        from facesmith.video import LookConfig  # noqa: PLC0415
+
+        task, name = self._task, path.as_posix()
+        tracking = tracks_that_miss_little(self._detector, task.min_score)
+        look = LookConfig(tracking.lowest, None, task.rotations, task.every)
+        config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
+        verify = VerifyConfig(task.verify_score) if task.verify else None
+        with ShownProgress(quiet=task.quiet) as progress:
+            first, second = _reporter(progress, "Film"), _reporter(progress, "Second look")
+            job = FilmJob(self._detector, config, task.out, verify, first)
+            try:
+                for frame in job.cover(name, self._found.names[name]):
+                    journal.add(frame)
+                line = {**job.result(second), "settings": self._settings_name}
+            except MissingPackageError:
+                raise
+            except FacesmithError as error:
+                self._failed(name, str(error))
+                return
+        for problem in job.problems:
+            echo(f"Warning: {problem}", err=True)
+        journal.add(line)
+        self._done.append(line)
+        self._pictures |= job.pictures
+        self._say(line, _film_in_words(line))
+        if any("cut off" in problem for problem in job.problems):
+            self._errors[name] = next(each for each in job.problems if "cut off" in each)
+
+    def _say(self, line: dict[str, Any], words: str) -> None:
+        if self._task.as_json:
+            echo(json.dumps(line))
+        elif not self._task.quiet:
+            echo(words)
+
+    def _failed(self, name: str, error: str) -> None:
+        self._errors[name] = error
+        if self._task.as_json:
+            echo(json.dumps({"file": name, "error": error}))
+        echo(f"Error: {error}", err=True)
+
+    def _summarise(self, counts: dict[str, int], n_before: int) -> None:
+        parts = []
+        if counts["photos"] or not counts["films"]:
+            faces = counted(counts["faces_in_photos"], "face")
+            parts.append(f"{faces} in {counted(counts['photos'], 'photo')}")
+        if counts["films"]:
+            tracks = counted(counts["tracks_in_films"], "track")
+            parts.append(f"{tracks} in {counted(counts['films'], 'film')}")
+        words = f"Covered: {', '.join(parts)}"
+        if n_before:
+            words += f" ({counted(n_before, 'file')} before)"
+        if self._errors:
+            words += f"; {counted(len(self._errors), 'error')}"
+        if counts["left"]:
+            places = counted(counts["left"], "place")
+            words += f"; {places} may still show a face, see {self._task.out / 'report.html'}"
+        echo(f"{words}.", err=True)
+        if counts["doubtful_tracks"]:
+            tracks = counted(counts["doubtful_tracks"], "track")
+            echo(f"{tracks} to look at, see {self._task.out / 'report.html'}.", err=True)
+
+
+def _reporter(progress: ShownProgress, label: str) -> Callable[[float, float | None], None]:
+    """What shows how far a film is."""
+
+    def on_time(time: float, total: float | None) -> None:
+        if total:
+            steps = max(round(total * _STEPS_A_SECOND), 1)
+            progress.report(label, min(max(round(time * _STEPS_A_SECOND), 0), steps), steps)
+
+    return on_time
+
+
+def _photo_in_words(record: PhotoRecord) -> str:
+    faces = counted(len(record.covered), "face") + " covered" if len(record.covered) else "no face"
+    words = [f"{record.name} -> {record.out}", faces]
+    if record.spared:
+        words.append(f"{record.spared:,} left out")
+    if len(record.left):
+        where = " ".join(
+            f"{score:.2f} [{', '.join(f'{edge:.0f}' for edge in box)}]"
+            for box, score in zip(record.left.boxes, record.left.scores, strict=True)
+        )
+        words.append(f"may still be seen: {where}")
+    return "  ".join(words)
+
+
+def _film_in_words(line: dict[str, Any]) -> str:
+    film = line["film"]
+    words = [
+        f"{line['file']} -> {line['out']}",
+        f"{counted(film['frames'], 'frame')}, {film['seconds']:.1f} s",
+        f"{counted(film['tracks'], 'track')} covered",
+    ]
+    words += [
+        f"may still be seen: {left['score']:.2f} at {left['time']:.2f} s, frame {left['frame']}"
+        for left in line["left"]
+    ]
+    return "  ".join(words)

@@ -1,0 +1,183 @@
+"""What `facesmith anonymise` was asked to do, and the files that its inputs stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facesmith._version import __version__
+from facesmith.cli.terminal import echo
+from facesmith.errors import FacesmithError, ImageError
+
+if TYPE_CHECKING:
+    from facesmith.anonymisation import CoverConfig
+    from facesmith.anonymisation.choosing import Choice
+    from facesmith.anonymisation.records import BoxFile
+
+LEFT_SCORE = 0.3  # of what --verify lists: 5 of 100 photos without faces have a place with as much
+
+
+@dataclass(frozen=True)
+class AnonymiseTask:
+    """What the command was asked to do.
+
+    Attributes:
+        inputs: Files, folders and patterns.
+        out: The folder to write to.
+        cover: How faces are covered.
+        choice: Which are.
+        boxes: What to cover, instead of what is found.
+        min_score: Of what is covered; `None`: see `CoverPhotos` and `tracks_that_miss_little`.
+        rotations: See `Detector`.
+        keep_metadata: Whether time, camera and author stay.
+        verify: Whether to look at the results again; `None`: at photos only.
+        verify_score: Of what that lists.
+        crf: Quality of films.
+        every: Look at each so manieth frame of films.
+        workers: Processes; `None`: as many as pay.
+        max_memory: Bytes that decoding one photo may take.
+        model: Path of the weights; `None`: those that come along.
+        as_json: Whether to print JSON.
+        resume: Whether to go on with an earlier run.
+        force: Whether to replace an earlier run.
+        quiet: Whether to say errors only.
+    """
+
+    inputs: Sequence[str]
+    out: Path
+    cover: CoverConfig
+    choice: Choice
+    boxes: BoxFile | None
+    min_score: float | None
+    rotations: Sequence[int]
+    keep_metadata: bool
+    verify: bool | None
+    verify_score: float
+    crf: int
+    every: int
+    workers: int | None
+    max_memory: int
+    model: Path | None
+    as_json: bool
+    resume: bool
+    force: bool
+    quiet: bool
+
+    def settings(self, photo_score: float) -> dict[str, Any]:
+        """All that decides what is written: for the report, and to know whether a file is done."""
+        from facesmith.anonymisation.records import BoxFile  # noqa: PLC0415 - see `cli`
+        from facesmith.files import checksum  # noqa: PLC0415
+
+        def place(each: Any) -> Any:
+            return {"sha256": checksum(each.path)} if isinstance(each, BoxFile) else list(each)
+
+        picture = self.cover.picture
+        return {
+            "version": __version__,
+            "fill": self.cover.fill,
+            "shape": self.cover.shape,
+            "margin": self.cover.margin,
+            "colour": list(self.cover.colour),
+            "picture": None if picture is None else hashlib.sha256(picture.tobytes()).hexdigest(),
+            "min_score": photo_score,
+            "film_min_score": self.min_score,
+            "rotations": list(self.rotations),
+            "every": self.every,
+            "crf": self.crf,
+            "only": [place(each) for each in self.choice.only],
+            "except": [place(each) for each in self.choice.spared],
+            "boxes": None if self.boxes is None else place(self.boxes),
+            "keep_metadata": self.keep_metadata,
+            "verify": None if self.verify is False else self.verify_score,
+            "verify_films": bool(self.verify),
+            "model": str(self.model) if self.model else None,
+        }
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """What the inputs stand for.
+
+    Attributes:
+        photos: In order, each once.
+        films: In order, each once.
+        names: Of each -> that of its output, relative to the output folder.
+        errors: Name of each input that stands for nothing -> why.
+    """
+
+    photos: list[Path]
+    films: list[Path]
+    names: dict[str, str]
+    errors: dict[str, str]
+
+
+def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
+    """The photos and films that the inputs stand for, but for those that were written to `out`."""
+    from facesmith.anonymisation.films import film_name  # noqa: PLC0415 - see `cli`
+    from facesmith.anonymisation.naming import output_names, root_of  # noqa: PLC0415
+
+    place = Path(os.path.realpath(out))
+    roots: dict[Path, Path] = {}
+    films: list[Path] = []
+    errors: dict[str, str] = {}
+    inputs = list(dict.fromkeys(inputs))
+    for given in inputs:
+        try:
+            found, found_films = _of_input(given)
+        except FacesmithError as error:
+            errors[given] = str(error)
+            continue
+        both = [*found, *found_films]
+        kept = [path for path in both if not Path(os.path.realpath(path)).is_relative_to(place)]
+        if both and not kept:
+            errors[given] = f"{given} holds nothing but what was written there. Name the originals."
+        for path in kept:
+            roots.setdefault(path, root_of(given, alone=len(inputs) == 1))
+        films += [path for path in found_films if path in kept]
+    names = output_names(list(roots), list(roots.values()))
+    films = list(dict.fromkeys(films))
+    for path in films:
+        names[path.as_posix()] = film_name(names[path.as_posix()])
+    return FoundFiles([path for path in roots if path not in films], films, names, errors)
+
+
+def _of_input(given: str) -> tuple[list[Path], list[Path]]:
+    """Photos and films."""
+    from facesmith.files import files_by_folder  # noqa: PLC0415 - see `cli`
+    from facesmith.images import find_images  # noqa: PLC0415
+    from facesmith.video import is_animation, is_camera, is_film  # noqa: PLC0415
+
+    if is_camera(given):
+        raise click.UsageError(f"{given} is a camera. Record it first, and pass the film.")
+    path = Path(given)
+    if is_film(given) and path.exists():
+        return [], [path]
+    films: list[Path] = []
+    if path.is_dir():
+        for folder, names in files_by_folder(path):
+            films += [folder / name for name in sorted(names) if is_film(name) and name[:1] != "."]
+    try:
+        photos = find_images([given], _say_passed_over)
+    except ImageError:
+        if not films:
+            raise
+        photos = []
+    moving = {each for each in photos if each.is_file() and is_animation(each)}
+    films += sorted(moving)
+    return [each for each in photos if each not in moving], films
+
+
+def _say_passed_over(line: str) -> None:
+    """Say what was passed over, unless it is films only, which were not."""
+    from facesmith.video import is_film  # noqa: PLC0415 - see `cli`
+
+    suffixes = re.findall(r"\d+ (\.\w+)", line)
+    if not all(is_film(f"x{suffix}") for suffix in suffixes):
+        echo(line, err=True)

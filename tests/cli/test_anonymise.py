@@ -1,0 +1,377 @@
+"""`facesmith anonymise`, with a detector that takes white spots for faces."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from facesmith.anonymisation import photos as photos_module
+from facesmith.cli import main
+from facesmith.images import read_image
+from spot_detector import spots
+
+
+@pytest.fixture
+def weights(spot_weights: Path) -> Path:
+    return spot_weights
+
+
+@pytest.fixture
+def street(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three photos: two faces, none, one in a sub-folder."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "street"
+    (folder / "more").mkdir(parents=True)
+    Image.fromarray(spots(160, 120, (40, 32), (96, 64))).save(folder / "two.png")
+    Image.fromarray(spots(64, 48)).save(folder / "none.png")
+    Image.fromarray(spots(160, 120, (40, 32))).save(folder / "more" / "one.png")
+    return folder
+
+
+def run(weights: Path, *arguments: object, command: str = "anonymise") -> Result:
+    words = [command, *map(str, arguments), "--model", str(weights)]
+    return CliRunner().invoke(main, words)
+
+
+def is_white(path: Path, x: int, y: int) -> bool:
+    return bool(read_image(path)[y + 4, x + 4].min() > 250)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_tree_is_mirrored_and_the_originals_stay(street: Path, weights: Path) -> None:
+    before = contents(street)
+    result = run(weights, "street", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert contents(street) == before
+    out = Path("out")
+    assert {"two.png", "none.png", "more/one.png"} <= set(contents(out))
+    assert not is_white(out / "two.png", 40, 32)
+    assert not is_white(out / "two.png", 96, 64)
+    assert not is_white(out / "more/one.png", 40, 32)
+    assert np.array_equal(read_image(out / "none.png"), read_image(street / "none.png"))
+    assert "3 faces in 3 photos" in result.stderr
+    assert "street/two.png -> two.png  2 faces covered" in result.stdout
+
+
+@pytest.mark.usefixtures("street")
+def test_blur_is_another_name_of_the_command(weights: Path) -> None:
+    assert run(weights, "street", "--out", "out", "--quiet", command="blur").exit_code == 0
+    assert not is_white(Path("out/two.png"), 40, 32)
+    assert "blur " not in CliRunner().invoke(main, ["--help"]).output
+
+
+def test_the_help_fits_on_a_screen() -> None:
+    text = CliRunner().invoke(main, ["anonymise", "--help"], terminal_width=80).output
+    assert len(text.splitlines()) <= 50
+
+
+@pytest.mark.usefixtures("street")
+def test_a_blur_is_warned_of(weights: Path) -> None:
+    result = run(weights, "street/two.png", "--out", "out", "--fill", "blur")
+    assert "Warning: A blur can be undone" in result.stderr
+    assert "Warning" not in run(weights, "street/two.png", "--out", "solid").stderr
+
+
+@pytest.mark.usefixtures("street")
+def test_a_picture_covers_all_even_where_it_is_transparent(weights: Path) -> None:
+    sticker = np.zeros((8, 8, 4), np.uint8)
+    sticker[4:] = (250, 0, 0, 255)
+    Image.fromarray(sticker).save("sticker.png")
+    result = run(
+        weights, "street/two.png", "--out", "out", "--image", "sticker.png", "--colour", "#0000fa"
+    )
+    assert result.exit_code == 0, result.output
+    image = read_image("out/two.png")
+    # The box (28, 20, 60, 52) grows to (21.6, 13.6, 66.4, 58.4); above blue, below red.
+    assert (image[14:35, 22:66] == (250, 0, 0)).all()
+    assert (image[38:58, 22:66] == (0, 0, 250)).all()
+
+
+@pytest.mark.usefixtures("street")
+def test_what_was_covered_can_be_edited_and_rendered_again(weights: Path) -> None:
+    assert run(weights, "street", "--out", "out", "--json").exit_code == 0
+    found = lines(Path("out/boxes.jsonl"))
+    two = next(line for line in found if line["file"] == "street/two.png")
+    assert [face["box"] for face in two["faces"]] == [[28, 20, 60, 52], [84, 52, 116, 84]]
+    two["faces"] = [{"box": [0, 0, 10, 10]}]
+    Path("edited.jsonl").write_text("\n".join(map(json.dumps, found)))
+    result = run(weights, "street", "--out", "again", "--boxes", "edited.jsonl", "--no-verify")
+    assert result.exit_code == 0, result.output
+    assert is_white(Path("again/two.png"), 40, 32)
+    assert not is_white(Path("again/more/one.png"), 40, 32)
+    assert Path("again/more/one.png").read_bytes() == Path("out/more/one.png").read_bytes()
+
+
+@pytest.mark.usefixtures("street")
+def test_a_photo_that_a_box_file_lacks_is_an_error_and_not_copied(weights: Path) -> None:
+    Path("boxes.jsonl").write_text('{"file": "street/none.png", "faces": []}\n')
+    result = run(weights, "street", "--out", "out", "--boxes", "boxes.jsonl")
+    assert result.exit_code == 1
+    assert "street/two.png has no line in boxes.jsonl" in result.stderr
+    assert not Path("out/two.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("[]", "line 1"),
+        ('{"file": "a.png", "faces": [{"box": [1, 2, 3]}]}', "box"),
+        ('{"file": "a.png", "faces": [{"box": [9, 2, 3, 8]}]}', "box"),
+        ('{"file": "a.png"}', "faces"),
+        ("{", "JSON"),
+    ],
+)
+@pytest.mark.usefixtures("street")
+def test_a_damaged_box_file_is_told(weights: Path, line: str, words: str) -> None:
+    Path("boxes.jsonl").write_text(line)
+    result = run(weights, "street", "--out", "out", "--boxes", "boxes.jsonl")
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("street")
+def test_only_and_except_take_regions_and_files(weights: Path) -> None:
+    run(weights, "street/two.png", "--out", "a", "--only", "0,0,80,120", "--no-verify")
+    assert not is_white(Path("a/two.png"), 40, 32)
+    assert is_white(Path("a/two.png"), 96, 64)
+    run(weights, "street/two.png", "--out", "b", "--except", "0,0,80,120", "--no-verify")
+    assert is_white(Path("b/two.png"), 40, 32)
+    assert not is_white(Path("b/two.png"), 96, 64)
+    Path("me.jsonl").write_text(
+        json.dumps({"file": "street/two.png", "faces": [{"box": [82, 50, 118, 90]}]})
+    )
+    run(weights, "street/two.png", "--out", "c", "--except", "me.jsonl", "--no-verify")
+    assert not is_white(Path("c/two.png"), 40, 32)
+    assert is_white(Path("c/two.png"), 96, 64)
+    wrong = run(weights, "street/two.png", "--out", "d", "--only", "9,9,3,12")
+    assert wrong.exit_code == 2
+    assert "no area" in wrong.stderr
+
+
+@pytest.mark.usefixtures("street")
+def test_the_second_look_finds_a_face_that_was_left_out(weights: Path) -> None:
+    result = run(weights, "street", "--out", "out", "--except", "0,0,80,120")
+    assert result.exit_code == 1
+    assert "may still be seen" in result.stdout
+    report = json.loads(Path("out/report.json").read_text())
+    by_name = {line["file"]: line for line in report["files"]}
+    (left,) = by_name["street/two.png"]["left"]
+    x_min, y_min, x_max, y_max = left["box"]
+    assert x_min < 44 < x_max
+    assert y_min < 36 < y_max
+    assert by_name["street/none.png"]["left"] == []
+    assert report["counts"]["left"] == 2
+    assert report["counts"]["spared"] == 2
+    for file in ("street/two.png", "street/none.png"):
+        line = by_name[file]
+        given = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        written = hashlib.sha256(Path("out", line["out"]).read_bytes()).hexdigest()
+        assert (line["input"]["sha256"], line["output"]["sha256"]) == (given, written)
+    page = Path("out/report.html").read_text()
+    assert "supports anonymisation; look at the output" in page
+    assert page.count("<figure>") == 2
+    assert read_image("out/left.png").shape[1] > 500
+
+
+@pytest.mark.usefixtures("street")
+def test_a_mosaic_that_looks_like_a_face_does_not_count(weights: Path) -> None:
+    # A white field under the mosaic stays white: to this detector a face, but a covered one.
+    Image.fromarray(spots(160, 120, (40, 32), side=48)).save("field.png")
+    found = {"file": "field.png", "faces": [{"box": [30, 22, 98, 90]}]}
+    Path("boxes.jsonl").write_text(json.dumps(found))
+    result = run(weights, "field.png", "--out", "out", "--fill", "mosaic", "--boxes", "boxes.jsonl")
+    assert is_white(Path("out/field.png"), 60, 52)
+    assert result.exit_code == 0, result.output
+
+
+def test_unreadable_photos_are_errors_and_never_copied(street: Path, weights: Path) -> None:
+    (street / "bad.jpg").write_bytes(b"no photo")
+    cut = (street / "two.png").read_bytes()
+    (street / "cut.png").write_bytes(cut[: len(cut) // 2])
+    result = run(weights, "street", "--out", "out", "--json")
+    assert result.exit_code == 1
+    assert result.stderr.count("Error: ") == 2
+    assert {"bad.jpg", "cut.png"}.isdisjoint(contents(Path("out")))
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert sum("error" in line for line in told) == 2
+    errors = json.loads(Path("out/report.json").read_text())["errors"]
+    assert [each["file"] for each in errors] == ["street/bad.jpg", "street/cut.png"]
+
+
+@pytest.mark.usefixtures("street")
+def test_several_processes_write_the_same(weights: Path) -> None:
+    assert run(weights, "street", "--out", "one", "--workers", "1").exit_code == 0
+    assert run(weights, "street", "--out", "two", "--workers", "2").exit_code == 0
+    one, two = contents(Path("one")), contents(Path("two"))
+    for name in ("two.png", "none.png", "more/one.png", "boxes.jsonl"):
+        assert one[name] == two[name]
+
+
+@pytest.mark.usefixtures("street")
+def test_a_run_that_was_stopped_goes_on(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, written = photos_module.write_bytes, []
+
+    def fail_late(path: Path, content: bytes) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        write(path, content)
+
+    monkeypatch.setattr(photos_module, "write_bytes", fail_late)
+    assert run(weights, "street", "--out", "out", "--workers", "1").exit_code != 0
+    images = {name for name in contents(Path("out")) if name.endswith(".png")}
+    assert len(images) == 2
+    assert not [name for name in contents(Path("out")) if name.endswith(".tmp")]
+    monkeypatch.setattr(
+        photos_module, "write_bytes", lambda p, c: (written.append(p.name), write(p, c))
+    )
+    refused = run(weights, "street", "--out", "out")
+    assert "--resume" in refused.stderr
+    with Path("out/boxes.jsonl").open("a") as file:
+        file.write('{"file": "street/tw')  # what a kill leaves
+    Path("out/.two.png.01234567.tmp").write_bytes(b"half")
+    result = run(weights, "street", "--out", "out", "--resume", "--workers", "1")
+    assert result.exit_code == 0, result.output
+    assert sorted(written) == ["none.png", "one.png", "two.png"]
+    assert not [name for name in contents(Path("out")) if name.endswith(".tmp")]
+    assert len(lines(Path("out/boxes.jsonl"))) == 3
+    assert json.loads(Path("out/report.json").read_text())["counts"]["photos"] == 3
+
+
+def test_resume_does_again_what_has_changed(street: Path, weights: Path) -> None:
+    run(weights, "street", "--out", "out")
+    Image.fromarray(spots(160, 120, (80, 32))).save(street / "more" / "one.png")
+    Path("out/none.png").unlink()
+    two = Path("out/two.png").stat().st_mtime_ns
+    assert run(weights, "street", "--out", "out", "--resume").exit_code == 0
+    assert Path("out/none.png").exists()
+    assert not is_white(Path("out/more/one.png"), 80, 32)
+    assert Path("out/two.png").stat().st_mtime_ns == two
+    # With other settings everything is done again.
+    assert run(weights, "street", "--out", "out", "--resume", "--colour", "red").exit_code == 0
+    assert (read_image("out/two.png")[36, 44] == (0, 0, 255)).all()
+
+
+@pytest.mark.usefixtures("street")
+def test_force_replaces_an_earlier_run_only(weights: Path) -> None:
+    run(weights, "street", "--out", "out")
+    assert run(weights, "street/two.png", "--out", "out", "--force").exit_code == 0
+    assert not Path("out/none.png").exists()
+    Path("out/mine.txt").write_text("mine")
+    refused = run(weights, "street/two.png", "--out", "out", "--force")
+    assert refused.exit_code == 1
+    assert Path("out/two.png").exists()
+
+
+def test_originals_are_never_written_over(street: Path, weights: Path) -> None:
+    before = contents(street)
+    for out in ("street", "STREET/../street", "link"):
+        if out == "link":
+            Path("link").symlink_to(street, target_is_directory=True)
+        if not Path(out).exists():
+            continue
+        for options in ((), ("--resume",), ("--force",)):
+            assert run(weights, "street", "--out", out, *options).exit_code != 0
+    assert {name: before[name] for name in before} == {
+        name: content for name, content in contents(street).items() if name in before
+    }
+
+
+def test_a_link_to_an_original_is_not_followed(street: Path, weights: Path) -> None:
+    run(weights, "street", "--out", "out")
+    before = (street / "two.png").read_bytes()
+    Path("out/two.png").unlink()
+    Path("out/two.png").hardlink_to(street / "two.png")  # listed as written by the first run
+    result = run(weights, "street", "--out", "out", "--resume")
+    assert result.exit_code == 1
+    assert "one of the photos" in result.stderr
+    assert (street / "two.png").read_bytes() == before
+
+
+def test_two_photos_for_one_place_are_refused(street: Path, weights: Path) -> None:
+    (street / "more" / "TWO.png").write_bytes((street / "two.png").read_bytes())
+    result = run(weights, "street/two.png", "street/more/TWO.png", "--out", "out")
+    assert result.exit_code == 1
+    assert "would both be written" in result.stderr
+
+
+@pytest.mark.usefixtures("street")
+def test_what_was_written_is_no_photo_to_cover(weights: Path) -> None:
+    assert run(weights, "street", "--out", "street/out").exit_code == 0
+    again = run(weights, "street", "--out", "street/out", "--resume")
+    assert again.exit_code == 0
+    assert not Path("street/out/out").exists()
+    nothing = run(weights, "street/out", "--out", "street/out", "--resume")
+    assert nothing.exit_code == 1
+    assert "Name the originals" in nothing.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--fill", "image"],
+        ["--image", "street/two.png", "--fill", "mosaic"],
+        ["--colour", "blurple"],
+        ["--only", "street"],
+        ["--resume", "--force"],
+        ["--margin", "nan"],
+    ],
+)
+@pytest.mark.usefixtures("street")
+def test_options_that_do_not_fit_are_usage_errors(weights: Path, words: list[str]) -> None:
+    assert run(weights, "street", "--out", "out", *words).exit_code == 2
+    assert not Path("out").exists()
+
+
+def test_films_are_covered_among_photos(street: Path, weights: Path) -> None:
+    pytest.importorskip("av")
+    from made_films import STEADY, write_film  # noqa: PLC0415
+
+    pictures = [spots(160, 120, (40, 32))] * 10
+    write_film(street / "more" / "clip.mp4", pictures, STEADY, size_wh=(160, 120))
+    frames = [Image.fromarray(spots(160, 120, (40, 32 + 8 * n))) for n in range(3)]
+    frames[0].save(street / "wave.gif", save_all=True, append_images=frames[1:], duration=100)
+    result = run(weights, "street", "--out", "out", "--verify")
+    assert result.exit_code == 0, result.output
+    assert {"more/clip.mp4", "wave.gif.mp4", "two.png"} <= set(contents(Path("out")))
+    assert "passed over" not in result.stderr
+    report = json.loads(Path("out/report.json").read_text())
+    assert (report["counts"]["photos"], report["counts"]["films"]) == (3, 2)
+    before = Path("out/more/clip.mp4").stat().st_mtime_ns
+    assert run(weights, "street", "--out", "out", "--verify", "--resume").exit_code == 0
+    assert Path("out/more/clip.mp4").stat().st_mtime_ns == before
+    assert json.loads(Path("out/report.json").read_text())["counts"] == report["counts"]
+    # Edited boxes of films are rendered again as those of photos are.
+    found = lines(Path("out/boxes.jsonl"))
+    for line in found:
+        if "frame" in line:
+            line["faces"] = [{"box": [100, 60, 140, 100]}]
+    Path("edited.jsonl").write_text("\n".join(map(json.dumps, found)))
+    words = ["--boxes", "edited.jsonl", "--no-verify", "--colour", "red"]
+    assert run(weights, "street", "--out", "again", *words).exit_code == 0
+    from facesmith.video import open_video  # noqa: PLC0415
+
+    with open_video("again/more/clip.mp4") as film:
+        image = [frame.image() for frame in film.frames()][5]
+    assert image[36, 44].min() > 200
+    assert image[80, 120, 2] > 200
+    assert image[80, 120, 0] < 60
