@@ -306,7 +306,7 @@ HARD = (
     ("turned by 15 degrees", "turned by 15"),
     ("turned by 30 degrees", "turned by 30"),
     ("turned by 45 degrees", "turned by 45"),
-    ("upside down, with rotations of 0 and 180 degrees", "turned by 180, turns 0,180"),
+    ("upside down, with rotations of 0 and 180 degrees", "turned by 180, rotations 0,180"),
     ("large faces as they are", "large faces as they are"),
     ("enlarged to fill 75 to 100 % of the photo", "filling 75-100 %"),
     ("cut by the border, 25 to 50 % of the box missing", "cut by the border"),
