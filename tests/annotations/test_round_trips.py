@@ -21,6 +21,7 @@ from facesmith.annotations import (
     not_carried_over,
     write_annotations,
 )
+from facesmith.annotations.passed_over import PROPOSED
 from facesmith.errors import AnnotationError, WriteError
 
 NAMES = (
@@ -303,7 +304,7 @@ def test_proposals_are_predictions_with_scores(
     assert second["predictions"][0]["score"] == 1
     assert second["data"]["image"] == "/data/local-files/?d=my%20photos/c%2B50%25%231.jpg"
     found = load_annotations(path, images)
-    assert found.passed_over == {"scores": 1}
+    assert found.passed_over == {"scores": 1, PROPOSED: 2}
     assert [photo.name for photo in found.photos] == ["a.jpg", NAMES[2]]
 
 

@@ -44,6 +44,7 @@ from facesmith.annotations.passed_over import (
     ANSWERS,
     OTHER_CATEGORIES,
     OUTLINES,
+    PROPOSED,
     ROTATIONS,
     SCORES,
     SEVERAL,
@@ -103,6 +104,7 @@ def read_label_studio(
             continue
         entry = PhotoEntry(f"{where} ({name})", name)
         entry.passed_over |= {SEVERAL} if len(said) > 1 else set()
+        entry.passed_over |= {PROPOSED} if proposed else set()
         if not _add_size(entry, found, images_dir, log):
             continue
         entries.append(entry)
