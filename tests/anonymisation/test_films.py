@@ -73,7 +73,7 @@ def test_faces_are_covered_and_the_rest_stays(tmp_path: Path, detector: Any) -> 
         assert (np.abs(after[16:56, 24:64].astype(int) - (0, 0, 200)) < 16).all()
         assert np.abs(after[70:].astype(int) - before[70:]).max() <= 6
     assert result["film"] | {"doubtful": 0} == {
-        "frames": 10, "seconds": 0.36, "tracks": 1, "doubtful": 0,
+        "frames": 10, "seconds": 0.36, "tracks": 1, "boxes": 10, "doubtful": 0,
     }  # fmt: skip
 
 

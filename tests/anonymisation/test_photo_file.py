@@ -297,3 +297,20 @@ def deep_png() -> bytes:
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     )
+
+
+@pytest.mark.parametrize(("alpha", "stays"), [(0, False), (10, False), (47, False), (48, True)])
+def test_colours_that_nobody_sees_do_not_stay(alpha: int, stays: bool) -> None:
+    pixels = np.full((8, 8, 4), (200, 150, 100, alpha), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    written = covered_file("a.png", buffer.getvalue(), np.zeros((0, 4)), CoverConfig())
+    found = np.asarray(Image.open(io.BytesIO(written)).convert("RGBA"))
+    assert bool((found[..., :3] == (200, 150, 100)).all()) == stays
+
+
+def test_a_photo_of_other_colours_is_named() -> None:
+    buffer = io.BytesIO()
+    Image.new("LAB", (8, 8)).save(buffer, "TIFF")
+    with pytest.raises(ImageError, match=r"lab\.tif has colours of the kind LAB"):
+        covered_file("lab.tif", buffer.getvalue(), np.float32([[1, 1, 5, 5]]), CoverConfig())

@@ -99,6 +99,7 @@ class FilmJob:
                 "frames": len(notes.boxes),
                 "seconds": round(notes.seconds, 3),
                 "tracks": notes.n_tracks,
+                "boxes": notes.n_boxes,
                 "doubtful": notes.doubtful(self._detector.min_score),
             },
             "spared": notes.n_spared,

@@ -42,12 +42,14 @@ class FilmNotes:
 
     Attributes:
         boxes: What was covered in each frame, before the margin, float32 `(n, 4)`.
+        n_boxes: Boxes that were covered, in all frames.
         n_spared: Faces that were not covered, for `Choice` said so, in all frames.
         seconds: Time of the last frame.
     """
 
     boxes: list[npt.NDArray[np.float32]] = field(default_factory=list)
     n_spared: int = 0
+    n_boxes: int = 0
     seconds: float = 0.0
     size_wh: tuple[int, int] = (0, 0)
     _tracks: dict[int, _Track] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class FilmNotes:
         frame = covered.found
         self.boxes.append(np.array(frame.faces.boxes))
         self.n_spared += covered.spared
+        self.n_boxes += len(frame.faces)
         self.seconds, self.size_wh = frame.time, frame.size_wh
         if frame.cut:
             self._cuts.append(frame.time)

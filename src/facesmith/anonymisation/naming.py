@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from facesmith.errors import WriteError
@@ -34,23 +34,35 @@ def root_of(given: str, *, alone: bool) -> Path:
     return path.parent
 
 
-def output_names(paths: Sequence[Path], roots: Sequence[Path]) -> dict[str, str]:
+def output_names(
+    paths: Sequence[Path],
+    roots: Sequence[Path],
+    written_as: Callable[[Path, str], str] = lambda _, name: name,
+    reserved: Sequence[str] = (),
+) -> dict[str, str]:
     """The name of each file, with forward slashes -> that of its output, relative to its folder.
 
     Args:
         paths: The files.
         roots: Of each file, see `root_of`.
+        written_as: From a file and its name to the name that it is written under.
+        reserved: Names that the command itself writes.
 
     Raises:
         WriteError: If two would be written to the same place, upper and lower case being the same.
     """
     names: dict[str, str] = {}
-    taken: dict[str, Path] = {}
+    taken: dict[str, Path] = {name.casefold(): Path(name) for name in reserved}
     for path, root in zip(paths, roots, strict=True):
         relative = os.path.relpath(path.absolute(), root.absolute())
         if relative.startswith(".."):
             relative = path.name
-        name = Path(relative).as_posix()
+        name = written_as(path, Path(relative).as_posix())
+        if name.casefold() in map(str.casefold, reserved):
+            raise WriteError(
+                f"{path} would be written to {name}, which is a name of the report's files. Rename "
+                "it, or pass it by its folder's folder."
+            )
         other = taken.setdefault(name.casefold(), path)
         if other != path:
             raise WriteError(

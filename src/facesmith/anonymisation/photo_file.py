@@ -37,6 +37,9 @@ _COVERED_AS_THEY_ARE = (
 )  # fmt: skip
 _WEBP_QUALITY = 95  # of lossy files, whose own is not told
 _RGB_IDS = tuple(map(ord, "RGB"))  # of the components of a JPEG that stores no luminance
+# Colours behind less opacity than this go: on white nobody sees the faces there, the detector
+# neither, and whoever takes the transparency away would.
+_SEEN_FROM = 48
 _BITS = 258  # a TIFF's tag
 
 
@@ -92,6 +95,11 @@ def covered_file(
         needed = copies * bytes_to_decode(opened, reduced=False) + besides
         with memory_for(name, needed, keeping.max_memory):
             image = _decoded(opened)
+            if image.mode not in (*_COVERED_AS_THEY_ARE, "P", "1"):
+                raise ImageError(
+                    f"{name} has colours of the kind {image.mode}, which cannot be written with "
+                    "faces covered. Convert it to RGB first."
+                )
             stored = _covered(image, boxes, config, orientation)
             return _written(data, opened, stored, kept, keeping)
 
@@ -183,8 +191,6 @@ def _covered(
     if image.mode == "1":
         grey = _covered(image.convert("L"), boxes, config, orientation)
         return grey.point(lambda value: 255 * (value > 127), mode="1")
-    if image.mode not in _COVERED_AS_THEY_ARE:
-        raise ImageError(f"its colours are of the kind {image.mode}; convert it to RGB first")
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         return _covered_jpeg(image, placed, config)
     pixels = np.array(image)
@@ -192,7 +198,8 @@ def _covered(
         pixels = pixels.astype(np.uint16)
     channels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     if image.mode in ("RGBA", "LA"):
-        channels[channels[..., -1] == 0] = 0
+        alpha = channels[..., -1]
+        channels[alpha < _SEEN_FROM] = 0
     cover(channels, placed, config, _paint(image.mode, config, channels))
     if image.mode in ("I", "F"):
         return Image.fromarray(pixels)

@@ -83,7 +83,11 @@ _SHARE = FiniteRange(0, 1)
     help="Of films: quality, less is better.",
 )
 @click.option(
-    "--every", type=WholeRange(1), metavar="N", default=1, help="Of films: look at 1 of N frames."
+    "--every",
+    type=WholeRange(1, 5),
+    metavar="N",
+    default=1,
+    help="Of films: look at 1 in N frames.",
 )
 @click.option("--keep-metadata", is_flag=True, help="Keep time, camera, author; no places.")
 @rotations_option

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from facesmith.anonymisation.photos import CoverPhotos, PhotoRecord
     from facesmith.detection import PhotoSource
 
+_SECONDS_A_FRAME = 0.12  # of the slowest films for which --every holds ends long enough
 _STEPS_A_SECOND = 10  # of a film's progress bar
 
 
@@ -160,6 +162,8 @@ class _Run:
 
         task, name = self._task, path.as_posix()
         tracking = tracks_that_miss_little(self._detector, task.min_score)
+        # Of slow films the last look may lie further back than ends are held.
+        tracking = replace(tracking, hold=max(tracking.hold, _SECONDS_A_FRAME * task.every))
         look = LookConfig(tracking.lowest, None, task.rotations, task.every)
         config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
         verify = VerifyConfig(task.verify_score) if task.verify else None
@@ -243,12 +247,20 @@ def _photo_in_words(record: PhotoRecord) -> str:
     return "  ".join(words)
 
 
+def _covered_in_words(film: dict[str, Any]) -> str:
+    """Tracks; of a film covered by a box file, whose boxes have none, boxes."""
+    n_boxes = film.get("boxes", 0)
+    if n_boxes and not film["tracks"]:
+        return counted(n_boxes, "box", "boxes")
+    return counted(film["tracks"], "track")
+
+
 def _film_in_words(line: dict[str, Any]) -> str:
     film = line["film"]
     words = [
         f"{line['file']} -> {line['out']}",
         f"{counted(film['frames'], 'frame')}, {film['seconds']:.1f} s",
-        f"{counted(film['tracks'], 'track')} covered",
+        f"{_covered_in_words(film)} covered",
     ]
     words += [
         f"may still be seen: {left['score']:.2f} at {left['time']:.2f} s, frame {left['frame']}"

@@ -122,6 +122,8 @@ def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
     """The photos and films that the inputs stand for, but for those that were written to `out`."""
     from facesmith.anonymisation.films import film_name  # noqa: PLC0415 - see `cli`
     from facesmith.anonymisation.naming import output_names, root_of  # noqa: PLC0415
+    from facesmith.anonymisation.records import BOXES_NAME  # noqa: PLC0415
+    from facesmith.anonymisation.report import REPORT_NAMES  # noqa: PLC0415
 
     place = Path(os.path.realpath(out))
     roots: dict[Path, Path] = {}
@@ -141,10 +143,14 @@ def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
         for path in kept:
             roots.setdefault(path, root_of(given, alone=len(inputs) == 1))
         films += [path for path in found_films if path in kept]
-    names = output_names(list(roots), list(roots.values()))
     films = list(dict.fromkeys(films))
-    for path in films:
-        names[path.as_posix()] = film_name(names[path.as_posix()])
+    as_films = set(films)
+    names = output_names(
+        list(roots),
+        list(roots.values()),
+        lambda path, name: film_name(name) if path in as_films else name,
+        reserved=(*REPORT_NAMES, BOXES_NAME),
+    )
     return FoundFiles([path for path in roots if path not in films], films, names, errors)
 
 

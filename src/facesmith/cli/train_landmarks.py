@@ -12,7 +12,7 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
-from facesmith.cli.train_settings import SHIPPED
+from facesmith.cli.train_settings import SCRATCH, SHIPPED
 from facesmith.cli.train_start import threads_by_load
 from facesmith.detection.detector import Detector
 from facesmith.runs.folder import RunFolder
@@ -41,6 +41,11 @@ def train_landmarks_command(
     if images is None:
         raise click.UsageError(
             f"Annotated photos need --images, the folder of the photos of {data[0]}."
+        )
+    if options["start"] == SCRATCH:
+        raise click.UsageError(
+            "--only landmarks is for a detector that finds the faces: --from takes one, or "
+            "`shipped`."
         )
     run = RunFolder(out)
     run.check(resume=resume, force=force)
