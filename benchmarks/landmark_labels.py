@@ -21,17 +21,17 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.boxes import box_iou
-from facesmith.curation.poses import yaw_angles
 from facesmith.errors import FacesmithError
 from facesmith.evaluation.baselines.yunet import YuNet
+from facesmith.faces import MIRRORED_LANDMARKS
 from facesmith.images import read_photo
+from facesmith.metrics.landmarks import yaw_angles
 
 MIN_SCORE = 0.3
 MIN_IOU = 0.4
 MIN_HEIGHT = 20.0  # pixels: points of smaller faces are guesses
 MAX_APART = 0.06
 HIDDEN_FROM = 65.0
-MIRRORED = [1, 0, 2, 4, 3]  # the order of the points in a mirror image
 Floats = npt.NDArray[np.float32]
 
 
@@ -90,7 +90,9 @@ def agreed_points(
             there = faces.boxes.copy()
             if mirrored:
                 there[:, [0, 2]] = width - there[:, [2, 0]]
-                points = points[:, MIRRORED] * np.float32([-1, 1]) + np.float32([width, 0])
+                points = points[:, MIRRORED_LANDMARKS] * np.float32([-1, 1]) + np.float32(
+                    [width, 0]
+                )
             overlaps = box_iou(boxes, there)
             found &= overlaps.max(axis=1, initial=0) >= MIN_IOU
             best = overlaps.argmax(axis=1) if len(there) else None

@@ -12,6 +12,8 @@ import numpy.typing as npt
 # person's: the right eye is on the left of a photo in which the face stands upright.
 LANDMARK_NAMES = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 N_LANDMARKS = len(LANDMARK_NAMES)
+# The order of the landmarks in a mirror image, where left and right change places.
+MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from facesmith.annotations.coco_points import keypoints, names_of_points, read_p
 from facesmith.annotations.destinations import Destination
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import read_json, shortened
-from facesmith.annotations.keypoints import POINT_NAMES, points_of_arrays
+from facesmith.annotations.keypoints import points_of_arrays
 from facesmith.annotations.passed_over import (
     ATTRIBUTES,
     DETAILS,
@@ -29,6 +29,7 @@ from facesmith.annotations.passed_over import (
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.values import Ids, flag, is_id, plain_id, stated_size, words_of
 from facesmith.errors import AnnotationError
+from facesmith.faces import LANDMARK_NAMES
 from facesmith.files import write_bytes
 
 # Keys of an image under which other formats have its boxes.
@@ -183,7 +184,7 @@ def _content(photos: Sequence[AnnotatedPhoto]) -> bytes:
             )
     category: dict[str, Any] = {"id": 1, "name": "face"}
     if any(photo.has_points.any() for photo in photos):
-        category["keypoints"] = list(POINT_NAMES)
+        category["keypoints"] = list(LANDMARK_NAMES)
     content = {"images": images, "annotations": annotations, "categories": [category]}
     return (json.dumps(content) + "\n").encode()
 

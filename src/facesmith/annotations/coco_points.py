@@ -7,14 +7,10 @@ from typing import Any
 
 from facesmith.annotations.entries import PhotoEntry, ProblemLog
 from facesmith.annotations.files import shortened
-from facesmith.annotations.keypoints import (
-    N_POINTS,
-    Points,
-    places_of_names,
-    points_of_numbers,
-)
+from facesmith.annotations.keypoints import Points, places_of_names, points_of_numbers
 from facesmith.annotations.passed_over import OTHER_POINTS, UNNAMED_POINTS
 from facesmith.annotations.values import Ids, number_of
+from facesmith.faces import N_LANDMARKS
 
 _POINTS_LOST = "The points are left out, the box stays."
 
@@ -45,7 +41,7 @@ def read_points(
     ):
         log.add(where, f"expected {expected}, got {shortened(given)}. {_POINTS_LOST}", "points")
         return None
-    if not n_named and len(values) != 3 * N_POINTS:
+    if not n_named and len(values) != 3 * N_LANDMARKS:
         entry.passed_over.add(UNNAMED_POINTS)
         return None
     places = places_of_names(names)

@@ -22,8 +22,6 @@ import numpy.typing as npt
 from facesmith.boxes import Float32Array
 from facesmith.faces import LANDMARK_NAMES, N_LANDMARKS
 
-POINT_NAMES = LANDMARK_NAMES
-N_POINTS = N_LANDMARKS
 MISSING, HIDDEN, VISIBLE = 0, 1, 2  # not annotated, annotated where it is not seen, seen
 # How far a point may lie outside its box, and outside the photo, in longer sides of the box.
 MAX_OUTSIDE_BOX, MAX_OUTSIDE_PHOTO = 1.0, 0.5
@@ -51,7 +49,7 @@ def point_of_name(name: str) -> int | None:
     if len(parts) != 1 or any(w not in _SIDES | _PARTS and w not in _FILLERS for w in words):
         return None
     full = "_".join([*sides, *parts])
-    return POINT_NAMES.index(full) if full in POINT_NAMES else None
+    return LANDMARK_NAMES.index(full) if full in LANDMARK_NAMES else None
 
 
 def _apart(word: str, side: str) -> list[str]:
@@ -62,10 +60,10 @@ def _apart(word: str, side: str) -> list[str]:
 def places_of_names(names: Any) -> dict[int, int]:
     """Place in a file's list of points -> place among the five, for the first point of each kind.
 
-    Without a list, the five points are taken to stand in the order of `POINT_NAMES`.
+    Without a list, the five points are taken to stand in the order of `LANDMARK_NAMES`.
     """
     if not isinstance(names, list) or not names:
-        return {place: place for place in range(N_POINTS)}
+        return {place: place for place in range(N_LANDMARKS)}
     places: dict[int, int] = {}
     for place, name in enumerate(names):
         point = point_of_name(name) if isinstance(name, str) else None
@@ -84,13 +82,15 @@ def points_of_numbers(numbers: Sequence[float], places: Mapping[int, int]) -> Po
     Raises:
         ValueError: If v is none of 0, 1 and 2, or a point is not finite. The message says so.
     """
-    points = [(0.0, 0.0, MISSING)] * N_POINTS
+    points = [(0.0, 0.0, MISSING)] * N_LANDMARKS
     for place, point in places.items():
         x, y, v = numbers[3 * place : 3 * place + 3]
         if v not in (MISSING, HIDDEN, VISIBLE):
-            raise ValueError(f"expected 0, 1 or 2 as the v of {POINT_NAMES[point]}, got {v:g}")
+            raise ValueError(f"expected 0, 1 or 2 as the v of {LANDMARK_NAMES[point]}, got {v:g}")
         if v and not (isfinite(x) and isfinite(y)):
-            raise ValueError(f"expected finite numbers for {POINT_NAMES[point]}, got {x:g} {y:g}")
+            raise ValueError(
+                f"expected finite numbers for {LANDMARK_NAMES[point]}, got {x:g} {y:g}"
+            )
         points[point] = (x, y, int(v)) if v else (0.0, 0.0, MISSING)
     return tuple(points) if any(v for _, _, v in points) else None
 
@@ -113,7 +113,7 @@ def stray_point(
     box, photo = MAX_OUTSIDE_BOX * side, MAX_OUTSIDE_PHOTO * side
     low = (max(x_min - box, -photo), max(y_min - box, -photo))
     high = (min(x_max + box, size_wh[0] + photo), min(y_max + box, size_wh[1] + photo))
-    for name, (x, y, v) in zip(POINT_NAMES, points, strict=True):
+    for name, (x, y, v) in zip(LANDMARK_NAMES, points, strict=True):
         if v and not (low[0] <= x <= high[0] and low[1] <= y <= high[1]):
             return name, x, y
     return None
@@ -129,8 +129,8 @@ class PointArrays:
 
 def point_arrays(points: Sequence[Points | None]) -> PointArrays:
     """The points of some boxes as arrays; `None` for a box without."""
-    flat = [each or ((0.0, 0.0, MISSING),) * N_POINTS for each in points]
-    values = np.array(flat, np.float64).reshape(-1, N_POINTS, 3)
+    flat = [each or ((0.0, 0.0, MISSING),) * N_LANDMARKS for each in points]
+    values = np.array(flat, np.float64).reshape(-1, N_LANDMARKS, 3)
     visibility = values[..., 2].astype(np.uint8)
     landmarks = np.where(visibility[..., None] > 0, values[..., :2], np.nan).astype(np.float32)
     return PointArrays(landmarks, visibility)

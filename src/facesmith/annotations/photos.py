@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.annotations.keypoints import MISSING, N_POINTS, VISIBLE
+from facesmith.annotations.keypoints import MISSING, VISIBLE
+from facesmith.faces import N_LANDMARKS
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class Problem:
 
 
 def _no_points() -> npt.NDArray[np.float32]:
-    return np.zeros((0, N_POINTS, 2), np.float32)
+    return np.zeros((0, N_LANDMARKS, 2), np.float32)
 
 
 def _no_visibility() -> npt.NDArray[np.uint8]:
-    return np.zeros((0, N_POINTS), np.uint8)
+    return np.zeros((0, N_LANDMARKS), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +103,8 @@ class AnnotatedPhoto:
             rows: What indexes the boxes that stay: a mask, indices or a slice.
             n_new: How many boxes without points follow.
         """
-        landmarks = np.full((n_new, N_POINTS, 2), np.nan, np.float32)
-        visibility = np.zeros((n_new, N_POINTS), np.uint8)
+        landmarks = np.full((n_new, N_LANDMARKS, 2), np.nan, np.float32)
+        visibility = np.zeros((n_new, N_LANDMARKS), np.uint8)
         return {
             "landmarks": np.concatenate([self.landmarks[rows], landmarks]),
             "landmark_visibility": np.concatenate([self.landmark_visibility[rows], visibility]),
@@ -149,20 +150,20 @@ class AnnotatedPhoto:
         """The points of `n` boxes and their visibility, checked, read-only."""
         landmarks = np.array(self.landmarks, dtype=np.float32)
         if not landmarks.size:
-            landmarks = np.full((n, N_POINTS, 2), np.nan, np.float32)
-        if landmarks.shape != (n, N_POINTS, 2):
+            landmarks = np.full((n, N_LANDMARKS, 2), np.nan, np.float32)
+        if landmarks.shape != (n, N_LANDMARKS, 2):
             raise ValueError(
-                f"`landmarks` must have shape ({n}, {N_POINTS}, 2), five points per box, or be "
+                f"`landmarks` must have shape ({n}, {N_LANDMARKS}, 2), five points per box, or be "
                 f"empty; got {landmarks.shape}."
             )
         visibility = np.array(self.landmark_visibility, dtype=np.uint8)
         if not visibility.size:
             visibility = np.where(np.isnan(landmarks).any(axis=2), MISSING, VISIBLE)
             visibility = visibility.astype(np.uint8)
-        if visibility.shape != (n, N_POINTS) or (visibility > VISIBLE).any():
+        if visibility.shape != (n, N_LANDMARKS) or (visibility > VISIBLE).any():
             raise ValueError(
-                f"`landmark_visibility` must have shape ({n}, {N_POINTS}) and values 0, 1 and 2, "
-                f"or be empty; got shape {visibility.shape}, {visibility.max(initial=0)} at most."
+                f"`landmark_visibility` must have shape ({n}, {N_LANDMARKS}) and values 0, 1 "
+                f"and 2, or be empty; got shape {visibility.shape}, {visibility.max(initial=0)} at most."
             )
         if not np.isfinite(landmarks[visibility > MISSING]).all():
             raise ValueError(f"`landmarks` that are annotated must be finite, in {self.name}.")

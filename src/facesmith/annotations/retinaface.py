@@ -21,7 +21,6 @@ from facesmith.annotations.files import numbers, read_lines
 from facesmith.annotations.keypoints import (
     HIDDEN,
     MISSING,
-    N_POINTS,
     VISIBLE,
     Points,
     points_of_arrays,
@@ -30,8 +29,9 @@ from facesmith.annotations.keypoints import (
 from facesmith.annotations.passed_over import BLUR
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.errors import AnnotationError
+from facesmith.faces import N_LANDMARKS
 
-_BOX, _POINTS = 4, 3 * N_POINTS
+_BOX, _POINTS = 4, 3 * N_LANDMARKS
 WIDTHS = (_BOX, _BOX + _POINTS, _BOX + _POINTS + 1)  # a box; with points; with points and blur
 _V_OF_FLAG = {-1.0: MISSING, 0.0: VISIBLE, 1.0: HIDDEN}
 _FLAG_OF_V = {MISSING: "-1.0 -1.0 -1.0", HIDDEN: "1.0", VISIBLE: "0.0"}
@@ -83,7 +83,7 @@ def _points(values: list[float]) -> Points | None:
         if said not in _V_OF_FLAG:
             raise ValueError(f"expected 0, 1 or -1 behind x and y, got {said:g}")
         flat += (x, y, _V_OF_FLAG[said])
-    return points_of_numbers(flat, {place: place for place in range(N_POINTS)})
+    return points_of_numbers(flat, {place: place for place in range(N_LANDMARKS)})
 
 
 def retinaface_files(
@@ -117,5 +117,5 @@ def _box(box: Sequence[float]) -> str:
 def _flags(points: Points | None) -> str:
     return " ".join(
         f"{number(x)} {number(y)} {_FLAG_OF_V[v]}" if v else _FLAG_OF_V[MISSING]
-        for x, y, v in points or ((0.0, 0.0, MISSING),) * N_POINTS
+        for x, y, v in points or ((0.0, 0.0, MISSING),) * N_LANDMARKS
     )

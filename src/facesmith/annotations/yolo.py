@@ -20,19 +20,19 @@ from facesmith.annotations.categories import choose_categories
 from facesmith.annotations.destinations import Destination, check_plain, label_names
 from facesmith.annotations.entries import BoxEntry, PhotoEntry, ProblemLog
 from facesmith.annotations.files import PhotoNames, files_below, numbers, read_lines, reason_of
-from facesmith.annotations.keypoints import N_POINTS, points_of_arrays
+from facesmith.annotations.keypoints import points_of_arrays
 from facesmith.annotations.passed_over import OTHER_CATEGORIES, SPLITS, UNNAMED_POINTS
 from facesmith.annotations.photo_paths import is_file
 from facesmith.annotations.photos import AnnotatedPhoto
 from facesmith.annotations.yolo_dataset import Dataset, class_names, described_points, find_dataset
 from facesmith.annotations.yolo_points import (
-    FLIPPED,
     KNOWN,
     PointShape,
     parts_of_points,
     points_of_parts,
 )
 from facesmith.errors import AnnotationError, ImageError
+from facesmith.faces import MIRRORED_LANDMARKS, N_LANDMARKS
 from facesmith.images import IMAGE_SUFFIXES, read_size
 
 # Lists that lie among labels. One that has a photo, or lines of boxes, is a label all the same.
@@ -45,7 +45,7 @@ names:
   0: face
   1: unsure
 """
-_POSE = f"kpt_shape: [{N_POINTS}, 3]\nflip_idx: {list(FLIPPED)}\n"
+_POSE = f"kpt_shape: [{N_LANDMARKS}, 3]\nflip_idx: {list(MIRRORED_LANDMARKS)}\n"
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facesmith.annotations.keypoints import (
-    MISSING,
-    N_POINTS,
-    POINT_NAMES,
-    VISIBLE,
-    Points,
-    points_of_numbers,
-)
+from facesmith.annotations.keypoints import MISSING, VISIBLE, Points, points_of_numbers
 from facesmith.annotations.plain_yaml import Value
 from facesmith.errors import AnnotationError
+from facesmith.faces import LANDMARK_NAMES, MIRRORED_LANDMARKS, N_LANDMARKS
 
-# The point that each becomes when the photo is mirrored.
-FLIPPED = (1, 0, 2, 4, 3)
 KEYS = ("kpt_shape", "flip_idx")
 _NOWHERE = ((0.0, 0.0), (-1.0, -1.0))
 
@@ -46,7 +38,7 @@ class PointShape:
 
 
 # By how many numbers they take, for labels without a description.
-KNOWN = {shape.width: shape for shape in (PointShape(N_POINTS, 2), PointShape(N_POINTS, 3))}
+KNOWN = {shape.width: shape for shape in (PointShape(N_LANDMARKS, 2), PointShape(N_LANDMARKS, 3))}
 
 
 def point_shape(file: Path, values: dict[str, Value]) -> PointShape | None:
@@ -73,7 +65,10 @@ def point_shape(file: Path, values: dict[str, Value]) -> PointShape | None:
             f"[5, 3], got {given}."
         )
     flipped = values.get("flip_idx")
-    usual = int(given[0]) == N_POINTS and flipped in (None, [str(each) for each in FLIPPED])
+    usual = int(given[0]) == N_LANDMARKS and flipped in (
+        None,
+        [str(each) for each in MIRRORED_LANDMARKS],
+    )
     return PointShape(int(given[0]), int(given[1]), usual)
 
 
@@ -90,13 +85,13 @@ def points_of_parts(
         x, y = parts[start], parts[start + 1]
         v = parts[start + 2] if shape.n_numbers == 3 else VISIBLE
         numbers += (x * size_wh[0], y * size_wh[1], MISSING if (x, y) in _NOWHERE else v)
-    return points_of_numbers(numbers, {place: place for place in range(len(POINT_NAMES))})
+    return points_of_numbers(numbers, {place: place for place in range(len(LANDMARK_NAMES))})
 
 
 def parts_of_points(points: Points | None, size_wh: tuple[int, int]) -> str:
     """What stands behind a box, 15 numbers; points outside the photo, which trainers refuse, no."""
     words = []
-    for x, y, v in points or ((0.0, 0.0, MISSING),) * N_POINTS:
+    for x, y, v in points or ((0.0, 0.0, MISSING),) * N_LANDMARKS:
         kept = v and within(x, y, size_wh)
         words.append(f"{x / size_wh[0]:.8f} {y / size_wh[1]:.8f} {v}" if kept else "0 0 0")
     return " ".join(words)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from facesmith import printable
 from facesmith.demo.classifiers import TrainedClassifier
 from facesmith.demo.photos import SearchedPhoto
 
@@ -44,8 +45,9 @@ def duration(seconds: float) -> str:
 
 def counted(number: int, singular: str, plural: str = "") -> str:
     """The number and its noun, e.g. "1 face", "no faces", "3 boxes"."""
-    noun = singular if number == 1 else plural or f"{singular}s"
-    return f"{number:,} {noun}" if number else f"no {noun}"
+    if number:
+        return printable.counted(number, singular, plural)
+    return f"no {plural or singular + 's'}"
 
 
 def scores(values: Sequence[float] | npt.NDArray[np.float32]) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from facesmith.faces import N_LANDMARKS
 from facesmith.networks.classifiers import ChannelsLastFlatten, Residual, convolution
 
-N_POINTS = 5
 # Where points lie on average, x and y, in patches of upright faces seen from the front: a network
 # that has learned nothing answers this.
 _MEAN = (-0.15, -0.1, 0.15, -0.1, 0.0, 0.04, -0.12, 0.2, 0.12, 0.2)
@@ -25,10 +25,10 @@ def build_landmark_network(seed: int = 0) -> nn.Module:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = nn.Linear(128, 3 * N_POINTS)
+        head = nn.Linear(128, 3 * N_LANDMARKS)
         nn.init.zeros_(head.weight)
         with torch.no_grad():
-            head.bias.copy_(torch.tensor([*_MEAN, *[2.0] * N_POINTS]))
+            head.bias.copy_(torch.tensor([*_MEAN, *[2.0] * N_LANDMARKS]))
         network = nn.Sequential(
             *convolution(3, 16, stride=2),  # (n, 16, 32, 32)
             *convolution(16, 32, stride=2),  # (n, 32, 16, 16)

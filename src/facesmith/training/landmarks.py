@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facesmith.detection.patches import PATCH_SIZE
-from facesmith.networks.landmarks import N_POINTS, build_landmark_network
+from facesmith.faces import MIRRORED_LANDMARKS, N_LANDMARKS
+from facesmith.networks.landmarks import build_landmark_network
 from facesmith.training.arrays import Floats, Pixels
 from facesmith.training.augmentation import augment_warped, uniforms
 from facesmith.training.degradation import degrade
@@ -22,9 +23,8 @@ from facesmith.training.landmark_patches import LandmarkPatches
 from facesmith.training.optimisers import adamw
 from facesmith.training.sampling import draw_rows
 from facesmith.training.warm_start import start_from
-from facesmith.training.warping import warped
+from facesmith.training.warping import patches_to_input, warped
 
-MIRRORED = [1, 0, 2, 4, 3]  # the order of the points in a mirror image
 # Places are a tenth of a side apart: scaled so that the loss is linear in all but small errors.
 _STEEPNESS = 40.0
 
@@ -53,7 +53,9 @@ class LandmarkTask:
         self.rows_per_epoch = self.steps_per_epoch * self._size
         self.network: nn.Module = build_landmark_network(config.loop.seed)
         if start is not None:
-            start_from(self.network, start, to_input(torch.from_numpy(held_out.images[:256])))
+            start_from(
+                self.network, start, patches_to_input(torch.from_numpy(held_out.images[:256]))
+            )
         self.optimizer = adamw(self.network, config.loop.learning_rate, config.weight_decay)
 
     def batch(self, epoch: int, step: int) -> Any:
@@ -74,8 +76,8 @@ class LandmarkTask:
         visible = np.where(hidden, np.float32(0), self._training.visible[rows])
         points = moved_points(points, places)
         mirrored = np.linalg.det(places[:, :, :2]) < 0
-        points[mirrored] = points[mirrored][:, MIRRORED]
-        visible[mirrored] = visible[mirrored][:, MIRRORED]
+        points[mirrored] = points[mirrored][:, MIRRORED_LANDMARKS]
+        visible[mirrored] = visible[mirrored][:, MIRRORED_LANDMARKS]
         arrays = (patches, matrices, offsets, places, points, visible)
         return tuple(torch.from_numpy(array) for array in arrays)
 
@@ -83,9 +85,9 @@ class LandmarkTask:
         """Smooth L1 of the places that are known, and cross-entropy of visibility likewise."""
         patches, matrices, offsets, places, points, visible = batch
         pixels = warped(patches, matrices, offsets, places, PATCH_SIZE)
-        outputs = network(to_input(pixels)).float()
+        outputs = network(patches_to_input(pixels)).float()
         known = ~torch.isnan(points)
-        n_points = 2 * N_POINTS
+        n_points = 2 * N_LANDMARKS
         found = outputs[:, :n_points].reshape(points.shape)
         place_loss = functional.smooth_l1_loss(
             found[known] * _STEEPNESS, points[known] * _STEEPNESS, reduction="sum"
@@ -104,7 +106,7 @@ class LandmarkTask:
         parts = []
         for i in range(0, len(held.images), 256):
             pixels = torch.from_numpy(held.images[i : i + 256]).to(device)
-            parts.append(network(to_input(pixels)).float().cpu().numpy())
+            parts.append(network(patches_to_input(pixels)).float().cpu().numpy())
         errors = normalised_errors(np.concatenate(parts), held)
         return {"nme": float(np.mean(errors)), "failures": float(np.mean(errors > 0.1))}
 
@@ -116,7 +118,7 @@ def normalised_errors(outputs: Floats, patches: LandmarkPatches) -> Floats:
         outputs: Of the network, `(n, 15)`.
         patches: What it saw.
     """
-    found = outputs[:, : 2 * N_POINTS].reshape(-1, N_POINTS, 2)
+    found = outputs[:, : 2 * N_LANDMARKS].reshape(-1, N_LANDMARKS, 2)
     distances = np.linalg.norm(found - patches.points, axis=2)
     errors: Floats = np.nanmean(distances, axis=1) / patches.sizes
     return errors
@@ -134,11 +136,6 @@ def moved_points(points: Floats, places: Floats) -> Floats:
     inverse = np.linalg.inv(places[:, :, :2])
     new: Floats = np.einsum("nij,npj->npi", inverse, old).astype(np.float32) / np.float32(2)
     return new
-
-
-def to_input(pixels: Tensor) -> Tensor:
-    """Patches `(n, 64, 64, 3)` of 0 to 255 as what the network takes."""
-    return pixels.permute(0, 3, 1, 2) / 255
 
 
 def _cover(patches: Pixels, points: Floats, draws: Floats, config: LandmarkConfig) -> Pixels:

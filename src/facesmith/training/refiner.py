@@ -22,6 +22,7 @@ from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches
 from facesmith.training.sampling import draw_rows
 from facesmith.training.warm_start import hold, start_from
+from facesmith.training.warping import patches_to_input
 
 
 class RefinerTask:
@@ -54,7 +55,7 @@ class RefinerTask:
         self._fixed: list[nn.Module] = []
         if start is not None:
             try:
-                start_from(self.network, start, _to_input(self.batch(0, 0)[0]))
+                start_from(self.network, start, patches_to_input(self.batch(0, 0)[0]))
             except WeightsError as error:
                 raise WeightsError(
                     f"{error} Move the file away to train a refiner from the start."
@@ -97,7 +98,7 @@ class RefinerTask:
         pixels, labels, deltas, *said = batch
         for module in self._fixed:  # the loop has just put all of the network into training mode
             module.eval()
-        outputs = network(_to_input(pixels)).float()
+        outputs = network(patches_to_input(pixels)).float()
         loss, figures = refiner_loss(outputs, labels, deltas, self._config.label_smoothing)
         if not said:
             return loss, figures
@@ -111,7 +112,7 @@ class RefinerTask:
         parts = []
         for i in range(0, len(held.labels), 256):
             pixels = torch.from_numpy(held.images[i : i + 256]).to(device)
-            parts.append(network(_to_input(pixels)).float().cpu())
+            parts.append(network(patches_to_input(pixels)).float().cpu())
         outputs = torch.cat(parts)
         loss, figures = refiner_loss(
             outputs, torch.from_numpy(held.labels), torch.from_numpy(held.deltas), 0.0
@@ -130,11 +131,6 @@ class RefinerTask:
             "auc": area_under_curve(labels.astype(int), logits),
             "accuracy": float(np.mean((logits > 0) == (labels > 0.5))),
         }
-
-
-def _to_input(pixels: Tensor) -> Tensor:
-    """Patches `(n, 64, 64, 3)` of 0 to 255 as what the network takes."""
-    return pixels.permute(0, 3, 1, 2) / 255
 
 
 def refiner_loss(

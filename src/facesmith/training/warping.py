@@ -1,4 +1,4 @@
-"""Changes the colours and places of a batch of patches, as `augment_warped` drew them."""
+"""Batches of patches: their colours and places changed, and as what a network takes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def warped(
         align_corners=False,
     )
     return moved.permute(0, 2, 3, 1)
+
+
+def patches_to_input(pixels: Tensor) -> Tensor:
+    """Patches `(n, 64, 64, 3)` of 0 to 255 as what refiner and landmark network take."""
+    return pixels.permute(0, 3, 1, 2) / 255
 
 
 def _grid(places: Tensor, height: int, width: int) -> Tensor:

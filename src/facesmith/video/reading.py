@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from facesmith.errors import VideoError
 from facesmith.images import MAX_PIXELS
+from facesmith.printable import counted
 from facesmith.video.frames import VideoFrame
 from facesmith.video.libav import import_av, opening_errors, reason
 from facesmith.video.orientation import UPRIGHT, Orientation
@@ -135,10 +136,10 @@ class Video(ABC):
         """What went wrong while it was read, as sentences; empty if nothing did."""
         counts, said = self.counts, []
         if counts.broken:
-            many = "1 packet" if counts.broken == 1 else f"{counts.broken} packets"
+            many = counted(counts.broken, "packet")
             said.append(f"{self.name}: {many} of the video damaged; the others were used.")
         if counts.retimed:
-            many = "1 frame" if counts.retimed == 1 else f"{counts.retimed} frames"
+            many = counted(counts.retimed, "frame")
             said.append(f"{self.name}: {many} had no usable time stamp and got one after the last.")
         if counts.why_ended or self.missing_seconds():
             at = f"{self._last_time or 0:.1f}"
