@@ -162,8 +162,9 @@ class AnnotatedPhoto:
             visibility = visibility.astype(np.uint8)
         if visibility.shape != (n, N_LANDMARKS) or (visibility > VISIBLE).any():
             raise ValueError(
-                f"`landmark_visibility` must have shape ({n}, {N_LANDMARKS}) and values 0, 1 "
-                f"and 2, or be empty; got shape {visibility.shape}, {visibility.max(initial=0)} at most."
+                f"`landmark_visibility` must have shape ({n}, {N_LANDMARKS}) and values 0, 1 and "
+                f"2, or be empty; got shape {visibility.shape}, "
+                f"{visibility.max(initial=0)} at most."
             )
         if not np.isfinite(landmarks[visibility > MISSING]).all():
             raise ValueError(f"`landmarks` that are annotated must be finite, in {self.name}.")
