@@ -1,0 +1,107 @@
+"""Several programs on the same films: `measure`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from facesmith.evaluation.leaks.covered import Colour, film_coverage
+from facesmith.evaluation.leaks.figures import Leak, LeakFigures, Measured, leak_figures
+from facesmith.evaluation.leaks.programs import Program, run
+from facesmith.evaluation.leaks.truth import TrueFilm
+from facesmith.files import make_folder
+from facesmith.progress import Progress
+
+GREEN: Colour = (0, 255, 0)  # far from skin, hair and masks
+
+
+@dataclass(frozen=True)
+class ProgramResult:
+    """How well a program did, and what it took.
+
+    Attributes:
+        figures: Of all films.
+        leaks: Where faces were not covered, the longest first.
+        cpu_seconds: User and system time a frame, its start included; `None` on Windows.
+        seconds: By the clock, a frame.
+    """
+
+    figures: LeakFigures
+    leaks: Sequence[Leak]
+    cpu_seconds: float | None
+    seconds: float
+
+    def to_dict(self, n_leaks: int | None = None) -> dict[str, Any]:
+        """Plain values for JSON, with so many leaks at most."""
+        return {
+            **self.figures.to_dict(),
+            "cpu_seconds_a_frame": self.cpu_seconds,
+            "seconds_a_frame": self.seconds,
+            "leaks": [vars(leak) for leak in self.leaks[:n_leaks]],
+        }
+
+
+def measure(
+    films: Sequence[TrueFilm],
+    programs: Sequence[Program],
+    folder: Path,
+    *,
+    colour: Colour = GREEN,
+    keep: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, ProgramResult]:
+    """Have each program cover the faces of each film, and see what it left.
+
+    Programs take turns film by film, so that what else the machine does meets all alike.
+
+    Args:
+        films: The films and their faces.
+        programs: The programs; their names differ.
+        folder: An existing folder to work in.
+        colour: What the programs cover faces with.
+        keep: Keep the covered films, as `covered/NAME/film-00.mp4`.
+        progress: Gets runs done.
+
+    Raises:
+        EvaluationError: If a program fails, or its films cannot be compared.
+        VideoError: If a film cannot be read.
+    """
+    progress = progress or Progress()
+    measured: dict[str, list[Measured]] = {program.name: [] for program in programs}
+    used: dict[str, list[float | None]] = {program.name: [] for program in programs}
+    clock = {program.name: 0.0 for program in programs}
+    runs = [(film, program) for film in films for program in programs]
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".run.", suffix=".tmp") as work:
+        picture = Path(work) / "colour.png"
+        Image.new("RGB", (64, 64), colour).save(picture)
+        for film, program in progress.each(runs, "Films covered"):
+            own = Path(work) / program.name / film.path.stem
+            make_folder(own)
+            covered, ran = run(program, film.path, own, colour, picture)
+            coverage, times = film_coverage(film, covered, colour)
+            measured[program.name].append(Measured(film, coverage, times))
+            used[program.name].append(ran.cpu_seconds)
+            clock[program.name] += ran.seconds
+            if keep:
+                kept = folder / "covered" / program.name
+                make_folder(kept)
+                shutil.move(covered, kept / covered.name)
+            shutil.rmtree(own, ignore_errors=True)
+    n_frames = sum(len(film.frames) for film in films)
+    results = {}
+    for program in programs:
+        figures, leaks = leak_figures(measured[program.name])
+        cpu = [each for each in used[program.name] if each is not None]
+        results[program.name] = ProgramResult(
+            figures,
+            leaks,
+            sum(cpu) / n_frames if len(cpu) == len(films) else None,
+            clock[program.name] / n_frames,
+        )
+    return results
