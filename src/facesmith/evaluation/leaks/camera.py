@@ -12,13 +12,14 @@ from facesmith.evaluation.leaks.scenes import Scene
 
 FloatArray = npt.NDArray[np.float64]
 SHUTTER = 0.5  # of the time between frames: how long each frame is exposed
-_VIEWS = 4  # whose average is a frame of a moving camera
+_MOST_VIEWS = 10  # whose average is a frame of a moving camera
+_STEP = 2.0  # pixels between two of them, about
 _STILL = 0.4  # pixels; a camera that moves less during the exposure is not blurred
 _ZOOMS = (0.5, 0.92)  # width of the view as a part of the widest that fits
 _MOST_TURN = 20.0  # degrees
-_SLOWEST, _FASTEST = 15.0, 900.0  # of pans, pixels of the frame a second
+_SLOWEST, _FASTEST = 0.012, 0.7  # of pans, widths of the frame a second
 _SHAKES = (1.5, 7.0)  # hertz
-_MOST_SHAKE = 12.0  # pixels of the frame
+_MOST_SHAKE = 0.01  # widths of the frame
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class CameraPath:
     ) -> None:
         self._size_wh, self._seconds = size_wh, seconds
         self._scene_wh = scene.image.size
+        self._whole = np.array([[0.0, 0.0, *self._scene_wh]])
         turns = np.clip(rng.normal(0, 6, 2) * (rng.random() < 0.5), -_MOST_TURN, _MOST_TURN)
         self._angles = np.radians(
             turns + np.array([0, rng.uniform(-10, 10) * (rng.random() < 0.4)])
@@ -87,7 +89,7 @@ class CameraPath:
         self._zooms = widest * shares
         self._places = self._ends(scene, rng)
         self._eased = rng.random() < 0.6
-        strength = rng.uniform(0, _MOST_SHAKE) * (rng.random() < 0.6)
+        strength = size_wh[0] * rng.uniform(0, _MOST_SHAKE) * (rng.random() < 0.6)
         self._shake = strength * rng.uniform(0.2, 1, (3, 2)) / 2
         self._hertz, self._phases = rng.uniform(*_SHAKES, (3, 2)), rng.uniform(0, 2 * np.pi, (3, 2))
 
@@ -99,8 +101,7 @@ class CameraPath:
         angle = float(self._angles[0] + way * (self._angles[1] - self._angles[0]))
         shake = (self._shake * np.sin(2 * np.pi * self._hertz * time + self._phases)).sum(axis=0)
         place = self._places[0] + way * (self._places[1] - self._places[0]) + zoom * shake
-        half = zoom * _half_extents(self._size_wh, angle)
-        x, y = np.clip(place, half, np.maximum(np.array(self._scene_wh) - half, half))
+        x, y = self._within(place, zoom, angle)
         return Pose(float(x), float(y), zoom, angle)
 
     def frame(self, scene: Scene, time: float, interval: float) -> Image.Image:
@@ -111,17 +112,17 @@ class CameraPath:
             time: Of the middle of the exposure.
             interval: Seconds between frames.
         """
-        times = time + SHUTTER * interval * (np.arange(_VIEWS) - (_VIEWS - 1) / 2) / _VIEWS
-        poses = [self.at(float(each)) for each in times]
-        corners = [
-            pose.boxes(np.array([[0.0, 0.0, *self._scene_wh]]), self._size_wh) for pose in poses
+        exposed = SHUTTER * interval
+        ends = [
+            self.at(time + part * exposed).boxes(self._whole, self._size_wh) for part in (-0.5, 0.5)
         ]
-        if np.abs(corners[0] - corners[-1]).max() < _STILL:
-            return self.at(time).view(scene, self._size_wh)
+        moved = float(np.abs(ends[1] - ends[0]).max())
+        n_views = 1 if moved < _STILL else min(int(np.ceil(moved / _STEP)) + 1, _MOST_VIEWS)
         total = np.zeros((self._size_wh[1], self._size_wh[0], 3), np.uint16)
-        for pose in poses:
+        for part in (np.arange(n_views) - (n_views - 1) / 2) / n_views:
+            pose = self.at(time + float(part) * exposed)
             total += np.asarray(pose.view(scene, self._size_wh))
-        return Image.fromarray(((total + _VIEWS // 2) // _VIEWS).astype(np.uint8))
+        return Image.fromarray(((total + n_views // 2) // n_views).astype(np.uint8))
 
     def _widest(self, angle: float) -> float:
         """The largest zoom at which the turned view lies within the scene."""
@@ -138,8 +139,17 @@ class CameraPath:
         begin = first + rng.uniform(-0.4, 0.4, 2) * view
         way = other - begin
         speed = np.exp(rng.uniform(np.log(_SLOWEST), np.log(_FASTEST))) * self._zooms.mean()
-        length = speed * self._seconds
-        return np.stack([begin, begin + way / max(np.hypot(*way), 1e-6) * length])
+        length = speed * self._size_wh[0] * self._seconds
+        end = begin + way / max(np.hypot(*way), 1e-6) * length
+        zooms, angles = self._zooms.tolist(), self._angles.tolist()
+        return np.stack(
+            [self._within(begin, zooms[0], angles[0]), self._within(end, zooms[1], angles[1])]
+        )
+
+    def _within(self, place: FloatArray, zoom: float, angle: float) -> FloatArray:
+        """The place nearest to one around which the view lies within the scene."""
+        half = zoom * _half_extents(self._size_wh, angle)
+        return np.clip(place, half, np.maximum(np.array(self._scene_wh) - half, half))
 
 
 def _half_extents(size_wh: tuple[int, int], angle: float) -> FloatArray:
