@@ -11,7 +11,7 @@ import click
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.anonymise_options import ColourType
 from facesmith.cli.detector_options import model_option
-from facesmith.cli.numbers import FiniteRange, WholeRange
+from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.options import format_options
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FOLDER
@@ -104,6 +104,8 @@ def anonymise(
     if (made is None) == (annotations is None or images is None):
         raise click.UsageError("Pass either --annotations and --images, or --made.")
     measured = _programs(model, programs)
+    for program in measured:
+        program.check()
     config = FilmsConfig(films, seconds, seed, min_height=min_height)
     folder = OutputFolder(out, TASK)
     folder.start(force=force)
@@ -165,8 +167,8 @@ def _earlier(folder: Path) -> list[TrueFilm]:
 def _print(results: dict[str, ProgramResult], out: Path) -> None:
     first = next(iter(results.values())).figures
     echo(
-        f"{first.films:,} films, {first.frames:,} frames, {first.tracks:,} faces in "
-        f"{first.face_frames:,} face-frames\n"
+        f"{counted(first.films, 'film')}, {counted(first.frames, 'frame')}, "
+        f"{counted(first.tracks, 'face')} in {counted(first.face_frames, 'face-frame')}\n"
     )
     for line in in_columns(_rows(results)):
         echo(line)

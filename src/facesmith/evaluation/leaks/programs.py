@@ -38,6 +38,19 @@ class Program:
                 f"got {text!r}."
             )
 
+    def check(self) -> str:
+        """The file that its first word names.
+
+        Raises:
+            EvaluationError: If there is none.
+        """
+        found = shutil.which(self.words[0])
+        if found is None:
+            raise EvaluationError(
+                f"{self.name}: there is no program {self.words[0]}. Install it first."
+            )
+        return found
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -112,13 +125,10 @@ def run(
         "picture": str(picture),
     }
     words = [_filled(word, values) for word in program.words]
-    found = shutil.which(words[0])
-    if found is None:
-        raise EvaluationError(f"{program.name}: there is no program {words[0]}. Install it first.")
     before, began = _children_seconds(), time.perf_counter()
     try:
         done = subprocess.run(  # noqa: S603 - the user named the program; no shell
-            [found, *words[1:]],
+            [program.check(), *words[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
