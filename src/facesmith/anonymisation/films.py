@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from facesmith.anonymisation.choosing import Choice
 from facesmith.anonymisation.config import CoverConfig
-from facesmith.anonymisation.covering import grown_boxes
+from facesmith.anonymisation.film_boxes import steadied
 from facesmith.anonymisation.film_frames import FrameCover
 from facesmith.anonymisation.records import BoxFile
 from facesmith.detection import PhotoDetector
@@ -31,8 +31,6 @@ from facesmith.video import (
 )
 from facesmith.video.writing import QUALITY
 
-# Faces between two looks, and at the ends of a track, are where they were guessed to be.
-GUESSED_MARGIN = 0.1  # a part of the longer side, added on each side of such boxes
 HOLD = 0.3  # seconds for which the ends of tracks are held
 _HIGH_SHARE = 1 / 3  # of the detector's threshold, from which tracks begin
 _SOUND = ("audio",)  # subtitles of drones hold places
@@ -77,7 +75,7 @@ class CoveredFrame:
     """What was covered in one frame.
 
     Attributes:
-        found: The frame's faces as they were covered, before the margin; guessed ones are grown.
+        found: The frame's faces as they were covered, before the margin, see `film_boxes.steadied`.
         spared: How many faces were not covered, for `Choice` said so.
     """
 
@@ -166,10 +164,7 @@ def _tracked(
     if config.boxes is not None:
         yield from _listed(name, frames, config.boxes)
         return
-    for found in track(detect_frames(frames, detector, config.look), config.tracking):
-        boxes = found.faces.boxes.copy()
-        boxes[found.filled] = grown_boxes(boxes[found.filled], GUESSED_MARGIN)
-        yield _with_faces(found, Faces(boxes, found.faces.scores), found.tracks, found.filled)
+    yield from steadied(track(detect_frames(frames, detector, config.look), config.tracking))
 
 
 def _told(video: Video, on_time: Callable[[float, float | None], None]) -> Iterator[VideoFrame]:
