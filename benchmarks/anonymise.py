@@ -12,6 +12,7 @@ are made from the photos that training holds out, on which settings may be chose
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -50,7 +51,8 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], help="of facesmith anonymise")
     parser.add_argument("--not-ours", action="store_true", help="other programs only")
     arguments = read_options(parser)
-    made = about(("av", "numpy", "onnxruntime", "pillow"), threads=1)  # of the code as it starts
+    # Of the code as it starts; each program takes as many threads as it likes.
+    made = about(("av", "numpy", "onnxruntime", "pillow"), threads=os.cpu_count() or 1)
     programs = [] if arguments.not_ours else [ours(arguments.model, arguments.option)]
     programs += [parse_program(text) for text in arguments.program]
     config = FilmsConfig(arguments.films, arguments.seconds, arguments.seed)
@@ -63,6 +65,7 @@ def main() -> None:
         films = make_films(photos(arguments), films_folder, config, progress)
         results = measure(films, programs, work, keep=arguments.work is not None, progress=progress)
     told: dict[str, Any] = {"about": made, "films": config.to_dict()}
+    told["programs"] = [program.name for program in programs]
     told["photos"] = ["held out of train"] if arguments.held_out else list(SETS)
     told["results"] = {name: result.to_dict(N_LEAKS) for name, result in results.items()}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
