@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,11 @@ def measure(
     used: dict[str, list[float | None]] = {program.name: [] for program in programs}
     clock = {program.name: 0.0 for program in programs}
     runs = [(film, program) for film in films for program in programs]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".run.", suffix=".tmp") as work:
-        picture = Path(work) / "colour.png"
+    with _work_folder(folder) as work:
+        picture = work / "colour.png"
         Image.new("RGB", (64, 64), colour).save(picture)
         for film, program in progress.each(runs, "Films covered"):
-            own = Path(work) / program.name / film.path.stem
+            own = work / program.name / film.path.stem
             make_folder(own)
             covered, ran = run(program, film.path, own, colour, picture)
             coverage, times = film_coverage(film, covered, colour)
@@ -105,3 +106,14 @@ def measure(
             clock[program.name] / n_frames,
         )
     return results
+
+
+@contextmanager
+def _work_folder(folder: Path) -> Iterator[Path]:
+    """A folder that is deleted at the end; `remove_unfinished` knows one that a kill left."""
+    work = folder / f".run.{secrets.token_hex(4)}.tmp"
+    make_folder(work)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
