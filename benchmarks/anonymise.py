@@ -22,8 +22,9 @@ from about import about
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.evaluation.leaks.config import FilmsConfig
 from facesmith.evaluation.leaks.making import make_films
-from facesmith.evaluation.leaks.measuring import measure
+from facesmith.evaluation.leaks.measuring import ProgramResult, measure
 from facesmith.evaluation.leaks.programs import ours, parse_program
+from facesmith.evaluation.leaks.truth import read_truth
 from facesmith.progress import Progress
 from looked_at import looked_at
 from photo_options import held_out_photos, photo_options, photos_of_set, read_options
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--held-out", action="store_true", help="films to choose settings on")
     parser.add_argument("--work", type=Path, help="keep the films in this folder")
+    parser.add_argument("--made", type=Path, help="films of an earlier run with these options")
     parser.add_argument("--option", action="append", default=[], help="of facesmith anonymise")
     parser.add_argument("--not-ours", action="store_true", help="other programs only")
     arguments = read_options(parser)
@@ -56,20 +58,26 @@ def main() -> None:
     programs = [] if arguments.not_ours else [ours(arguments.model, arguments.option)]
     programs += [parse_program(text) for text in arguments.program]
     config = FilmsConfig(arguments.films, arguments.seconds, arguments.seed)
-    progress = Printed()
-    with tempfile.TemporaryDirectory() as temporary:
-        work = arguments.work or Path(temporary)
-        films_folder = work / "films"
-        shutil.rmtree(films_folder, ignore_errors=True)
-        films_folder.mkdir(parents=True)
-        films = make_films(photos(arguments), films_folder, config, progress)
-        results = measure(films, programs, work, keep=arguments.work is not None, progress=progress)
     told: dict[str, Any] = {"about": made, "films": config.to_dict()}
     told["programs"] = [program.name for program in programs]
     told["photos"] = ["held out of train"] if arguments.held_out else list(SETS)
-    told["results"] = {name: result.to_dict(N_LEAKS) for name, result in results.items()}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(told, indent=2) + "\n")
+
+    def write(results: dict[str, ProgramResult]) -> None:
+        told["results"] = {name: result.to_dict(N_LEAKS) for name, result in results.items()}
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(told, indent=2) + "\n")
+
+    keep = arguments.work is not None
+    with tempfile.TemporaryDirectory() as temporary:
+        work = arguments.work or Path(temporary)
+        if arguments.made:
+            films = [read_truth(path) for path in sorted(arguments.made.glob("film-*.json"))]
+        else:
+            shutil.rmtree(work / "films", ignore_errors=True)
+            (work / "films").mkdir(parents=True)
+            films = make_films(photos(arguments), work / "films", config, Printed())
+        # Written after each film, so that a run that is stopped tells of those before.
+        measure(films, programs, work, keep=keep, progress=Printed(), on_film=write)
 
 
 def photos(arguments: Any) -> list[AnnotatedPhoto]:

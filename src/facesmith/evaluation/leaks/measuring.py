@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from PIL import Image
 
 from facesmith.evaluation.leaks.covered import Colour, film_coverage
 from facesmith.evaluation.leaks.figures import Leak, LeakFigures, Measured, leak_figures
-from facesmith.evaluation.leaks.programs import Program, run
+from facesmith.evaluation.leaks.programs import Program, Ran, run
 from facesmith.evaluation.leaks.truth import TrueFilm
 from facesmith.files import make_folder
 from facesmith.progress import Progress
@@ -56,6 +56,7 @@ def measure(
     colour: Colour = GREEN,
     keep: bool = False,
     progress: Progress | None = None,
+    on_film: Callable[[dict[str, ProgramResult]], None] | None = None,
 ) -> dict[str, ProgramResult]:
     """Have each program cover the faces of each film, and see what it left.
 
@@ -68,44 +69,55 @@ def measure(
         colour: What the programs cover faces with.
         keep: Keep the covered films, as `covered/NAME/film-00.mp4`.
         progress: Gets runs done.
+        on_film: Called after each film with the results of those so far.
 
     Raises:
         EvaluationError: If a program fails, or its films cannot be compared.
         VideoError: If a film cannot be read.
     """
     progress = progress or Progress()
-    measured: dict[str, list[Measured]] = {program.name: [] for program in programs}
-    used: dict[str, list[float | None]] = {program.name: [] for program in programs}
-    clock = {program.name: 0.0 for program in programs}
-    runs = [(film, program) for film in films for program in programs]
+    step = progress.counter("Films covered", len(films) * len(programs))
+    runs: dict[str, list[_Run]] = {program.name: [] for program in programs}
+    results: dict[str, ProgramResult] = {}
     with _work_folder(folder) as work:
         picture = work / "colour.png"
         Image.new("RGB", (64, 64), colour).save(picture)
-        for film, program in progress.each(runs, "Films covered"):
-            own = work / program.name / film.path.stem
-            make_folder(own)
-            covered, ran = run(program, film.path, own, colour, picture)
-            coverage, times = film_coverage(film, covered, colour)
-            measured[program.name].append(Measured(film, coverage, times))
-            used[program.name].append(ran.cpu_seconds)
-            clock[program.name] += ran.seconds
-            if keep:
-                kept = folder / "covered" / program.name
-                make_folder(kept)
-                shutil.move(covered, kept / covered.name)
-            shutil.rmtree(own, ignore_errors=True)
-    n_frames = sum(len(film.frames) for film in films)
-    results = {}
-    for program in programs:
-        figures, leaks = leak_figures(measured[program.name])
-        cpu = [each for each in used[program.name] if each is not None]
-        results[program.name] = ProgramResult(
-            figures,
-            leaks,
-            sum(cpu) / n_frames if len(cpu) == len(films) else None,
-            clock[program.name] / n_frames,
-        )
+        for film in films:
+            for program in programs:
+                own = work / program.name / film.path.stem
+                make_folder(own)
+                covered, ran = run(program, film.path, own, colour, picture)
+                coverage, times = film_coverage(film, covered, colour)
+                runs[program.name].append(_Run(Measured(film, coverage, times), ran))
+                if keep:
+                    kept = folder / "covered" / program.name
+                    make_folder(kept)
+                    shutil.move(covered, kept / covered.name)
+                shutil.rmtree(own, ignore_errors=True)
+                step()
+            results = {name: _result(some) for name, some in runs.items()}
+            if on_film is not None:
+                on_film(results)
     return results
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A program on one film."""
+
+    measured: Measured
+    ran: Ran
+
+
+def _result(runs: Sequence[_Run]) -> ProgramResult:
+    figures, leaks = leak_figures([each.measured for each in runs])
+    cpu = [each.ran.cpu_seconds for each in runs if each.ran.cpu_seconds is not None]
+    return ProgramResult(
+        figures,
+        leaks,
+        sum(cpu) / figures.frames if len(cpu) == len(runs) else None,
+        sum(each.ran.seconds for each in runs) / figures.frames,
+    )
 
 
 @contextmanager
