@@ -37,7 +37,8 @@ class AnonymiseTask:
         min_score: Of what is covered; `None`: see `CoverPhotos` and `tracks_that_miss_little`.
         rotations: See `Detector`.
         keep_metadata: Whether time, camera and author stay.
-        verify: Whether to look at the results again; `None`: at photos only.
+        verify: Whether to look at the results again, all over; `None`: at photos only, and closely
+            only where the first look had a trace of a face.
         verify_score: Of what that lists.
         crf: Quality of films.
         every: Look at each so manieth frame of films.
