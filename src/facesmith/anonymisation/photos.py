@@ -136,12 +136,14 @@ class CoverPhotos:
                 '"faces": [] if there is nothing to cover.'
             )
         photo = read_photo(source.open(), max_memory=self.keeping.max_memory)
+        self.boxes.check_size(source.name, (photo.width, photo.height))
         return self._one(source, (photo.width, photo.height), faces)
 
     def _one(
         self, source: PhotoSource, size_wh: tuple[int, int], seen: Faces, *, traced: bool = False
     ) -> PhotoRecord:
         self._open_folder()
+        self.choice.check_size(source.name, size_wh)
         _, data = read_content(source.open())
         faces = seen[seen.scores >= self.min_score] if traced else seen
         chosen = self.choice.of(faces, source.name)

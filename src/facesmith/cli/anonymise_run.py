@@ -16,6 +16,7 @@ from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.errors import FacesmithError, ImageError, MissingPackageError, WriteError
 from facesmith.files import OutputFolder, remove_unfinished
+from facesmith.printable import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -196,7 +197,7 @@ class _Run:
         if self._task.as_json:
             echo(json.dumps(line))
         elif not self._task.quiet:
-            echo(words)
+            echo(one_line(words))
 
     def _failed(self, name: str, error: str) -> None:
         self._errors[name] = error
