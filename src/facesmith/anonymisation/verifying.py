@@ -25,7 +25,7 @@ SCALES = (1.5, 0.7)  # of the usual look: finer, for small faces, and coarser
 COARSE = 0.375  # the scale of the whole result where the finer one is for places only
 # Of the least score that is covered: from here on a place is looked at closely.
 TRACE = 1 / 8
-_CLOSELY = 0.03  # of a photo's area, looked at closely at most: crowds have hundreds of places
+_CLOSELY = 0.05  # of a photo's area, looked at closely at most: crowds have hundreds of places
 _SMALLEST_WINDOW = 40  # pixels at the usual scale: less shows too little around a small face
 _MOSTLY = 0.5  # a box of which less than this is covered is still to be seen
 _SAME = 0.4  # overlap from which boxes of two scales are one
