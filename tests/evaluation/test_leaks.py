@@ -275,7 +275,15 @@ BUSY = f"import time\nwhile time.process_time() < 0.5: pass\n{COPY}"
 def test_programs_run_on_each_film_and_their_time_is_taken(tmp_path: Path) -> None:
     film = film_of(tmp_path)
     programs = [parse_program(program(COPY, name="idle")), parse_program(program(BUSY))]
-    results = measure([film], programs, tmp_path, keep=True)
+    told: list[int] = []
+    results = measure(
+        [film],
+        programs,
+        tmp_path,
+        keep=True,
+        on_film=lambda so_far: told.append(so_far["idle"].figures.frames),
+    )
+    assert told == [10]
     assert results["other"].figures.covered == 0
     assert results["other"].figures.longest == 10
     assert results["other"].seconds >= 0.05
