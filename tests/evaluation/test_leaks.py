@@ -286,6 +286,8 @@ def test_programs_run_on_each_film_and_their_time_is_taken(tmp_path: Path) -> No
     assert told == [10]
     assert results["other"].figures.covered == 0
     assert results["other"].figures.longest == 10
+    kinds = results["other"].to_dict()["by_kind"]
+    assert kinds["below 32 px"] == {"face_frames": 0, "covered": None}
     assert results["other"].seconds >= 0.05
     if sys.platform != "win32":
         idle, busy = results["idle"].cpu_seconds, results["other"].cpu_seconds

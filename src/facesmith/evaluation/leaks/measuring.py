@@ -16,7 +16,7 @@ from facesmith.evaluation.leaks.covered import Colour, film_coverage
 from facesmith.evaluation.leaks.figures import Leak, LeakFigures, Measured, leak_figures
 from facesmith.evaluation.leaks.programs import Program, Ran, run
 from facesmith.evaluation.leaks.truth import TrueFilm
-from facesmith.files import make_folder
+from facesmith.files import finite_or_none, make_folder
 from facesmith.progress import Progress
 
 GREEN: Colour = (0, 255, 0)  # far from skin, hair and masks
@@ -39,13 +39,15 @@ class ProgramResult:
     seconds: float
 
     def to_dict(self, n_leaks: int | None = None) -> dict[str, Any]:
-        """Plain values for JSON, with so many leaks at most."""
-        return {
+        """Plain values for JSON, with so many leaks at most; `None` where there is no figure."""
+        told = {
             **self.figures.to_dict(),
             "cpu_seconds_a_frame": self.cpu_seconds,
             "seconds_a_frame": self.seconds,
             "leaks": [vars(leak) for leak in self.leaks[:n_leaks]],
         }
+        plain: dict[str, Any] = finite_or_none(told)
+        return plain
 
 
 def measure(
