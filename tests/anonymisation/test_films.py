@@ -259,3 +259,14 @@ def test_doubtful_tracks_are_told_by_hand() -> None:
         notes.add(CoveredFrame(FrameFaces(number, number / 25, (160, 120), faces, tracks), 0))
     told = {each["track"]: each["why"] for each in notes.doubtful(0.5)}
     assert told == {2: ["ends in mid-frame"], 4: ["short", "low score"]}
+
+
+def test_covers_between_two_looks_do_not_pulse(tmp_path: Path, detector: Any) -> None:
+    film = write_film(tmp_path / "a.mp4", images(10, (40, 32)), STEADY, size_wh=(160, 120))
+    look = LookConfig(tracks_that_miss_little(detector).lowest, full_seconds=0.06)
+    _, lines, _ = cover(detector, film, tmp_path / "out", look=look)
+    faces = [line["faces"][0] for line in lines]
+    assert [face["filled"] for face in faces] == [False, True] * 5
+    assert {tuple(face["box"]) for face in faces[:9]} == {(28.0, 20.0, 60.0, 52.0)}
+    # After the last look the box is guessed, and a tenth larger on each side.
+    assert faces[9]["box"] == [24.8, 16.8, 63.2, 55.2]

@@ -34,6 +34,8 @@ from facesmith.video.writing import QUALITY
 # Faces between two looks, and at the ends of a track, are where they were guessed to be.
 GUESSED_MARGIN = 0.1  # a part of the longer side, added on each side of such boxes
 HOLD = 0.3  # seconds for which the ends of tracks are held
+# Of 25 and 30 frames a second the second ones are looked at less, of 60 three of four.
+FULL_SECONDS = 0.06
 _HIGH_SHARE = 1 / 3  # of the detector's threshold, from which tracks begin
 _SOUND = ("audio",)  # subtitles of drones hold places
 
@@ -166,10 +168,37 @@ def _tracked(
     if config.boxes is not None:
         yield from _listed(name, frames, config.boxes)
         return
-    for found in track(detect_frames(frames, detector, config.look), config.tracking):
-        boxes = found.faces.boxes.copy()
-        boxes[found.filled] = grown_boxes(boxes[found.filled], GUESSED_MARGIN)
-        yield _with_faces(found, Faces(boxes, found.faces.scores), found.tracks, found.filled)
+    found = track(detect_frames(frames, detector, config.look), config.tracking)
+    yield from _with_guesses_grown(found)
+
+
+def _with_guesses_grown(frames: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
+    """Boxes that are not of the detector grow, but for those between two looks that saw the face.
+
+    Those would make covers pulse, and are off by next to nothing.
+    """
+    before: set[int] = set()  # tracks seen at the last look
+    between: list[FrameFaces] = []
+    for frame in frames:
+        if not frame.looked and not frame.cut:
+            between.append(frame)
+            continue
+        seen = set(frame.tracks[~frame.filled].tolist())
+        both = before & seen if not frame.cut else set()
+        yield from (_grown(each, both) for each in [*between, frame])
+        before, between = seen, []
+    yield from (_grown(each, set()) for each in between)
+
+
+def _grown(frame: FrameFaces, sure: set[int]) -> FrameFaces:
+    guessed = frame.filled.copy()
+    if not frame.looked:
+        guessed &= ~np.isin(frame.tracks, list(sure))
+    if not guessed.any():
+        return frame
+    boxes = frame.faces.boxes.copy()
+    boxes[guessed] = grown_boxes(boxes[guessed], GUESSED_MARGIN)
+    return _with_faces(frame, Faces(boxes, frame.faces.scores), frame.tracks, frame.filled)
 
 
 def _told(video: Video, on_time: Callable[[float, float | None], None]) -> Iterator[VideoFrame]:

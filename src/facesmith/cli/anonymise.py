@@ -86,8 +86,7 @@ _SHARE = FiniteRange(0, 1)
     "--every",
     type=WholeRange(1, 5),
     metavar="N",
-    default=1,
-    help="Of films: look at 1 in N frames.",
+    help="Of films: look at 1 in N frames.  [default: fewer if calm]",
 )
 @click.option("--keep-metadata", is_flag=True, help="Keep time, camera, author; no places.")
 @rotations_option
@@ -117,7 +116,7 @@ def anonymise(
     verify: bool | None,
     verify_score: float,
     crf: int,
-    every: int,
+    every: int | None,
     keep_metadata: bool,
     rotations: tuple[int, ...],
     workers: int | None,

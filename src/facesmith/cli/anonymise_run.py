@@ -156,15 +156,20 @@ class _Run:
 
     def _cover_film(self, path: Path, journal: Journal) -> None:
         from facesmith.anonymisation.film_job import FilmJob  # noqa: PLC0415 - see `cli`
-        from facesmith.anonymisation.films import FilmConfig, tracks_that_miss_little  # noqa: PLC0415
+        from facesmith.anonymisation.films import (  # noqa: PLC0415
+            FULL_SECONDS,
+            FilmConfig,
+            tracks_that_miss_little,
+        )
         from facesmith.anonymisation.verifying import VerifyConfig  # noqa: PLC0415
         from facesmith.video import LookConfig  # noqa: PLC0415
 
         task, name = self._task, path.as_posix()
         tracking = tracks_that_miss_little(self._detector, task.min_score)
         # Of slow films the last look may lie further back than ends are held.
-        tracking = replace(tracking, hold=max(tracking.hold, _SECONDS_A_FRAME * task.every))
-        look = LookConfig(tracking.lowest, None, task.rotations, task.every)
+        tracking = replace(tracking, hold=max(tracking.hold, _SECONDS_A_FRAME * (task.every or 1)))
+        full_seconds = FULL_SECONDS if task.every is None else 0.0
+        look = LookConfig(tracking.lowest, None, task.rotations, task.every or 1, full_seconds)
         config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
         verify = VerifyConfig(task.verify_score) if task.verify else None
         with ShownProgress(quiet=task.quiet) as progress:

@@ -40,7 +40,7 @@ class AnonymiseTask:
         verify: Whether to look at the results again; `None`: at photos only.
         verify_score: Of what that lists.
         crf: Quality of films.
-        every: Look at each so manieth frame of films.
+        every: Look at each so manieth frame of films; `None`: at fewer where little moves.
         workers: Processes; `None`: as many as pay.
         max_memory: Bytes that decoding one photo may take.
         model: Path of the weights; `None`: those that come along.
@@ -61,7 +61,7 @@ class AnonymiseTask:
     verify: bool | None
     verify_score: float
     crf: int
-    every: int
+    every: int | None
     workers: int | None
     max_memory: int
     model: Path | None
