@@ -14,7 +14,8 @@ av = pytest.importorskip("av")
 from facesmith.anonymisation import CoverConfig  # noqa: E402
 from facesmith.anonymisation.choosing import Choice  # noqa: E402
 from facesmith.anonymisation.film_job import FilmJob  # noqa: E402
-from facesmith.anonymisation.film_notes import FilmNotes  # noqa: E402
+from facesmith.anonymisation.film_left import SecondLook  # noqa: E402
+from facesmith.anonymisation.film_notes import FilmNotes, FrameBoxes  # noqa: E402
 from facesmith.anonymisation.films import (  # noqa: E402
     CoveredFrame,
     FilmConfig,
@@ -25,7 +26,7 @@ from facesmith.anonymisation.verifying import VerifyConfig  # noqa: E402
 from facesmith.detection import load_detector  # noqa: E402
 from facesmith.errors import VideoError  # noqa: E402
 from facesmith.faces import Faces  # noqa: E402
-from facesmith.video import FrameFaces, LookConfig, open_video  # noqa: E402
+from facesmith.video import FrameFaces, LookConfig, VideoFrame, open_video  # noqa: E402
 from made_films import STEADY, UNEVEN, write_film  # noqa: E402
 from spot_detector import spots  # noqa: E402
 
@@ -74,6 +75,7 @@ def test_faces_are_covered_and_the_rest_stays(tmp_path: Path, detector: Any) -> 
         assert np.abs(after[70:].astype(int) - before[70:]).max() <= 6
     assert result["film"] | {"doubtful": 0} == {
         "frames": 10, "seconds": 0.36, "tracks": 1, "boxes": 10, "doubtful": 0,
+        "looked_again": 0,
     }  # fmt: skip
 
 
@@ -199,8 +201,42 @@ def test_a_second_look_finds_a_face_that_was_spared(tmp_path: Path, detector: An
     x_min, y_min, x_max, y_max = left["box"]
     assert x_min < 124 < x_max
     assert y_min < 84 < y_max
+    assert result["film"]["looked_again"] == 10
     nothing, _, _ = cover(detector, film, tmp_path / "all", VerifyConfig(0.3))
     assert nothing["left"] == []
+    # At steps of a tenth of a second: at 0, 0.12 and 0.24 and 0.36.
+    steps, _, _ = cover(
+        detector, film, tmp_path / "steps", VerifyConfig(0.3, step=0.1), choice=choice
+    )
+    assert steps["film"]["looked_again"] == 4
+    (left,) = steps["left"]
+    assert (left["frame"], left["last_frame"], left["frames"]) == (0, 9, 4)
+
+
+def test_many_places_left_have_few_pictures() -> None:
+    look = SecondLook()
+    raw = av.VideoFrame.from_ndarray(np.zeros((60, 80, 3), np.uint8), format="bgr24")
+    image = np.zeros((60, 80, 3), np.uint8)
+    for number in range(450):  # too far apart to be one
+        look.n_looks = 20 * number
+        frame = VideoFrame(number, number, Fraction(1, 25), raw)
+        look.add(frame, image, np.float32([10, 10, 20, 20]), 0.3 + number / 1000)
+    assert len(look.left) == 450
+    having = [each.score for each in look.left if each.picture is not None]
+    assert 100 <= len(having) <= 200
+    assert min(having) > 0.3 + 240 / 1000  # those of the best scores
+
+
+def test_the_boxes_of_each_frame_are_kept_in_little_room() -> None:
+    boxes = FrameBoxes()
+    given = [np.zeros((0, 4)), np.arange(8).reshape(2, 4), np.zeros((0, 4)), np.ones((1, 4))]
+    for each in given:
+        boxes.append(each)
+    assert len(boxes) == 4
+    for number, each in enumerate(given):
+        np.testing.assert_array_equal(boxes[number], each)
+        assert boxes[number].dtype == np.float32
+    assert boxes[4].shape == (0, 4)
 
 
 def test_a_film_is_never_written_over_itself(tmp_path: Path, detector: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from facesmith.anonymisation.film_notes import FilmNotes, LeftInFilm, left_in_film
+from facesmith.anonymisation.film_left import SecondLook, look_again
+from facesmith.anonymisation.film_notes import FilmNotes
 from facesmith.anonymisation.films import CoveredFrame, FilmConfig, cover_film
 from facesmith.anonymisation.photos import place_of
 from facesmith.anonymisation.records import faces_as_dicts
@@ -85,11 +86,15 @@ class FilmJob:
             on_time: Called with the time that was looked at again and the film's length, seconds.
         """
         path, notes = self._folder / self._out, self._notes
-        left: list[LeftInFilm] = []
+        again = SecondLook()
         if self._verify is not None:
             detector, cover = self._detector, self._config.cover
-            left = left_in_film(path, notes.boxes, detector, cover, self._verify, on_time)
-        self.pictures = {(self._name, each.frame): each.picture for each in left}
+            again = look_again(path, notes.boxes, detector, cover, self._verify, on_time)
+        self.pictures = {
+            (self._name, each.frame): each.picture
+            for each in again.left
+            if each.picture is not None
+        }
         given = Path(self._name).stat()
         return {
             "file": self._name,
@@ -101,9 +106,10 @@ class FilmJob:
                 "tracks": notes.n_tracks,
                 "boxes": notes.n_boxes,
                 "doubtful": notes.doubtful(self._detector.min_score),
+                "looked_again": again.n_looks,
             },
             "spared": notes.n_spared,
-            "left": [each.as_dict() for each in left],
+            "left": [each.as_dict() for each in again.left],
             "out": self._out,
             "input": {
                 "bytes": given.st_size,

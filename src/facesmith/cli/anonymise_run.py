@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesmith.cli.anonymise_task import AnonymiseTask, FoundFiles, find_files
+from facesmith.cli.anonymise_task import VERIFY_STEP, AnonymiseTask, FoundFiles, find_files
 from facesmith.cli.numbers import counted
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
@@ -171,7 +171,10 @@ class _Run:
         full_seconds = FULL_SECONDS if task.every is None else 0.0
         look = LookConfig(tracking.lowest, None, task.rotations, task.every or 1, full_seconds)
         config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
-        verify = VerifyConfig(task.verify_score) if task.verify else None
+        verify = None
+        if task.verify is not False:
+            step = 0.0 if task.verify else VERIFY_STEP
+            verify = VerifyConfig(task.verify_score, step=step)
         with ShownProgress(quiet=task.quiet) as progress:
             first, second = _reporter(progress, "Film"), _reporter(progress, "Second look")
             job = FilmJob(self._detector, config, task.out, verify, first)
@@ -267,6 +270,8 @@ def _film_in_words(line: dict[str, Any]) -> str:
         f"{counted(film['frames'], 'frame')}, {film['seconds']:.1f} s",
         f"{_covered_in_words(film)} covered",
     ]
+    if film["looked_again"]:
+        words.append(f"{counted(film['looked_again'], 'frame')} looked at again")
     words += [
         f"may still be seen: {left['score']:.2f} at {left['time']:.2f} s, frame {left['frame']}"
         for left in line["left"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facesmith.anonymisation.records import BoxFile
 
 LEFT_SCORE = 0.3  # of what --verify lists: 5 of 100 photos without faces have a place with as much
+VERIFY_STEP = 0.5  # seconds of a film between the frames that are looked at again
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class AnonymiseTask:
         min_score: Of what is covered; `None`: see `CoverPhotos` and `tracks_that_miss_little`.
         rotations: See `Detector`.
         keep_metadata: Whether time, camera and author stay.
-        verify: Whether to look at the results again; `None`: at photos only.
+        verify: Whether to look at the results again; `None`: of films at steps of time only.
         verify_score: Of what that lists.
         crf: Quality of films.
         every: Look at each so manieth frame of films; `None`: at fewer where little moves.
@@ -96,7 +97,7 @@ class AnonymiseTask:
             "boxes": None if self.boxes is None else place(self.boxes),
             "keep_metadata": self.keep_metadata,
             "verify": None if self.verify is False else self.verify_score,
-            "verify_films": bool(self.verify),
+            "verify_step": None if self.verify is False else 0.0 if self.verify else VERIFY_STEP,
             "model": str(self.model) if self.model else None,
         }
 
