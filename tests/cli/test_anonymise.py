@@ -375,3 +375,60 @@ def test_films_are_covered_among_photos(street: Path, weights: Path) -> None:
     assert image[36, 44].min() > 200
     assert image[80, 120, 2] > 200
     assert image[80, 120, 0] < 60
+
+
+def test_a_stream_is_covered_until_its_end_is_reached(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    from made_films import serving, write_film  # noqa: PLC0415
+
+    from facesmith.video import open_video  # noqa: PLC0415
+
+    monkeypatch.chdir(tmp_path)
+    pictures = [spots(160, 120, (40, 32))] * 10
+    film = write_film(Path("a.ts"), pictures, size_wh=(160, 120), options={"crf": "4", "bf": "0"})
+    with serving(film) as address:
+        secret = address.replace("//", "//me:secret@")
+        result = run(weights, secret, "--frames", 3, "--out", "out")
+        assert run(weights, secret, film, "--out", "both").exit_code == 2
+    assert result.exit_code == 0, result.output
+    assert "secret" not in result.output
+    port = address.split(":")[-1].split("/")[0]
+    with open_video(f"out/camera-127.0.0.1-{port}-live.ts.mp4") as video:
+        shown = [(frame.time, frame.image()) for frame in video.frames()]
+    found = lines(Path("out/boxes.jsonl"))
+    assert [line["file"] for line in found] == [address] * 4
+    assert [time for time, _ in shown] == pytest.approx(
+        [line["time"] for line in found[:3]], abs=1e-5
+    )
+    assert all(image[20:52, 28:60].max() < 40 for _, image in shown)
+    assert json.loads(Path("out/report.json").read_text())["counts"]["films"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["street", "--seconds", 3], "--seconds ends a camera"),
+        (["street", "--frames", 3], "--frames ends a camera"),
+        (["street", "--every", 2], "--every is of films"),
+        (["street", "--crf", 23], "--crf is of films"),
+        (["7", "--resume"], "--resume is of files"),
+    ],
+)
+@pytest.mark.usefixtures("street")
+def test_options_without_their_kind_of_input_are_named(
+    weights: Path, words: list[str], told: str
+) -> None:
+    result = run(weights, *words, "--out", "out")
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("street")
+def test_a_camera_that_is_not_there_is_an_error(weights: Path) -> None:
+    pytest.importorskip("av")
+    result = run(weights, "/dev/video77", "--out", "out", "--json")
+    assert result.exit_code == 1
+    assert "/dev/video77" in json.loads(result.stdout)["error"]

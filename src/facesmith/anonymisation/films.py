@@ -148,7 +148,7 @@ def cover_film(
             frame = next(frames, None)
             if frame is None or frame.number != found.number or frame.time != found.time:
                 raise VideoError(f"{name} changed while it was read. Run the command again.")
-            covered = _chosen(name, found, config)
+            covered = chosen_faces(name, found, config)
             writer.write(*paint(frame, covered.found.faces.boxes))
             yield covered
         for _ in frames:  # the sound that lasts longer than the frames
@@ -169,10 +169,10 @@ def _tracked(
         yield from _listed(name, frames, config.boxes)
         return
     found = track(detect_frames(frames, detector, config.look), config.tracking)
-    yield from _with_guesses_grown(found)
+    yield from grown_guesses(found)
 
 
-def _with_guesses_grown(frames: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
+def grown_guesses(frames: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
     """Boxes that are not of the detector grow, but for those between two looks that saw the face.
 
     Those would make covers pulse, and are off by next to nothing.
@@ -218,7 +218,8 @@ def _listed(name: str, frames: Iterable[VideoFrame], boxes: BoxFile) -> Iterator
         yield FrameFaces(frame.number, frame.time, frame.size_wh, faces)
 
 
-def _chosen(name: str, found: FrameFaces, config: FilmConfig) -> CoveredFrame:
+def chosen_faces(name: str, found: FrameFaces, config: FilmConfig) -> CoveredFrame:
+    """The frame with those faces only that are to be covered."""
     chosen = config.choice.of(found.faces, name, found.number)
     if chosen.all():
         return CoveredFrame(found, 0)

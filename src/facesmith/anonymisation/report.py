@@ -264,7 +264,7 @@ def _files_section(done: Sequence[dict[str, Any]]) -> str:
             line["out"],
             str(line["film"]["tracks"] if "film" in line else len(line["faces"])),
             str(len(line["left"])),
-            line["input"]["sha256"],
+            line["input"]["sha256"] or "-",
             line["output"]["sha256"],
         )
         for line in done

@@ -41,6 +41,9 @@ class AnonymiseTask:
         verify: Whether to look at the results again; `None`: of films at steps of time only.
         verify_score: Of what that lists.
         crf: Quality of films.
+        given: Options of the command line that only some inputs have a use for.
+        max_seconds: Stop a camera after so long.
+        max_frames: Stop a camera after so many frames.
         every: Look at each so manieth frame of films; `None`: at fewer where little moves.
         workers: Processes; `None`: as many as pay.
         max_memory: Bytes that decoding one photo may take.
@@ -63,6 +66,9 @@ class AnonymiseTask:
     verify_score: float
     crf: int
     every: int | None
+    given: tuple[str, ...]
+    max_seconds: float | None
+    max_frames: int | None
     workers: int | None
     max_memory: int
     model: Path | None
@@ -111,12 +117,25 @@ class FoundFiles:
         films: In order, each once.
         names: Of each -> that of its output, relative to the output folder.
         errors: Name of each input that stands for nothing -> why.
+        camera: The only input, if it is a camera.
     """
 
     photos: list[Path]
     films: list[Path]
     names: dict[str, str]
     errors: dict[str, str]
+    camera: str | None = None
+
+
+def check_options(task: AnonymiseTask, found: FoundFiles) -> None:
+    """End the command where an option was given that nothing among the inputs has a use for."""
+    for option in task.given:
+        if option in ("--seconds", "--frames") and found.camera is None:
+            raise click.UsageError(f"{option} ends a camera, and no INPUT is one.")
+        if option in ("--every", "--crf") and not (found.films or found.camera):
+            raise click.UsageError(f"{option} is of films, and no INPUT is or holds one.")
+        if option in ("--resume", "--boxes") and found.camera is not None:
+            raise click.UsageError(f"{option} is of files, not of cameras.")
 
 
 def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
@@ -125,7 +144,13 @@ def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
     from facesmith.anonymisation.naming import output_names, root_of  # noqa: PLC0415
     from facesmith.anonymisation.records import BOXES_NAME  # noqa: PLC0415
     from facesmith.anonymisation.report import REPORT_NAMES  # noqa: PLC0415
+    from facesmith.video.camera import is_camera, shown_name  # noqa: PLC0415
 
+    cameras = [each for each in inputs if is_camera(each)]
+    if cameras:
+        if len(inputs) > 1:
+            raise click.UsageError(f"{shown_name(cameras[0])} is a camera. Name it alone.")
+        return FoundFiles([], [], {}, {}, cameras[0])
     place = Path(os.path.realpath(out))
     roots: dict[Path, Path] = {}
     films: list[Path] = []
@@ -159,10 +184,8 @@ def _of_input(given: str) -> tuple[list[Path], list[Path]]:
     """Photos and films."""
     from facesmith.files import files_by_folder  # noqa: PLC0415 - see `cli`
     from facesmith.images import find_images  # noqa: PLC0415
-    from facesmith.video import is_animation, is_camera, is_film  # noqa: PLC0415
+    from facesmith.video import is_animation, is_film  # noqa: PLC0415
 
-    if is_camera(given):
-        raise click.UsageError(f"{given} is a camera. Record it first, and pass the film.")
     path = Path(given)
     if is_film(given) and path.exists():
         return [], [path]

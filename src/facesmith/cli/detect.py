@@ -211,6 +211,8 @@ def detect(
             "Nothing is left to look at: an earlier run wrote all images there. Choose another "
             "folder for what is written."
         )
+    _refuse_options(ctx, () if aligned_dir else ("aligned_size",), "photos without --aligned")
+    _refuse_options(ctx, () if crops_dir else ("crop_margin",), "photos without --crops")
     landmarks = landmarks or aligned_dir is not None
     pictures = Pictures(sources, wanted)
     config = DetectionConfig(
