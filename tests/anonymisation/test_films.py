@@ -27,7 +27,7 @@ from facesmith.detection import load_detector  # noqa: E402
 from facesmith.errors import VideoError  # noqa: E402
 from facesmith.faces import Faces  # noqa: E402
 from facesmith.video import FrameFaces, LookConfig, VideoFrame, open_video  # noqa: E402
-from made_films import STEADY, UNEVEN, write_film  # noqa: E402
+from made_films import STEADY, UNEVEN, sound_packets, write_film  # noqa: E402
 from spot_detector import spots  # noqa: E402
 
 RED = CoverConfig(colour=(200, 0, 0))
@@ -44,13 +44,20 @@ def images(n: int, *corners: tuple[int, int]) -> list[np.ndarray]:
 
 
 def cover(
-    detector: Any, film: Path, folder: Path, verify: VerifyConfig | None = None, **changes: Any
+    detector: Any,
+    film: Path,
+    folder: Path,
+    verify: VerifyConfig | None = None,
+    problems: list[str] | None = None,
+    **changes: Any,
 ) -> tuple[dict[str, Any], list[dict[str, Any]], Path]:
     folder.mkdir(exist_ok=True)
     tracking = tracks_that_miss_little(detector)
     options = {"cover": RED, "tracking": tracking, "look": LookConfig(tracking.lowest), **changes}
     job = FilmJob(detector, FilmConfig(**options), folder, verify)
     lines = list(job.cover(str(film), film_name(film.name)))
+    if problems is not None:
+        problems += job.problems
     return job.result(), lines, folder / film_name(film.name)
 
 
@@ -121,6 +128,65 @@ def sound(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in film.demux(audio=0) if packet.size]
 
 
+PHONE = (0, 3003, 6006, 9100, 12_005, 18_000, 18_001, 30_030, 45_000, 47_777)  # 1/90000 s
+
+
+@pytest.mark.parametrize(
+    ("suffix", "sounds"),
+    [(".mp4", ["aac"]), (".mov", ["aac", "aac"]), (".mkv", ["libopus", "aac", "libopus"])],
+)
+def test_a_phone_s_clip_keeps_each_time_stamp_and_its_sound_to_the_byte(
+    tmp_path: Path, detector: Any, suffix: str, sounds: list[str]
+) -> None:
+    stored = [np.rot90(spots(160, 120, (40, 32)))] * len(PHONE)  # 120x160, lying on its side
+    film = write_film(
+        tmp_path / f"a{suffix}", stored, PHONE, size_wh=(120, 160), sounds=sounds, matrix=TURNED
+    )
+    _, lines, out = cover(detector, film, tmp_path / "out")
+    given = times(film)
+    assert times(out) == given
+    if suffix != ".mkv":  # which counts in milliseconds
+        assert given == [Fraction(stamp, 90_000) for stamp in PHONE]
+    assert len(set(np.diff([float(each) for each in given]).round(4).tolist())) > 5
+    before, after = sound_packets(film), sound_packets(out)
+    assert [len(each) for each in after] == [len(each) for each in before]
+    assert len(after) == len(sounds)
+    assert all(len(each) >= 10 for each in after)
+    assert after == before  # times and bytes of every packet
+    with open_video(film) as source, open_video(out) as written:
+        assert written.orientation == source.orientation
+        assert written.orientation.degrees in (90, 270)
+    assert [len(line["faces"]) for line in lines] == [1] * len(PHONE)
+
+
+def test_streams_that_are_left_out_are_named(tmp_path: Path, detector: Any) -> None:
+    plain = write_film(tmp_path / "plain.mkv", images(3, (40, 32)), STEADY[:3], sounds=["aac"])
+    titles = tmp_path / "a.srt"
+    titles.write_text("1\n00:00:00,000 --> 00:00:00,100\nGPS 48.1, 11.5\n\n")
+    with_titles = tmp_path / "a.mkv"
+    with (
+        av.open(str(plain)) as film,
+        av.open(str(titles)) as text,
+        av.open(str(with_titles), "w") as out,
+    ):
+        streams = {each.index: out.add_stream_from_template(each) for each in film.streams}
+        written = out.add_stream_from_template(text.streams.subtitles[0])
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                out.mux(packet)
+        for packet in text.demux():
+            if packet.size:
+                packet.stream = written
+                out.mux(packet)
+    problems: list[str] = []
+    _, _, covered = cover(detector, with_titles, tmp_path / "out", problems=problems)
+    assert problems == [f"{covered} lacks streams of its source: subtitle (srt)."]
+    assert b"GPS" in with_titles.read_bytes()
+    assert b"GPS" not in covered.read_bytes()
+    assert sound_packets(covered) == sound_packets(with_titles)
+
+
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv420p10le"])
 def test_turned_films_are_covered_where_the_face_is(
     tmp_path: Path, detector: Any, pix_fmt: str
@@ -166,8 +232,13 @@ def test_colours_are_those_that_were_asked_for(tmp_path: Path, detector: Any) ->
 def test_odd_sides_are_covered_too(tmp_path: Path, detector: Any) -> None:
     odd = [spots(161, 121, (40, 32))] * 3
     film = write_film(tmp_path / "a.mkv", odd, STEADY[:3], codec="ffv1", pix_fmt="bgr0", options={})
-    _, _, out = cover(detector, film, tmp_path / "out")
-    assert shown(out)[0][..., 0].max() < 60
+    problems: list[str] = []
+    _, _, out = cover(detector, film, tmp_path / "out", problems=problems)
+    image = shown(out)[0]
+    assert image[..., 0].max() < 60
+    assert image.shape == (122, 162, 3)
+    (told,) = problems
+    assert told.startswith(f"{out} has 162x122 pixels instead of 161x121")
 
 
 def test_metadata_goes(tmp_path: Path, detector: Any) -> None:

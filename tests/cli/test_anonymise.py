@@ -381,9 +381,8 @@ def test_a_stream_is_covered_until_its_end_is_reached(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("av")
-    from made_films import serving, write_film  # noqa: PLC0415
-
     from facesmith.video import open_video  # noqa: PLC0415
+    from made_films import serving, write_film  # noqa: PLC0415
 
     monkeypatch.chdir(tmp_path)
     pictures = [spots(160, 120, (40, 32))] * 10

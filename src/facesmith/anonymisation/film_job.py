@@ -32,7 +32,7 @@ class FilmJob:
         on_time: See `cover_film`.
 
     Attributes:
-        problems: Damage that was passed over, as sentences.
+        problems: Damage that was passed over, and what the film lacks, as sentences.
         pictures: Of what is left, by the film's name and the first frame.
     """
 
@@ -156,7 +156,10 @@ class CameraJob(FilmJob):
         """
         self._name, self._out = name, out
         path = self._folder / out
-        for frame in cover_camera(self._frames, name, path, self._detector, self._config):
+        covered = cover_camera(
+            self._frames, name, path, self._detector, self._config, problems=self.problems
+        )
+        for frame in covered:
             self._notes.add(frame)
             yield _as_dict(name, frame)
 

@@ -38,6 +38,8 @@ def cover_camera(
     out: Path,
     detector: PhotoDetector,
     config: FilmConfig,
+    *,
+    problems: list[str] | None = None,
 ) -> Iterator[CoveredFrame]:
     """Write what a camera shows with the faces covered; the file takes its place at the end, whole.
 
@@ -51,6 +53,7 @@ def cover_camera(
         out: The file to write; the suffix says which kind.
         detector: What finds faces.
         config: How.
+        problems: Gets a sentence if the file has other sides than the frames.
 
     Yields:
         What was covered in each frame, in order. The film is whole when there are no more.
@@ -76,6 +79,8 @@ def cover_camera(
             if writer is None:
                 opened = VideoWriter(out, frame.size_wh, frame.time_base, quality=config.quality)
                 writer = stack.enter_context(opened)
+                if problems is not None:
+                    problems += writer.notes()
             covered = chosen_faces(name, found, config)
             writer.write(*paint(frame, covered.found.faces.boxes))
             yield covered

@@ -118,7 +118,7 @@ def cover_film(
         detector: What finds faces.
         config: How.
         on_time: Called with the time that was looked at and the film's length, seconds.
-        problems: Gets sentences about damage that was passed over.
+        problems: Gets sentences about damage that was passed over, and what the file lacks.
 
     Yields:
         What was covered in each frame, in order. The film is whole when there are no more.
@@ -142,6 +142,8 @@ def cover_film(
                 copied=_SOUND,
             )
         )
+        if problems is not None:
+            problems += writer.notes()
         frames = shown.frames(writer.copy)
         paint = FrameCover(config.cover)
         for found in _tracked(name, looked_at, detector, config, on_time):

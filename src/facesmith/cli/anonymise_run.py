@@ -207,13 +207,13 @@ class _Run:
             except FacesmithError as error:
                 self._failed(name, str(error))
                 return
-        for problem in job.problems:
-            echo(f"Warning: {problem}", err=True)
         self._film_done(job, line, journal)
         if any("cut off" in problem for problem in job.problems):
             self._errors[name] = next(each for each in job.problems if "cut off" in each)
 
     def _film_done(self, job: FilmJob, line: dict[str, Any], journal: Journal) -> None:
+        for problem in job.problems:
+            echo(f"Warning: {problem}", err=True)
         journal.add(line)
         self._done.append(line)
         self._pictures |= job.pictures
