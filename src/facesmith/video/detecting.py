@@ -17,8 +17,9 @@ from facesmith.video.results import FrameFaces
 from facesmith.video.scenes import SceneCuts
 
 # Shades of 255: a frame whose small grey picture differs by more from the one before is in motion.
-# On made pans, zooms and shakes without a look at frames below it no more faces were left visible.
-_CALM = 4.0
+# On made films with known faces this leaves as much covered as full looks at all frames; at 4 a
+# thirtieth more is left uncovered, and a sixth without any looks between.
+_CALM = 2.0
 _COARSER = 2  # by which factor frames between are looked at coarser
 
 
