@@ -64,7 +64,7 @@ _SHARE = FiniteRange(0, 1)
 @click.option(
     "--verify/--no-verify",
     default=None,
-    help="Look at results again.  [default: films at 2 frames a second]",
+    help="Look at all of the results again.  [default: at parts]",
 )
 @click.option(
     "--verify-score",
