@@ -38,7 +38,7 @@ SIZE_WH = (1280, 720)
 RATE = 25
 TILE = 700  # side of a photo in the picture that is panned over, pixels
 TILES = (3, 2)
-N_STAGE_FRAMES = 150  # that are in memory while stages are timed
+N_STAGE_FRAMES = 100  # that are in memory while stages are timed
 RUNS = {"covered": ["--no-verify"], "looked at again": [], "every frame looked at": ["--verify"]}
 
 
