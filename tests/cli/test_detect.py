@@ -20,8 +20,8 @@ from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_phot
 from facesmith.detection.pyramid import MAX_FACES_ALONG_SIDE
 from facesmith.errors import ImageError
 from facesmith.export.metadata import update_description
-from facesmith.images import read_image
 from facesmith.files.stems import unique_stems
+from facesmith.images import read_image
 from spot_detector import SPOT_SCORE, spots
 
 

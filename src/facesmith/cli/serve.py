@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from facesmith.cli.detector_options import any_model_option
-from facesmith.cli.numbers import WholeRange
+from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.terminal import echo
 
 _MB = 2**20
@@ -25,9 +25,7 @@ TOKEN_VARIABLE = "FACESMITH_LABEL_STUDIO_TOKEN"  # noqa: S105 - its name
     show_default=True,
     help="0 for any that is free.",
 )
-@click.option(
-    "--workers", type=WholeRange(1, 64), default=1, show_default=True, help="Processes."
-)
+@click.option("--workers", type=WholeRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option(
     "--queue",
     type=WholeRange(1, 10_000),
@@ -77,6 +75,12 @@ TOKEN_VARIABLE = "FACESMITH_LABEL_STUDIO_TOKEN"  # noqa: S105 - its name
     envvar=TOKEN_VARIABLE,
     help=f"Its access token; better in {TOKEN_VARIABLE}, where nobody sees it.",
 )
+@click.option(
+    "--proposal-score",
+    type=FiniteRange(0, 1),
+    metavar="SCORE",
+    help="Lowest score that /predict proposes.  [default: of the weights]",
+)
 @any_model_option
 @click.option("--quiet", is_flag=True, help="Do not print the address.")
 def serve(
@@ -90,6 +94,7 @@ def serve(
     allow_host: tuple[str, ...],
     label_studio: str | None,
     label_studio_token: str | None,
+    proposal_score: float | None,
     model: Path | None,
     quiet: bool,
 ) -> None:
@@ -105,7 +110,7 @@ def serve(
       curl -F file=@photo.jpg http://127.0.0.1:8000/v1/detect
     """  # noqa: D301 - click wants the control character itself
     from facesmith.server.config import ServeConfig  # noqa: PLC0415 - an extra
-    from facesmith.server.running import Address, serve as run  # noqa: PLC0415
+    from facesmith.server.running import Address, run_server  # noqa: PLC0415
 
     if label_studio is None and label_studio_token is not None:
         raise click.UsageError("--label-studio-token needs --label-studio URL.")
@@ -120,8 +125,9 @@ def serve(
         any_address=address.anywhere,
         label_studio=label_studio,
         label_studio_token=label_studio_token,
+        proposal_score=proposal_score,
     )
-    run(config, address, workers, lambda url: None if quiet else _say(url))
+    run_server(config, address, workers, lambda url: None if quiet else _say(url))
 
 
 def _say(url: str) -> None:

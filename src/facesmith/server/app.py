@@ -12,22 +12,27 @@ from starlette.types import ASGIApp
 
 from facesmith._version import __version__
 from facesmith.server import metrics as counting
+from facesmith.server.answers import json_answer
 from facesmith.server.config import ServeConfig
 from facesmith.server.description import (
     BOXES_FIELD,
     FACES,
     MODEL,
     PHOTO_BACK,
+    PREDICT_BODY,
+    PREDICTED,
+    SETUP_BODY,
     ZIP,
     problems,
     takes_photos,
 )
 from facesmith.server.guard import Guard
+from facesmith.server.label_studio import LabelStudioRoutes
 from facesmith.server.metrics import Metrics, SharedCounts
 from facesmith.server.model_facts import model_facts
 from facesmith.server.options import AlignQuery, CoverQuery, CropQuery, DetectQuery
 from facesmith.server.page_files import PageFiles
-from facesmith.server.photos import PhotoRoutes, json_answer
+from facesmith.server.photos import PhotoRoutes
 from facesmith.server.problems import add_handlers
 from facesmith.server.work import Work
 
@@ -124,6 +129,7 @@ def _add_photo_routes(app: FastAPI, routes: PhotoRoutes) -> None:
 
 def _add_facts(app: FastAPI, work: Work, config: ServeConfig, metrics: Metrics) -> None:
     facts = model_facts(work.detector, config.model)
+    _add_label_studio(app, LabelStudioRoutes(work, config, metrics, facts["weights"]))
 
     @app.get("/v1/model", summary="The weights", responses=MODEL, tags=["server"])
     async def model() -> Response:
@@ -140,3 +146,27 @@ def _add_facts(app: FastAPI, work: Work, config: ServeConfig, metrics: Metrics) 
     async def count() -> Response:
         """Of all processes together, since the server began."""
         return Response(metrics.text(), media_type=counting.MEDIA_TYPE)
+
+
+def _add_label_studio(app: FastAPI, routes: LabelStudioRoutes) -> None:
+    @app.post(
+        "/setup",
+        summary="A project wants proposals",
+        responses=problems(408, 413, 415, 422, 503),
+        openapi_extra=SETUP_BODY,
+        tags=["Label Studio"],
+    )
+    async def setup(request: Request) -> Response:
+        """What Label Studio asks when this server is added to a project as a model."""
+        return await routes.setup(request)
+
+    @app.post(
+        "/predict",
+        summary="Proposals for tasks",
+        responses=PREDICTED | problems(408, 413, 415, 422, 502, 503),
+        openapi_extra=PREDICT_BODY,
+        tags=["Label Studio"],
+    )
+    async def predict(request: Request) -> Response:
+        """A result for each task: its faces as rectangles, in percent of the photo's sides."""
+        return await routes.predict(request)

@@ -8,6 +8,7 @@ from pathlib import Path
 from facesmith.images import MAX_MEMORY
 
 MB = 2**20
+_PAGE = Path(__file__).with_name("page")
 _LEAST_HELD = 512 * MB  # of uploads that wait, all together
 
 
@@ -25,6 +26,7 @@ class ServeConfig:
         any_address: Whether it may be called by any IP address too.
         label_studio: Address of the Label Studio from which photos may be fetched; `None`: none.
         label_studio_token: An access token for it.
+        proposal_score: Lowest score of what is proposed to it; `None`: that of the weights.
         page: The folder of the page.
 
     Raises:
@@ -40,7 +42,8 @@ class ServeConfig:
     any_address: bool = False
     label_studio: str | None = None
     label_studio_token: str | None = None
-    page: Path = Path(__file__).with_name("page")
+    proposal_score: float | None = None
+    page: Path = _PAGE
 
     def __post_init__(self) -> None:
         for name in ("max_upload", "max_files", "max_requests", "max_memory"):

@@ -118,6 +118,93 @@ BOXES_FIELD = {
         "example": "[[120, 80, 64, 72]]",
     }
 }
+_INTERFACE = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+    '<Label value="face"/></RectangleLabels></View>'
+)
+SETUP_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["schema"],
+                    "properties": {
+                        "project": {"type": "string"},
+                        "schema": {"type": "string", "description": "The labelling interface."},
+                        "hostname": {"type": "string"},
+                        "access_token": {"type": "string", "description": "Not used."},
+                    },
+                },
+                "example": {"project": "1.1700000000", "schema": _INTERFACE},
+            }
+        },
+    }
+}
+PREDICT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["tasks", "label_config"],
+                    "properties": {
+                        "tasks": {"type": "array", "items": {"type": "object"}},
+                        "label_config": {"type": "string"},
+                        "project": {"type": "string"},
+                        "params": {"type": "object"},
+                    },
+                },
+                "example": {
+                    "tasks": [{"id": 7, "data": {"image": "/data/upload/1/9c1f2e3a-a.jpg"}}],
+                    "label_config": _INTERFACE,
+                    "project": "1.1700000000",
+                    "params": {},
+                },
+            }
+        },
+    }
+}
+PREDICTED: Responses = {
+    200: {
+        "description": "A result for each task, in their order.",
+        "content": {
+            "application/json": {
+                "example": {
+                    "model_version": "facesmith-3f2a9c81d04e",
+                    "results": [
+                        {
+                            "model_version": "facesmith-3f2a9c81d04e",
+                            "score": 0.9993,
+                            "result": [
+                                {
+                                    "id": "facesmith-7-1",
+                                    "type": "rectanglelabels",
+                                    "from_name": "label",
+                                    "to_name": "image",
+                                    "original_width": 512,
+                                    "original_height": 512,
+                                    "image_rotation": 0,
+                                    "value": {
+                                        "x": 35.0,
+                                        "y": 13.1,
+                                        "width": 17.5,
+                                        "height": 19.8,
+                                        "rotation": 0,
+                                        "rectanglelabels": ["face"],
+                                    },
+                                    "score": 0.9993,
+                                }
+                            ],
+                        }
+                    ],
+                }
+            }
+        },
+    }
+}
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],

@@ -28,8 +28,16 @@ STATUSES = (200, 304, 400, 403, 404, 405, 408, 413, 415, 422, 499, 500, 502, 503
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _N_REQUESTS = len(ROUTES) * len(STATUSES)
 _N_TIMES = len(ROUTES) * (len(SECONDS) + 2)  # buckets, all, the sum
-_TOTALS = ("photos", "failed_photos", "faces", "received_bytes")
-_GAUGES = ("requests_in_progress", "held_bytes")
+_TOTALS = {
+    "photos": "Photos looked at.",
+    "failed_photos": "Photos that could not be read.",
+    "faces": "Faces found.",
+    "received_bytes": "Bytes of photos.",
+}
+_GAUGES = {
+    "requests_in_progress": "Requests that are read, wait or are worked at.",
+    "held_bytes": "Bytes that they hold.",
+}
 _N_VALUES = _N_REQUESTS + _N_TIMES + len(_TOTALS) + len(_GAUGES)
 
 
@@ -147,13 +155,10 @@ class Metrics:
                 yield f'{name}_bucket{{path="{path}",le="{edge}"}} {value:.0f}'
             yield f'{name}_sum{{path="{path}"}} {row[-1]:.6f}'
             yield f'{name}_count{{path="{path}"}} {row[-2]:.0f}'
-        helps = ("Photos looked at.", "Photos that could not be read.", "Faces found.",
-                 "Bytes of photos.")  # fmt: skip
-        for name, value, line in zip(_TOTALS, totals, helps, strict=True):
+        for (name, line), value in zip(_TOTALS.items(), totals, strict=True):
             yield from _head(f"facesmith_{name}_total", "counter", line)
             yield f"facesmith_{name}_total {value:.0f}"
-        helps = ("Requests that are read, wait or are worked at.", "Bytes that they hold.")
-        for name, value, line in zip(_GAUGES, gauges, helps, strict=False):
+        for (name, line), value in zip(_GAUGES.items(), gauges, strict=True):
             yield from _head(f"facesmith_{name}", "gauge", line)
             yield f"facesmith_{name} {value:.0f}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facesmith import __version__
+from facesmith._version import __version__
 from facesmith.detection import PhotoDetector
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, shipped_weights
 from facesmith.detection.landmarks import LANDMARKS_FILE

@@ -29,9 +29,7 @@ class DetectOptions(BaseModel):
     min_score: float | None = Field(
         None, ge=0, le=1, allow_inf_nan=False, description="Lowest score; else that of the weights."
     )
-    find_all: bool = Field(
-        default=False, description="Miss fewer faces, at one false box a photo."
-    )
+    find_all: bool = Field(default=False, description="Miss fewer faces, at one false box a photo.")
     min_face: float | None = Field(
         None,
         gt=0,
@@ -132,7 +130,7 @@ class CoverOptions(DetectOptions):
             red, green, blue, *_ = ImageColor.getrgb(self.colour)
         except ValueError:
             raise wrong_request(
-                f"`colour`: {self.colour[:50]!r} is no colour; pass one such as black or '#1e90ff'."
+                f"`colour`: {self.colour[:50]!r} is no colour; pass one as black or '#1e90ff'."
             ) from None
         return CoverConfig(self.fill, self.shape, self.margin, (red, green, blue))
 
@@ -157,8 +155,8 @@ def boxes_of(text: str) -> list[list[float]]:
     )
     if not good:
         raise wrong_request(
-            f"`boxes`: got {text[:100]!r}; expected a JSON list of [x, y, width, height] in pixels, "
-            "each with an area."
+            f"`boxes`: got {text[:100]!r}; expected a JSON list of [x, y, width, height], "
+            "pixels, each with an area."
         )
     return [[x, y, x + width, y + height] for x, y, width, height in given]
 

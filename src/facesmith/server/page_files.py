@@ -74,6 +74,8 @@ class PageFiles:
             "Content-Security-Policy": PAGE_POLICY,
         }
         known = request.headers.get("if-none-match", "")
-        if known == "*" or file.tag in [each.strip().removeprefix("W/") for each in known.split(",")]:
+        if known == "*" or file.tag in [
+            each.strip().removeprefix("W/") for each in known.split(",")
+        ]:
             return Response(status_code=304, headers=headers)
         return Response(file.content, headers=headers, media_type=file.media_type)

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from facesmith.files.stems import unique_stems
 from facesmith.images.files import save_image
 from facesmith.pictures.alignment import align_faces
 from facesmith.pictures.drawing import crop_faces
+from facesmith.server.answers import json_answer
 from facesmith.server.config import MB, ServeConfig
 from facesmith.server.metrics import Metrics
 from facesmith.server.options import (
@@ -41,6 +43,7 @@ COVERED_HEADER = "X-Facesmith-Covered"
 ZIP_TYPE = "application/zip"
 _MOST_CUT = 256 * MB  # of cut faces in one answer
 Pictures = list[tuple[str, bytes]]
+CutFaces = Callable[[PhotoFaces, str], Iterator[tuple[str, bytes]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +141,7 @@ class PhotoRoutes:
         options: DetectOptions,
         fields: tuple[str, ...] = (),
     ) -> Uploads:
-        uploads = await read_uploads(
-            request, place, self._config, name=options.name, fields=fields
-        )
+        uploads = await read_uploads(request, place, self._config, name=options.name, fields=fields)
         self._metrics.received(place.held)
         return uploads
 
@@ -151,7 +152,7 @@ class PhotoRoutes:
         self,
         request: Request,
         options: DetectOptions,
-        cut: Callable[[PhotoFaces, str], Iterator[tuple[str, bytes]]],
+        cut: CutFaces,
         *,
         landmarks: bool,
     ) -> Response:
@@ -163,9 +164,7 @@ class PhotoRoutes:
             cuts: list[_Cut] = []
             for upload, stem in zip(uploads.photos, stems, strict=True):
                 left = _MOST_CUT - sum(len(data) for each in cuts for _, data in each.pictures)
-                finish = replace(
-                    config, finish=lambda found, stem=stem, left=left: _all(cut(found, stem), left)
-                )
+                finish = replace(config, finish=partial(_cut_all, cut, stem, left))
                 found = await self._work.run(request, self._looking(upload, finish))
                 pictures = found.finished if isinstance(found.finished, list) else []
                 cuts.append(_Cut(replace(found, decoded=None, finished=None), pictures))
@@ -183,11 +182,6 @@ class PhotoRoutes:
             self._metrics.looked_at(None if each.error is not None else len(each.faces))
 
 
-def json_answer(content: Any) -> Response:
-    """The content as JSON, as the command writes it."""
-    return Response(json.dumps(content), media_type="application/json")
-
-
 def _raise_error(found: PhotoFaces) -> None:
     if found.error is not None:
         raise unreadable(found.error)
@@ -201,9 +195,9 @@ def _only_one(uploads: Uploads) -> Upload:
     return uploads.photos[0]
 
 
-def _all(pictures: Iterator[tuple[str, bytes]], limit: int) -> Pictures:
-    cut: Pictures = []
-    for name, data in pictures:
+def _cut_all(cut: CutFaces, stem: str, limit: int, found: PhotoFaces) -> Pictures:
+    pictures: Pictures = []
+    for name, data in cut(found, stem):
         limit -= len(data)
         if limit < 0:
             raise Problem(
@@ -212,8 +206,8 @@ def _all(pictures: Iterator[tuple[str, bytes]], limit: int) -> Pictures:
                 f"The cut faces take more than {_MOST_CUT / MB:.0f} MB. Send fewer photos, or ask "
                 "for a higher min_score or less room around faces.",
             )
-        cut.append((name, data))
-    return cut
+        pictures.append((name, data))
+    return pictures
 
 
 def _encoded(image: Any, image_format: str) -> bytes:

@@ -53,7 +53,7 @@ class Address:
         return tuple(dict.fromkeys(("localhost", "127.0.0.1", "[::1]", own.lower())))
 
 
-def serve(
+def run_server(
     config: ServeConfig, address: Address, workers: int, ready: Callable[[str], object]
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; then what runs is finished first.

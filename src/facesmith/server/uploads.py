@@ -6,8 +6,10 @@ No file is written, whatever the size: the forms that the framework reads would 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -54,7 +56,12 @@ class Uploads:
 
 
 async def read_uploads(
-    request: Request, place: Place, config: ServeConfig, *, name: str | None, fields: tuple[str, ...]
+    request: Request,
+    place: Place,
+    config: ServeConfig,
+    *,
+    name: str | None,
+    fields: tuple[str, ...],
 ) -> Uploads:
     """The photos of a request: its body, or the files of a form.
 
@@ -89,18 +96,35 @@ async def read_uploads(
     return Uploads([Upload(last_part(name or UNNAMED), b"".join(chunks))])
 
 
+async def read_json(request: Request, place: Place, config: ServeConfig) -> dict[str, Any]:
+    """The JSON object that is the body.
+
+    Raises:
+        Problem: If it is none, or too large or too slow.
+    """
+    _check_encoding(request)
+    _check_length(request, config)
+    chunks: list[bytes] = []
+    await _read(request, place, config, chunks.append)
+    try:
+        content = json.loads(b"".join(chunks))
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise wrong_request("The body is no JSON object.")
+    return content
+
+
 def last_part(name: str) -> str:
-    """A name without folders and control characters; "photo" if nothing is left.
+    r"""A name without folders and control characters; "photo" if nothing is left.
 
     Example:
-        >>> last_part("../../etc/passwd"), last_part(r"C:\\photos\\a.jpg"), last_part("..")
+        >>> last_part("../../etc/passwd"), last_part(r"C:\photos\a.jpg"), last_part("..")
         ('passwd', 'a.jpg', 'photo')
     """
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     shown = "".join(each for each in last if each.isprintable()).strip()
     return UNNAMED if shown in ("", ".", "..") else shown[-_LONGEST_NAME:]
-
-
 
 
 def _check_encoding(request: Request) -> None:

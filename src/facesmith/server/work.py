@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -51,6 +51,12 @@ class Place:
         self.held += n_bytes
         work.held += n_bytes
         work.tell()
+
+    def release(self, n_bytes: int) -> None:
+        """Count bytes that it holds no longer."""
+        self.held -= n_bytes
+        self._work.held -= n_bytes
+        self._work.tell()
 
 
 class Work:
@@ -112,7 +118,8 @@ class Work:
         future = asyncio.wrap_future(self._pool.submit(self._timed, call))
         gone = asyncio.ensure_future(_gone(request))
         try:
-            await asyncio.wait({future, gone}, return_when=asyncio.FIRST_COMPLETED)
+            waiting: set[asyncio.Future[Any]] = {future, gone}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
             if not future.done():
