@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -132,4 +133,4 @@ def serve(
 
 def _say(url: str) -> None:
     echo(f"facesmith serves {url} (Ctrl-C ends it)")
-    click.get_text_stream("stdout").flush()
+    sys.stdout.flush()  # a program that started it waits for the address

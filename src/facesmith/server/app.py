@@ -42,19 +42,24 @@ Boxes are `[x_min, y_min, x_max, y_max]` in pixels of the upright photo. A reque
 answered with problem JSON (RFC 9457); 503 with the seconds after which to send it again."""
 
 
-def create_app(config: ServeConfig | None = None, shared: SharedCounts | None = None) -> ASGIApp:
+def create_app(
+    config: ServeConfig | None = None,
+    shared: SharedCounts | None = None,
+    work_type: type[Work] = Work,
+) -> ASGIApp:
     """The ASGI application, with its detector opened.
 
     Args:
         config: How it works; `None`: as `ServeConfig` has it.
         shared: Where several processes count together; `None`: this one counts alone.
+        work_type: What works at the photos.
 
     Raises:
         WeightsError: If the weights are missing or damaged.
     """
     config = config or ServeConfig()
     metrics = Metrics(shared)
-    work = Work(config, metrics)
+    work = work_type(config, metrics)
     app = FastAPI(
         title="facesmith",
         version=__version__,
