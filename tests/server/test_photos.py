@@ -191,9 +191,7 @@ def test_aligned_faces_are_those_that_the_command_writes(real_app: Any, tmp_path
     assert line == wanted
 
 
-def test_a_covered_photo_is_the_commands_file(
-    real_app: Any, tmp_path: Path
-) -> None:
+def test_a_covered_photo_is_the_commands_file(real_app: Any, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x013B] = "Jane Q. Public"
     photo = tmp_path / "a.jpg"

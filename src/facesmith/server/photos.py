@@ -112,22 +112,27 @@ class PhotoRoutes:
             text = uploads.fields.get("boxes", options.boxes)
             chosen = None if text is None else boxes_of(text)
 
-            def work() -> tuple[bytes, int]:
+            def work() -> tuple[bytes, int] | str:
+                """The file and how many boxes are covered, or why there is none."""
                 if chosen is None:
                     found = self._looking(upload, config)()
-                    _raise_error(found)
+                    if found.error is not None:
+                        return found.error
                     boxes = found.faces.boxes
                 else:
                     boxes = np.asarray(chosen, np.float32).reshape(-1, 4)
                 keeping = Keeping(options.keep_metadata, self._config.max_memory)
-                data = covered_file(upload.name, upload.content, boxes, cover, keeping)
+                try:
+                    data = covered_file(upload.name, upload.content, boxes, cover, keeping)
+                except ImageError as error:  # raised further it would keep the photo's bytes
+                    return str(error)
                 return data, len(boxes)
 
-            try:
-                data, n_covered = await self._work.run(request, work)
-            except ImageError as error:
-                self._metrics.looked_at(None)
-                raise unreadable(str(error)) from error
+            done = await self._work.run(request, work)
+        if isinstance(done, str):
+            self._metrics.looked_at(None)
+            raise unreadable(done)
+        data, n_covered = done
         self._metrics.looked_at(n_covered)
         return Response(data, headers={COVERED_HEADER: str(n_covered)}, media_type=_type_of(data))
 
