@@ -141,7 +141,7 @@ def page_app(spot_weights: Path, tmp_path: Path) -> Any:
     (page / "js" / "a.js").write_text("export {};")
     (page / "net.wasm").write_bytes(b"\0asm")
     (page / "notes.md").write_text("not served")
-    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "secret.txt").write_text("hidden words")
     return create_app(ServeConfig(spot_weights, page=page))
 
 
@@ -184,4 +184,4 @@ def test_its_files_have_their_types_and_no_path_leads_out(
     answer = ask(page_app, "GET", path)
     assert answer.headers["content-type"] == (kind or "application/problem+json")
     assert (answer.status_code == 404) == (kind is None)
-    assert "secret" not in answer.text
+    assert "hidden" not in answer.text

@@ -71,7 +71,7 @@ def test_several_processes_count_together_and_one_that_ends_is_replaced(
 
     def workers(process: int) -> list[int]:
         listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(process)],
+            ["ps", "-ww", "-o", "pid=", "-o", "args=", "--ppid", str(process)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         lines = [line.split(None, 1) for line in listed.stdout.splitlines()]
@@ -113,8 +113,9 @@ def test_no_file_is_written(spot_weights: Path, tmp_path: Path) -> None:
         "tempfile.SpooledTemporaryFile = tempfile.TemporaryFile = refuse\n"
         "tempfile.NamedTemporaryFile = tempfile.mkstemp = refuse\n"
         "from facesmith.server import ServeConfig, create_app\n"
+        "from pathlib import Path\n"
         "from served import ask\n"
-        "app = create_app(ServeConfig(sys.argv[1]))\n"
+        "app = create_app(ServeConfig(Path(sys.argv[1])))\n"
         "photo = sys.stdin.buffer.read()\n"
         "for path in ('detect', 'crops', 'anonymise'):\n"
         "    answer = ask(app, 'POST', f'/v1/{path}', files={'file': ('a.bmp', photo)})\n"

@@ -97,12 +97,13 @@ class Metrics:
     """
 
     def __init__(self, shared: SharedCounts | None = None) -> None:
-        shared = shared or SharedCounts.for_processes(1)
-        rows = np.frombuffer(shared.values).reshape(shared.n_rows, _N_VALUES)
-        self._rows = rows
-        mine = rows[shared.take_row()]
+        if shared is None:
+            self._rows, row = np.zeros((1, _N_VALUES)), 0
+        else:
+            self._rows = np.frombuffer(shared.values).reshape(shared.n_rows, _N_VALUES)
+            row = shared.take_row()
         ends = np.cumsum([_N_REQUESTS, _N_TIMES, len(_TOTALS)])
-        requests, times, self._totals, self._gauges = np.split(mine, ends)
+        requests, times, self._totals, self._gauges = np.split(self._rows[row], ends)
         self._requests = requests.reshape(len(ROUTES), len(STATUSES))
         self._times = times.reshape(len(ROUTES), len(SECONDS) + 2)
         self._gauges[:] = 0  # of a process that has ended
