@@ -116,14 +116,14 @@ def test_counts_of_processes_are_added_and_the_row_of_one_that_ended_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shared = SharedCounts.for_processes(2)
-    monkeypatch.setattr("facesmith.server.metrics.os.getpid", lambda: 11)
+    monkeypatch.setattr("facesmith.server.metrics.getpid", lambda: 11)
     monkeypatch.setattr("facesmith.server.metrics._is_alive", lambda pid: pid != 11)
     first = Metrics(shared)
     first.looked_at(3)
     first.waiting(5, 100)
-    monkeypatch.setattr("facesmith.server.metrics.os.getpid", lambda: 12)
+    monkeypatch.setattr("facesmith.server.metrics.getpid", lambda: 12)
     Metrics(shared).looked_at(4)  # in the place of 11
-    monkeypatch.setattr("facesmith.server.metrics.os.getpid", lambda: 13)
+    monkeypatch.setattr("facesmith.server.metrics.getpid", lambda: 13)
     third = Metrics(shared)
     third.looked_at(None)
     assert list(shared.owners) == [12, 13]

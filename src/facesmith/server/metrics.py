@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
+from os import getpid
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class SharedCounts:
         with self.lock:
             owners: list[int] = list(self.owners)
             row = next((i for i, pid in enumerate(owners) if not pid or not _is_alive(pid)), 0)
-            self.owners[row] = os.getpid()
+            self.owners[row] = getpid()
         return row
 
 
