@@ -177,9 +177,7 @@ def _ask_all(
                 return
             name, content = photos[number]
             start = time.perf_counter()
-            line.request(
-                "POST", f"/v1/detect?name={name}", content, {"Content-Type": "image/jpeg"}
-            )
+            line.request("POST", f"/v1/detect?name={name}", content, {"Content-Type": "image/jpeg"})
             answers[number] = json.loads(line.getresponse().read())
             latencies[number] = time.perf_counter() - start
 

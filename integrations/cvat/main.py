@@ -42,9 +42,7 @@ def handler(context: Any, event: Any) -> Any:
             "points": [round(edge, 1) for edge in box],
             "type": "rectangle",
         }
-        for box, score in zip(
-            found.faces.boxes.tolist(), found.faces.scores.tolist(), strict=True
-        )
+        for box, score in zip(found.faces.boxes.tolist(), found.faces.scores.tolist(), strict=True)
     ]
     return _answer(context, boxes, 200)
 

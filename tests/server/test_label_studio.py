@@ -220,9 +220,7 @@ def test_the_only_label_is_that_of_faces_whatever_its_name(spot_app: Any) -> Non
     "address",
     ["/data/upload/3/a.png", "/data/local-files/?d=photos/a%20b.png", "/moved/a.png"],
 )
-def test_photos_come_from_label_studio(
-    spot_weights: Path, label_studio: str, address: str
-) -> None:
+def test_photos_come_from_label_studio(spot_weights: Path, label_studio: str, address: str) -> None:
     app = connected(spot_weights, label_studio)
     for given in (address, label_studio + address):
         answer = ask(app, "POST", "/predict", json=predict_request(given))
