@@ -125,8 +125,9 @@ class _server:  # noqa: N801 - used as a function
     def __enter__(self) -> tuple[subprocess.Popen[str], int]:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "facesmith", "serve", "--port", "0"],
-            stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {0}),
+            stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
+        os.sched_setaffinity(self._process.pid, {0})  # before it starts any thread
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         return self._process, int(line.split(":")[2].split("/")[0])

@@ -144,7 +144,7 @@ def never_called(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.undo()
 
 
-def connected(weights: Path, address: str, token: str | None = "old") -> Any:
+def connected(weights: Path, address: str, token: str = "old") -> Any:  # noqa: S107
     config = ServeConfig(
         weights, label_studio=address, label_studio_token=token, max_upload=100_000
     )
