@@ -108,7 +108,7 @@ def serve(
 
     \b
     Example:
-      facesmith serve
+      facesmith serve --port 8000
       curl -F file=@photo.jpg http://127.0.0.1:8000/v1/detect
     """  # noqa: D301 - click wants the control character itself
     from facesmith.server.config import ServeConfig  # noqa: PLC0415 - an extra
