@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -207,6 +208,15 @@ def test_interfaces_without_a_place_for_faces_are_refused(
     answer = ask(spot_app, "POST", "/setup", json=setup_request(interface))
     assert answer.status_code == 422
     assert said.lower() in answer.json()["detail"].lower()
+
+
+@pytest.mark.parametrize("nested", ["View", "RectangleLabels"])
+def test_deep_interfaces_take_no_time(spot_app: Any, nested: str) -> None:
+    deep = f"<{nested}>" * 20_000 + f"</{nested}>" * 20_000
+    start = time.perf_counter()
+    answer = ask(spot_app, "POST", "/setup", json=setup_request(f"<View>{deep}</View>"))
+    assert answer.status_code == 422
+    assert time.perf_counter() - start < 20  # each label by each control: minutes
 
 
 def test_the_only_label_is_that_of_faces_whatever_its_name(spot_app: Any) -> None:
