@@ -1,0 +1,73 @@
+// Everything in words around the photo: its name, counts, progress, what the threshold means.
+
+import { keptFaces } from "./photos.js";
+import { counted, scoreText, thresholdWords } from "./words.js";
+
+const element = (id) => document.getElementById(id);
+
+/**
+ * Bring the words up to date.
+ *
+ * @param {Photos} photos The photos.
+ * @param {object|null} model What the backend says of its weights; null before it is ready.
+ * @param {boolean} drawing Whether boxes are being drawn.
+ */
+export function renderPanel(photos, model, drawing) {
+  const { photo, all, current, threshold } = photos;
+  element("previous").hidden = element("next").hidden = all.length < 2;
+  element("previous").disabled = current === 0;
+  element("next").disabled = current >= all.length - 1;
+  element("draw").hidden = photo?.state !== "done";
+  element("threshold-value").textContent = scoreText(threshold);
+  element("threshold-words").textContent = thresholdWords(threshold, model?.precision);
+  if (photo) renderPhoto(photos, model, drawing);
+  renderCounts(photos);
+}
+
+function renderPhoto({ photo, all, current }, model, drawing) {
+  element("photo-name").textContent = photo.name;
+  element("photo-name").title = photo.name;
+  const facts = [];
+  if (photo.width) facts.push(`${photo.width} × ${photo.height}`);
+  if (all.length > 1) facts.push(`${current + 1} of ${all.length}`);
+  element("photo-facts").textContent = facts.join(" · ");
+  element("photo-error").hidden = photo.state !== "failed";
+  element("photo-error").textContent = photo.error;
+  element("wait").hidden = photo.state === "done" || photo.state === "failed";
+  const wait = model ? "Looking for faces" : "Starting";
+  element("wait-text").textContent = photo.busy ? "The server is busy; trying again" : wait;
+  const draw = drawing ? "Drag across the photo; Escape ends it." : "";
+  const click = photo.faces.length ? "Click a box to leave it out. " : "";
+  const usual = photo.state === "done" ? `${click}Drag to draw one that was missed.` : "";
+  element("hint").textContent = draw || usual;
+}
+
+function renderCounts(photos) {
+  const { all, threshold } = photos;
+  const done = all.filter((photo) => photo.state === "done");
+  const failed = all.filter((photo) => photo.state === "failed");
+  const finished = done.length + failed.length;
+  const n = done.reduce((sum, photo) => sum + keptFaces(photo, threshold).length, 0);
+  element("count").textContent = n;
+  element("count-words").textContent =
+    all.length > 1 ? `${n === 1 ? "face" : "faces"} in ${counted(all.length, "photo")}` : n === 1 ? "face" : "faces";
+  element("progress").hidden = all.length < 2 || finished === all.length;
+  element("progress").max = Math.max(all.length, 1);
+  element("progress").value = finished;
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.disabled = photos.busy || done.length === 0 || (button.dataset.save === "crops" && n === 0);
+  }
+  const status = statusText(all.length, finished, failed.length, n);
+  if (status !== photos.lastStatus) photos.message = "";
+  photos.lastStatus = status;
+  const text = photos.message || status;
+  if (element("status").textContent !== text) element("status").textContent = text;
+}
+
+function statusText(nPhotos, nFinished, nFailed, nFaces) {
+  if (!nPhotos) return "";
+  if (nFinished < nPhotos) return nPhotos > 1 ? `${nFinished} of ${nPhotos} photos done` : "Looking for faces";
+  const failed = nFailed ? ` ${counted(nFailed, "file")} could not be read.` : "";
+  if (nPhotos === nFailed) return failed.trim();
+  return nFaces ? `Done.${failed}` : `No face found. A lower threshold shows more boxes.${failed}`;
+}
