@@ -7,7 +7,7 @@ const MOST_TRIES = 60;
  * What finds the faces.
  *
  * @returns {Promise<{model: object, atOnce: number, privacy: string, detect: Function}>} `model`:
- *   `version`, `threshold`, `find_all_threshold`, `precision` and `landmarks`, as `GET /v1/model`
+ *   `facesmith`, `threshold`, `find_all_threshold`, `precision` and `landmarks`, as `GET /v1/model`
  *   gives them; `atOnce`: photos to send at the same time.
  */
 export async function openBackend() {

@@ -35,7 +35,7 @@ async function start() {
     model = backend.model;
     queue = new Queue(photos, backend, smallestScore);
     element("privacy").textContent = backend.privacy;
-    element("version").textContent = `facesmith ${model.version}`;
+    element("version").textContent = `facesmith ${model.facesmith}`;
     element("threshold-all").hidden = model.find_all_threshold == null;
     element("landmarks-line").hidden = !model.landmarks;
     setThreshold(model.threshold);

@@ -1,7 +1,7 @@
 // Everything in words around the photo: its name, counts, progress, what the threshold means.
 
 import { keptFaces } from "./photos.js";
-import { counted, scoreText, thresholdWords } from "./words.js";
+import { counted, thresholdWords } from "./words.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -18,7 +18,7 @@ export function renderPanel(photos, model, drawing) {
   element("previous").disabled = current === 0;
   element("next").disabled = current >= all.length - 1;
   element("draw").hidden = photo?.state !== "done";
-  element("threshold-value").textContent = scoreText(threshold);
+  element("threshold-value").textContent = threshold.toFixed(2);
   element("threshold-words").textContent = thresholdWords(threshold, model?.precision);
   if (photo) renderPhoto(photos, model, drawing);
   renderCounts(photos);

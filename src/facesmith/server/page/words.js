@@ -14,26 +14,39 @@ export function scoreText(score) {
  * What a threshold means, in words.
  *
  * @param {number} threshold The threshold.
- * @param {Array<{threshold: number, precision: number}>|null} points Measured on photos that were
- *   held out from training, by rising threshold; null: nothing was measured.
+ * @param {Array<{score: number, precision: number, recall: number}>|null} points Measured on photos
+ *   that no training saw; null: nothing was measured.
  */
 export function thresholdWords(threshold, points) {
-  const precision = precisionAt(threshold, points);
-  if (precision === null) {
-    return `Each box shown is a face with a probability of at least ${scoreText(threshold)}.`;
-  }
-  const faces = Math.round(precision * 100);
-  if (faces >= 100) return "Nearly every box shown is a face; some faces may be missed.";
-  return `About ${faces} of 100 boxes shown are faces.`;
+  const sorted = [...(points ?? [])].sort((a, b) => a.score - b.score);
+  const last = sorted[sorted.length - 1];
+  if (!last) return `Each box shown is a face with a probability of at least ${threshold.toFixed(2)}.`;
+  const faces = hundredths(between(threshold, sorted, "precision"));
+  const found = hundredths(between(threshold, sorted, "recall"));
+  // Beyond the last point fewer faces are found than there; how many was not measured.
+  const most = threshold > last.score + 0.01 ? "fewer than " : "";
+  return `About ${faces} of 100 boxes are faces, and ${most}${found} of 100 faces are found.`;
 }
 
-/** Precision at a threshold, between the measured points; null where nothing was measured. */
-export function precisionAt(threshold, points) {
-  if (!points?.length) return null;
-  const after = points.findIndex((point) => point.threshold >= threshold);
-  if (after === 0) return points[0].precision;
-  if (after < 0) return points[points.length - 1].precision;
+/**
+ * A share at a threshold, between the measured ones: both as log odds, in which scores and shares
+ * rise evenly. Beyond the measured ones it stays as it is.
+ */
+export function between(threshold, points, name) {
+  const after = points.findIndex((point) => point.score >= threshold);
+  if (after === 0) return points[0][name];
+  if (after < 0) return points[points.length - 1][name];
   const [low, high] = [points[after - 1], points[after]];
-  const part = (threshold - low.threshold) / (high.threshold - low.threshold);
-  return low.precision + part * (high.precision - low.precision);
+  const part = (logOdds(threshold) - logOdds(low.score)) / (logOdds(high.score) - logOdds(low.score));
+  const [from, to] = [logOdds(low[name]), logOdds(high[name])];
+  return 1 / (1 + Math.exp(-(from + part * (to - from))));
+}
+
+function logOdds(share) {
+  const clipped = Math.min(Math.max(share, 1e-4), 1 - 1e-4);
+  return Math.log(clipped / (1 - clipped));
+}
+
+function hundredths(share) {
+  return Math.min(Math.round(share * 100), 99);
 }
