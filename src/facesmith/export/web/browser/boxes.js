@@ -1,5 +1,9 @@
 // Boxes `[x_min, y_min, x_max, y_max]`: from the network's maps, corrected, and each face once.
+//
+// Arithmetic is done in 32 bits, step by step, as in Python: what a rounding decides, it decides
+// alike in both.
 
+const { fround } = Math;
 export const NMS_IOU = 0.4;
 
 /** A box cut off at the border of a picture. */
@@ -30,13 +34,13 @@ export function decoded(maps, strides, unit, minLogit) {
     const n = rows * columns;
     for (let cell = 0; cell < n; cell++) {
       if (!(data[cell] >= minLogit)) continue;
-      const x = (data[n + cell] + (cell % columns) + 0.5) * stride;
-      const y = (data[2 * n + cell] + Math.floor(cell / columns) + 0.5) * stride;
-      const half = [3, 4].map((plane) => {
+      const x = fround(fround(data[n + cell] + (cell % columns) + 0.5) * stride);
+      const y = fround(fround(data[2 * n + cell] + Math.floor(cell / columns) + 0.5) * stride);
+      const [dx, dy] = [3, 4].map((plane) => {
         const size = Math.min(Math.max(data[plane * n + cell], -5), 5);
-        return (Math.exp(size) * stride * unit) / 2;
+        return fround(fround(Math.exp(size)) * fround(stride * fround(unit / 2)));
       });
-      const box = [x - half[0], y - half[1], x + half[0], y + half[1]].map(Math.fround);
+      const box = [x - dx, y - dy, x + dx, y + dy].map(fround);
       found.push({ box, logit: data[cell] });
     }
   });
@@ -45,13 +49,13 @@ export function decoded(maps, strides, unit, minLogit) {
 
 /** A box corrected by the refiner's outputs; see `facesmith.detection.refiner`. */
 export function corrected([x1, y1, x2, y2], deltas) {
-  const side = Math.max(x2 - x1, y2 - y1);
-  const x = (x1 + x2) / 2 + deltas[0] * side;
-  const y = (y1 + y2) / 2 + deltas[1] * side;
+  const side = Math.max(fround(x2 - x1), fround(y2 - y1));
+  const x = fround(fround(x1 + x2) / 2 + fround(deltas[0] * side));
+  const y = fround(fround(y1 + y2) / 2 + fround(deltas[1] * side));
   const [dx, dy] = [deltas[2], deltas[3]].map((delta) => {
-    return (Math.exp(Math.min(Math.max(delta, -1), 1)) * side) / 2;
+    return fround(fround(Math.exp(Math.min(Math.max(delta, -1), 1))) * side) / 2;
   });
-  return [x - dx, y - dy, x + dx, y + dy].map(Math.fround);
+  return [x - dx, y - dy, x + dx, y + dy].map(fround);
 }
 
 /** Intersection over union of two boxes. */

@@ -8,6 +8,7 @@ import { COARSER, decodingFactor, finestScale, nCoarser } from "./pyramid.js";
 import { reduced, scaled } from "./resizing.js";
 import { logit, minRawScore, probability, sigmoid } from "./scores.js";
 
+const { fround } = Math;
 const COARSEST_LOOK_HEIGHT = 0.4;
 const COARSEST_LOOK_SCORE = 0.15;
 const BATCH_SIZE = 32; // patches that the landmark network sees at once
@@ -53,9 +54,9 @@ export class Detector {
     const candidates = await this.#candidates(picture, minRawScore(calibration, minScore), scale);
     if (calibration.refiner_weight) await this.#refine(picture, candidates);
     const faces = candidates
-      .map(({ box, logit: proposal, refined = 0 }) => ({
+      .map(({ box, raw, refined = 0 }) => ({
         box: clipped(box, picture.width, picture.height),
-        score: probability(calibration, proposal, refined),
+        score: fround(probability(calibration, fround(logit(raw)), refined)),
       }))
       .filter(({ box, score }) => score >= minScore && hasArea(box));
     if (!calibration.refiner_weight) return faces.sort((a, b) => b.score - a.score);
@@ -64,7 +65,7 @@ export class Detector {
 
   async #candidates(picture, minRaw, scale) {
     const { tallest_face } = this.description;
-    const [wanted, sign] = [logit(minRaw), logit(COARSEST_LOOK_SCORE)];
+    const [wanted, sign] = [logit(minRaw), logit(COARSEST_LOOK_SCORE)].map(fround);
     const least = Math.min(wanted, sign);
     let { picture: pixels, scaleX, scaleY } = scaled(picture, scale);
     let found = await this.#propose(pixels, scaleX, scaleY, least);
@@ -74,23 +75,28 @@ export class Detector {
       const large = (each) => tall(each) >= COARSEST_LOOK_HEIGHT * tallest && each.logit >= sign;
       if (number === n && !found.some(large)) break;
       pixels = reduced(pixels, [COARSER, COARSER]);
-      [scaleX, scaleY] = [scaleX / COARSER, scaleY / COARSER];
+      [scaleX, scaleY] = [fround(scaleX / COARSER), fround(scaleY / COARSER)];
       const finer = found.filter((each) => tall(each) < tallest);
       const coarser = await this.#propose(pixels, scaleX, scaleY, least);
       found = [...finer, ...coarser.filter((each) => tall(each) >= tallest / 2)];
     }
     const inside = found
-      .map(({ box, logit }) => ({ box: clipped(box, picture.width, picture.height), logit }))
-      .filter(({ box, logit }) => hasArea(box) && logit >= wanted);
-    return suppressed(inside, "logit");
+      .filter((each) => each.logit >= wanted)
+      .map((each) => ({
+        box: clipped(each.box, picture.width, picture.height),
+        raw: fround(sigmoid(each.logit)),
+      }))
+      .filter(({ box }) => hasArea(box));
+    return suppressed(inside, "raw");
   }
 
   async #propose(pixels, scaleX, scaleY, minLogit) {
     const { input_multiple: multiple, strides, box_unit } = this.description;
     const { data, width, height } = padded(pixels, multiple);
     const maps = await this.networks.proposals(data, width, height);
+    const back = [fround(1 / scaleX), fround(1 / scaleY)];
     return decoded(maps, strides, box_unit, minLogit).map(({ box, logit }) => ({
-      box: box.map((edge, i) => Math.fround(edge / (i % 2 ? scaleY : scaleX))),
+      box: box.map((edge, i) => fround(edge * back[i % 2])),
       logit,
     }));
   }
@@ -100,9 +106,8 @@ export class Detector {
     const { gate_lower, gate_upper, logit_above_gate, logit_below_gate } = this.description.calibration;
     const inside = [];
     for (const each of candidates) {
-      const raw = sigmoid(each.logit);
-      each.refined = raw >= gate_upper ? logit_above_gate : logit_below_gate;
-      if (raw < gate_upper && raw >= gate_lower) inside.push(each);
+      each.refined = each.raw >= gate_upper ? logit_above_gate : logit_below_gate;
+      if (each.raw < gate_upper && each.raw >= gate_lower) inside.push(each);
     }
     if (!inside.length) return;
     const patches = cutSquares(picture, inside.map(({ box }) => patchSquare(box)));

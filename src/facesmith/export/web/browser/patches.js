@@ -2,14 +2,17 @@
 
 import { resized } from "./resizing.js";
 
+const { fround } = Math;
 export const PATCH_SIZE = 64;
 export const CONTEXT = 0.3; // by how much a patch is wider than the longer side of its box
 
 /** The square about a box that its patch shows. */
 export function patchSquare([x1, y1, x2, y2], context = CONTEXT) {
-  const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
-  const half = (Math.max(x2 - x1, y2 - y1) * (1 + context)) / 2;
-  return [x - half, y - half, x + half, y + half].map(Math.fround);
+  // Each step in 32 bits, as in Python: at the border a rounding decides over a row of pixels.
+  const [x, y] = [fround(x1 + x2) / 2, fround(y1 + y2) / 2];
+  const side = Math.max(fround(x2 - x1), fround(y2 - y1));
+  const half = fround(side * fround((1 + context) / 2));
+  return [x - half, y - half, x + half, y + half].map(fround);
 }
 
 /**
@@ -22,14 +25,18 @@ export function patchSquare([x1, y1, x2, y2], context = CONTEXT) {
 export function cutSquares(picture, squares) {
   const each = PATCH_SIZE * PATCH_SIZE * 3;
   const patches = new Uint8Array(squares.length * each);
-  squares.forEach((square, number) => {
-    cutSquare(picture, square, patches.subarray(number * each, (number + 1) * each));
+  const ranges = squares.map((square) => rangesOf(picture, square));
+  const seen = partsSeen(ranges);
+  ranges.forEach((range, number) => {
+    const patch = patches.subarray(number * each, (number + 1) * each);
+    fill(patch, picture, range, seen[number]);
   });
   return patches;
 }
 
-function cutSquare(picture, square, patch) {
-  const ranges = [picture.width, picture.height].map((limit, axis) => {
+/** Across and down: which pixels of the patch lie inside the picture, and what they show. */
+function rangesOf(picture, square) {
+  return [picture.width, picture.height].map((limit, axis) => {
     const low = square[axis];
     const step = (square[axis + 2] - low) / PATCH_SIZE;
     const clip = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -38,11 +45,26 @@ function cutSquare(picture, square, patch) {
     const last = clip(Math.floor((limit - low) / step), first + 1, PATCH_SIZE);
     const start = clip(low + first * step, 0, limit - 1);
     const end = clip(low + last * step, start + Math.min(step, 1), limit);
-    return { first, last, start, end };
+    const margin = Math.ceil(Math.max(step, 1)) + 2;
+    const seen = [Math.max(Math.floor(start) - margin, 0), Math.min(Math.ceil(end) + margin, limit)];
+    return { first, last, start, end, seen };
   });
-  const [x, y] = ranges;
+}
+
+/** The part of the picture that Pillow is given for each patch: left, top, right, bottom. */
+function partsSeen(ranges) {
+  const parts = ranges.map(([x, y]) => [x.seen[0], y.seen[0], x.seen[1], y.seen[1]]);
+  const area = ([left, top, right, bottom]) => (right - left) * (bottom - top);
+  const all = [0, 1, 2, 3].map((edge) => {
+    return parts.reduce((a, part) => (edge < 2 ? Math.min : Math.max)(a, part[edge]), edge < 2 ? Infinity : 0);
+  });
+  const sum = parts.reduce((total, part) => total + area(part), 0);
+  return sum > area(all) ? parts.map(() => all) : parts;
+}
+
+function fill(patch, picture, [x, y], seen) {
   const box = [x.start, y.start, x.end, y.end];
-  const filled = resized(picture, x.last - x.first, y.last - y.first, box);
+  const filled = resized(picture, x.last - x.first, y.last - y.first, box, seen);
   for (let row = 0; row < PATCH_SIZE; row++) {
     const fromRow = Math.min(Math.max(row - y.first, 0), filled.height - 1) * filled.width;
     for (let column = 0; column < PATCH_SIZE; column++) {
