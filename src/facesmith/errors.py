@@ -8,14 +8,18 @@ from contextlib import contextmanager
 # Packages that only an extra installs, by the name they are imported under -> that extra.
 _EXTRAS = {
     "av": "video",
+    "fastapi": "serve",
     "matplotlib": "train",
     "onnx": "train",
+    "python_multipart": "serve",
     "scipy": "train",
     "skimage": "demo",
     "sklearn": "train",
+    "starlette": "serve",
     "tensorboard": "train",
     "threadpoolctl": "train",
     "torch": "train",
+    "uvicorn": "serve",
 }
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.detect_outputs import (
-    STDIN,
     PictureConfig,
     Pictures,
     Table,
@@ -46,6 +45,7 @@ _OF_PHOTOS = (
     *("workers", "photo_memory"),
 )
 _OF_FILMS = ("every", "seconds", "frames")
+STDIN = "-"
 
 
 @click.command(cls=WritingCommand)
