@@ -30,7 +30,8 @@ export async function openBackend() {
  * @returns {Promise<object>} `width`, `height` and `faces`, as `facesmith detect --json` prints.
  */
 async function detect(file, { minScore, landmarks, waiting }) {
-  const address = `v1/detect?min_score=${minScore}&landmarks=${landmarks}`;
+  const name = encodeURIComponent(file.name);
+  const address = `v1/detect?min_score=${minScore}&landmarks=${landmarks}&name=${name}`;
   for (let tries = 1; ; tries++) {
     const response = await fetch(address, {
       method: "POST",

@@ -7,12 +7,15 @@ const COVER_MARGIN = 0.2; // of the box's longer side, covered around it
 const MOSAIC_CELLS = 6; // across the longer side: more would let a face be recognised
 const JPEG_QUALITY = 0.95;
 
-/** The photo on a canvas, upright. Throws where the browser cannot read it. */
+/** The photo on a canvas, upright, transparent parts on white. Throws where it cannot be read. */
 export async function onCanvas(photo) {
   const image = await createImageBitmap(photo.file).catch(() => null);
   if (!image) throw new Error(`This browser cannot read ${photo.name}. Convert it to JPEG or PNG first.`);
   const canvas = new OffscreenCanvas(image.width, image.height);
-  canvas.getContext("2d", { willReadFrequently: true }).drawImage(image, 0, 0);
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  context.fillStyle = "#ffffff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(image, 0, 0);
   image.close();
   return canvas;
 }
@@ -27,7 +30,7 @@ export async function crops(photo, faces) {
       const [top, bottom] = stretch(y1 - dy, y2 + dy, whole.height);
       const [width, height] = [right - left, bottom - top];
       const canvas = new OffscreenCanvas(width, height);
-      canvas.getContext("2d").drawImage(whole, left, top, width, height, 0, 0, width, height);
+      canvas.getContext("2d", { alpha: false }).drawImage(whole, left, top, width, height, 0, 0, width, height);
       const content = await asFile(canvas, photo);
       return { name: `${stem(photo.name)}_face_${index + 1}${suffix(photo)}`, content };
     }),
@@ -43,7 +46,7 @@ export async function crops(photo, faces) {
  */
 export async function anonymised(photo, faces, fill) {
   const canvas = await onCanvas(photo);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = canvas.getContext("2d"); // the one that it has
   // All squares are made before any is painted: no face shows through another's mosaic.
   const covers = faces.map(({ box }) => covered(context, box, fill));
   for (const { part, left, top } of covers) context.putImageData(part, left, top);
