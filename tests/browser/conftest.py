@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from browser_pages import OpenPage, photo
@@ -64,7 +65,8 @@ def open_page(browser: Any) -> Iterator[OpenPage]:
         page = context.new_page()
 
         def requested(request: Any) -> None:
-            if not request.url.startswith((address, f"blob:{address}", "data:")):
+            own = (address, f"blob:{urljoin(address, '/')}", "data:")
+            if not request.url.startswith(own):
                 foreign.append(request.url)
 
         def said(message: Any) -> None:

@@ -3,7 +3,6 @@
 // As `facesmith.detection.detector`, step by step; the networks are run by whoever makes it.
 
 import { clipped, corrected, decoded, hasArea, suppressed } from "./boxes.js";
-import { decodedSmaller } from "./decoding.js";
 import { cutSquares, patchSquare } from "./patches.js";
 import { COARSER, decodingFactor, finestScale, nCoarser } from "./pyramid.js";
 import { reduced, scaled } from "./resizing.js";
@@ -32,7 +31,7 @@ export class Detector {
   /**
    * The faces in a photo.
    *
-   * @param {object} photo The whole photo, BGR; see `pixelsOf`.
+   * @param {object} photo The whole photo, BGR; see `resizing.js`.
    * @param {{minScore: number, landmarks: boolean}} options
    * @returns {Promise<{width: number, height: number, faces: object[]}>} As
    *   `facesmith detect --json` prints it.
@@ -41,7 +40,8 @@ export class Detector {
     const { width, height } = photo;
     const longer = Math.max(width, height);
     const factor = decodingFactor(this.description, longer);
-    const picture = factor > 1 ? decodedSmaller(photo, factor) : photo;
+    // In place of a JPEG decoder that is asked for fewer pixels, which browsers do not have.
+    const picture = factor > 1 ? reduced(photo, [factor, factor]) : photo;
     const reduction = Math.max(picture.width, picture.height) / longer;
     const scale = Math.min(finestScale(this.description, longer) / reduction, 2);
     const found = await this.#look(picture, scale, minScore);

@@ -1,7 +1,7 @@
 // Reads a photo as the Python package does: upright, transparent parts on white, no colour profile.
 
 /**
- * The pixels of a photo, BGR, see `resizing.js`, and whether it is a JPEG.
+ * The pixels of a photo, BGR; see `resizing.js`.
  *
  * @param {Blob} file Any format that the browser knows.
  * @returns {Promise<object>}
@@ -26,6 +26,5 @@ export async function pixelsOf(file) {
       data[to + channel] = alpha === 255 ? value : Math.round((value * alpha + 255 * (255 - alpha)) / 255);
     }
   }
-  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  return { data, width, height, jpeg: first === 0xff && second === 0xd8 };
+  return { data, width, height };
 }

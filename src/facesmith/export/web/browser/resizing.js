@@ -138,24 +138,6 @@ function linearTaps(length, low, high, n) {
   });
 }
 
-/**
- * A picture whose pixels are weighted sums, first across, then down.
- *
- * @param {object} picture
- * @param {Array<{start: number, weights: number[]}>} columns One a column of the result; the
- *   weights sum to 1.
- * @param {Array<{start: number, weights: number[]}>} rows One a row of the result.
- */
-export function weighted(picture, columns, rows) {
-  const whole = (sum) => Math.min(Math.max((sum + PRECISION / 2) >> 22, 0), 255);
-  const [across_, down_] = [columns, rows].map((taps) => {
-    return taps.map(({ start, weights }) => {
-      return { start, weights: weights.map((weight) => Math.round(weight * PRECISION)) };
-    });
-  });
-  return down(across(picture, across_, whole), down_, whole);
-}
-
 /** The part of a picture that taps see; they are changed to count from its corner. */
 function onlySeen({ data, width }, columns, rows) {
   const [[left, right], [top, bottom]] = [columns, rows].map((taps) => {
