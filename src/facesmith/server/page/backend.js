@@ -36,7 +36,9 @@ async function detect(file, { minScore, landmarks, waiting }) {
     const response = await fetch(address, {
       method: "POST",
       body: file,
-      headers: { "Content-Type": file.type.startsWith("image/") ? file.type : "application/octet-stream" },
+      headers: {
+        "Content-Type": file.type.startsWith("image/") ? file.type : "application/octet-stream",
+      },
     }).catch(() => {
       throw new Error("The server cannot be reached. Is `facesmith serve` still running?");
     });

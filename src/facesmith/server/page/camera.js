@@ -18,7 +18,6 @@ export function listenForCamera({ dialog, video, error, openers, taker, closer }
       const stream = await openStream();
       if (!dialog.open) return stop(stream); // closed while the browser asked for leave
       video.srcObject = stream;
-      taker.disabled = false;
     } catch (reason) {
       video.hidden = true;
       error.hidden = false;
@@ -30,6 +29,9 @@ export function listenForCamera({ dialog, video, error, openers, taker, closer }
   dialog.addEventListener("close", () => {
     if (video.srcObject) stop(video.srcObject);
     video.srcObject = null;
+  });
+  video.addEventListener("loadeddata", () => {
+    taker.disabled = false;
   });
   taker.addEventListener("click", async () => {
     const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
@@ -55,7 +57,9 @@ function stop(stream) {
 
 function inWords({ name }) {
   if (name === "NotFoundError") return "No camera was found. Choose a photo instead.";
-  if (name === "NotAllowedError") return "The browser was not allowed to use the camera. Allow it in the address bar, or choose a photo instead.";
-  if (name === "SecurityError") return "Browsers give the camera only to pages from this computer or over HTTPS. Choose a photo instead.";
+  if (name === "NotAllowedError")
+    return "The browser was not allowed to use the camera. Allow it in the address bar, or choose a photo instead.";
+  if (name === "SecurityError")
+    return "Browsers give the camera only to pages from this computer or over HTTPS. Choose a photo instead.";
   return "The camera cannot be used; another program may hold it. Choose a photo instead.";
 }

@@ -33,7 +33,9 @@ function plainFace({ box, score, drawn, landmarks, landmark_scores }) {
 export function asCsv(photos) {
   const faces = photos.flatMap((photo) => photo.faces);
   const withLandmarks = faces.some((face) => face.landmarks);
-  const points = LANDMARK_NAMES.flatMap((name) => ["x", "y", "score"].map((what) => `${name}_${what}`));
+  const points = LANDMARK_NAMES.flatMap((name) =>
+    ["x", "y", "score"].map((what) => `${name}_${what}`),
+  );
   const rows = [withLandmarks ? [...COLUMNS, ...points] : COLUMNS];
   for (const { name, width, height, faces } of photos) {
     faces.forEach((face, index) => {

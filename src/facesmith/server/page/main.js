@@ -62,9 +62,15 @@ function listen() {
     take,
   );
   element("clear").addEventListener("click", clear);
+  element("remove").addEventListener("click", () => {
+    queue?.remove(photos.photo);
+    photos.remove(photos.photo);
+  });
   element("previous").addEventListener("click", () => photos.show(photos.current - 1));
   element("next").addEventListener("click", () => photos.show(photos.current + 1));
-  element("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value)));
+  element("threshold").addEventListener("input", (event) =>
+    setThreshold(Number(event.target.value)),
+  );
   element("threshold-default").addEventListener("click", () => setThreshold(model.threshold));
   element("threshold-all").addEventListener("click", () => setThreshold(model.find_all_threshold));
   element("landmarks").addEventListener("change", (event) => {
@@ -87,7 +93,11 @@ function take(files) {
   const first = photos.all.length;
   const added = photos.add(files);
   const left = files.length - added.length;
-  notify(left ? `The page takes ${MOST_PHOTOS} photos at once: ${counted(left, "file was", "files were")} left out.` : "");
+  notify(
+    left
+      ? `The page takes ${MOST_PHOTOS} photos at once: ${counted(left, "file was", "files were")} left out.`
+      : "",
+  );
   if (!added.length) return;
   photos.show(first);
   queue?.add(added);
@@ -124,7 +134,8 @@ async function saveAs(kind) {
   }
   photos.busy = false;
   photos.changed();
-  if (document.activeElement === document.body) buttons.find((each) => each.dataset.save === kind).focus();
+  if (document.activeElement === document.body)
+    buttons.find((each) => each.dataset.save === kind).focus();
 }
 
 function say(text) {
@@ -143,6 +154,7 @@ function render() {
   element("empty").hidden = some;
   element("work").hidden = !some;
   element("top-buttons").hidden = !some;
+  document.body.classList.toggle("work-shown", some);
   viewer.render();
   strip.render();
   renderPanel(photos, model, viewer.drawing);

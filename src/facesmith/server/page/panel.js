@@ -1,8 +1,9 @@
 // Everything in words around the photo: its name, counts, progress, what the threshold means.
 
-import { keptFaces } from "./photos.js";
+import { keptFaces, shownFaces } from "./photos.js";
 import { counted, thresholdWords } from "./words.js";
 
+const finger = matchMedia("(pointer: coarse)");
 const element = (id) => document.getElementById(id);
 
 /**
@@ -14,7 +15,7 @@ const element = (id) => document.getElementById(id);
  */
 export function renderPanel(photos, model, drawing) {
   const { photo, all, current, threshold } = photos;
-  element("previous").hidden = element("next").hidden = all.length < 2;
+  for (const id of ["previous", "next", "remove"]) element(id).hidden = all.length < 2;
   element("previous").disabled = current === 0;
   element("next").disabled = current >= all.length - 1;
   element("draw").hidden = photo?.state !== "done";
@@ -24,7 +25,7 @@ export function renderPanel(photos, model, drawing) {
   renderCounts(photos);
 }
 
-function renderPhoto({ photo, all, current }, model, drawing) {
+function renderPhoto({ photo, all, current, threshold }, model, drawing) {
   element("photo-name").textContent = photo.name;
   element("photo-name").title = photo.name;
   const facts = [];
@@ -36,10 +37,19 @@ function renderPhoto({ photo, all, current }, model, drawing) {
   element("wait").hidden = photo.state === "done" || photo.state === "failed";
   const wait = model ? "Looking for faces" : "Starting";
   element("wait-text").textContent = photo.busy ? "The server is busy; trying again" : wait;
-  const draw = drawing ? "Drag across the photo; Escape ends it." : "";
-  const click = photo.faces.length ? "Click a box to leave it out. " : "";
-  const usual = photo.state === "done" ? `${click}Drag to draw one that was missed.` : "";
-  element("hint").textContent = draw || usual;
+  element("hint").textContent = hint(photo, threshold, drawing);
+}
+
+function hint(photo, threshold, drawing) {
+  if (photo.state !== "done") return "";
+  if (photo.unseen)
+    return "This browser cannot show the picture. Its boxes can be saved all the same.";
+  if (drawing)
+    return finger.matches ? "Draw across the face." : "Drag across the face. Escape ends it.";
+  const [leave, draw] = finger.matches
+    ? ["Tap a box to leave it out. ", ""]
+    : ["Click a box to leave it out. ", "Drag to draw one that was missed."];
+  return `${shownFaces(photo, threshold).length ? leave : ""}${draw}`;
 }
 
 function renderCounts(photos) {
@@ -50,12 +60,19 @@ function renderCounts(photos) {
   const n = done.reduce((sum, photo) => sum + keptFaces(photo, threshold).length, 0);
   element("count").textContent = n;
   element("count-words").textContent =
-    all.length > 1 ? `${n === 1 ? "face" : "faces"} in ${counted(all.length, "photo")}` : n === 1 ? "face" : "faces";
+    all.length > 1
+      ? `${n === 1 ? "face" : "faces"} in ${counted(done.length, "photo")}`
+      : n === 1
+        ? "face"
+        : "faces";
   element("progress").hidden = all.length < 2 || finished === all.length;
   element("progress").max = Math.max(all.length, 1);
   element("progress").value = finished;
+  const covered = done.length > 1 ? "Anonymised photos" : "Anonymised photo";
+  element("anonymised").textContent = covered;
   for (const button of document.querySelectorAll("[data-save]")) {
-    button.disabled = photos.busy || done.length === 0 || (button.dataset.save === "crops" && n === 0);
+    button.disabled =
+      photos.busy || done.length === 0 || (button.dataset.save === "crops" && n === 0);
   }
   const status = statusText(all.length, finished, failed.length, n);
   if (status !== photos.lastStatus) photos.message = "";
@@ -66,7 +83,8 @@ function renderCounts(photos) {
 
 function statusText(nPhotos, nFinished, nFailed, nFaces) {
   if (!nPhotos) return "";
-  if (nFinished < nPhotos) return nPhotos > 1 ? `${nFinished} of ${nPhotos} photos done` : "Looking for faces";
+  if (nFinished < nPhotos)
+    return nPhotos > 1 ? `${nFinished} of ${nPhotos} photos done` : "Looking for faces";
   const failed = nFailed ? ` ${counted(nFailed, "file")} could not be read.` : "";
   if (nPhotos === nFailed) return failed.trim();
   return nFaces ? `Done.${failed}` : `No face found. A lower threshold shows more boxes.${failed}`;

@@ -41,10 +41,16 @@ export class Photos extends EventTarget {
       height: 0,
       faces: [],
       thumbnail: null,
+      unseen: false, // whether this browser cannot show it
     }));
     this.all.push(...added);
     this.changed();
     return added;
+  }
+
+  remove(photo) {
+    this.all.splice(this.all.indexOf(photo), 1);
+    this.show(this.current);
   }
 
   clear() {

@@ -10,7 +10,8 @@ const JPEG_QUALITY = 0.95;
 /** The photo on a canvas, upright, transparent parts on white. Throws where it cannot be read. */
 export async function onCanvas(photo) {
   const image = await createImageBitmap(photo.file).catch(() => null);
-  if (!image) throw new Error(`This browser cannot read ${photo.name}. Convert it to JPEG or PNG first.`);
+  if (!image)
+    throw new Error(`This browser cannot read ${photo.name}. Convert it to JPEG or PNG first.`);
   const canvas = new OffscreenCanvas(image.width, image.height);
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   context.fillStyle = "#ffffff";
@@ -30,7 +31,9 @@ export async function crops(photo, faces) {
       const [top, bottom] = stretch(y1 - dy, y2 + dy, whole.height);
       const [width, height] = [right - left, bottom - top];
       const canvas = new OffscreenCanvas(width, height);
-      canvas.getContext("2d", { alpha: false }).drawImage(whole, left, top, width, height, 0, 0, width, height);
+      canvas
+        .getContext("2d", { alpha: false })
+        .drawImage(whole, left, top, width, height, 0, 0, width, height);
       const content = await asFile(canvas, photo);
       return { name: `${stem(photo.name)}_face_${index + 1}${suffix(photo)}`, content };
     }),
@@ -101,7 +104,8 @@ async function asFile(canvas, photo) {
   const jpeg = suffix(photo) === ".jpg";
   const options = jpeg ? { type: "image/jpeg", quality: JPEG_QUALITY } : { type: "image/png" };
   const made = await canvas.convertToBlob(options).catch(() => null);
-  if (made?.type !== options.type) throw new Error(`${photo.name} is too large for this browser to write.`);
+  if (made?.type !== options.type)
+    throw new Error(`${photo.name} is too large for this browser to write.`);
   return made;
 }
 
@@ -121,7 +125,8 @@ export function withUniqueNames(files) {
   return files.map(({ name, content }) => {
     const [first, last] = [stem(name), name.slice(stem(name).length)];
     let unique = name;
-    for (let number = 2; taken.has(unique.toLowerCase()); number++) unique = `${first}-${number}${last}`;
+    for (let number = 2; taken.has(unique.toLowerCase()); number++)
+      unique = `${first}-${number}${last}`;
     taken.add(unique.toLowerCase());
     return { name: unique, content };
   });

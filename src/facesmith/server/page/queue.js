@@ -23,6 +23,11 @@ export class Queue {
     while (this.#running < this.backend.atOnce && this.#waiting.length) this.#work();
   }
 
+  /** Forget a photo that waits. */
+  remove(photo) {
+    this.#waiting = this.#waiting.filter((each) => each !== photo);
+  }
+
   clear() {
     this.#waiting = [];
   }

@@ -41,7 +41,8 @@ export class Strip {
 
   #fill(button, photo, current) {
     const badge = button.lastElementChild;
-    if (photo.thumbnail && button.firstElementChild !== photo.thumbnail) button.prepend(photo.thumbnail);
+    if (photo.thumbnail && button.firstElementChild !== photo.thumbnail)
+      button.prepend(photo.thumbnail);
     const n = keptFaces(photo, this.photos.threshold).length;
     const states = {
       waiting: ["…", "waiting"],

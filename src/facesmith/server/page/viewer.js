@@ -6,6 +6,7 @@ import { scoreText } from "./words.js";
 const SVG = "http://www.w3.org/2000/svg";
 const SMALLEST_DRAWN = 6; // CSS pixels
 const TAG_HEIGHT = 18;
+const NARROWEST_WITH_DOTS = 28; // CSS pixels; on smaller faces dots hide the face
 const LARGEST_ENLARGEMENT = 3; // of small photos
 const LEAST_HEIGHT = 220; // CSS pixels for the photo, however low the window
 
@@ -20,7 +21,13 @@ export class Viewer {
     this.elements = elements;
     new ResizeObserver(() => this.#layOut()).observe(elements.room);
     window.addEventListener("resize", () => this.#layOut());
-    elements.photo.addEventListener("error", () => elements.stage.classList.add("unseen"));
+    elements.photo.addEventListener("load", () => {
+      elements.stage.classList.remove("loading");
+      this.#layOut();
+    });
+    elements.photo.addEventListener("error", () => {
+      if (this.#shown) photos.update(this.#shown, { unseen: true });
+    });
     this.#listen();
   }
 
@@ -40,14 +47,12 @@ export class Viewer {
       if (this.#address) URL.revokeObjectURL(this.#address);
       this.#shown = photo;
       this.#address = photo ? URL.createObjectURL(photo.file) : null;
-      stage.classList.remove("unseen");
+      stage.classList.add("loading"); // until then the browser shows the photo before
       if (photo) image.src = this.#address;
       else image.removeAttribute("src");
     }
-    const visible = photo?.state === "done";
-    stage.hidden = !visible;
-    if (!visible) return;
-    image.alt = `Photo ${photo.name}`;
+    stage.classList.toggle("unseen", photo?.unseen ?? false);
+    image.alt = photo ? `Photo ${photo.name}` : "";
     this.#layOut();
   }
 
@@ -62,12 +67,17 @@ export class Viewer {
 
   #layOut() {
     const photo = this.#shown;
-    if (photo?.state !== "done") return;
-    const { room, stage } = this.elements;
+    const { room, stage, photo: image } = this.elements;
+    // Before its faces are found the browser knows the size, if it can show the photo.
+    const loaded = stage.classList.contains("loading") ? {} : image;
+    const width = photo?.width || loaded.naturalWidth;
+    const height = photo?.height || loaded.naturalHeight;
+    stage.hidden = !photo || photo.state === "failed" || !width;
+    if (stage.hidden) return;
     const most = Math.max(LEAST_HEIGHT, window.innerHeight * 0.72);
-    this.#scale = Math.min(room.clientWidth / photo.width, most / photo.height, LARGEST_ENLARGEMENT);
-    stage.style.width = `${photo.width * this.#scale}px`;
-    stage.style.height = `${photo.height * this.#scale}px`;
+    this.#scale = Math.min(room.clientWidth / width, most / height, LARGEST_ENLARGEMENT);
+    stage.style.width = `${width * this.#scale}px`;
+    stage.style.height = `${height * this.#scale}px`;
     this.#drawBoxes(photo);
   }
 
@@ -84,7 +94,8 @@ export class Viewer {
     // What has the focus is not taken out and put back: that would lose it.
     for (const group of [...overlay.children]) if (!groups.includes(group)) group.remove();
     groups.forEach((group, index) => {
-      if (overlay.children[index] !== group) overlay.insertBefore(group, overlay.children[index] ?? null);
+      if (overlay.children[index] !== group)
+        overlay.insertBefore(group, overlay.children[index] ?? null);
     });
     if (focused && !faces.includes(focused)) overlay.lastElementChild?.focus();
     if (this.#draft) overlay.append(this.#draft.rectangle);
@@ -99,11 +110,16 @@ export class Viewer {
     group.setAttribute("aria-checked", String(!face.leftOut));
     const what = face.drawn ? "drawn" : `score ${scoreText(face.score)}`;
     group.setAttribute("aria-label", `Face ${place}, ${what}`);
-    const parts = [made("rect", { class: "halo", ...box }), made("rect", { class: "edge", ...box })];
-    if (this.photos.landmarks) {
+    const parts = [
+      made("rect", { class: "halo", ...box }),
+      made("rect", { class: "edge", ...box }),
+    ];
+    if (this.photos.landmarks && x2 - x1 >= NARROWEST_WITH_DOTS) {
       const radius = Math.min(Math.max((x2 - x1) / 28, 1.4), 3.5);
       for (const [x, y] of face.landmarks ?? []) {
-        parts.push(made("circle", { class: "dot", cx: x * this.#scale, cy: y * this.#scale, r: radius }));
+        parts.push(
+          made("circle", { class: "dot", cx: x * this.#scale, cy: y * this.#scale, r: radius }),
+        );
       }
     }
     const width = 12 + text.length * 6.6;
@@ -138,14 +154,17 @@ export class Viewer {
     const group = event.target.closest(".face");
     if (!group) return;
     const { face } = group;
-    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
+      event.key
+    ];
     if (["Delete", "Backspace", " ", "Enter"].includes(event.key)) {
       if (["Delete", "Backspace"].includes(event.key) && face.leftOut) return;
       this.photos.toggle(this.#shown, face);
     } else if (arrow && face.drawn) {
       this.photos.move(this.#shown, face, this.#shifted(face.box, arrow, event.shiftKey));
     } else if (arrow) {
-      const next = arrow[0] + arrow[1] > 0 ? group.nextElementSibling : group.previousElementSibling;
+      const next =
+        arrow[0] + arrow[1] > 0 ? group.nextElementSibling : group.previousElementSibling;
       next?.focus();
     } else return;
     event.preventDefault();
@@ -155,7 +174,13 @@ export class Viewer {
   #shifted([x1, y1, x2, y2], [right, down], stretch) {
     const { width, height } = this.#shown;
     const step = 4 / this.#scale;
-    if (stretch) return [x1, y1, Math.max(x2 + right * step, x1 + step), Math.max(y2 + down * step, y1 + step)];
+    if (stretch)
+      return [
+        x1,
+        y1,
+        Math.max(x2 + right * step, x1 + step),
+        Math.max(y2 + down * step, y1 + step),
+      ];
     const dx = Math.min(Math.max(right * step, -x1), width - x2);
     const dy = Math.min(Math.max(down * step, -y1), height - y2);
     return [x1 + dx, y1 + dy, x2 + dx, y2 + dy];
@@ -164,7 +189,8 @@ export class Viewer {
   #begin(event) {
     const onFace = event.target.closest(".face");
     // A finger scrolls the page unless it was told to draw.
-    if (event.button !== 0 || (!this.drawing && (onFace || event.pointerType === "touch"))) return;
+    if (event.button !== 0 || this.#shown?.state !== "done") return;
+    if (!this.drawing && (onFace || event.pointerType === "touch")) return;
     event.preventDefault();
     const rectangle = made("rect", { class: "draft" });
     this.#draft = { from: this.#place(event), rectangle };
@@ -176,7 +202,12 @@ export class Viewer {
     if (!this.#draft) return;
     const [x1, y1] = this.#draft.from;
     const [x2, y2] = this.#place(event);
-    const box = { x: Math.min(x1, x2), y: Math.min(y1, y2), width: Math.abs(x2 - x1), height: Math.abs(y2 - y1) };
+    const box = {
+      x: Math.min(x1, x2),
+      y: Math.min(y1, y2),
+      width: Math.abs(x2 - x1),
+      height: Math.abs(y2 - y1),
+    };
     set(this.#draft.rectangle, box);
   }
 

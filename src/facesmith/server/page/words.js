@@ -20,7 +20,8 @@ export function scoreText(score) {
 export function thresholdWords(threshold, points) {
   const sorted = [...(points ?? [])].sort((a, b) => a.score - b.score);
   const last = sorted[sorted.length - 1];
-  if (!last) return `Each box shown is a face with a probability of at least ${threshold.toFixed(2)}.`;
+  if (!last)
+    return `Each box shown is a face with a probability of at least ${threshold.toFixed(2)}.`;
   const faces = hundredths(between(threshold, sorted, "precision"));
   const found = hundredths(between(threshold, sorted, "recall"));
   // Beyond the last point fewer faces are found than there; how many was not measured.
@@ -37,7 +38,8 @@ export function between(threshold, points, name) {
   if (after === 0) return points[0][name];
   if (after < 0) return points[points.length - 1][name];
   const [low, high] = [points[after - 1], points[after]];
-  const part = (logOdds(threshold) - logOdds(low.score)) / (logOdds(high.score) - logOdds(low.score));
+  const part =
+    (logOdds(threshold) - logOdds(low.score)) / (logOdds(high.score) - logOdds(low.score));
   const [from, to] = [logOdds(low[name]), logOdds(high[name])];
   return 1 / (1 + Math.exp(-(from + part * (to - from))));
 }

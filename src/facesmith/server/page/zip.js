@@ -49,7 +49,8 @@ export async function zipped(files, when = new Date()) {
     parts.push(local, encoded, content);
     central.push(listed, encoded);
     offset += LOCAL_LENGTH + encoded.length + content.size;
-    if (offset > MOST_BYTES) throw new Error("The zip file would be larger than 4 GB. Save fewer photos at once.");
+    if (offset > MOST_BYTES)
+      throw new Error("The zip file would be larger than 4 GB. Save fewer photos at once.");
   }
   const length = central.reduce((sum, part) => sum + part.byteLength, 0);
   const end = new DataView(new ArrayBuffer(22));
@@ -66,9 +67,22 @@ function entry(crc, size, nameLength, when) {
   const facts = new DataView(new ArrayBuffer(26));
   const time = (when.getHours() << 11) | (when.getMinutes() << 5) | (when.getSeconds() >> 1);
   const date = ((when.getFullYear() - 1980) << 9) | ((when.getMonth() + 1) << 5) | when.getDate();
-  const values = [[0, 20], [2, UTF8], [4, 0], [6, time], [8, date], [22, nameLength], [24, 0]];
+  const values = [
+    [0, 20],
+    [2, UTF8],
+    [4, 0],
+    [6, time],
+    [8, date],
+    [22, nameLength],
+    [24, 0],
+  ];
   for (const [at, value] of values) facts.setUint16(at, value, true);
-  for (const [at, value] of [[10, crc], [14, size], [18, size]]) facts.setUint32(at, value, true);
+  for (const [at, value] of [
+    [10, crc],
+    [14, size],
+    [18, size],
+  ])
+    facts.setUint32(at, value, true);
   return facts;
 }
 

@@ -8,7 +8,8 @@
 export async function openBackend() {
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});
   const response = await fetch("site.json");
-  if (!response.ok) throw new Error("site.json is missing beside this page. Copy the whole folder.");
+  if (!response.ok)
+    throw new Error("site.json is missing beside this page. Copy the whole folder.");
   const { model } = await response.json();
   const worker = new Worker("detection/worker.js", { type: "module" });
   const asked = new Map(); // id -> what settles the promise

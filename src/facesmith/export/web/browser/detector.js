@@ -104,14 +104,18 @@ export class Detector {
 
   /** Give the candidates between the two scores of the gate a second look, in place. */
   async #refine(picture, candidates) {
-    const { gate_lower, gate_upper, logit_above_gate, logit_below_gate } = this.description.calibration;
+    const { gate_lower, gate_upper, logit_above_gate, logit_below_gate } =
+      this.description.calibration;
     const inside = [];
     for (const each of candidates) {
       each.refined = each.raw >= gate_upper ? logit_above_gate : logit_below_gate;
       if (each.raw < gate_upper && each.raw >= gate_lower) inside.push(each);
     }
     if (!inside.length) return;
-    const patches = cutSquares(picture, inside.map(({ box }) => patchSquare(box)));
+    const patches = cutSquares(
+      picture,
+      inside.map(({ box }) => patchSquare(box)),
+    );
     const outputs = await this.networks.refiner(patches, inside.length);
     inside.forEach((each, i) => {
       each.refined = outputs[5 * i];
@@ -159,7 +163,11 @@ function padded({ data, width, height }, multiple) {
 
 function inFullSize({ box, score, landmarks, landmark_scores }, back, width, height) {
   const rounded = (value, digits) => Math.round(value * 10 ** digits) / 10 ** digits;
-  const whole = clipped(box.map((edge, i) => edge * back[i % 2]), width, height);
+  const whole = clipped(
+    box.map((edge, i) => edge * back[i % 2]),
+    width,
+    height,
+  );
   return {
     box: whole.map((edge) => rounded(edge, 1)),
     score: rounded(score, 4),

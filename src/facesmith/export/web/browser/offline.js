@@ -35,7 +35,9 @@ async function keep() {
 async function forget() {
   const names = await caches.keys();
   await Promise.all(
-    names.filter((name) => name.startsWith(PREFIX) && name !== NAME).map((name) => caches.delete(name)),
+    names
+      .filter((name) => name.startsWith(PREFIX) && name !== NAME)
+      .map((name) => caches.delete(name)),
   );
 }
 

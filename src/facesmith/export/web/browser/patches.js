@@ -46,7 +46,10 @@ function rangesOf(picture, square) {
     const start = clip(low + first * step, 0, limit - 1);
     const end = clip(low + last * step, start + Math.min(step, 1), limit);
     const margin = Math.ceil(Math.max(step, 1)) + 2;
-    const seen = [Math.max(Math.floor(start) - margin, 0), Math.min(Math.ceil(end) + margin, limit)];
+    const seen = [
+      Math.max(Math.floor(start) - margin, 0),
+      Math.min(Math.ceil(end) + margin, limit),
+    ];
     return { first, last, start, end, seen };
   });
 }
@@ -56,7 +59,10 @@ function partsSeen(ranges) {
   const parts = ranges.map(([x, y]) => [x.seen[0], y.seen[0], x.seen[1], y.seen[1]]);
   const area = ([left, top, right, bottom]) => (right - left) * (bottom - top);
   const all = [0, 1, 2, 3].map((edge) => {
-    return parts.reduce((a, part) => (edge < 2 ? Math.min : Math.max)(a, part[edge]), edge < 2 ? Infinity : 0);
+    return parts.reduce(
+      (a, part) => (edge < 2 ? Math.min : Math.max)(a, part[edge]),
+      edge < 2 ? Infinity : 0,
+    );
   });
   const sum = parts.reduce((total, part) => total + area(part), 0);
   return sum > area(all) ? parts.map(() => all) : parts;

@@ -23,7 +23,8 @@ export async function pixelsOf(file) {
     const alpha = rgba[from + 3];
     for (let channel = 0; channel < 3; channel++) {
       const value = rgba[from + 2 - channel];
-      data[to + channel] = alpha === 255 ? value : Math.round((value * alpha + 255 * (255 - alpha)) / 255);
+      data[to + channel] =
+        alpha === 255 ? value : Math.round((value * alpha + 255 * (255 - alpha)) / 255);
     }
   }
   return { data, width, height };

@@ -119,7 +119,8 @@ export function resized(picture, width, height, box, seen = [0, 0, picture.width
   picture = onlySeen(picture, columns, rows);
   // Which comes first decides over the rounding of the last bit. This is Pillow 13's choice where
   // the width does not shrink; where both do, it is not known, and a level may differ.
-  if (sides[1] > height && sides[0] <= width) return across(down(picture, rows, whole), columns, whole);
+  if (sides[1] > height && sides[0] <= width)
+    return across(down(picture, rows, whole), columns, whole);
   return down(across(picture, columns, whole), rows, whole);
 }
 
@@ -134,7 +135,10 @@ function linearTaps(length, low, high, n) {
       return Math.max(1 - Math.abs((k + start - centre + 0.5) * (1 / support)), 0);
     });
     const sum = weights.reduce((a, b) => a + b, 0) || 1;
-    return { start, weights: weights.map((weight) => Math.floor(0.5 + (weight / sum) * PRECISION)) };
+    return {
+      start,
+      weights: weights.map((weight) => Math.floor(0.5 + (weight / sum) * PRECISION)),
+    };
   });
 }
 

@@ -44,7 +44,7 @@ export function minRawScore(calibration, minScore) {
   let highest = refiner_weight ? gate_lower - 1e-6 : 1;
   if ((calibration.proposal_weight ?? 1) < 0) highest = least;
   highest = Math.max(least, highest);
-  const refiner = refiner_weight ? calibration.logit_below_gate ?? 0 : 0;
+  const refiner = refiner_weight ? (calibration.logit_below_gate ?? 0) : 0;
   const raw = Array.from({ length: 64 }, (_, i) => least + (i / 63) * (highest - least));
   const below = raw.findIndex((each) => probability(calibration, logit(each), refiner) >= minScore);
   return raw[Math.max((below < 0 ? raw.length : below) - 1, 0)];

@@ -42,7 +42,8 @@ async function open() {
   const beside = (path) => new URL(`../${path}`, import.meta.url);
   const loaded = async (path) => {
     const response = await fetch(beside(path));
-    if (!response.ok) throw new Error(`${path} is missing beside this page (status ${response.status}).`);
+    if (!response.ok)
+      throw new Error(`${path} is missing beside this page (status ${response.status}).`);
     return response;
   };
   const [site, wasm] = await Promise.all([
@@ -54,7 +55,10 @@ async function open() {
   ort.env.logLevel = "error";
   const opened = async (name) => {
     const content = await (await loaded(`weights/${name}.onnx`)).arrayBuffer();
-    return ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ["wasm"], logSeverityLevel: 3 });
+    return ort.InferenceSession.create(new Uint8Array(content), {
+      executionProviders: ["wasm"],
+      logSeverityLevel: 3,
+    });
   };
   const proposals = await opened("detector");
   const refiner = site.weights.includes("refiner") ? await opened("refiner") : null;
