@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from browser_pages import OpenPage, photo
 from PIL import Image
 from skimage import data
 
+from browser_pages import OpenPage, photo
 from facesmith.export.web import export_site
 
 CHROMIUM = os.environ.get("FACESMITH_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -43,9 +43,8 @@ def browser() -> Iterator[Any]:
 def page_address() -> Iterator[str]:
     """Where `facesmith serve` serves the page."""
     pytest.importorskip("fastapi", reason="FastAPI is missing: pip install facesmith[serve]")
-    from local_servers import served_app  # noqa: PLC0415 - an extra
-
     from facesmith.server import create_app  # noqa: PLC0415 - an extra
+    from local_servers import served_app  # noqa: PLC0415 - an extra
 
     with served_app(create_app()) as address:
         yield address

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+
 from browser_pages import OpenPage, finished
 
 FIRST_PAINT_BYTES = 100_000

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from local_servers import FileServer
 from PIL import Image
 from skimage.data import astronaut
 
@@ -22,6 +21,7 @@ from facesmith.detection.decoding import decode
 from facesmith.detection.patches import cut_squares, patch_squares
 from facesmith.detection.refiner import decode_deltas
 from facesmith.detection.resizing import scaled
+from local_servers import FileServer
 
 # Calls a function of a module; pictures go in and out as base64.
 CALL = """async ([module, name, args]) => {

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_pages import OpenPage, finished, lines, photo, shown
 from PIL import Image
 from skimage import data
 
+from browser_pages import OpenPage, finished, lines, photo, shown
 from facesmith import load_detector
 from facesmith.images import read_image
 
@@ -207,7 +207,7 @@ def test_the_phone_view_fits_and_takes_a_finger(
     face = shown(page, 1)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     stage = page.locator("#stage").bounding_box()
-    assert 0 <= stage["x"]
+    assert stage["x"] >= 0
     assert stage["x"] + stage["width"] <= 390
     face.tap()
     assert face.get_attribute("aria-checked") == "false"

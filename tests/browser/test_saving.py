@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_pages import OpenPage, finished, photo
 from PIL import Image
 from skimage import data
 
+from browser_pages import OpenPage, finished, photo
 from facesmith.annotations import load_annotations
 from facesmith.detection import PhotoSource, detect_photos, load_detector
 from facesmith.detection.as_json import photo_as_dict

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_pages import OpenPage, finished, lines, photo, shown
-from local_servers import FileServer
 from PIL import Image
 from skimage import data
 
+from browser_pages import OpenPage, finished, lines, photo, shown
 from facesmith.detection import PhotoSource, detect_photos, load_detector
 from facesmith.detection.photos import DetectionConfig
+from local_servers import FileServer
 
 pytestmark = pytest.mark.slow  # opens networks in the browser, and may fetch their runtime
 

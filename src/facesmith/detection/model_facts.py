@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facesmith import __version__
-from facesmith.detection.photo_detector import PhotoDetector
+from facesmith._version import __version__
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, shipped_weights
 from facesmith.detection.landmarks import LANDMARKS_FILE
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.windows import CLASSIFIER_FILE
 from facesmith.files import checksum
 

@@ -20,7 +20,8 @@ PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
 # As the registry states it of the package's archive.
 INTEGRITY = (
-    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZ"
+    "ClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 )
 # Name in the site -> name in the package, and its SHA-256. The plain WebAssembly build: no GPU, no
 # threads, so that the site needs no special headers. `.js`: some web servers know no `.mjs`.
@@ -75,7 +76,9 @@ def _from_npm() -> dict[str, bytes]:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise WriteError(f"npm could not fetch {PACKAGE} {VERSION}: {error}. {_way()}") from error
+            raise WriteError(
+                f"npm could not fetch {PACKAGE} {VERSION}: {error}. {_way()}"
+            ) from error
         archives = list(Path(folder).glob("*.tgz"))
         if done.returncode or len(archives) != 1:
             said = " ".join(done.stderr.split())[-200:] or f"exit code {done.returncode}"
@@ -125,9 +128,7 @@ def _licences() -> dict[str, bytes]:
             f"The installed onnxruntime brings no {missing[0]}, which belongs beside its files. "
             "Install it again from its wheel."
         )
-    return {
-        f"{name.removesuffix('.txt')}.txt": (package / name).read_bytes() for name in LICENCES
-    }
+    return {f"{name.removesuffix('.txt')}.txt": (package / name).read_bytes() for name in LICENCES}
 
 
 def integrity(content: bytes) -> str:
