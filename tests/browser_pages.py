@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 OpenPage = Callable[..., Any]  # of the fixture `open_page`
-_KINDS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
+_KINDS = {"jpg": "JPEG", "png": "PNG", "tif": "TIFF"}
 
 
 def photo(name: str, image: Image.Image, **options: Any) -> dict[str, Any]:

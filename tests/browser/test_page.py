@@ -157,6 +157,31 @@ def test_a_text_file_is_refused_in_words(open_page: OpenPage, page_address: str)
     error.wait_for()
     assert "notes.txt is not an image" in error.inner_text()
     finished(page, "1 file could not be read")
+    assert page.locator("[data-save=json]").is_disabled()
+
+
+def test_a_photo_that_the_browser_cannot_show_has_its_boxes(
+    open_page: OpenPage, page_address: str, astronaut: dict[str, Any]
+) -> None:
+    page = open_page(page_address)
+    text = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no photo"}
+    page.set_input_files("#files", [photo("a.tif", Image.fromarray(data.astronaut())), text])
+    finished(page, "Done")
+    shown(page, 1)
+    page.get_by_text("This browser cannot show the picture").wait_for()
+    first, second = lines(page)
+    assert len(first["faces"]) == 1
+    assert second == {"file": "notes.txt", "error": page_error(page)}
+    page.click("[data-save=anonymised]")
+    finished(page, "Nothing was saved. This browser cannot read a.tif")
+
+
+def page_error(page: Any) -> str:
+    """The error of the second photo."""
+    page.click("#next")
+    text: str = page.inner_text("#photo-error")
+    page.click("#previous")
+    return text
 
 
 def test_fifty_photos_at_once_and_no_more(open_page: OpenPage, page_address: str) -> None:
@@ -165,8 +190,10 @@ def test_fifty_photos_at_once_and_no_more(open_page: OpenPage, page_address: str
     page.set_input_files("#files", [grey | {"name": f"{i}.png"} for i in range(52)])
     finished(page, "No face found")
     assert page.locator("#strip button").count() == 50
+    page.click("#remove")
+    assert page.locator("#strip button").count() == 49
     assert "2 files were left out" in page.inner_text("#notice")
-    assert [each["file"] for each in lines(page)] == [f"{i}.png" for i in range(50)]
+    assert [each["file"] for each in lines(page)] == [f"{i}.png" for i in range(1, 50)]
 
 
 def test_a_busy_server_is_asked_again(

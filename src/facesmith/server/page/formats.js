@@ -6,15 +6,17 @@ const VISIBLE_SCORE = 0.5; // landmarks with at least this score count as visibl
 
 /**
  * One JSON object a line, as `facesmith detect --json` prints; faces that were drawn have
- * `"drawn": true` and the score 1.
+ * `"drawn": true` and the score 1. Files that could not be read have their `error` instead.
  *
- * @param {Array<{name: string, width: number, height: number, faces: object[]}>} photos
+ * @param {Array<{name: string, error: string, width: number, height: number, faces: object[]}>}
+ *   photos
  * @returns {string}
  */
 export function asJson(photos) {
   return photos
-    .map(({ name, width, height, faces }) => {
-      return JSON.stringify({ file: name, width, height, faces: faces.map(plainFace) }) + "\n";
+    .map(({ name, error, width, height, faces }) => {
+      const found = error ? { error } : { width, height, faces: faces.map(plainFace) };
+      return JSON.stringify({ file: name, ...found }) + "\n";
     })
     .join("");
 }
@@ -59,11 +61,12 @@ function cell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** COCO annotations with the one category `face`; see `asJson`. */
+/** COCO annotations with the one category `face`, of what could be read; see `asJson`. */
 export function asCoco(photos) {
   const images = [];
   const annotations = [];
-  for (const { name, width, height, faces } of photos) {
+  for (const { name, error, width, height, faces } of photos) {
+    if (error) continue;
     const image = { id: images.length + 1, file_name: name, width, height };
     images.push(image);
     for (const { box, score, landmarks, landmark_scores } of faces) {

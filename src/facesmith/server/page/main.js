@@ -82,6 +82,7 @@ function listen() {
     if (event.detail === 0) viewer.drawInMiddle();
     else setDrawing(!viewer.drawing);
   });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && setDrawing(false));
   element("overlay").addEventListener("pointerup", () => setTimeout(() => setDrawing(false)));
   for (const button of document.querySelectorAll("[data-save]")) {
     button.addEventListener("click", () => saveAs(button.dataset.save));

@@ -72,7 +72,10 @@ function renderCounts(photos) {
   element("anonymised").textContent = covered;
   for (const button of document.querySelectorAll("[data-save]")) {
     button.disabled =
-      photos.busy || done.length === 0 || (button.dataset.save === "crops" && n === 0);
+      photos.busy ||
+      finished < all.length ||
+      done.length === 0 ||
+      (button.dataset.save === "crops" && n === 0);
   }
   const status = statusText(all.length, finished, failed.length, n);
   if (status !== photos.lastStatus) photos.message = "";

@@ -21,21 +21,33 @@ const BOXES = {
  * @returns {Promise<string>} What was saved, in words.
  */
 export async function save(kind, photos, { fill, told }) {
-  const done = photos.all.filter((photo) => photo.state === "done");
-  const kept = done.map((photo) => ({ photo, faces: keptFaces(photo, photos.threshold) }));
   if (kind in BOXES) {
     const { name, type, write } = BOXES[kind];
-    const plain = kept.map(({ photo, faces }) => ({ ...photo, faces }));
+    const plain = photos.all.map((photo) => ({
+      ...photo,
+      faces: keptFaces(photo, photos.threshold),
+    }));
     download(name, new Blob([write(plain)], { type }));
     return `Saved ${name}.`;
   }
+  const done = photos.all.filter((photo) => photo.state === "done");
   const files = [];
-  for (const [index, { photo, faces }] of kept.entries()) {
-    if (kept.length > 1) told(`Making pictures: photo ${index + 1} of ${kept.length}.`);
-    if (kind === "crops") files.push(...(faces.length ? await crops(photo, faces) : []));
-    else files.push(await anonymised(photo, faces, fill));
+  const failures = [];
+  for (const [index, photo] of done.entries()) {
+    if (done.length > 1) told(`Making pictures: photo ${index + 1} of ${done.length}.`);
+    const faces = keptFaces(photo, photos.threshold);
+    try {
+      if (kind === "anonymised") files.push(await anonymised(photo, faces, fill));
+      else if (faces.length) files.push(...(await crops(photo, faces)));
+    } catch (error) {
+      failures.push(error.message);
+    }
   }
-  if (!files.length) return "There are no faces to crop.";
+  return [await saveFiles(kind, files), ...failures].join(" ");
+}
+
+async function saveFiles(kind, files) {
+  if (!files.length) return "Nothing was saved.";
   if (files.length === 1) {
     download(files[0].name, files[0].content);
     return `Saved ${files[0].name}.`;

@@ -6,7 +6,6 @@
  * @returns {Promise<{model: object, atOnce: number, privacy: string, detect: Function}>}
  */
 export async function openBackend() {
-  if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});
   const response = await fetch("site.json");
   if (!response.ok)
     throw new Error("site.json is missing beside this page. Copy the whole folder.");
@@ -18,6 +17,8 @@ export async function openBackend() {
   worker.addEventListener("message", ({ data: { kind, id, found, error } }) => {
     const settle = asked.get(id);
     asked.delete(id);
+    // Not before everything is loaded, so that no file is fetched twice.
+    if (kind === "opened") navigator.serviceWorker?.register("offline.js").catch(() => {});
     if (kind === "found") settle?.done(found);
     if (kind === "failed") settle?.failed(new Error(error));
   });

@@ -22,14 +22,14 @@ addEventListener("fetch", (event) => {
   address.search = address.hash = "";
   if (address.href === registration.scope) address.href += "index.html";
   const name = address.href.slice(registration.scope.length);
-  if (name in FILES) event.respondWith(answer(address, request));
+  if (Object.hasOwn(FILES, name)) event.respondWith(answer(address, request));
 });
 
 async function keep() {
   const cache = await caches.open(NAME);
   const addresses = Object.keys(FILES).map((name) => new URL(name, registration.scope));
-  // Past the browser's own cache, which may hold a file of an earlier version.
-  await cache.addAll(addresses.map((address) => new Request(address, { cache: "reload" })));
+  // The browser's own cache may hold a file of an earlier version: the server is asked for each.
+  await cache.addAll(addresses.map((address) => new Request(address, { cache: "no-cache" })));
 }
 
 async function forget() {
