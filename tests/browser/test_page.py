@@ -161,7 +161,7 @@ def test_a_text_file_is_refused_in_words(open_page: OpenPage, page_address: str)
 
 
 def test_a_photo_that_the_browser_cannot_show_has_its_boxes(
-    open_page: OpenPage, page_address: str, astronaut: dict[str, Any]
+    open_page: OpenPage, page_address: str
 ) -> None:
     page = open_page(page_address)
     text = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no photo"}
