@@ -22,7 +22,7 @@ from spot_detector import SPOT_SCORE
 FACE = {"box": [28.0, 20.0, 60.0, 52.0], "score": SPOT_SCORE}  # of a spot at (40, 32)
 
 
-def commanded(folder: Path, *words: object) -> list[dict[str, Any]]:
+def commanded(*words: object) -> list[dict[str, Any]]:
     """What `facesmith detect --json` prints."""
     done = CliRunner().invoke(main, ["detect", *map(str, words), "--json"])
     assert done.exit_code == 0, done.output
@@ -113,7 +113,7 @@ def test_answers_are_equal_to_the_commands(
         real_app, "POST", f"/v1/detect?name=astronaut.jpg&{query}",
         content=photo.read_bytes(), headers={"Content-Type": "image/jpeg"},
     )  # fmt: skip
-    (wanted,) = commanded(tmp_path, photo, *words)
+    (wanted,) = commanded(photo, *words)
     assert answer.json() == wanted
     assert wanted["faces"]
 
@@ -129,7 +129,7 @@ def test_photos_that_lie_on_their_side_and_large_ones_are_as_the_command_has_the
     (tmp_path / "large.jpg").write_bytes(jpeg(large))
     files = [("file", (path.name, path.read_bytes())) for path in sorted(tmp_path.iterdir())]
     answer = ask(real_app, "POST", "/v1/detect", files=files)
-    wanted = commanded(tmp_path, *sorted(tmp_path.iterdir()))
+    wanted = commanded(*sorted(tmp_path.iterdir()))
     assert answer.json() == wanted
     assert [len(each["faces"]) for each in wanted] == [1, 1]
 
@@ -141,7 +141,7 @@ def test_a_classifier_serves_too(square_weights: Path, tmp_path: Path) -> None:
     photo = tmp_path / "a.png"
     Image.fromarray(squares(120, 90, (16, 8))).save(photo)
     answer = ask(app, "POST", "/v1/detect?name=a.png", content=photo.read_bytes(), headers=PNG)
-    assert [answer.json()] == commanded(tmp_path, photo, "--model", square_weights)
+    assert [answer.json()] == commanded(photo, "--model", square_weights)
     refused = ask(app, "POST", "/v1/aligned", content=photo.read_bytes(), headers=PNG)
     assert refused.status_code == 422
     assert "no landmarks" in refused.json()["detail"]
@@ -152,7 +152,7 @@ def test_crops_are_those_that_the_command_writes(
 ) -> None:
     photo = tmp_path / "a.png"
     photo.write_bytes(spot_png((40, 32), (104, 64)))
-    commanded(tmp_path, photo, "--crops", tmp_path / "crops", "--model", spot_weights,
+    commanded(photo, "--crops", tmp_path / "crops", "--model", spot_weights,
               "--crop-margin", "0.5")  # fmt: skip
     files = [("file", ("a.png", photo.read_bytes())), ("file", ("bad.png", b"bad"))]
     answer = ask(spot_app, "POST", "/v1/crops?crop_margin=0.5", files=files)
@@ -177,7 +177,7 @@ def test_names_in_a_zip_lead_nowhere_else(spot_app: Any) -> None:
 def test_aligned_faces_are_those_that_the_command_writes(real_app: Any, tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     photo.write_bytes(jpeg(data.astronaut()))
-    (wanted,) = commanded(tmp_path, photo, "--aligned", tmp_path / "out", "--size", "96")
+    (wanted,) = commanded(photo, "--aligned", tmp_path / "out", "--size", "96")
     answer = ask(
         real_app, "POST", "/v1/aligned?size=96&name=a.jpg", content=photo.read_bytes(),
         headers={"Content-Type": "image/jpeg"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -107,7 +108,7 @@ def serve(
 
     \b
     Example:
-      facesmith serve
+      facesmith serve --port 8000
       curl -F file=@photo.jpg http://127.0.0.1:8000/v1/detect
     """  # noqa: D301 - click wants the control character itself
     from facesmith.server.config import ServeConfig  # noqa: PLC0415 - an extra
@@ -115,6 +116,10 @@ def serve(
 
     if label_studio is None and label_studio_token is not None:
         raise click.UsageError("--label-studio-token needs --label-studio URL.")
+    if label_studio is not None and not _is_address(label_studio):
+        raise click.UsageError(
+            f"--label-studio {label_studio}: expected an address such as http://localhost:8080."
+        )
     address = Address(host, port)
     config = ServeConfig(
         model=model,
@@ -129,6 +134,14 @@ def serve(
         proposal_score=proposal_score,
     )
     run_server(config, address, workers, lambda url: None if quiet else _say(url))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
 
 
 def _say(url: str) -> None:

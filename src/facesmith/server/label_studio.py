@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +27,8 @@ from facesmith.server.metrics import Metrics
 from facesmith.server.problems import Problem, too_large, unreadable, wrong_request
 from facesmith.server.uploads import Upload, read_json
 from facesmith.server.work import Place, Work
+
+_LONGEST_INTERFACE = 1_000_000  # characters
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,9 @@ def _labels_of(interface: Any) -> _Labels:
         each.get("name", ""): each.get("value", "") for each in root.iter() if _is(each, "image")
     }
     seen: list[str] = []
-    for control in root.iter():
+    for control in _controls(root):
         image = control.get("toName", "")
-        if not _is(control, "rectanglelabels") or not images.get(image, "").startswith("$"):
+        if not images.get(image, "").startswith("$"):
             continue
         names = [each.get("value", "") for each in control.iter() if _is(each, "label")]
         seen += names
@@ -174,12 +177,25 @@ def _labels_of(interface: Any) -> _Labels:
 def _parsed(interface: Any) -> ET.Element:
     if not isinstance(interface, str):
         raise wrong_request("The labelling interface is missing: expected its XML as text.")
+    if len(interface) > _LONGEST_INTERFACE:
+        raise too_large(f"The labelling interface has more than {_LONGEST_INTERFACE:,} characters.")
     if "<!DOCTYPE" in interface or "<!ENTITY" in interface:
         raise wrong_request("The labelling interface has a document type; leave it out.")
     try:
         return ET.fromstring(interface)  # noqa: S314  # without entities there is nothing to expand
     except (ET.ParseError, ValueError) as error:
         raise wrong_request(f"The labelling interface is no XML: {error}.") from error
+
+
+def _controls(root: ET.Element) -> Iterator[ET.Element]:
+    """The outermost `RectangleLabels`, so that each label is looked at once."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        if _is(element, "rectanglelabels"):
+            yield element
+        else:
+            waiting += reversed(element)
 
 
 def _is(element: ET.Element, tag: str) -> bool:

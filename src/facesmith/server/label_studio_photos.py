@@ -50,7 +50,10 @@ class PhotoFetcher:
                 f"The photo lies at {address[:100]!r}, and this server fetches none. Start it with "
                 "--label-studio URL and a token, or have tasks with data: URLs."
             )
-        url = urljoin(self._server, address)
+        try:
+            url = urljoin(self._server, address)
+        except ValueError:  # brackets of no IPv6 address
+            url = ""
         if not self._is_ours(url):
             raise wrong_request(
                 f"The photo lies at {address[:100]!r}; photos are fetched from {self._server} "

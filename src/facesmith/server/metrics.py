@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
+from os import getpid
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class SharedCounts:
         with self.lock:
             owners: list[int] = list(self.owners)
             row = next((i for i, pid in enumerate(owners) if not pid or not _is_alive(pid)), 0)
-            self.owners[row] = os.getpid()
+            self.owners[row] = getpid()
         return row
 
 
@@ -97,12 +98,13 @@ class Metrics:
     """
 
     def __init__(self, shared: SharedCounts | None = None) -> None:
-        shared = shared or SharedCounts.for_processes(1)
-        rows = np.frombuffer(shared.values).reshape(shared.n_rows, _N_VALUES)
-        self._rows = rows
-        mine = rows[shared.take_row()]
+        if shared is None:
+            self._rows, row = np.zeros((1, _N_VALUES)), 0
+        else:
+            self._rows = np.frombuffer(shared.values).reshape(shared.n_rows, _N_VALUES)
+            row = shared.take_row()
         ends = np.cumsum([_N_REQUESTS, _N_TIMES, len(_TOTALS)])
-        requests, times, self._totals, self._gauges = np.split(mine, ends)
+        requests, times, self._totals, self._gauges = np.split(self._rows[row], ends)
         self._requests = requests.reshape(len(ROUTES), len(STATUSES))
         self._times = times.reshape(len(ROUTES), len(SECONDS) + 2)
         self._gauges[:] = 0  # of a process that has ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -177,7 +178,7 @@ class PhotoRoutes:
         if not uploads.several:
             _raise_error(cuts[0].found)
         return Response(
-            _zipped(cuts, named=landmarks),
+            await asyncio.to_thread(_zipped, cuts, named=landmarks),
             media_type=ZIP_TYPE,
             headers={"Content-Disposition": 'attachment; filename="faces.zip"'},
         )

@@ -72,8 +72,9 @@ def run_server(
         host = "127.0.0.1" if address.anywhere else address.host
         port = listening.getsockname()[1]
         url = f"http://{f'[{host}]' if _is_ipv6(host) else host}:{port}/"
+        shared = SharedCounts.for_processes(workers) if workers > 1 else None
         settings = uvicorn.Config(
-            partial(create_app, config, SharedCounts.for_processes(workers)),
+            partial(create_app, config, shared),
             factory=True,
             http=PatientProtocol,
             ws="none",

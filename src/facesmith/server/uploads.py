@@ -107,7 +107,7 @@ async def read_json(request: Request, place: Place, config: ServeConfig) -> dict
     chunks: list[bytes] = []
     await _read(request, place, config, chunks.append)
     try:
-        content = json.loads(b"".join(chunks))
+        content = await asyncio.to_thread(json.loads, b"".join(chunks))
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):

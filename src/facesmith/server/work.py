@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from facesmith.detection import (
-    DetectionConfig,
-    PhotoFaces,
-    PhotoSource,
-    detect_photos,
-    open_detector,
-)
+from facesmith.detection import DetectionConfig, PhotoFaces, PhotoSource, open_detector
+from facesmith.detection.photos import PlannedPhoto, decode, look_at
+from facesmith.errors import ImageError
 from facesmith.server.config import MB, ServeConfig
 from facesmith.server.metrics import Metrics
 from facesmith.server.problems import busy
@@ -76,7 +72,7 @@ class Work:
             self.detector.landmark_finder()  # before any photo
         self.n_requests = self.held = 0
         self._seconds = _FIRST_GUESS
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="detect")
+        self._pool: ThreadPoolExecutor | None = None
 
     @contextmanager
     def place(self) -> Iterator[Place]:
@@ -115,6 +111,8 @@ class Work:
         Raises:
             ClientDisconnect: If nobody waits for it any more; it is not begun then.
         """
+        if self._pool is None:  # a server may start the application again that it has ended
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="detect")
         future = asyncio.wrap_future(self._pool.submit(self._timed, call))
         gone = asyncio.ensure_future(_gone(request))
         try:
@@ -130,12 +128,19 @@ class Work:
 
     def look(self, name: str, content: bytes, config: DetectionConfig) -> PhotoFaces:
         """The faces in a photo, or its error: what `facesmith detect` makes of it."""
-        (found,) = detect_photos(self.detector, [PhotoSource(name, content)], config)
-        return found
+        source = PhotoSource(name, content)
+        decoding: Future[PlannedPhoto] = Future()
+        try:
+            decoding.set_result(decode(self.detector, source, config))
+        except ImageError as error:
+            decoding.set_exception(error)
+        return look_at(self.detector, source, decoding, config)
 
     def close(self) -> None:
         """Waits for what runs, and leaves out what has not begun."""
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
     def _timed(self, call: Callable[[], Result]) -> Result:
         start = perf_counter()
