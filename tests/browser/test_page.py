@@ -79,7 +79,10 @@ def test_the_slider_shows_more_boxes_and_says_what_it_means(
     page.focus("#threshold")
     page.keyboard.press("ArrowLeft")
     assert page.input_value("#threshold") == "0.03"
+    page.keyboard.press("Home")
+    assert "Fewer than 75 of 100 boxes" in words.inner_text()
     page.keyboard.press("End")
+    assert "fewer than 89 of 100 faces" in words.inner_text()
     shown(page, 1)
 
 

@@ -8,7 +8,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from facesmith.detection.detector import shipped_weights
 from facesmith.export.metadata import write_model
 
 
@@ -31,10 +30,3 @@ def test_wrong_shapes_and_unused_values_are_taken_out(tmp_path: Path) -> None:
     assert not written.graph.value_info
     assert [each.name for each in written.graph.initializer] == ["u"]
     onnx.shape_inference.infer_shapes(written, strict_mode=True)
-
-
-@pytest.mark.parametrize("name", ["detector.onnx", "refiner.onnx", "landmarks.onnx"])
-def test_the_shipped_weights_state_none(name: str) -> None:
-    model = onnx.load(str(shipped_weights().with_name(name)))
-    assert not model.graph.value_info
-    onnx.shape_inference.infer_shapes(model, strict_mode=True)

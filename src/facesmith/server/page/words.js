@@ -24,9 +24,11 @@ export function thresholdWords(threshold, points) {
     return `Each box shown is a face with a probability of at least ${threshold.toFixed(2)}.`;
   const faces = hundredths(between(threshold, sorted, "precision"));
   const found = hundredths(between(threshold, sorted, "recall"));
-  // Beyond the last point fewer faces are found than there; how many was not measured.
-  const most = threshold > last.score + 0.01 ? "fewer than " : "";
-  return `About ${faces} of 100 boxes are faces, and ${most}${found} of 100 faces are found.`;
+  // Beyond the measured points it is known only on which side of them the shares lie.
+  const below = threshold < sorted[0].score - 0.01;
+  const above = threshold > last.score + 0.01;
+  const shareFound = `${below ? "more than " : above ? "fewer than " : ""}${found}`;
+  return `${below ? "Fewer than" : "About"} ${faces} of 100 boxes are faces, and ${shareFound} of 100 faces are found.`;
 }
 
 /**
