@@ -233,7 +233,7 @@ LANDMARK_SETS = (
 
 
 def landmarks_table() -> str:
-    """Errors of landmarks beside YuNet's, of faces kept aside, of docs/measured.md and model card."""
+    """Errors of landmarks beside YuNet's, of docs/measured.md and the model card."""
 
     def cells(key: str, form: str) -> list[str]:
         paths = [f"landmarks/sets/{name}/detectors/{{}}/{key}" for name, _ in LANDMARK_SETS]
