@@ -151,7 +151,7 @@ def detect_photos(
     Args:
         detector: The detector.
         sources: The photos: files, folders with their sub-folders, patterns such as
-            `photos/**/*.jpg`, or `PhotoSource`s.
+            `photos/**/*.jpg`, or a `PhotoSource` each.
         config: How to look at them.
 
     Yields:
