@@ -27,6 +27,8 @@ PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE
 EXTRA = ("docs/pictures/*.svg", "docs/pictures/*.webp")
 FOLDERS = {"(docs/decisions)": "(docs/site/decisions.md)",
            "(../benchmarks)": "(../benchmarks/results/README.md)"}  # fmt: skip
+# The start page lies below `docs/`, as all pages lie where they do in the repository.
+FIRST = '<!doctype html><meta http-equiv="refresh" content="0; url=docs/site/index.html">\n'
 AWAITED = "docs/serve.md"  # a page that another change brings; take it out when it is there
 
 
@@ -74,6 +76,7 @@ def build(out: Path, builder: str = "html") -> int:
         copy(PAGES, folder)
         copy(EXTRA, folder / "extra")
         shutil.copytree(SITE, folder / "docs" / "site")
+        (folder / "extra" / "index.html").write_text(FIRST, encoding="utf-8")
         list_all(folder / "docs" / "site" / "index.md")
         for page in folder.rglob("*.md"):
             text = page.read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from facesmith import __version__
 from facesmith.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -169,3 +170,11 @@ def test_python_in_pages_compiles_and_imports_what_exists(path: Path) -> None:
         for line in block.splitlines():
             if line.startswith(("from facesmith", "import facesmith")):
                 exec(line, {})  # noqa: S102 - our own pages
+
+
+def test_the_citation_names_this_version() -> None:
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+def test_readme_stays_short() -> None:
+    assert (ROOT / "README.md").read_text("utf-8").count("\n") <= 150

@@ -3,7 +3,7 @@
 from facesmith import __version__
 
 project = "facesmith"
-author = "The facesmith authors"
+author = project_copyright = "The facesmith authors"
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 root_doc = "docs/site/index"
