@@ -447,6 +447,20 @@ def audit_table() -> str:
     )  # fmt: skip
 
 
+def start_up_table() -> str:
+    """What installing and starting cost, of docs/measured.md."""
+    rows = [[f"`{step}`" if step != "python" else "Python alone", f"{each['cpu_seconds']:.2f} s"]
+            for step, each in look_up("start_up/steps").items()]  # fmt: skip
+    return table(["in a new process", "CPU time"], rows)
+
+
+def packages_table() -> str:
+    """The packages of the base install with their licences, of docs/measured.md."""
+    rows = [[each["name"], each["version"], f"{each['mb']:.1f} MB", each["licence"]]
+            for each in look_up("start_up/install/packages")]  # fmt: skip
+    return table(["package", "version", "size", "licence, as the package states it"], rows)
+
+
 def without_times(output: str) -> str:
     """An output with `...` for times, which differ on each machine and at each run."""
     output = re.sub(r"in \d+ s, [\d,]+ patches/s", "in ... s, ... patches/s", output)
@@ -512,6 +526,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "weights-table": weights_table,
     "training-table": training_table,
     "audit-table": audit_table,
+    "start-up-table": start_up_table,
+    "packages-table": packages_table,
     "benchmark-coco-output": lambda: shown("coco"),
     "benchmark-compare-output": lambda: shown("compare"),
     "benchmark-failures-output": lambda: shown("failures", _first_bins),
