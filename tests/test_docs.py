@@ -104,7 +104,7 @@ def test_no_help_shows_marks_of_its_source(words: str) -> None:
     assert "\\b" not in command.get_help(click.Context(command, info_name=words))
 
 
-AWAITED = {"docs/serve.md"}  # a page that another change brings; take it out when it is there
+AWAITED = {"docs/serve.md", "serve"}  # page and command of another change; out when they are there
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
@@ -131,7 +131,7 @@ def check_options(words: list[str]) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_commands_in_pages_have_the_options_that_exist(path: Path) -> None:
     for words in commands_in(path):
-        if not words[0].startswith("-"):
+        if not words[0].startswith("-") and words[0] not in AWAITED - set(ALL_COMMANDS):
             check_options(words)
 
 
