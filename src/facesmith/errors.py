@@ -8,8 +8,15 @@ from contextlib import contextmanager
 # Packages that only an extra installs, by the name they are imported under -> that extra.
 _EXTRAS = {
     "av": "video",
+    "dask": "bulk",
+    "distributed": "bulk",
+    "fsspec": "bulk",
     "matplotlib": "train",
     "onnx": "train",
+    "optuna": "tune",
+    "pooch": "fetch",
+    "pyarrow": "bulk",
+    "requests": "fetch",
     "scipy": "train",
     "skimage": "demo",
     "sklearn": "train",
@@ -65,6 +72,10 @@ class DetectionsError(FacesmithError):
 
 class VideoError(FacesmithError):
     """A film or camera is missing, damaged or cannot be read as far as it should."""
+
+
+class FetchError(FacesmithError):
+    """A public data set cannot be fetched, or is not what it should be."""
 
 
 class MissingPackageError(FacesmithError, ModuleNotFoundError):

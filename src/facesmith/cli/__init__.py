@@ -19,6 +19,7 @@ from facesmith.cli.lazy import LazyGroup
 
 # Name -> the line that `facesmith --help` shows, in the order in which they are used.
 COMMANDS = {
+    "fetch": "Fetch a public data set: FDDB, WIDER FACE.",
     "prepare": "Cut annotated photos into 64x64 patches of faces and non-faces.",
     "train": "Train a classifier on patches, or a detector on annotated photos.",
     "label": "Label photos that nobody has annotated, by one detector or several.",
@@ -63,7 +64,7 @@ class _Commands(LazyGroup):
         """What to do after Ctrl-C."""
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
         resumable = command is not None and any(each.name == "resume" for each in command.params)
-        return "Go on with --resume." if resumable else ""
+        return "Go on with --resume." if resumable else getattr(command, "way_on", "")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
