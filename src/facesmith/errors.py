@@ -74,6 +74,10 @@ class VideoError(FacesmithError):
     """A film or camera is missing, damaged or cannot be read as far as it should."""
 
 
+class BulkError(FacesmithError):
+    """A bulk run cannot begin, go on or end; the message says what is done and how to go on."""
+
+
 class FetchError(FacesmithError):
     """A public data set cannot be fetched, or is not what it should be."""
 

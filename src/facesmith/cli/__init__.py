@@ -29,6 +29,7 @@ COMMANDS = {
     "mine": "Find what a detector takes for faces where there are none.",
     "roc": "Draw a trained classifier's ROC curve and pick its threshold.",
     "detect": "Find the faces in photos.",
+    "bulk": "Find the faces in millions of photos, on many processes or machines.",
     "anonymise": "Cover the faces in photos and films, and look at the result again.",
     "benchmark": "Score any face detector: FDDB, WIDER FACE, COCO, side by side.",
     "approximate": "Fit a smooth function to a table of points.",
