@@ -189,7 +189,7 @@ def _of_tar(given: str, file: Any) -> Iterator[Item]:
                 if member.isreg() and _is_image(member.name):
                     name = f"{given}/{PurePosixPath(member.name)}"
                     yield Item(name, given, member.offset_data, member.size)
-                archive.members = []  # else all of them stay in memory
+                archive.members = []  # type: ignore[attr-defined]  # else all stay in memory
     except (tarfile.TarError, EOFError) as error:
         raise BulkError(f"{given} is no tar file, or it is damaged: {error}.") from error
 
