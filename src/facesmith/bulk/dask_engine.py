@@ -13,6 +13,7 @@ from facesmith.bulk.engines import HELD, MAX_DEATHS, Died, Function
 from facesmith.errors import BulkError, FacesmithError
 
 _CONNECT_SECONDS = 15
+_LOCAL_SECONDS = 180
 _WAIT_SECONDS = 60  # for the first worker of a cluster that runs somewhere
 
 
@@ -53,14 +54,19 @@ class DaskEngine:
                         prefix="facesmith-bulk-", ignore_cleanup_errors=True
                     )
                 )
-                settings = {"distributed.scheduler.allowed-failures": MAX_DEATHS - 1}
+                settings = {
+                    "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
+                    # On a busy machine a worker takes longer than Dask's 30 seconds to come up.
+                    "distributed.comm.timeouts.connect": f"{_LOCAL_SECONDS} s",
+                    "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
+                }
                 self._stack.enter_context(dask.config.set(settings))
                 cluster = self._stack.enter_context(
                     LocalCluster(
                         n_workers=self._n_workers,
                         threads_per_worker=1,
                         processes=True,
-                        dashboard_address=None,
+                        dashboard_address=":0",
                         local_directory=folder,
                         silence_logs=logging.CRITICAL,
                     )
@@ -69,7 +75,7 @@ class DaskEngine:
                 Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
             )
             self.client.wait_for_workers(1, timeout=self._wait_seconds)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             self._stack.close()
             raise BulkError(
                 f"No Dask cluster with a worker answers at {self._address or 'this machine'}: "
