@@ -118,7 +118,7 @@ class _Reader:
         if self._stream is None or self._streamed != item.path or self._stream.tell() > item.offset:
             self.close()
             self._archive, self._streamed = self._open(item.path), item.path
-            self._stream = gzip.open(self._archive)
+            self._stream = gzip.open(self._archive)  # noqa: SIM115 - closed by `close`
         self._stream.seek(item.offset)
         content: bytes = self._stream.read(item.size)
         if len(content) != item.size:

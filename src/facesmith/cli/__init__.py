@@ -22,6 +22,7 @@ COMMANDS = {
     "fetch": "Fetch a public data set: FDDB, WIDER FACE.",
     "prepare": "Cut annotated photos into 64x64 patches of faces and non-faces.",
     "train": "Train a classifier on patches, or a detector on annotated photos.",
+    "tune": "Search for the settings of a detector training.",
     "label": "Label photos that nobody has annotated, by one detector or several.",
     "convert": "Write annotations in another format: CVAT, Label Studio, YOLO, COCO, ...",
     "redraw": "Draw the boxes of one source of photos in the style of another.",
