@@ -176,7 +176,8 @@ def _base(
 
 def _finish(result: SearchResult, out: Path, *, as_json: bool, quiet: bool) -> None:
     from facesmith.training.search.report import TRIALS_FILE, write_report  # noqa: PLC0415
-    from facesmith.training.search.study import BEST_FILE, summary  # noqa: PLC0415
+    from facesmith.training.search.result import summary  # noqa: PLC0415
+    from facesmith.training.search.study import BEST_FILE  # noqa: PLC0415
 
     if not result.complete:
         raise click.ClickException("No trial is complete, so there is no best one.")

@@ -7,7 +7,6 @@ checksum, and for each a list of the SHA-256 of its files, in the form of `sha25
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +19,12 @@ from facesmith._version import __version__
 from facesmith.errors import FetchError
 from facesmith.fetching.data_sets import Archive, DataSet
 from facesmith.fetching.download import DownloadConfig, ResumableDownload
+from facesmith.fetching.records import RECORD, check_fddb, read_list, read_record, sum_of
 from facesmith.fetching.unpacking import unpack
 from facesmith.files import (
     OutputFolder,
     checksum,
     make_folder,
-    open_regular,
     remove_unfinished,
     write_bytes,
     write_error,
@@ -33,7 +32,6 @@ from facesmith.files import (
 )
 from facesmith.progress import NO_PROGRESS, Progress
 
-RECORD = "fetched.json"
 _LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64}  # hexadecimal digits
 
 
@@ -121,7 +119,7 @@ def fetch(
     done = []
     with OutputFolder(folder, "data set").lock():
         remove_unfinished(folder)
-        record = _read_record(folder)
+        record = read_record(folder)
         for archive in wanted:
             one = _One(archive, folder, config, progress)
             found = one.verify(record.get(archive.name)) or one.adopt() or one.fetch()
@@ -130,7 +128,7 @@ def fetch(
                 record[archive.name] = one.entry(found)
                 write_json(folder / RECORD, {"facesmith": __version__, "archives": record})
     if data_set.name == "fddb" and len(wanted) == len(data_set.archives):
-        _check_fddb(folder)
+        check_fddb(folder)
     return Fetched(data_set, folder, tuple(done))
 
 
@@ -171,12 +169,12 @@ class _One:
         """Each file that an earlier run listed is as it was; `None` if there was none."""
         if entry is None or not self._target.is_dir() or not self._list.is_file():
             return None
-        sums = _read_list(self._list)
+        sums = read_list(self._list)
         label = f"Checking {self._archive.folder}"
         changed = [
             name
             for name in self._progress.each(list(sums), label)
-            if _sum_of(self._folder / name) != sums[name]
+            if sum_of(self._folder / name) != sums[name]
         ]
         if changed:
             raise FetchError(
@@ -205,7 +203,7 @@ class _One:
         files = sorted(path for path in self._target.rglob("*") if path.is_file())
         label = f"Listing {self._archive.folder}"
         sums = {
-            path.relative_to(self._target).as_posix(): _sum_of(path)
+            path.relative_to(self._target).as_posix(): sum_of(path)
             for path in self._progress.each(files, label)
         }
         self._write_list(sums)
@@ -331,39 +329,3 @@ def _folder_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise write_error(path, error) from error
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    """The archives that `fetched.json` lists; a damaged one counts as none."""
-    try:
-        archives = json.loads((folder / RECORD).read_bytes())["archives"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    if not isinstance(archives, dict):
-        return {}
-    return {name: entry for name, entry in archives.items() if isinstance(entry, dict)}
-
-
-def _read_list(path: Path) -> dict[str, str]:
-    """Sums by path, relative to the folder of the data set."""
-    pairs = (line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines())
-    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
-
-
-def _sum_of(path: Path) -> str:
-    """SHA-256 of a regular file, empty where there is none to be read."""
-    try:
-        with open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def _check_fddb(folder: Path) -> None:
-    """The photos that the folds name are there."""
-    for fold in sorted((folder / "FDDB-folds").glob("FDDB-fold-??.txt")):
-        for name in fold.read_text(encoding="utf-8", errors="replace").split():
-            if not (folder / "originalPics" / f"{name}.jpg").is_file():
-                raise FetchError(
-                    f"{folder / 'originalPics' / name}.jpg is missing, and {fold.name} names it."
-                )

@@ -181,7 +181,8 @@ def test_it_finds_the_best_settings(
     write_report(result, out)
     assert "Nothing was trained again" in (out / "report.html").read_text()
     for name in ("parallel.png", "importance.png"):
-        assert Image.open(out / name).size[0] > 1000
+        with Image.open(out / name) as picture:
+            assert picture.width > 1000
     assert len(json.loads((out / "trials.json").read_text())["trials"]) == 40
 
 
@@ -198,6 +199,20 @@ def test_trials_are_counted_over_runs(
     assert len(again.trials) == 5
     # A process that goes on proposes something else than the first one did.
     assert len({trial.values["proposals.loop.learning_rate"] for trial in again.trials}) == 5
+
+
+def test_half_a_line_of_the_journal_is_left_out(
+    photos: tuple[AnnotatedPhoto, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_module, "run_trial", parabola)
+    out = tmp_path / "tune"
+    first = search(photos, out, base(), SPACE, SearchConfig(trials=2, confirm=0))
+    with (out / "journal.log").open("ab") as file:
+        file.write(b'{"op_code": 6, "worker_')
+    again = search(photos, out, base(), SPACE, SearchConfig(trials=3, confirm=0))
+    assert first is not None
+    assert again is not None
+    assert again.trials[:2] == first.trials
 
 
 def test_another_search_in_the_folder_is_refused(

@@ -12,8 +12,9 @@ from facesmith.files import write_bytes, write_json
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 from facesmith.pictures.pages import png_file
 from facesmith.printable import counted, printable
+from facesmith.training.search.result import SearchResult, Trial, summary
 from facesmith.training.search.space import Parameter
-from facesmith.training.search.study import BEST_FILE, SearchResult, Trial, summary
+from facesmith.training.search.study import BEST_FILE
 
 REPORT_FILE, TRIALS_FILE = "report.html", "trials.json"
 PARALLEL_FILE, IMPORTANCE_FILE = "parallel.png", "importance.png"

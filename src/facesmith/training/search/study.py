@@ -10,19 +10,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.errors import StoppedError, TrainingError, WriteError
 from facesmith.files import OutputFolder, write_json
-from facesmith.printable import counted
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.settings import with_changes
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.detector_photos import photos_checksum
-from facesmith.training.search.confirming import Confirmation, confirm
+from facesmith.training.search.confirming import confirm
+from facesmith.training.search.result import SearchConfig, SearchResult, result_of
 from facesmith.training.search.space import Parameter, settings_of, values_in
 from facesmith.training.search.trial import Pruned, run_trial
 from facesmith.untrusted import ContentError, read_json
@@ -31,67 +31,6 @@ TASK = "search"
 SEARCH_FILE, BEST_FILE = "search.json", "best.json"
 _JOURNAL, _STUDY = "journal.log", "facesmith"
 _WAIT_SECONDS = 600.0  # for the lock that is held while a trial is given out
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """How to search.
-
-    Attributes:
-        trials: Trainings in all, those of all processes and earlier runs counted.
-        seed: Of the proposals; each process proposes others.
-        held_out: Smallest share of the photos that trials are judged on.
-        confirm: Trainings with other seeds and other held-out photos, of the default settings and
-            of the best each, from which the verdict comes; 0: none.
-        startup: Trials before one may be stopped early.
-    """
-
-    trials: int = 20
-    seed: int = 0
-    held_out: float = 0.2
-    confirm: int = 3
-    startup: int = 4
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One training of a search.
-
-    Attributes:
-        number: From 0, which is the one with the default settings.
-        values: Settings by name.
-        figure: Average precision on the photos held out; `None` if it was stopped early.
-        state: `complete`, `pruned`, `failed` or `running`.
-    """
-
-    number: int
-    values: dict[str, float | int]
-    figure: float | None
-    state: str
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search has found.
-
-    Attributes:
-        trials: All, by number.
-        space: What they changed.
-        importance: Share of each setting in how the figures differ, by name, largest first; empty
-            where too few trials are complete.
-        confirmation: `None` where there was none, or it is still to come.
-    """
-
-    trials: tuple[Trial, ...]
-    space: tuple[Parameter, ...]
-    importance: dict[str, float]
-    confirmation: Confirmation | None
-
-    @property
-    def complete(self) -> list[Trial]:
-        """The trials with a figure of all their epochs, best first."""
-        trials = [trial for trial in self.trials if trial.state == "complete"]
-        return sorted(trials, key=lambda trial: (-(trial.figure or 0.0), trial.number))
 
 
 def search(
@@ -143,7 +82,7 @@ def search(
     with _locked(out / ".confirming.lock", 0) as mine:
         if not mine:
             return None
-        result = _result(study, space)
+        result = result_of(study, space)
         if config.confirm and len(result.complete) > 0:
             best = settings_of(result.complete[0].values)
             confirmation = confirm(
@@ -210,6 +149,7 @@ def _open_study(
     import optuna  # noqa: PLC0415 - see `search`
     from optuna.storages.journal import JournalFileBackend  # noqa: PLC0415
 
+    _mend(out / _JOURNAL)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(out / _JOURNAL)))
     study = optuna.create_study(
         storage=storage,
@@ -225,6 +165,23 @@ def _open_study(
     if not study.trials:
         study.enqueue_trial(values_in(base, space))
     return study
+
+
+def _mend(journal: Path) -> None:
+    """Drop the half line that a kill or a full disk left at the end: Optuna would not read on."""
+    from optuna.storages.journal import JournalFileSymlinkLock  # noqa: PLC0415 - see `search`
+
+    if not journal.is_file():
+        return
+    lock = JournalFileSymlinkLock(str(journal))
+    lock.acquire()
+    try:
+        with journal.open("r+b") as file:
+            content = file.read()
+            if not content.endswith(b"\n"):
+                file.truncate(content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 class _Trainer:
@@ -336,32 +293,6 @@ def _under_way(study: Any) -> list[Any]:
     return list(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)))
 
 
-def _result(study: Any, space: tuple[Parameter, ...]) -> SearchResult:
-    import optuna  # noqa: PLC0415 - see `search`
-
-    states = {
-        optuna.trial.TrialState.COMPLETE: "complete",
-        optuna.trial.TrialState.PRUNED: "pruned",
-        optuna.trial.TrialState.FAIL: "failed",
-    }
-    trials = tuple(
-        Trial(
-            each.number,
-            dict(each.params),
-            each.value if each.state == optuna.trial.TrialState.COMPLETE else None,
-            states.get(each.state, "running"),
-        )
-        for each in study.trials
-        if each.state != optuna.trial.TrialState.WAITING
-    )
-    figures = {trial.figure for trial in trials if trial.state == "complete"}
-    importance: dict[str, float] = {}
-    if sum(trial.state == "complete" for trial in trials) >= 4 and len(figures) > 1:
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        importance = dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
-    return SearchResult(trials, space, importance, None)
-
-
 def _write_best(out: Path, result: SearchResult) -> None:
     write_json(out / BEST_FILE, settings_of(result.complete[0].values))
 
@@ -390,12 +321,3 @@ def _locked(path: Path, timeout: float) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
-
-
-def summary(result: SearchResult) -> str:
-    """How many trials there were, in a sentence."""
-    n = {s: sum(t.state == s for t in result.trials) for s in ("complete", "pruned", "failed")}
-    return (
-        f"{counted(len(result.trials), 'trial')}: {n['complete']} complete, {n['pruned']} stopped "
-        f"early, {n['failed']} failed."
-    )
