@@ -64,7 +64,7 @@ _SHARE = FiniteRange(0, 1)
 @click.option(
     "--verify/--no-verify",
     default=None,
-    help="Look at the results again.  [default: at photos]",
+    help="Look at all of the results again.  [default: at parts of photos]",
 )
 @click.option(
     "--verify-score",

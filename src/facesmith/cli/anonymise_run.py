@@ -16,6 +16,7 @@ from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
 from facesmith.errors import FacesmithError, ImageError, MissingPackageError, WriteError
 from facesmith.files import OutputFolder, remove_unfinished
+from facesmith.printable import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -112,6 +113,7 @@ class _Run:
         self, sources: Sequence[PhotoSource], stack: ExitStack
     ) -> Iterator[tuple[PhotoSource, PhotoRecord | None, str]]:
         from facesmith.anonymisation.photos import PhotoRecord  # noqa: PLC0415 - see `cli`
+        from facesmith.anonymisation.verifying import TRACE  # noqa: PLC0415
         from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415
         from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
@@ -124,7 +126,8 @@ class _Run:
                 except (ImageError, WriteError) as error:
                     yield source, None, str(error)
             return
-        config = DetectionConfig(self._score, None, job, task.rotations, task.max_memory)
+        score = self._score * TRACE if task.verify is None else self._score
+        config = DetectionConfig(score, None, job, task.rotations, task.max_memory)
         n_workers = min(task.workers or default_workers(len(sources)), len(sources))
         if n_workers <= 1:
             results = detect_photos(self._detector, sources, config)
@@ -150,6 +153,8 @@ class _Run:
             choice=task.choice,
             keeping=Keeping(task.keep_metadata, task.max_memory),
             verify=None if task.verify is False else VerifyConfig(task.verify_score),
+            thorough=bool(task.verify),
+            min_score=self._score,
             model=task.model,
             boxes=task.boxes,
         )
@@ -192,7 +197,7 @@ class _Run:
         if self._task.as_json:
             echo(json.dumps(line))
         elif not self._task.quiet:
-            echo(words)
+            echo(one_line(words))
 
     def _failed(self, name: str, error: str) -> None:
         self._errors[name] = error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import click
 from facesmith._version import __version__
 from facesmith.cli.terminal import echo
 from facesmith.errors import FacesmithError, ImageError
+from facesmith.printable import counted, one_line
 
 if TYPE_CHECKING:
     from facesmith.anonymisation import CoverConfig
@@ -37,7 +39,8 @@ class AnonymiseTask:
         min_score: Of what is covered; `None`: see `CoverPhotos` and `tracks_that_miss_little`.
         rotations: See `Detector`.
         keep_metadata: Whether time, camera and author stay.
-        verify: Whether to look at the results again; `None`: at photos only.
+        verify: Whether to look at the results again, all over; `None`: at photos only, and closely
+            only where the first look had a trace of a face.
         verify_score: Of what that lists.
         crf: Quality of films.
         every: Look at each so manieth frame of films.
@@ -138,6 +141,7 @@ def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
             continue
         both = [*found, *found_films]
         kept = [path for path in both if not Path(os.path.realpath(path)).is_relative_to(place)]
+        kept = _without_earlier_results(kept, root_of(given, alone=True))
         if both and not kept:
             errors[given] = f"{given} holds nothing but what was written there. Name the originals."
         for path in kept:
@@ -178,6 +182,30 @@ def _of_input(given: str) -> tuple[list[Path], list[Path]]:
     moving = {each for each in photos if each.is_file() and is_animation(each)}
     films += sorted(moving)
     return [each for each in photos if each not in moving], films
+
+
+def _without_earlier_results(paths: list[Path], root: Path) -> list[Path]:
+    """The files that no earlier run wrote to a folder below `root`; says how many did."""
+    from facesmith.anonymisation.photos import TASK  # noqa: PLC0415 - see `cli`
+    from facesmith.files.marks import read_mark  # noqa: PLC0415
+
+    written: dict[Path, frozenset[str]] = {}
+    passed_over: Counter[Path] = Counter()
+    kept = []
+    for path in paths:
+        folders = [each for each in path.parents if each != root and each.is_relative_to(root)]
+        for folder in folders:
+            if folder not in written:
+                mark = read_mark(folder)
+                ours = mark is not None and mark.task == TASK
+                written[folder] = frozenset(mark.names) if mark and ours else frozenset()
+        results = [each for each in folders if path.relative_to(each).as_posix() in written[each]]
+        passed_over.update(results[-1:])
+        kept += [] if results else [path]
+    for folder, count in passed_over.items():
+        files = counted(count, "file")
+        echo(one_line(f"{folder}/: passed over {files} that an earlier run wrote."), err=True)
+    return kept
 
 
 def _say_passed_over(line: str) -> None:
