@@ -56,6 +56,7 @@ class DaskEngine:
                 )
                 settings = {
                     "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
+                    "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
                     # On a busy machine a worker takes longer than Dask's 30 seconds to come up.
                     "distributed.comm.timeouts.connect": f"{_LOCAL_SECONDS} s",
                     "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
