@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from string import Template
+from string import Template, ascii_letters, digits
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,14 @@ from facesmith._version import __version__
 from facesmith.approximation.model.fitted import FittedFunction, Member
 from facesmith.approximation.model.kernel_member import KernelMember
 from facesmith.errors import WeightsError
+from facesmith.printable import shortened_text
 
 LANGUAGES = ("python", "c")
 SUFFIXES = {"python": ".py", "c": ".c"}
 _LINE_WIDTH = 100  # characters
+# Characters of a name in a comment; longer ones are cut.
+_LONGEST_NAME = 40
+_PLAIN_CHARACTERS = frozenset(ascii_letters + digits + " _-.,()[]{}%+/<>|&;!@#^~'$")
 _SCALING = ("input_offset", "input_scale", "output_offset", "output_scale")
 
 _PYTHON = Template('''\
@@ -206,7 +210,7 @@ def _python(function: FittedFunction) -> str:
 
 
 def _c(function: FittedFunction) -> str:
-    about = [line.replace("*/", "* /") for line in _about(function)]
+    about = _about(function)
     numbers, sums = [], []
     widest = 1
     for number, member in enumerate(function.members):
@@ -251,23 +255,47 @@ def _c_array(name: str, values: Iterable[float]) -> str:
 
 
 def _about(function: FittedFunction) -> list[str]:
-    """What the file is, in lines for a comment."""
-    inputs = [_plain(name) for name in function.input_names]
+    """What the file is, in lines for a comment.
+
+    No name stands in the first two lines: Python looks for the file's encoding there.
+    """
+    inputs = [comment_name(name) for name in function.input_names]
     inputs = inputs or [f"input {number}" for number in range(function.n_inputs)]
-    outputs = [_plain(name) for name in function.output_names]
+    outputs = [comment_name(name) for name in function.output_names]
     outputs = outputs or [f"output {number}" for number in range(function.n_outputs)]
     width = max(len(name) for name in inputs)
     ranges = zip(inputs, function.input_min.tolist(), function.input_max.tolist(), strict=True)
     return [
-        f"Fitted by facesmith {__version__}. Gives {', '.join(outputs)} for inputs in this order,",
-        "fitted within these ranges; outside them nothing is known:",
+        f"Fitted by facesmith {__version__}. Names with anything but plain ASCII stand in quotes,",
+        "their characters as in JSON.",
+        "Gives:",
+        *(f"  {name}" for name in outputs),
+        "for inputs in this order, fitted within these ranges; outside them nothing is known:",
         *(f"  {name:<{width}}  {low!r} to {high!r}" for name, low, high in ranges),
     ]
 
 
-def _plain(name: str) -> str:
-    """A column's name on one line, without what could end a comment or a line."""
-    return "".join(c if c.isprintable() and c != "\\" else " " for c in name)
+def comment_name(name: str) -> str:
+    r"""A column's name as ASCII that means nothing in a comment of Python or C.
+
+    Names of plain characters stay as they are. Others stand in quotes, what could end the comment
+    or the line, join lines (a backslash, a trigraph) or declare an encoding or an editor's
+    settings (a colon, an equals sign) written as in JSON; the middle of long ones is left out.
+
+    Example:
+        >>> print(comment_name("speed, m/s"), comment_name("wage coding: 1"), comment_name("*/"))
+        speed, m/s "wage coding\u003a 1" "\u002a\u002f"
+    """
+    name = shortened_text(name, _LONGEST_NAME)
+    if name and name == name.strip() and _PLAIN_CHARACTERS.issuperset(name):
+        return name
+    escaped = (each if each in _PLAIN_CHARACTERS else _json_escape(each) for each in name)
+    return f'"{"".join(escaped)}"'
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def _basis_functions(member: KernelMember) -> np.ndarray:
