@@ -25,6 +25,7 @@ from facesmith.approximation.model.preparation import (
     TrainingRows,
     check_parameters,
     check_size,
+    check_units,
     mean_and_scale,
     merge_equal_rows,
     split_off_validation,
@@ -171,6 +172,9 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         if X_val is not None:
             val_inputs, val_targets = validate_data(self, X_val, y_val, reset=False, **wanted)
             validation = (val_inputs, val_targets.astype(np.float64).reshape(len(val_inputs), -1))
+        feature_names = getattr(self, "feature_names_in_", ())
+        check_units(inputs, feature_names, "input")
+        check_units(targets, (), "target")
         random = check_random_state(self.random_state)
         inputs, targets, weights = merge_equal_rows(inputs, targets, weights)
         if self.early_stopping and validation is None:
@@ -212,7 +216,7 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             parts = zip(found, chosen[-1], strict=False)
             tried += search.tried(output, [(fit, weight) for (fit, _), (_, weight) in parts])
             members += [fit.member(output, weight) for fit, weight in chosen[-1]]
-        names = tuple(str(name) for name in getattr(self, "feature_names_in_", ()))
+        names = tuple(str(name) for name in feature_names)
         ranges = (inputs.min(axis=0), inputs.max(axis=0))
         self.function_ = FittedFunction(tuple(members), *scaling, *ranges, names)
         self.tried_ = tuple(tried)
