@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,20 @@ MAX_ROWS = 2000
 # Rows on which starts are compared, and those on which the best goes on.
 _SCOUT_ROWS = 160
 _POLISH_ROWS = 512
+# Iterations of each start, of the best few, and of the best one.
+_TRIAL_ITERATIONS = 10
 _SCOUT_ITERATIONS = 25
+_N_SCOUTS = 3
 _POLISH_ITERATIONS = 50
-# Lengths to start from, in deviations of an input times the root of their number.
-_START_LENGTHS = (2.0, 0.7)
+# Lengths to start from, in deviations of an input times the root of their number, and logarithms of
+# the noise's deviation. Short lengths find functions of many periods; much noise, functions of few
+# among many inputs; little noise, those that many inputs make look noisy.
+_STARTS = ((2.0, -2.3), (0.7, -2.3), (0.2, -2.3), (0.07, -2.3), (6.0, -1.0), (2.0, -4.6))
+# Nats that one inverse length of 1 costs, times the number of inputs: inputs that say nothing shall
+# not bend the function, and the more there are, the more of them seem to.
+_LENGTH_PENALTY = 0.15
+# Part of the rows that count as used up by lengths and variances, at most.
+_MOST_USED = 0.9
 # Part of the function's variance that is always taken for noise: below it, Cholesky in float64
 # meets rounding errors.
 _FLOOR = 1e-13
@@ -48,7 +59,7 @@ _LENGTH_BOUNDS = (-8.0, 4.0)
 _DEVIATION_BOUNDS = (-5.0, 9.0)
 _PLANE_BOUNDS = (-7.0, 5.0)
 _NOISE_BOUNDS = (-16.0, 1.0)
-_START_DEVIATIONS = (0.5, -1.0, -2.3)
+_START_DEVIATIONS = (0.5, -1.0)  # of process and plane
 _TOLERANCE = 1e-6  # of the log evidence a row
 
 
@@ -95,15 +106,20 @@ class KernelFit:
         order = rng.permutation(n)
         scouts = np.sort(order[:_SCOUT_ROWS])
         n_inputs = self.rows.inputs.shape[1]
-        best = (np.inf, np.empty(0), SHAPES[0])
-        for shape in SHAPES:
-            for length in _START_LENGTHS:
-                inverse = np.full(n_inputs, -np.log(length * n_inputs**0.5))
-                start = np.concatenate([inverse, _START_DEVIATIONS])
-                value, found, _ = self._minimise(shape, start, scouts, _SCOUT_ITERATIONS)
-                if value < best[0]:
-                    best = (value, found, shape)
-        _, parameters, self.shape = best
+        found = []
+        for shape, (length, noise) in product(SHAPES, _STARTS):
+            inverse = np.full(n_inputs, -np.log(length * n_inputs**0.5))
+            start = np.concatenate([inverse, _START_DEVIATIONS, [noise]])
+            value, at, _ = self._minimise(shape, start, scouts, _TRIAL_ITERATIONS)
+            found.append((value, shape, at))
+        found.sort(key=lambda each: each[0])
+        firsts = [next(each for each in found if each[1] == shape) for shape in SHAPES]
+        others = (each for each in found if not any(each is first for first in firsts))
+        best = (np.inf, SHAPES[0], found[0][2])
+        for _, shape, start in [*firsts, *others][:_N_SCOUTS]:
+            value, at, _ = self._minimise(shape, start, scouts, _SCOUT_ITERATIONS)
+            best = min(best, (value, shape, at), key=lambda each: each[0])
+        _, self.shape, parameters = best
         kept = np.sort(order[:_POLISH_ROWS])
         n_iter = min(max_iter, _POLISH_ITERATIONS)
         _, parameters, self.converged = self._minimise(self.shape, parameters, kept, n_iter, True)
@@ -116,7 +132,9 @@ class KernelFit:
         slope = plane * (self._alpha @ self.rows.inputs)
         bias = float(plane * self._alpha.sum())
         basis = (self.shape, inverse_lengths, centres, kernel * self._alpha)
-        variances = (kernel, plane, noise / self.rows.weights, noise)
+        factor = self._variance_factor
+        variances = (factor * kernel, factor * plane, factor * noise / self.rows.weights)
+        variances = (*variances, factor * noise)
         return KernelMember(*basis, slope, bias, output, weight, *variances)
 
     def _minimise(
@@ -133,8 +151,13 @@ class KernelFit:
         bounds += [_DEVIATION_BOUNDS, _PLANE_BOUNDS, _NOISE_BOUNDS]
         evidence = _Evidence(rows.inputs[part], rows.targets[part], rows.weights[part], shape)
 
+        penalty = _LENGTH_PENALTY * rows.inputs.shape[1] / len(part)
+
         def negative(parameters: Float64Array) -> tuple[float, Float64Array]:
             value, gradient = evidence(parameters)
+            inverse = penalty * np.exp(parameters[:-3])
+            value += float(inverse.sum())
+            gradient[:-3] += inverse
             if log:
                 self.n_iterations += 1
                 self._log(evidence, parameters)
@@ -168,7 +191,8 @@ class KernelFit:
         value, _ = evidence(parameters)
         self._parameters = parameters
         self._alpha = evidence.alpha
-        self.noise_variance = _unpacked(parameters)[3]
+        self._variance_factor = self._widening(evidence)
+        self.noise_variance = self._variance_factor * _unpacked(parameters)[3]
         # A row of weight w is w rows of their own, whose scatter about their mean is unknown: it is
         # taken to be that of the noise.
         self.final_log_evidence = -value * float(rows.weights.sum())
@@ -179,6 +203,17 @@ class KernelFit:
         if rows.validation is not None:
             errors = rows.validation[1] - self.member(0, 1.0)(rows.validation[0])
             self._validation_squared = float(np.mean(errors * errors))
+
+    def _widening(self, evidence: _Evidence) -> float:
+        """By what the variances are too small: lengths and variances were fitted to the same rows.
+
+        Rows left out one at a time lie from their predictions as far as these say; and of n rows,
+        the k numbers that were fitted leave n - k.
+        """
+        n, n_inputs = self.rows.inputs.shape
+        used = min(n_inputs + 3.0, _MOST_USED * n)
+        left_out = float(np.mean(evidence.alpha**2 / np.maximum(evidence.precisions, 1e-300)))
+        return max(1.0, left_out) * n / (n - used)
 
 
 def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:
@@ -192,8 +227,8 @@ def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, flo
 class _Evidence:
     """Minus the log evidence a row and its gradient, at the logarithms of all that is estimated.
 
-    A call sets `alpha`, the inverse of the targets' covariance times the targets, and
-    `n_effective`, the trace of the smoother.
+    A call sets `alpha`, the inverse of the targets' covariance times the targets, `precisions`, the
+    diagonal of that inverse, and `n_effective`, the trace of the smoother.
     """
 
     inputs: Float64Array
@@ -201,10 +236,12 @@ class _Evidence:
     weights: Float64Array
     shape: str
     alpha: Float64Array = field(init=False)
+    precisions: Float64Array = field(init=False)
     n_effective: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.alpha = np.zeros(len(self.targets))
+        self.precisions = np.ones(len(self.targets))
         self._products = self.inputs @ self.inputs.T + 1.0
 
     def __call__(self, parameters: Float64Array) -> tuple[float, Float64Array]:
@@ -224,7 +261,8 @@ class _Evidence:
         value = 0.5 * self.targets @ alpha + np.log(factor.diagonal()).sum()
         inverse, _ = dpotri(factor, lower=1)
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        self.n_effective = float(n - inverse.diagonal() @ row_noise)
+        self.precisions = inverse.diagonal().copy()
+        self.n_effective = float(n - self.precisions @ row_noise)
         by_covariance = 0.5 * (inverse - np.outer(alpha, alpha))
         by_noise = float((by_covariance.diagonal() / self.weights).sum())
         gradient = np.empty_like(parameters)
