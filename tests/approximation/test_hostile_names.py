@@ -53,7 +53,7 @@ COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
 def function(name: str) -> FittedFunction:
-    """y = 3 x of a column and a target of this name."""
+    """Three times a column, for a target; both have this name."""
     one, zero = np.ones(1), np.zeros(1)
     plane = Member((np.array([[3.0]]),), (zero,), 0, 1.0, np.zeros((2, 0)), 0.0)
     return FittedFunction((plane,), zero, one, zero, one, zero, one, (name,), (name,))

@@ -26,8 +26,10 @@ _SCALING = ("input_offset", "input_scale", "output_offset", "output_scale")
 _PYTHON = Template('''\
 $about
 
-from math import exp, sqrt, tanh
+from math import asinh, exp, sinh, sqrt, tanh
 
+# Of each input and output that is bent, centre and width; width 0 for those that are not.
+$bends
 $scaling
 # Of each net: its output, its part in it, and its layers. Of each layer: for every unit the
 # weights of what comes in, and last the bias.
@@ -42,6 +44,7 @@ def predict(inputs):
     """The prediction for the inputs of one row; several outputs make a list."""
     if len(inputs) != len(INPUT_OFFSET):
         raise ValueError("expected %d inputs; got %d" % (len(INPUT_OFFSET), len(inputs)))
+    inputs = [asinh((x - c) / w) if w else x for x, (c, w) in zip(inputs, INPUT_BENDS)]
     scaled = [(x - o) / s for x, o, s in zip(inputs, INPUT_OFFSET, INPUT_SCALE)]
     sums = [0.0] * len(OUTPUT_OFFSET)
     for output, part, layers in NETS:
@@ -63,6 +66,7 @@ def predict(inputs):
                 value += basis[-1] * (1.0 + r + r * r / 3.0) * exp(-r)
         sums[output] += part * value
     outputs = [o + s * y for o, s, y in zip(OUTPUT_OFFSET, OUTPUT_SCALE, sums)]
+    outputs = [c + w * sinh(y) if w else y for y, (c, w) in zip(outputs, OUTPUT_BENDS)]
     return $result
 ''')
 
@@ -72,32 +76,44 @@ $about
 #include <math.h>
 
 $scaling
+/* Of each input and output centre and width of its bend; width 0 for those that are not bent. */
+$bends
 
 /* Of each unit the weights of what comes in, and last the bias. Of a Gaussian process inverse
  * lengths, slope and bias, then centre and height of each basis function. */
 $numbers
 $functions
+static double straightened(int output, double sum)
+{
+    double y = output_offset[output] + output_scale[output] * sum;
+    double centre = output_bends[2 * output], width = output_bends[2 * output + 1];
+    return width > 0.0 ? centre + width * sinh(y) : y;
+}
+
 $head
 {
     double scaled[$n_in], sums[$n_out] = {0.0}, a[$widest], b[$widest];
     int i;
     (void)a; /* a single layer leaves b unused, Gaussian processes both */
     (void)b;
-    for (i = 0; i < $n_in; i++)
-        scaled[i] = (inputs[i] - input_offset[i]) / input_scale[i];
+    for (i = 0; i < $n_in; i++) {
+        double x = inputs[i], centre = input_bends[2 * i], width = input_bends[2 * i + 1];
+        x = width > 0.0 ? asinh((x - centre) / width) : x;
+        scaled[i] = (x - input_offset[i]) / input_scale[i];
+    }
 $sums
 $end
 }
 """)
 _C_ONE = (
     "double predict(const double *inputs)",
-    "    return output_offset[0] + output_scale[0] * sums[0];",
+    "    return straightened(0, sums[0]);",
 )
 _C_SEVERAL = (
     "void predict(const double *inputs, double *outputs)",
     """\
     for (i = 0; i < $n_out; i++)
-        outputs[i] = output_offset[i] + output_scale[i] * sums[i];""",
+        outputs[i] = straightened(i, sums[i]);""",
 )
 
 _C_APPLY = """
@@ -179,6 +195,7 @@ def function_code(function: FittedFunction, language: str) -> str:
 def all_finite(function: FittedFunction) -> bool:
     """Whether all numbers of a function are finite: those of a net that diverged are not."""
     arrays = [getattr(function, name) for name in _SCALING]
+    arrays += [bends for _, bends in _bends(function)]
     for member in function.members:
         if isinstance(member, KernelMember):
             arrays += [member.centres, member.heights, member.slope, np.array(member.bias)]
@@ -203,10 +220,25 @@ def _python(function: FittedFunction) -> str:
         scaling="\n".join(
             _wrapped(f"{name.upper()} = {getattr(function, name).tolist()}") for name in _SCALING
         ),
+        bends="\n".join(
+            _wrapped(f"{name.upper()} = {bends.tolist()}") for name, bends in _bends(function)
+        ),
         nets=_wrapped(f"NETS = {nets}"),
         processes=_wrapped(f"PROCESSES = {processes}"),
         result="outputs[0]" if function.n_outputs == 1 else "outputs",
     )
+
+
+def _bends(function: FittedFunction) -> list[tuple[str, np.ndarray]]:
+    """Names and bends of inputs and outputs, of width 0 where none is."""
+    found = []
+    for name, n_columns in (
+        ("input_bends", function.n_inputs),
+        ("output_bends", function.n_outputs),
+    ):
+        bends = getattr(function, name)
+        found.append((name, np.zeros((n_columns, 2)) if bends is None else bends))
+    return found
 
 
 def _c(function: FittedFunction) -> str:
@@ -238,6 +270,7 @@ def _c(function: FittedFunction) -> str:
     return _C.substitute(
         about="/* " + "\n * ".join(about) + "\n */",
         scaling="\n".join(_c_array(name, getattr(function, name)) for name in _SCALING),
+        bends="\n".join(_c_array(name, bends.ravel()) for name, bends in _bends(function)),
         numbers="\n".join(numbers),
         functions=_C_PROCESS * (KernelMember in kinds) + _C_APPLY * (Member in kinds),
         head=head,

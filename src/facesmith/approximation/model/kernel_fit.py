@@ -31,7 +31,7 @@ from facesmith.approximation.model.preparation import TrainingRows
 
 Float64Array = npt.NDArray[np.float64]
 
-MIN_ROWS = 10
+MIN_ROWS = 7
 # The time grows with the cube of the rows, and with many of them nets have enough to learn from.
 MAX_ROWS = 2000
 # Rows on which starts are compared, and those on which the best goes on.
@@ -69,7 +69,8 @@ class KernelFit:
 
     Attributes are those of `SecondOrderFit`. Its iterations are evaluations of the evidence, starts
     not counted; its number of effective parameters is the trace of the smoother. `by_validation`
-    says whether it is judged by the error on the validation rows.
+    says whether it is judged by the error on the validation rows. `left_out_errors` are those of
+    the rows, each predicted from the others, and the deviations that the process expects.
     """
 
     rows: TrainingRows
@@ -133,8 +134,8 @@ class KernelFit:
         bias = float(plane * self._alpha.sum())
         basis = (self.shape, inverse_lengths, centres, kernel * self._alpha)
         factor = self._variance_factor
-        variances = (factor * kernel, factor * plane, factor * noise / self.rows.weights)
-        variances = (*variances, factor * noise)
+        noise *= factor
+        variances = (factor * kernel, factor * plane, noise / self.rows.weights, noise)
         return KernelMember(*basis, slope, bias, output, weight, *variances)
 
     def _minimise(
@@ -191,7 +192,9 @@ class KernelFit:
         value, _ = evidence(parameters)
         self._parameters = parameters
         self._alpha = evidence.alpha
-        self._variance_factor = self._widening(evidence)
+        deviations = 1.0 / np.sqrt(np.maximum(evidence.precisions, 1e-300))
+        self.left_out_errors = (evidence.alpha * deviations**2, deviations)
+        self._variance_factor = self._widening()
         self.noise_variance = self._variance_factor * _unpacked(parameters)[3]
         # A row of weight w is w rows of their own, whose scatter about their mean is unknown: it is
         # taken to be that of the noise.
@@ -204,7 +207,7 @@ class KernelFit:
             errors = rows.validation[1] - self.member(0, 1.0)(rows.validation[0])
             self._validation_squared = float(np.mean(errors * errors))
 
-    def _widening(self, evidence: _Evidence) -> float:
+    def _widening(self) -> float:
         """By what the variances are too small: lengths and variances were fitted to the same rows.
 
         Rows left out one at a time lie from their predictions as far as these say; and of n rows,
@@ -212,8 +215,9 @@ class KernelFit:
         """
         n, n_inputs = self.rows.inputs.shape
         used = min(n_inputs + 3.0, _MOST_USED * n)
-        left_out = float(np.mean(evidence.alpha**2 / np.maximum(evidence.precisions, 1e-300)))
-        return max(1.0, left_out) * n / (n - used)
+        errors, deviations = self.left_out_errors
+        left_out = float(np.mean(np.square(errors / deviations)))
+        return float(max(1.0, left_out) * n / (n - used))
 
 
 def _unpacked(parameters: Float64Array) -> tuple[Float64Array, float, float, float]:

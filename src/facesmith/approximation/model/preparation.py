@@ -78,22 +78,26 @@ def check_size(sizes: tuple[int, ...] | None, n_inputs: int) -> None:
 
 def merge_equal_rows(
     inputs: Float64Array, targets: Float64Array, weights: Float64Array
-) -> tuple[Float64Array, Float64Array, Float64Array]:
+) -> tuple[Float64Array, Float64Array, Float64Array, npt.NDArray[np.intp]]:
     """Rows in a fixed order, equal ones merged and their weights added up.
 
-    So that neither the order nor the way to say "twice" changes the last bit of a fit.
+    So that neither the order nor the way to say "twice" changes the last bit of a fit. The last
+    array says which of them each row given became, `(n,)`, -1 for those of weight 0.
     """
     if not weights.any():
         raise ValueError("`sample_weight` must be positive for at least one row; got only zeros.")
+    n_given = len(inputs)
     order = np.lexsort(np.concatenate([targets, inputs], axis=1).T[::-1])
     order = order[weights[order] > 0]
     inputs, targets, weights = inputs[order], targets[order], weights[order]
     differs = (inputs[1:] != inputs[:-1]).any(axis=1) | (targets[1:] != targets[:-1]).any(axis=1)
-    firsts = np.flatnonzero(np.concatenate([[True], differs]))
+    firsts = np.flatnonzero(np.append(True, differs))
     weights = np.add.reduceat(weights, firsts)
     # Weights that sum up to 1, as some give them, would say that there is one row.
     weights = weights / min(1.0, float(weights.sum()) / len(order))
-    return inputs[firsts], targets[firsts], weights
+    became = np.full(n_given, -1)
+    became[order] = np.cumsum(np.append(True, differs)) - 1
+    return inputs[firsts], targets[firsts], weights, became
 
 
 def mean_and_scale(

@@ -109,6 +109,11 @@ class SearchSettings:
     alpha: float | None = None
     patience: int | None = None
 
+    @property
+    def everything(self) -> bool:
+        """Whether no kind of net is asked for, so that a Gaussian process may take part."""
+        return self.sizes is None and self.alpha is None
+
 
 @dataclass(eq=False)
 class Search:
@@ -183,7 +188,7 @@ class Search:
     def _fit_process(self) -> None:
         """A Gaussian process, unless a kind of net is asked for or the rows do not suit it."""
         settings, rows = self.settings, self.rows
-        if settings.sizes is not None or settings.alpha is not None:
+        if not settings.everything:
             return
         if not MIN_ROWS <= len(rows.targets) <= MAX_ROWS:
             return
