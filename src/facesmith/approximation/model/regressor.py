@@ -47,7 +47,7 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
     function is, which inputs it depends on and how noisy the targets are is estimated from the data
     (evidence, MacKay 1992), so no validation rows are needed and nothing has to be tuned. Nets of
     several sizes race, fitted by Levenberg-Marquardt with Bayesian regularisation; up to four of
-    them and, with 10 to 2,000 rows, a Gaussian process are averaged, the more probable ones
+    them and, with 7 to 5,000 rows, a Gaussian process are averaged, the more probable ones
     weighing more.
 
     Time grows with the square of the number of parameters and linearly with the rows. Of tables
@@ -216,7 +216,9 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         names = tuple(str(name) for name in feature_names)
         self.function_ = function_of(fits, scaling, ranges, names)
         self.tried_ = tuple(each for fit in fits for each in fit.tried)
-        outliers = np.column_stack([np.append(fit.outliers, False)[became] for fit in fits])
+        outliers = np.zeros((len(became), len(fits)), dtype=bool)
+        if not self.early_stopping:  # with it none is looked for
+            outliers = np.column_stack([np.append(fit.outliers, False)[became] for fit in fits])
         self.outliers_ = outliers[:, 0] if self._one_dimensional else outliers
         self._describe([fit.chosen for fit in fits], self.function_.output_units(targets))
         return self
