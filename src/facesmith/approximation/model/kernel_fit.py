@@ -139,7 +139,9 @@ class KernelFit:
             how: Any = {"part": kept, "n_iter": _FINISH_ITERATIONS, "log": True}
             ends = [
                 self._minimise(self.shape, start, **how)
-                for start in ((noisier,) if noisier[-1] == parameters[-1] else (noisier, parameters))
+                for start in (
+                    (noisier,) if noisier[-1] == parameters[-1] else (noisier, parameters)
+                )
             ]
             _, parameters, self.converged = min(ends, key=lambda each: each[0])
         self._solve(parameters)

@@ -24,6 +24,9 @@ Outliers = npt.NDArray[np.bool_]
 
 # Deviations, by the median of all, beyond which a row is off the function.
 _FAR = 5.0
+# Deviations of the targets themselves that an outlier is off by, at least: without noise every
+# corner of a function is far off in the deviations that are expected.
+_GROSS = 0.3
 # Rows the process is fitted to, and how often.
 _PILOT_ROWS = 600
 _MAX_ROUNDS = 6
@@ -60,6 +63,7 @@ def find_outliers(rows: TrainingRows) -> Outliers:
         odd = np.abs(errors / deviations)
         odd /= _robust_deviation(odd[pilots])
         found = odd > max(_FAR, float(np.quantile(odd, 1.0 - _MOST_OUTLIERS)))
+        found &= np.abs(errors) > _GROSS * rows.targets[kept].std()
         if (found == outliers).all():
             break
         outliers = found
