@@ -21,6 +21,7 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.server.running import Address
 from served import PNG, as_process, spot_png
+from spot_detector import spots
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -207,3 +208,40 @@ def test_other_commands_load_nothing_of_it(spot_weights: Path, tmp_path: Path) -
 )
 def test_the_names_by_which_it_is_called(host: str, names: tuple[str, ...]) -> None:
     assert Address(host, 0).names() == names
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_200_uploads_at_once_are_all_answered_and_memory_has_an_end(spot_weights: Path) -> None:
+    file = io.BytesIO()
+    # Looked at in half its size, where the spot has the side that is found.
+    Image.fromarray(spots(1600, 1200, (80, 64), side=16)).save(file, "BMP")  # 5.8 MB; 1.1 GB together, of which 512 MB may wait
+    photo = file.getvalue()
+    statuses: list[list[int]] = []
+
+    def insist(address: str) -> None:
+        seen = []
+        while True:
+            answer = httpx.post(
+                f"{address}/v1/detect", content=photo, headers={"Content-Type": "image/bmp"},
+                timeout=120,
+            )  # fmt: skip
+            seen.append(answer.status_code)
+            if answer.status_code != 503:
+                break
+            time.sleep(int(answer.headers["retry-after"]))
+        assert len(answer.json()["faces"]) == 1
+        statuses.append(seen)
+
+    with as_process("--model", spot_weights) as (process, address):
+        threads = [threading.Thread(target=insist, args=(address,)) for _ in range(200)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(200)
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        peak_kb = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+        assert "facesmith_held_bytes 0\n" in httpx.get(f"{address}/metrics").text
+    assert [seen[-1] for seen in statuses] == [200] * 200
+    assert {status for seen in statuses for status in seen} <= {200, 503}
+    assert peak_kb < 900 * 1024
