@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from facesmith.cli.numbers import counted
+from facesmith.cli.terminal import echo
 from facesmith.errors import ImageError
 from facesmith.files import OutputFolder, replacing, write_error
 from facesmith.files.stems import unique_stems
@@ -24,6 +25,21 @@ if TYPE_CHECKING:
     from facesmith.detection.photos import PhotoFaces, PhotoSource
 
 _CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
+
+
+def warn_of_animations(sources: Sequence[PhotoSource]) -> None:
+    """Say which inputs have more frames than the one that was looked at."""
+    from facesmith.video.opening import is_animation  # noqa: PLC0415 - loads NumPy
+
+    moving = [each.name for each in sources if isinstance(each.content, Path)
+              and is_animation(each.content)]  # fmt: skip
+    if moving:
+        more = f" and {len(moving) - 1:,} more" if len(moving) > 1 else ""
+        echo(
+            f"Warning: {moving[0]}{more}: of animations among photos the first frame alone was "
+            "looked at. Name them without photos to have all frames looked at.",
+            err=True,
+        )
 
 
 def as_line(found: PhotoFaces) -> str:
