@@ -9,7 +9,7 @@ from facesmith.images import MAX_MEMORY
 
 MB = 2**20
 _PAGE = Path(__file__).with_name("page")
-_LEAST_HELD = 512 * MB  # of uploads that wait, all together
+_LEAST_HELD = 256 * MB  # of uploads that wait, all together
 
 
 @dataclass(frozen=True)

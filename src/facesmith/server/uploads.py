@@ -91,9 +91,9 @@ async def read_uploads(
             f"the like, application/octet-stream, or several as {_FORM}. With curl: -F "
             "file=@photo.jpg, or --data-binary @photo.jpg -H 'Content-Type: image/jpeg'.",
         )
-    chunks: list[bytes] = []
-    await _read(request, place, config, chunks.append)
-    return Uploads([Upload(last_part(name or UNNAMED), b"".join(chunks))])
+    body = bytearray()  # many small pieces would leave holes in memory
+    await _read(request, place, config, body.extend)
+    return Uploads([Upload(last_part(name or UNNAMED), bytes(body))])
 
 
 async def read_json(request: Request, place: Place, config: ServeConfig) -> dict[str, Any]:
@@ -104,10 +104,10 @@ async def read_json(request: Request, place: Place, config: ServeConfig) -> dict
     """
     _check_encoding(request)
     _check_length(request, config)
-    chunks: list[bytes] = []
-    await _read(request, place, config, chunks.append)
+    body = bytearray()
+    await _read(request, place, config, body.extend)
     try:
-        content = await asyncio.to_thread(json.loads, b"".join(chunks))
+        content = await asyncio.to_thread(json.loads, bytes(body))
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):

@@ -56,9 +56,10 @@ export function shrunk(picture, kept, of) {
   const { weights, total, margin } = blockWeights(kept, of);
   const taps = (length) => blockTaps(weights, kept, of, margin, length);
   const factor = Math.fround(1 / total);
-  const rounded = Uint8Array.from({ length: 255 * total + 1 }, (_, sum) => {
-    return roundHalfEven(Math.fround(sum * factor));
-  });
+  const rounded = new Uint8Array(255 * total + 1);
+  for (let sum = 0; sum < rounded.length; sum++) {
+    rounded[sum] = roundHalfEven(Math.fround(sum * factor));
+  }
   const whole = (sum) => rounded[sum];
   return across(down(picture, taps(picture.height), whole), taps(picture.width), whole);
 }
