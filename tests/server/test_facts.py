@@ -13,10 +13,10 @@ import pytest
 from facesmith._version import __version__
 from facesmith.detection import load_detector
 from facesmith.detection.detector import shipped_weights
+from facesmith.detection.model_facts import model_facts
 from facesmith.export.metadata import update_description
 from facesmith.server import ServeConfig, create_app
 from facesmith.server.metrics import Metrics, SharedCounts
-from facesmith.server.model_facts import model_facts
 from served import PNG, ask, spot_png, with_client
 
 

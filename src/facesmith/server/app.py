@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from facesmith._version import __version__
+from facesmith.detection.model_facts import model_facts
 from facesmith.server import metrics as counting
 from facesmith.server.answers import json_answer
 from facesmith.server.config import ServeConfig
@@ -29,7 +30,6 @@ from facesmith.server.description import (
 from facesmith.server.guard import Guard
 from facesmith.server.label_studio import LabelStudioRoutes
 from facesmith.server.metrics import Metrics, SharedCounts
-from facesmith.server.model_facts import model_facts
 from facesmith.server.options import AlignQuery, CoverQuery, CropQuery, DetectQuery
 from facesmith.server.page_files import PageFiles
 from facesmith.server.photos import PhotoRoutes

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from facesmith._version import __version__
-from facesmith.detection import PhotoDetector
 from facesmith.detection.detector import PROPOSALS_FILE, REFINER_FILE, shipped_weights
 from facesmith.detection.landmarks import LANDMARKS_FILE
+from facesmith.detection.photo_detector import PhotoDetector
 from facesmith.detection.windows import CLASSIFIER_FILE
 from facesmith.files import checksum
 
 
 def model_facts(detector: PhotoDetector, model: Path | None) -> dict[str, Any]:
-    """What `/v1/model` answers.
+    """Version, thresholds and measured precision of the weights, ready for JSON.
 
     `precision` lists what was measured on photos that no training saw, at the thresholds that the
     weights store; `None` where they store none. Between them scores tell: they are calibrated, so
