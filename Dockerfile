@@ -4,7 +4,7 @@
 #   docker run --rm --read-only --cap-drop ALL -p 127.0.0.1:8000:8000 facesmith
 FROM python:3.13-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE CHANGELOG.md constraints.txt ./
+COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY src src
 RUN python -m venv /opt/facesmith \
  && /opt/facesmith/bin/pip install --no-cache-dir --constraint constraints.txt '.[serve]' \

@@ -15,7 +15,10 @@ from PIL import Image
 from skimage import data
 
 from facesmith.cli import main
+from facesmith.detection import DetectionConfig
 from facesmith.server import ServeConfig, create_app
+from facesmith.server.metrics import Metrics
+from facesmith.server.work import Work
 from served import PNG, ask, spot_png
 from spot_detector import SPOT_SCORE
 
@@ -233,3 +236,11 @@ def test_no_box_covers_nothing(spot_app: Any) -> None:
     assert answer.headers["x-facesmith-covered"] == "0"
     pixels = np.asarray(Image.open(io.BytesIO(answer.content)))
     assert np.array_equal(pixels, np.asarray(Image.open(io.BytesIO(photo))))
+
+
+def test_no_result_keeps_the_pixels_of_its_photo(spot_weights: Path) -> None:
+    """A request may bring a hundred photos."""
+    work = Work(ServeConfig(spot_weights), Metrics())
+    found = work.look("a.png", spot_png((40, 32)), DetectionConfig())
+    assert len(found.faces) == 1
+    assert found.decoded is None

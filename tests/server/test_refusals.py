@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import struct
 import zlib
 from collections.abc import Iterator
@@ -172,6 +173,23 @@ def test_wrong_options_are_named(small_app: Any, query: str, said: str) -> None:
 def test_wrong_covers_are_named(small_app: Any, query: str, said: str) -> None:
     answer = ask(small_app, "POST", f"/v1/anonymise?{query}", content=spot_png(), headers=PNG)
     assert said in refused(answer, 422, "Wrong request")
+
+
+def test_boxes_over_each_other_take_no_memory_without_end(small_app: Any) -> None:
+    photo = spot_png((40, 32))  # 19,200 pixels, of which 2,500,000 may be covered
+    for count, status in ((100, 200), (200, 422)):
+        boxes = json.dumps([[0, 0, 160, 120]] * count)
+        answer = ask(
+            small_app, "POST", "/v1/anonymise?margin=2", files={"file": ("a.png", photo)},
+            data={"boxes": boxes},
+        )  # fmt: skip
+        assert answer.status_code == status
+    assert "4 million pixels" in refused(answer, 422, "Wrong request")
+
+
+def test_boxes_of_no_photo_are_refused_as_the_photo_is(small_app: Any) -> None:
+    answer = ask(small_app, "POST", "/v1/anonymise?boxes=[[1,1,2,2]]", content=b"no", headers=PNG)
+    assert "is not an image" in refused(answer, 422, "Unreadable photo")
 
 
 def test_one_photo_is_covered_a_request(small_app: Any) -> None:

@@ -85,7 +85,9 @@ TOKEN_VARIABLE = "FACESMITH_LABEL_STUDIO_TOKEN"  # noqa: S105 - its name
 )
 @any_model_option
 @click.option("--quiet", is_flag=True, help="Do not print the address.")
+@click.pass_context
 def serve(
+    ctx: click.Context,
     host: str,
     port: int,
     workers: int,
@@ -114,7 +116,8 @@ def serve(
     from facesmith.server.config import ServeConfig  # noqa: PLC0415 - an extra
     from facesmith.server.running import Address, run_server  # noqa: PLC0415
 
-    if label_studio is None and label_studio_token is not None:
+    given = ctx.get_parameter_source("label_studio_token")
+    if label_studio is None and given == click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--label-studio-token needs --label-studio URL.")
     if label_studio is not None and not _is_address(label_studio):
         raise click.UsageError(

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,9 @@ from facesmith.detection.as_json import photo_as_dict
 from facesmith.errors import ImageError
 from facesmith.files.stems import unique_stems
 from facesmith.images.files import save_image
+from facesmith.images.pillow_settings import steady_pillow
+from facesmith.images.reading import open_header
+from facesmith.images.unreadable import image_errors
 from facesmith.pictures.alignment import align_faces
 from facesmith.pictures.drawing import crop_faces
 from facesmith.server.answers import json_answer
@@ -42,6 +46,7 @@ from facesmith.server.work import Place, Work
 
 COVERED_HEADER = "X-Facesmith-Covered"
 ZIP_TYPE = "application/zip"
+_BYTES_COVERED = 4  # a pixel, while it is covered
 _MOST_CUT = 256 * MB  # of cut faces in one answer
 Pictures = list[tuple[str, bytes]]
 CutFaces = Callable[[PhotoFaces, str], Iterator[tuple[str, bytes]]]
@@ -124,6 +129,7 @@ class PhotoRoutes:
                     boxes = np.asarray(chosen, np.float32).reshape(-1, 4)
                 keeping = Keeping(options.keep_metadata, self._config.max_memory)
                 try:
+                    _check_covers(upload, boxes, cover.margin, self._config.max_memory)
                     data = covered_file(upload.name, upload.content, boxes, cover, keeping)
                 except ImageError as error:  # raised further it would keep the photo's bytes
                     return str(error)
@@ -173,7 +179,7 @@ class PhotoRoutes:
                 finish = replace(config, finish=partial(_cut_all, cut, stem, left))
                 found = await self._work.run(request, self._looking(upload, finish))
                 pictures = found.finished if isinstance(found.finished, list) else []
-                cuts.append(_Cut(replace(found, decoded=None, finished=None), pictures))
+                cuts.append(_Cut(replace(found, finished=None), pictures))
         self._count([each.found for each in cuts])
         if not uploads.several:
             _raise_error(cuts[0].found)
@@ -214,6 +220,25 @@ def _cut_all(cut: CutFaces, stem: str, limit: int, found: PhotoFaces) -> Picture
             )
         pictures.append((name, data))
     return pictures
+
+
+def _check_covers(
+    upload: Upload, boxes: npt.NDArray[np.floating], margin: float, max_memory: int
+) -> None:
+    """Refuse boxes that all together take too much memory to cover, as many over each other do."""
+    with image_errors(upload.name, upload.content), steady_pillow():
+        opened, orientation, _ = open_header(upload.name, upload.content)
+    size = np.array(opened.size[:: -1 if orientation >= 5 else 1], np.float64)
+    low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
+    grown = margin * (high - low).max(axis=1, keepdims=True)
+    sides = np.minimum(high + grown, size) - np.maximum(low - grown, 0)
+    n_pixels = float(np.maximum(sides, 0).prod(axis=1).sum())
+    if n_pixels * _BYTES_COVERED > max_memory:
+        raise wrong_request(
+            f"The boxes cover {n_pixels / 1e6:,.0f} million pixels all together, and "
+            f"{max_memory / _BYTES_COVERED / 1e6:,.0f} million fit. Leave out boxes that lie over "
+            "each other, or take less margin."
+        )
 
 
 def _encoded(image: Any, image_format: str) -> bytes:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -134,7 +135,8 @@ class Work:
             decoding.set_result(decode(self.detector, source, config))
         except ImageError as error:
             decoding.set_exception(error)
-        return look_at(self.detector, source, decoding, config)
+        found = look_at(self.detector, source, decoding, config)
+        return replace(found, decoded=None)  # as large as the photo; a request may bring many
 
     def close(self) -> None:
         """Waits for what runs, and leaves out what has not begun."""
