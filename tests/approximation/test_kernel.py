@@ -47,6 +47,10 @@ def test_evidence_is_the_density_of_the_targets_and_its_gradient_that_of_differe
     covariance = kernel * basis + plane * (inputs @ inputs.T + 1) + np.diag(noise / weights)
     expected = -multivariate_normal(np.zeros(20), covariance).logpdf(targets) / 20
     assert value == pytest.approx(expected, rel=1e-6)
+    assert evidence.solve(at) == pytest.approx(value, rel=1e-12)
+    inverse = np.linalg.inv(covariance)
+    np.testing.assert_allclose(evidence.precisions, inverse.diagonal(), rtol=1e-9)
+    assert evidence.n_effective == pytest.approx(20 - inverse.diagonal() @ (noise / weights))
     for number in range(5):
         step = 1e-6 * np.eye(5)[number]
         slope = (evidence(at + step)[0] - evidence(at - step)[0]) / 2e-6

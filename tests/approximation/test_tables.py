@@ -325,3 +325,14 @@ def test_too_few_rows_for_the_fractions_are_named() -> None:
 def test_points_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match=r"got \(3, 2\) and \(2,\)"):
         Points(np.zeros((3, 2)), np.zeros(2))
+
+
+def test_copies_of_rows_are_noticed(path: Path) -> None:
+    path.write_text("x,z,y\n" + ROWS)
+    assert read_table(path, "z").notes == ()
+    path.write_text("x,z,y\n" + ROWS + ROWS)
+    (note,) = read_table(path, "z").notes
+    assert note.startswith("12 of 24 rows are exact copies of another, for instance lines 2 and 14")
+    few = "".join(f"{i},{i},{i}\n" for i in range(40))
+    path.write_text("x,z,y\n" + few + "3,3,3\n")
+    assert read_table(path, "z").notes == ()

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.experiment.points import Points
+from facesmith.approximation.experiment.table_notes import contradictions, copies
 from facesmith.approximation.experiment.table_rows import (
     Row,
     TableRows,
@@ -29,8 +30,6 @@ from facesmith.printable import shortened_text
 
 # Fewer rows leave nothing to judge by after the split.
 _MIN_ROWS = 10
-# Targets that differ by less than this part of their deviation were rounded, not contradictory.
-_ROUNDING = 1e-5
 # Squares of larger numbers and their sums come near the end of float64.
 _LARGEST = 1e150
 # What a message says of a header line: a file of another kind may seem to have thousands of names.
@@ -78,8 +77,8 @@ def read_table(
     notes = _check_faults(path, rows, target, skip_bad_lines=skip_bad_lines)
     _check_values(path, rows)
     points = Points(rows.values[:, :-1], rows.values[:, -1], rows.lines)
-    contradiction = _contradictions(points, rows.lines, target)
-    return Table(points, names, rows.lines, (*notes, *contradiction))
+    notes = (*notes, *contradictions(points, rows.lines, target), *copies(points, rows.lines))
+    return Table(points, names, rows.lines, notes)
 
 
 def read_inputs(
@@ -304,43 +303,3 @@ def _check_sizes(path: Path, rows: TableRows) -> None:
                 f"{path} line {rows.lines[row]}, column {name!r}: expected a number below "
                 f"{_LARGEST:g}; got {column[row]:g}. Give the column in a larger unit."
             )
-
-
-def _contradictions(points: Points, lines: npt.NDArray[np.int64], target: str) -> tuple[str, ...]:
-    """A note where rows of equal inputs have different targets: no function fits them all."""
-    order = np.lexsort(points.inputs.T[::-1])
-    same = np.ones(len(order) - 1, dtype=bool)
-    for column in points.inputs.T:
-        ordered = column[order]
-        same &= ordered[1:] == ordered[:-1]
-    if not same.any():
-        return ()
-    # Only rows with an equal neighbour; those with equal inputs get the same number.
-    repeated = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    order = order[repeated]
-    begins = ~np.append(False, same)[repeated]
-    group = np.cumsum(begins) - 1
-    targets = points.targets[order]
-    counts = np.bincount(group)
-    squares = np.square(targets - (np.bincount(group, targets) / counts)[group])
-    starts = np.flatnonzero(begins)
-    # Not by the squares: a mean of equal numbers may be off by a rounding error.
-    differing = np.maximum.reduceat(targets, starts) > np.minimum.reduceat(targets, starts)
-    if not differing.any():
-        return ()
-    freedom = int((counts[differing] - 1).sum())
-    deviation = float(np.sqrt(squares[differing[group]].sum() / freedom))
-    if deviation < _ROUNDING * points.targets.std():
-        return ()
-    places = np.flatnonzero(group == int(np.argmax(differing)))
-    one, other = sorted(
-        (int(lines[order[p]]), float(targets[p]))
-        for p in (places[0], places[np.argmax(targets[places] != targets[places[0]])])
-    )
-    note = (
-        f"{int(counts[differing].sum()):,} rows share their inputs with a row of another target, "
-        f"for instance lines {one[0]} and {other[0]} ({target} {one[1]:g} and {other[1]:g}). No "
-        f"function passes through both; the fit goes between. Within such rows the target "
-        f"deviates by {deviation:.3g}: no prediction can be surer than that."
-    )
-    return (note,)

@@ -41,9 +41,14 @@ WORTH_LEAVING_OUT = 5.0
 _MOST_INSIDE = 0.995
 
 
-def look_odd(left_out: Float64Array) -> bool:
-    """Whether errors of left-out rows, in their deviations `(n,)`, are more than noise."""
-    return bool((np.abs(left_out) > _FAR * _robust_deviation(left_out)).any())
+def look_odd(errors: Float64Array, deviations: Float64Array, spread: float) -> bool:
+    """Whether errors of left-out rows `(n,)` are more than noise, for their expected deviations.
+
+    `spread` is the standard deviation of the targets.
+    """
+    odd = np.abs(errors / deviations)
+    far = (odd > _FAR * _robust_deviation(odd)) & (np.abs(errors) > _GROSS * spread)
+    return bool(far.any())
 
 
 def find_outliers(rows: TrainingRows) -> Outliers:

@@ -79,10 +79,9 @@ class OutputFit:
         settings, rows = self.settings, self.rows
         if not settings.everything or settings.patience is not None:
             return False
-        if search.process is not None:
-            errors, deviations = search.process.left_out_errors
-            if not look_odd(errors / deviations):
-                return False
+        process, spread = search.process, float(rows.targets.std())
+        if process is not None and not look_odd(*process.left_out_errors, spread):
+            return False
         outliers = find_outliers(rows)
         if not outliers.any():
             return False

@@ -48,6 +48,13 @@ _SMALLEST_WEIGHT = 0.02  # lighter members are left out
 # Few rows cannot follow noise with their lengths by as much: from `_HANDICAP_ROWS` on, half of it.
 _PROCESS_HANDICAP = 15.0
 _HANDICAP_ROWS = 150.0
+# Log evidence a row of targets of variance 1 that are noise alone, and how many nats the best must
+# be better, half of it with 50 rows: on noise the best of many fits gets up to four. With less, the
+# plane alone is kept, and where it is hardly better, a flat one.
+_NOISE_ALONE = -0.5 * float(np.log(2.0 * np.pi) + 1.0)
+_MORE_THAN_NOISE = 5.0
+_WORTH_TILTING = 3.0
+_FLAT = 1e6  # ratio of the precisions of weights and targets
 # A larger net must bring at least this, in nats a row, for the next larger one to be tried.
 _WORTH_GROWING = 0.05
 # Nets of more parameters are not tried unless asked for: their time grows with the cube.
@@ -132,6 +139,23 @@ class Search:
 
     def run(self) -> list[Chosen]:
         """What was chosen, heaviest first, with its parts in the function, which sum to 1."""
+        chosen = self._race()
+        if self.settings.sizes is not None or self.settings.patience is not None:
+            return chosen
+        n = float(self.rows.weights.sum())
+        gain = n * (chosen[0][0].score_per_row - _NOISE_ALONE)
+        if gain >= min(_MORE_THAN_NOISE, _MORE_THAN_NOISE * n / 100.0):
+            return chosen
+        plane = next(fit for fit in self.fits if not fit.network.layer_sizes[1:-1])
+        if n * (plane.score_per_row - _NOISE_ALONE) >= _WORTH_TILTING:
+            return [(plane, 1.0)]
+        level = np.zeros(plane.network.n_parameters)
+        flat = SecondOrderFit(plane.network, self.rows, level, _FLAT, fixed=True)
+        flat.advance(2, self.settings.tol)
+        self.fits.append(flat)
+        return [(flat, 1.0)]
+
+    def _race(self) -> list[Chosen]:
         self._threads = ThreadpoolController()  # once: it reads through all loaded libraries
         self._done = 0.0
         self._budget = self._work()
