@@ -38,6 +38,7 @@ from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.own_mining import OwnMiningConfig, mine_face_free
+from facesmith.training.processes import current_world
 from facesmith.training.proposals import Photos, ProposalTask, refuse_few, split_photos
 from facesmith.training.refiner import RefinerTask
 from facesmith.training.refiner_config import RefinerConfig
@@ -168,6 +169,7 @@ def _described(
     data = photos_checksum(photos, config.proposals.weight_attribute)
     described = {"task": "detector", "data": data, **config.described()}
     described |= {} if mined is None else {"mined": mined.described()}
+    described |= current_world().described()
     return described | origin.described(learns_landmarks=config.landmarks is not None)
 
 
