@@ -130,7 +130,9 @@ _SPELT = {
     "--devices", type=WholeRange(1), default=1, metavar="N", help="Processes: one a GPU, or a core."
 )
 @click.option("--num-nodes", type=WholeRange(1), default=1, metavar="N", help="Machines.")
-@click.option("--strategy", type=click.Choice(["ddp"]), default="ddp", hidden=True)
+@click.option(
+    "--strategy", type=click.Choice(["ddp"]), default="ddp", hidden=True, help="The only one."
+)
 @click.option(
     "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
 )

@@ -168,8 +168,9 @@ def several_processes(devices: int = 1, num_nodes: int = 1) -> Iterator[World]:
             yield world
         finally:
             _current[:] = [World()]
-            with suppress(RuntimeError, ValueError):
-                dist.destroy_process_group()
+            if dist.is_initialized():  # unless the processes have parted already
+                with suppress(RuntimeError, ValueError):
+                    dist.destroy_process_group()
 
 
 @contextmanager
