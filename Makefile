@@ -6,10 +6,11 @@ PYTHON ?= python3
 RUN = $(VENV)/bin
 OUT ?= demo-out
 EXERCISE ?= exercise-out
+SITE ?= site-out
 # In parallel: no test depends on another, nor on how long it takes.
 PYTEST = $(RUN)/python -m pytest --numprocesses auto --maxprocesses 4
 
-.PHONY: help demo exercise test lint check fuzz wheel clean
+.PHONY: help demo exercise test lint check fuzz pictures docs wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,7 +20,9 @@ help:
 	@echo "make lint        style and types"
 	@echo "make check       test, lint and the slow tests: all that CI runs"
 	@echo "make fuzz        thousands of damaged files of every kind; FACESMITH_FUZZ=50 for more"
-	@echo "make wheel       build the wheel into dist/"
+	@echo "make pictures    draw the pictures of README and docs anew into docs/pictures/"
+	@echo "make docs        build the documentation as a site into $(SITE)/"
+	@echo "make wheel       build wheel and source archive into dist/, and check them"
 
 demo: $(VENV)/.demo
 	$(RUN)/facesmith demo --out $(OUT) --force
@@ -61,8 +64,17 @@ fuzz: $(VENV)/.dev
 	FACESMITH_FUZZ=$${FACESMITH_FUZZ:-10} $(PYTEST) -m slow tests/fuzz
 	FACESMITH_KILLS=$${FACESMITH_KILLS:-20} $(PYTEST) -m slow -k random_moments
 
+# The curves of two classifiers are those of a demo, which is run where there is none yet.
+pictures: $(VENV)/.dev
+	[ -f $(OUT)/report.html ] || $(RUN)/facesmith demo --out $(OUT) --force
+	$(RUN)/python docs/make_pictures.py --demo $(OUT)
+
+docs: $(VENV)/.docs
+	$(RUN)/python docs/make_site.py $(SITE)
+
 wheel: $(VENV)/.dev
-	$(RUN)/python -m build --wheel
+	$(RUN)/python -m build
+	$(RUN)/python -m twine check --strict dist/*
 
 clean:
 	rm -rf $(VENV) dist
@@ -75,7 +87,7 @@ $(VENV)/bin/python:
 # A stamp per set of packages: installing again only when what is asked for has changed. The tests
 # of tracks compare with trackeval's metrics; what else it asks for (OpenCV, pycocotools) they do not
 # need.
-$(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.docs: $(VENV)/.%: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	$(if $(filter dev,$*),$(RUN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps trackeval)
 	@touch $@

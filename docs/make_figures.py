@@ -123,7 +123,7 @@ def _bold_best(cells: Sequence[str], best: Callable[..., str]) -> list[str]:
 
 
 def detector_table() -> str:
-    """Accuracy and time beside YuNet, of README."""
+    """Accuracy and time beside YuNet, of docs/measured.md."""
     columns = []
     for name in SETS:
         columns += [_bold_best([_of(d, f"{name}/{ap}") for d in DETECTORS], max)
@@ -179,7 +179,7 @@ def accuracy_looked_at_table() -> str:
 
 
 def other_looked_at_table() -> str:
-    """Other people's photos with the wrong annotations ignored, of README."""
+    """Other people's photos with the wrong annotations ignored, of docs/measured.md."""
     name = "val_other_domain_looked_at"
     rows = [
         [LABELS[d], f"{_of(d, f'{name}/ap_0.5')} / {_of(d, f'{name}/ap_0.4')}",
@@ -198,7 +198,7 @@ RECALL_SETS = (
 
 
 def recall_table() -> str:
-    """What is found and missed, beside YuNet, of README and the model card."""
+    """What is found and missed, beside YuNet, of docs/measured.md and model card."""
 
     def cells(key: str) -> list[str]:
         """Of each set a figure of the detectors."""
@@ -233,7 +233,7 @@ LANDMARK_SETS = (
 
 
 def landmarks_table() -> str:
-    """Errors of landmarks beside YuNet's, of faces kept aside, of the model card."""
+    """Errors of landmarks beside YuNet's, of docs/measured.md and the model card."""
 
     def cells(key: str, form: str) -> list[str]:
         paths = [f"landmarks/sets/{name}/detectors/{{}}/{key}" for name, _ in LANDMARK_SETS]
@@ -246,6 +246,42 @@ def landmarks_table() -> str:
         ["faces not found", *cells("all/not_found", "integer")],
     ]
     return table(["300 faces of each", *(words for _, words in LANDMARK_SETS)], rows)
+
+
+LEAKS = (  # figure of a program, form, what it is
+    ("covered", "percent1", "face-frames covered, %"),
+    ("tracks_uncovered", "integer", "faces with a frame uncovered"),
+    ("longest", "integer", "longest run uncovered, frames"),
+    ("flicker", "percent1", "flicker, %"),
+    ("vain_of_covered", "percent1", "in vain, % of what is covered"),
+    ("vain_of_picture", "percent1", "in vain, % of the picture"),
+    ("cpu_seconds_a_frame", "3", "CPU seconds a frame"),
+    ("missing", "integer", "frames missing"),
+    ("times_kept", "integer", "films with all times kept"),
+)
+
+
+def leaks_table() -> str:
+    """What programs leave uncovered in films, with the size of the measurement before it."""
+    names: list[str] = look_up("anonymise/programs")
+    first = f"anonymise/results/{names[0]}"
+    counts = {key: figure(f"{first}/{key}", "integer")
+              for key in ("films", "frames", "tracks", "face_frames")}  # fmt: skip
+    rows = [
+        [words, *(figure(f"anonymise/results/{name}/{key}", form) for name in names)]
+        for key, form, words in LEAKS
+    ]
+    kinds = look_up(f"{first}/by_kind")
+    for kind, entry in kinds.items():
+        if entry["face_frames"]:
+            cells = [figure(f"anonymise/results/{n}/by_kind/{kind}/covered", "percent1")
+                     for n in names]  # fmt: skip
+            rows.append([f"covered of {entry['face_frames']:,}: {kind}, %", *cells])
+    head = (
+        f"{counts['films']} films of {counts['frames']} frames: {counts['tracks']} faces, "
+        f"{counts['face_frames']} face-frames"
+    )
+    return table([head, *names], rows)
 
 
 GOING_ON = (  # set, what its photos are
@@ -328,7 +364,7 @@ def hard_faces_table() -> str:
 
 
 def classifier_table() -> str:
-    """The classifiers on other people's photos, of README."""
+    """The classifiers on other people's photos, of docs/measured.md."""
     rows = []
     for name, words in (("compact", "`compact`"), ("pointwise", "`pointwise`, the exercise's net")):
         judged = look_up(f"classifier/networks/{name}/judged")
@@ -368,7 +404,7 @@ MACHINES = (
 
 
 def times_table() -> str:
-    """Milliseconds a photo on three processors, of README."""
+    """Milliseconds a photo on three processors, of docs/measured.md."""
     rows = [
         [words]
         + [
@@ -383,7 +419,7 @@ def times_table() -> str:
 
 
 def approximation_table() -> str:
-    """All methods on the exercise's points, of README."""
+    """All methods on the exercise's points, of docs/measured.md."""
     rows = []
     for item in look_up("approximation/methods"):
         error = f"{item['l2_error']:.2g}" if item["l2_error"] < 100 else f"{item['l2_error']:.0f}"
@@ -447,6 +483,20 @@ def audit_table() -> str:
     )  # fmt: skip
 
 
+def start_up_table() -> str:
+    """What installing and starting cost, of docs/measured.md."""
+    rows = [[f"`{step}`" if step != "python" else "Python alone", f"{each['cpu_seconds']:.2f} s"]
+            for step, each in look_up("start_up/steps").items()]  # fmt: skip
+    return table(["in a new process", "CPU time"], rows)
+
+
+def packages_table() -> str:
+    """The packages of the base install with their licences, of docs/measured.md."""
+    rows = [[each["name"], each["version"], f"{each['mb']:.1f} MB", each["licence"]]
+            for each in look_up("start_up/install/packages")]  # fmt: skip
+    return table(["package", "version", "size", "licence, as the package states it"], rows)
+
+
 def without_times(output: str) -> str:
     """An output with `...` for times, which differ on each machine and at each run."""
     output = re.sub(r"in \d+ s, [\d,]+ patches/s", "in ... s, ... patches/s", output)
@@ -495,11 +545,6 @@ def _first_bins(output: str) -> str:
     return output[:start] + "\n...\n" + output[end + 1 :]
 
 
-def _head(output: str) -> str:
-    """The first lines of the output of `approximate`, up to the table of the methods."""
-    return "\n".join(output.splitlines()[:6]) + "\n..."
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     "detector-table": detector_table,
     "accuracy-table": accuracy_table,
@@ -509,6 +554,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "recall-table": recall_table,
     "poses-table": poses_table,
     "landmarks-table": landmarks_table,
+    "anonymise-leaks": leaks_table,
     "going-on-table": going_on_table,
     "classifier-table": classifier_table,
     "sliding-windows-table": sliding_windows_table,
@@ -517,6 +563,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "weights-table": weights_table,
     "training-table": training_table,
     "audit-table": audit_table,
+    "start-up-table": start_up_table,
+    "packages-table": packages_table,
     "benchmark-coco-output": lambda: shown("coco"),
     "benchmark-compare-output": lambda: shown("compare"),
     "benchmark-failures-output": lambda: shown("failures", _first_bins),
@@ -544,7 +592,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "exercise-train-output": lambda: shown("exercise-train"),
     "exercise-roc-output": lambda: shown("exercise-roc"),
     "exercise-detect-output": lambda: shown("exercise-detect"),
-    "approximate-head": lambda: shown("approximate", _head),
     "benchmark-reliability-output": lambda: shown("reliability"),
     "benchmark-landmarks-output": lambda: shown("landmarks"),
 }

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 import venv
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,6 +27,10 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 MOST_MB = 200  # what installing the base may add
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+# The minor versions of Python 3 that the classifiers name.
+MINORS = [int(name) for name in re.findall(r"Python :: 3\.(\d+)", " ".join(PROJECT["classifiers"]))]
+MOST_WHEEL, MOST_SOURCE = 4e6, 8e6  # bytes; the weights are 2.4 MB of both
 
 
 def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -41,9 +51,68 @@ def megabytes(folder: Path) -> float:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, cwd=ROOT)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, cwd=ROOT)
     (path,) = folder.glob("facesmith-*.whl")
     return path
+
+
+def test_the_archives_hold_what_is_needed_and_no_more(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        files = {info.filename: info.file_size for info in archive.infolist()}
+    ours = {name.removeprefix("facesmith/") for name in files if name.startswith("facesmith/")}
+    weights = {"detector.onnx", "refiner.onnx", "landmarks.onnx", "MODEL_CARD.md"}
+    needed = {*(f"weights/{name}" for name in weights), "py.typed", "pictures/page.css",
+              "demo/report.html", "evaluation/run_report.html", "__main__.py"}  # fmt: skip
+    assert needed <= ours
+    assert {name.partition("/")[0] for name in files} == {
+        "facesmith", wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"
+    }  # fmt: skip
+    assert not [name for name in files if name.endswith((".jpg", ".png", ".npz", ".pyc", ".pt"))]
+    assert wheel.stat().st_size <= MOST_WHEEL
+    (source,) = wheel.parent.glob("facesmith-*.tar.gz")
+    with tarfile.open(source) as archive:
+        tops = {name.split("/")[1] for name in archive.getnames()}
+    pages = {"README.md", "LICENSE", "SECURITY.md", "CITATION.cff", "CHANGELOG.md"}
+    tools = {"Makefile", "pyproject.toml", "constraints.txt"}
+    assert {"src", "tests", "docs", "benchmarks", *pages, *tools} <= tops
+    assert source.stat().st_size <= MOST_SOURCE
+
+
+@pytest.mark.skipif(find_spec("twine") is None, reason="twine is not installed")
+def test_an_index_would_take_the_archives(wheel: Path) -> None:
+    done = run(
+        sys.executable, "-m", "twine", "check", "--strict", *wheel.parent.iterdir(), cwd=ROOT
+    )
+    assert done.stdout.count("PASSED") == 2
+
+
+def python_of(minor: int) -> str | None:
+    """A Python 3 of this minor version on this machine, if it runs."""
+    for name in (
+        f"python3.{minor}",
+        *map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python")),
+    ):
+        path = shutil.which(name)
+        if path and not subprocess.run([path, "-V"], capture_output=True, check=False).returncode:
+            return path
+    return None
+
+
+@pytest.mark.parametrize("minor", [minor for minor in MINORS if minor != sys.version_info.minor])
+def test_other_pythons_install_and_detect(minor: int, wheel: Path, tmp_path: Path) -> None:
+    python = python_of(minor)
+    if python is None:
+        pytest.skip(f"Python 3.{minor} is not on this machine")
+    from skimage import data  # noqa: PLC0415 - slow to import
+
+    run(python, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    programs = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    run(programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        "--constraint", ROOT / "constraints.txt", wheel, cwd=tmp_path)  # fmt: skip
+    Image.fromarray(data.astronaut()).save(tmp_path / "a.png")
+    done = run(programs / "facesmith", "detect", "a.png", "--json", "--landmarks", cwd=tmp_path)
+    (face,) = json.loads(done.stdout)["faces"]
+    assert len(face["landmarks"]) == 5
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,20 @@ def test_a_classifier_slides_without_a_training_framework(
 
 @pytest.mark.parametrize(
     "name",
-    ["read_image", "Faces", "load_detector", "Detector", "open_detector", "SlidingClassifier"],
+    [
+        "read_image",
+        "write_image",
+        "Faces",
+        "load_detector",
+        "Detector",
+        "open_detector",
+        "SlidingClassifier",
+        "detect_photos",
+        "align_faces",
+        "anonymise",
+        "evaluate",
+        "load_annotations",
+    ],
 )
 def test_public_names_for_detection_load_no_training_framework(name: str) -> None:
     assert not loaded_by(f"import facesmith; facesmith.{name}") & set(HEAVY)

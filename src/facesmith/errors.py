@@ -10,19 +10,23 @@ _EXTRAS = {
     "av": "video",
     "dask": "bulk",
     "distributed": "bulk",
+    "fastapi": "serve",
     "fsspec": "bulk",
     "matplotlib": "train",
     "onnx": "train",
     "optuna": "tune",
     "pooch": "fetch",
     "pyarrow": "bulk",
+    "python_multipart": "serve",
     "requests": "fetch",
     "scipy": "train",
     "skimage": "demo",
     "sklearn": "train",
+    "starlette": "serve",
     "tensorboard": "train",
     "threadpoolctl": "train",
     "torch": "train",
+    "uvicorn": "serve",
 }
 
 

@@ -143,6 +143,29 @@ def test_the_report_tells_the_figures_of_the_run(demo: Demo, page: _Page) -> Non
     assert last == "Writing the report"  # which the report itself cannot know
 
 
+def test_a_false_box_is_no_good_news(demo: Demo) -> None:
+    """The tiles begin with what was found, and a wrong one is marked as such."""
+    face, free = demo.photos
+    wrong = replace(demo, photos=(face, replace(free, faces=face.faces)))
+    for report, tile in ((demo, "tile"), (wrong, "tile wrong")):
+        tiles = render(report).split('<div class="tiles">')[1].split("</div><div ")
+        assert tiles[0].startswith('<div class="tile"><span class="number">1 face<')
+        right = int(tile == "tile")
+        assert tiles[1].startswith(f'class="{tile}"><span class="number">{right} of 1<')
+
+
+def test_each_net_is_judged_on_photos_by_its_own_curve(demo: Demo) -> None:
+    """200 patches scored by chance have an AUC of 0.42 to 0.58 in 19 of 20 cases."""
+    weak, better = demo.classifiers
+    said = words.on_real_patches(
+        [replace(weak, real_auc=0.52, real_accuracy=0.5),
+         replace(better, real_auc=0.83, real_accuracy=0.74)]
+    )  # fmt: skip
+    assert "pointwise: AUC 0.52, accuracy 50%, no better than guessing;" in said
+    assert "compact: AUC 0.83, accuracy 74%, better than guessing, and not to be" in said
+    assert words.on_real_patches([replace(weak, real_auc=math.nan)]) == ""
+
+
 def test_the_folder_holds_what_the_report_tells_of(demo: Demo) -> None:
     figures = json.loads((demo.out / "demo.json").read_text())
     assert figures["task"] == "demo"

@@ -151,7 +151,7 @@ class Report:
             tiles="".join(_tile(*each) for each in tiles),
             sections="\n".join(
                 [
-                    _left_section(shown, counts["left"]) if self.verified else "",
+                    _left_section(shown, counts["left"], self.done) if self.verified else "",
                     _doubtful_section(self.done),
                     _errors_section(self.errors),
                     _files_section(self.done),
@@ -205,12 +205,20 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><tr>{cells}</tr>{body}</table></div>{rest}'
 
 
-def _left_section(shown: Sequence[tuple[Image.Image, str, str]], n_left: int) -> str:
+def _left_section(
+    shown: Sequence[tuple[Image.Image, str, str]], n_left: int, done: Sequence[dict[str, Any]]
+) -> str:
     how = (
         "<p>The detector looked at the results again, at other scales than before. Listed is what "
         "has the score of the setting <code>verify</code> and less than half of its pixels "
         "covered: a mosaic may look like a face itself.</p>"
     )
+    films = [line["film"] for line in done if "film" in line]
+    if films:
+        looks, frames = (sum(film[key] for film in films) for key in ("looked_again", "frames"))
+        how += f"<p>Of films {looks:,} of {frames:,} frames were looked at again" + (
+            "; what shows between them only is not listed.</p>" if looks < frames else ".</p>"
+        )
     if not n_left:
         return _section("What may still be seen", how, "<p>Nothing.</p>")
     cells = "".join(
@@ -259,7 +267,7 @@ def _files_section(done: Sequence[dict[str, Any]]) -> str:
             line["out"],
             str(line["film"]["tracks"] if "film" in line else len(line["faces"])),
             str(len(line["left"])),
-            line["input"]["sha256"],
+            line["input"]["sha256"] or "-",
             line["output"]["sha256"],
         )
         for line in done

@@ -38,10 +38,12 @@ class VerifyConfig:
     Attributes:
         min_score: List what has at least this score, in [0, 1].
         scales: Factors of the scale at which the detector looks of itself.
+        step: Of films: seconds between the frames that are looked at; 0: all are.
     """
 
     min_score: float
     scales: tuple[float, ...] = SCALES
+    step: float = 0.0
 
 
 def still_visible(

@@ -32,6 +32,8 @@ COMMANDS = {
     "detect": "Find the faces in photos.",
     "bulk": "Find the faces in millions of photos, on many processes or machines.",
     "anonymise": "Cover the faces in photos and films, and look at the result again.",
+    "serve": "Serve a page to drop photos on, and REST for programs.",
+    "export-web": "Write a site that finds faces in the browser alone.",
     "benchmark": "Score any face detector: FDDB, WIDER FACE, COCO, side by side.",
     "approximate": "Fit a smooth function to a table of points.",
     "demo": "Run everything on data that comes along, and write one HTML report.",

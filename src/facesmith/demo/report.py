@@ -77,8 +77,8 @@ def _tiles(demo: Demo) -> str:
     face = demo.photos[0]
     best_net = max(demo.classifiers, key=lambda c: c.report.curve.auc)
     best_fit = min(demo.approximation.approximations, key=lambda a: a.l2_error)
-    boxes = sum(len(photo.faces) for photo in demo.photos if not photo.expected)
-    free = sum(not photo.expected for photo in demo.photos)
+    free = [photo for photo in demo.photos if not photo.expected]
+    clean = sum(not len(photo.faces) for photo in free)
     found = f"found in the photo of {face.title}, in {face.latency_ms:.0f} ms on one thread"
     told = (
         f"of drawn test patches told right by {best_net.network}, after "
@@ -89,16 +89,15 @@ def _tiles(demo: Demo) -> str:
         f"{words.duration(best_fit.seconds)}); the exercise asks for less than 200"
     )
     tiles = (
-        (words.counted(len(face.faces), "face"), found),
-        (words.counted(boxes, "false box", "false boxes"),
-         f"on {words.counted(free, 'photo')} without a face"),
-        (f"{best_net.report.accuracy:.1%}", told),
-        (words.figure(best_fit.l2_error), fitted),
-    )  # fmt: skip
+        (words.counted(len(face.faces), "face"), found, len(face.faces) == face.expected),
+        (f"{clean} of {len(free)}", "photos without a face have no box", clean == len(free)),
+        (f"{best_net.report.accuracy:.1%}", told, True),
+        (words.figure(best_fit.l2_error), fitted, True),
+    )
     return "".join(
-        f'<div class="tile"><span class="number">{escape(number)}</span>'
+        f'<div class="tile{"" if right else " wrong"}"><span class="number">{escape(number)}</span>'
         f'<span class="what">{escape(what)}</span></div>'
-        for number, what in tiles
+        for number, what, right in tiles
     )
 
 

@@ -23,7 +23,7 @@ from facesmith.detection.pyramid import ScalePlan
 from facesmith.detection.rotations import UPRIGHT, check_rotations
 from facesmith.errors import ImageError, WriteError
 from facesmith.faces import Faces
-from facesmith.images import MAX_MEMORY, Photo, read_image, read_photo
+from facesmith.images import MAX_MEMORY, Photo, find_images, read_image, read_photo
 
 # Photos decoded ahead of the detector, and threads that do so: decoding a large JPEG takes longer
 # than finding the faces in it. Few, for the sake of memory.
@@ -142,13 +142,16 @@ class DetectionConfig:
 
 
 def detect_photos(
-    detector: PhotoDetector, sources: Iterable[PhotoSource], config: DetectionConfig | None = None
+    detector: PhotoDetector,
+    sources: Iterable[PhotoSource | str | Path],
+    config: DetectionConfig | None = None,
 ) -> Iterator[PhotoFaces]:
     """Find the faces in photos, in this process; `processes` does it in several.
 
     Args:
         detector: The detector.
-        sources: The photos.
+        sources: The photos: files, folders with their sub-folders, patterns such as
+            `photos/**/*.jpg`, or a `PhotoSource` each.
         config: How to look at them.
 
     Yields:
@@ -157,12 +160,23 @@ def detect_photos(
 
     Raises:
         WeightsError: If landmarks are asked for and the weights have none.
+        ImageError: If a folder or a pattern yields nothing.
     """
     config = config or DetectionConfig()
     if config.landmarks:
         detector.landmark_finder()  # before any photo
-    for source, decoding in _decoded_ahead(sources, partial(decode, detector, config=config)):
+    for source, decoding in _decoded_ahead(
+        _photo_sources(sources), partial(decode, detector, config=config)
+    ):
         yield look_at(detector, source, decoding, config)
+
+
+def _photo_sources(sources: Iterable[PhotoSource | str | Path]) -> Iterator[PhotoSource]:
+    for source in sources:
+        if isinstance(source, PhotoSource):
+            yield source
+        else:
+            yield from (PhotoSource(path.as_posix(), path) for path in find_images([source]))
 
 
 def decode(detector: PhotoDetector, source: PhotoSource, config: DetectionConfig) -> PlannedPhoto:
@@ -211,7 +225,8 @@ def look_at(
         if config.finish is not None:
             found = replace(found, finished=config.finish(found))
     except (ImageError, WriteError) as error:
-        return PhotoFaces.failed(source, str(error))
+        # Without its frames, which hold the photo's bytes and, in a ring, `decoding` and so itself.
+        return PhotoFaces.failed(source, str(error.with_traceback(None)))
     return found
 
 

@@ -19,7 +19,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.annotations import AnnotatedPhoto
-from facesmith.evaluation import IOU_THRESHOLDS, MIN_FACE_HEIGHT
+from facesmith.evaluation import IOU_THRESHOLDS, MIN_FACE_HEIGHT, MIN_SCORE
+from facesmith.evaluation.detections import find_faces
+from facesmith.faces import Faces
 from facesmith.files import finite_or_none
 from facesmith.metrics.average_precision import (
     AnnotatedFaces,
@@ -94,6 +96,33 @@ class PhotoScores:
             },
         }
         return dict(finite_or_none(values))
+
+
+def evaluate(
+    detector: Callable[..., Faces],
+    photos: Sequence[AnnotatedPhoto],
+    *,
+    iou_thresholds: Sequence[float] = IOU_THRESHOLDS,
+    min_height: float = MIN_FACE_HEIGHT,
+    min_score: float | None = MIN_SCORE,
+) -> PhotoScores:
+    """How good a detector is on annotated photos: average precision and recall.
+
+    It is what `facesmith benchmark coco` prints.
+
+    Args:
+        detector: Called as `detector(image, min_score=...)`, with uint8 BGR; returns `Faces`.
+        photos: As `load_annotations` returns them.
+        iou_thresholds: A match needs at least this overlap, each in (0, 1]; a figure for each.
+        min_height: Annotated faces lower than this are ignored, pixels.
+        min_score: Boxes with a lower score are left out; low, for the curves to be whole.
+
+    Raises:
+        ImageError: If a photo cannot be read.
+        EvaluationError: If there is no photo.
+    """
+    found = find_faces(detector, photos, min_score=min_score)
+    return score_photos(photos, found, iou_thresholds=iou_thresholds, min_height=min_height)
 
 
 def score_photos(

@@ -19,7 +19,7 @@ from facesmith.training.landmark_config import LandmarkConfig
 from facesmith.training.landmark_patches import MIN_FACES, MIN_HELD_OUT, n_with_points
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.own_mining import OwnMiningConfig
-from facesmith.training.plan import ENOUGH_FACES, Plan
+from facesmith.training.plan import ENOUGH_FACES, Plan, plan_training
 from facesmith.training.proposals import ProposalConfig
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.warm_start import network_of
@@ -130,6 +130,22 @@ class DetectorConfig:
             keep_refiner=plan.keep_refiner and second is not None,
             min_choice_faces=ENOUGH_FACES,
         )
+
+    @classmethod
+    def for_photos(cls, photos: Sequence[AnnotatedPhoto], start: str | Path) -> DetectorConfig:
+        """What `facesmith train` uses for these photos: they decide steps and learning rate.
+
+        Args:
+            photos: All photos, annotated and face-free, at least one.
+            start: Run folder or `detector.onnx` to go on from, such as `shipped_weights()`; give it
+                to `train_detector` too.
+
+        Raises:
+            WeightsError: If there are no such weights.
+            ValueError: If there is no photo.
+        """
+        n_faces = sum(int((~photo.ignored).sum()) for photo in photos)
+        return cls.continued(start, plan_training(len(photos), n_faces))
 
     def forgetting(self) -> DetectorConfig:
         """The settings without what holds on to the weights that the training goes on from."""
