@@ -11,7 +11,8 @@ import sys
 import torch
 from torch import nn
 
-from facesmith.training.processes import current_world, several_processes
+from facesmith.training.processes import several_processes
+from facesmith.training.sharing import current_world
 
 
 class Two(nn.Module):

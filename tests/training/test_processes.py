@@ -22,7 +22,8 @@ torch = pytest.importorskip("torch")
 
 from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
-from facesmith.training.processes import World, current_world, several_processes  # noqa: E402
+from facesmith.training.processes import several_processes  # noqa: E402
+from facesmith.training.sharing import World, current_world  # noqa: E402
 
 TESTS = Path(__file__).parents[1]
 

@@ -23,7 +23,7 @@ from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import read_settings
 
 if TYPE_CHECKING:
-    from facesmith.training.processes import World
+    from facesmith.training.sharing import World
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "quick", "start", "forget", "teacher", "single_look"),

@@ -28,8 +28,8 @@ from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.mined import MinedConfig, MinedTraining
 from facesmith.training.plan import Plan, plan_training, warning_anew
-from facesmith.training.processes import World
 from facesmith.training.proposals import refuse_few, split_photos
+from facesmith.training.sharing import World
 from facesmith.training.teacher import Teacher
 
 _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")

@@ -29,7 +29,7 @@ from facesmith.training.augmentation import augment_warped
 from facesmith.training.classifier_config import ClassifierConfig
 from facesmith.training.loop import run_loop
 from facesmith.training.optimisers import adamw
-from facesmith.training.processes import current_world
+from facesmith.training.sharing import current_world
 from facesmith.training.warping import warped
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder

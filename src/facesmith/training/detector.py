@@ -38,12 +38,12 @@ from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.own_mining import OwnMiningConfig, mine_face_free
-from facesmith.training.processes import current_world
 from facesmith.training.proposals import Photos, ProposalTask, refuse_few, split_photos
 from facesmith.training.refiner import RefinerTask
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches, collect_patches
 from facesmith.training.resources import hand_back_freed_memory
+from facesmith.training.sharing import current_world
 
 MINED_FILE = "mined.json"  # in the run folder: what `own_mining` has found
 

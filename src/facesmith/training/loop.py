@@ -8,7 +8,6 @@ on. And a file is replaced atomically, so that a checkpoint is either the old or
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import threading
 import time
@@ -17,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from facesmith.detection.sessions import available_cores
@@ -25,13 +23,14 @@ from facesmith.errors import StoppedError, TrainingError, WeightsError, WriteErr
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
+from facesmith.training.fabric import make_fabric
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult, Task
 from facesmith.training.pace import Pace
 from facesmith.training.prefetch import prepared_ahead
-from facesmith.training.processes import current_world
 from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
+from facesmith.training.sharing import current_world
 from facesmith.training.signals import stop_signal
 
 _MIN_CHECKPOINT_SECONDS = 1.0
@@ -141,15 +140,9 @@ class _Training:
 
     def __init__(self, task: Task, config: LoopConfig, run: RunFolder) -> None:
         self.task, self.config, self.run = task, config, run
-        # Fabric announces the precision on standard error; the run folder's config says it too.
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        precision: Any = _precision(config)
         self.world = current_world()
         self.world.share_statistics(task.network)
-        # Each process of a machine has an accelerator of its own; CPUs are not told apart.
-        on_gpu = self.world.size > 1 and torch.cuda.is_available() and config.accelerator != "cpu"
-        devices: Any = [self.world.local_rank] if on_gpu else 1
-        self.fabric = Fabric(accelerator=config.accelerator, devices=devices, precision=precision)
+        self.fabric = make_fabric(config, self.world)
         task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network, self.optimizer = self.fabric.setup(task.network, task.optimizer)
         self.network = self.world.shared(network)
@@ -325,15 +318,6 @@ class _Training:
             f"The {what} became {value} {where if within else f'after epoch {state.epoch + 1}'}."
             f"{kept} Start again with a lower learning rate than {self.config.learning_rate:g}."
         )
-
-
-def _precision(config: LoopConfig) -> str:
-    if config.precision != "auto":
-        return config.precision
-    if torch.cuda.is_available() and config.accelerator in ("auto", "cuda"):
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    # Without hardware for it, bfloat16 on a CPU is emulated and several times slower.
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
 def _floating_tensors(network: nn.Module) -> list[Tensor]:
