@@ -116,10 +116,14 @@ def _disturbed(folder: Path, work: Path, arguments: argparse.Namespace) -> dict[
     n_shards = -(-arguments.photos // arguments.shard_size)
     n_workers_killed = 0
     for share in (1 / 3, 2 / 3, 1.0):
+        n_before = len(list(out.glob("part-*")))
         process, last = _started(words), time.monotonic()
         while process.poll() is None:
             time.sleep(0.1)
-            if share < 1 and len(list(out.glob("part-*"))) >= share * n_shards:
+            n_parts = len(list(out.glob("part-*")))
+            if n_parts == n_before:
+                last = time.monotonic()  # still starting
+            elif share < 1 and n_parts >= share * n_shards:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
             elif time.monotonic() - last > arguments.kill_every:

@@ -148,7 +148,7 @@ def test_commands_of_make_have_the_options_that_exist() -> None:
 
 
 # Options of other programs, and of our scripts, that pages name.
-OTHER_OPTIONS = {"--logdir", "--no-deps", "--output"}
+OTHER_OPTIONS = {"--logdir", "--no-deps", "--nproc-per-node", "--output"}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("docs/*.md")), ids=page_id)

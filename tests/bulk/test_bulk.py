@@ -297,6 +297,27 @@ def test_photos_that_end_workers_cost_only_themselves(
     )
 
 
+def test_photos_beside_a_harmful_one_are_looked_at_alone(
+    photos: Path, model: Path, tmp_path: Path
+) -> None:
+    """As Dask does, the engine gives up what waited behind a task that ended its worker."""
+
+    class Company:
+        def results(self, function: Any, job: Any, tasks: Any) -> Any:
+            listed = list(tasks)
+            for task in listed:
+                shown = task if isinstance(task, str) else "".join(task.lines)
+                blamed = "07.png" in shown or ("08.png" in shown and len(listed) > 1)
+                yield task, Died("killed by SIGSEGV") if blamed else function(job, task)
+
+        def describe(self) -> str:
+            return "company"
+
+    run_bulk(job(photos, tmp_path / "out", model), Company())
+    found = rows(tmp_path / "out")
+    assert found[found.error.notna()].path.str[-6:].tolist() == ["05.png", "07.png"]
+
+
 def test_ctrl_c_leaves_what_is_done(photos: Path, model: Path, tmp_path: Path) -> None:
     out, errors = tmp_path / "out", tmp_path / "errors"
     words = ["bulk", photos, "--out", out, "--model", model, "--workers", 1, "--shard-size", 1]

@@ -14,6 +14,7 @@ from facesmith.errors import BulkError, FacesmithError
 
 _CONNECT_SECONDS = 15
 _LOCAL_SECONDS = 180
+_STARTS = 5
 _WAIT_SECONDS = 60  # for the first worker of a cluster that runs somewhere
 
 
@@ -41,7 +42,7 @@ class DaskEngine:
 
     def __enter__(self) -> Self:
         import dask  # noqa: PLC0415 - an extra
-        from distributed import Client, LocalCluster  # noqa: PLC0415
+        from distributed import Client  # noqa: PLC0415
 
         # Of workers that end, this command tells itself.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -62,16 +63,7 @@ class DaskEngine:
                     "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
                 }
                 self._stack.enter_context(dask.config.set(settings))
-                cluster = self._stack.enter_context(
-                    LocalCluster(
-                        n_workers=self._n_workers,
-                        threads_per_worker=1,
-                        processes=True,
-                        dashboard_address=":0",
-                        local_directory=folder,
-                        silence_logs=logging.CRITICAL,
-                    )
-                )
+                cluster = self._stack.enter_context(self._local_cluster(folder))
             self.client = self._stack.enter_context(
                 Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
             )
@@ -87,6 +79,25 @@ class DaskEngine:
             self._stack.close()
             raise
         return self
+
+    def _local_cluster(self, folder: str) -> Any:
+        """A cluster on this machine; one whose worker is killed while it starts is tried again."""
+        from distributed import LocalCluster  # noqa: PLC0415 - an extra
+
+        for attempt in range(_STARTS):
+            try:
+                return LocalCluster(
+                    n_workers=self._n_workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=":0",
+                    local_directory=folder,
+                    silence_logs=logging.CRITICAL,
+                )
+            except RuntimeError:
+                if attempt == _STARTS - 1:
+                    raise
+        raise AssertionError
 
     def __exit__(
         self,

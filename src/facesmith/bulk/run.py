@@ -151,7 +151,15 @@ def _look(job: BulkJob, engine: Engine, todo: set[int], n_photos: int, progress:
 def _look_one_by_one(job: BulkJob, engine: Engine, shard: Shard) -> Counts:
     """The same as `look_at_shard`, but only the photos that end workers are lost."""
     rows: dict[str, list[Row]] = {}
+    suspected = []
     for line, found in engine.results(look_at_photo, job, dict.fromkeys(shard.lines)):
+        if isinstance(found, Died):
+            suspected.append(line)
+        else:
+            rows[line] = found
+    # Dask takes what waited behind a harmful photo for harmful too; alone, nothing waits.
+    for line in suspected:
+        ((_, found),) = engine.results(look_at_photo, job, [line])
         rows[line] = lost_rows(line, found.how) if isinstance(found, Died) else found
     photos = [rows[line] for line in shard.lines]
     return write_shard(job.shard_path(shard.number), photos, job_note(job))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +21,9 @@ from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import read_settings
+
+if TYPE_CHECKING:
+    from facesmith.training.sharing import World
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "quick", "start", "forget", "teacher", "single_look"),
@@ -122,6 +127,13 @@ _SPELT = {
 @target_options
 @click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: idle cores]")
 @click.option(
+    "--devices", type=WholeRange(1), default=1, metavar="N", help="Processes: one a GPU, or a core."
+)
+@click.option("--num-nodes", type=WholeRange(1), default=1, metavar="N", help="Machines.")
+@click.option(
+    "--strategy", type=click.Choice(["ddp"]), default="ddp", hidden=True, help="The only one."
+)
+@click.option(
     "--config", type=FILE, help="Settings in JSON or TOML, or a run's config.json; options win."
 )
 @click.option(
@@ -147,6 +159,32 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
       facesmith train a.json b.json --images photos --out runs/both
     """  # noqa: D301 - click wants the control character itself
     way_on_while_loading("Go on with --resume.")
+    options.pop("strategy")
+    with _processes(options.pop("devices"), options.pop("num_nodes")) as world:
+        if world is not None and not world.is_first:  # the first process speaks and decides
+            resume = force = False
+            options |= {"quiet": True, "as_json": False}
+        _train(data, out, world, resume=resume, force=force, **options)
+
+
+def _processes(devices: int, num_nodes: int) -> AbstractContextManager[World | None]:
+    """The processes to train with, `None` for this one alone."""
+    if devices * num_nodes == 1 and "LOCAL_RANK" not in os.environ:
+        return nullcontext()
+    from facesmith.training.processes import several_processes  # noqa: PLC0415 - heavy
+
+    return several_processes(devices, num_nodes)
+
+
+def _train(
+    data: tuple[Path, ...],
+    out: Path,
+    world: World | None,
+    *,
+    resume: bool,
+    force: bool,
+    **options: Any,
+) -> None:
     patches = [path for path in data if path.suffix.lower() == ".npz"]
     if patches and len(data) > 1:
         raise click.UsageError(
@@ -157,13 +195,15 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
 
         with termination_interrupts():
             if options.pop("only"):
+                if world is not None:
+                    raise click.UsageError("--only landmarks is trained in one process.")
                 from facesmith.cli.train_landmarks import train_landmarks_command  # noqa: PLC0415
 
                 train_landmarks_command(data, out, resume=resume, force=force, **options)
                 return
             from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415
 
-            train_detector_command(data, out, resume=resume, force=force, **options)
+            train_detector_command(data, out, resume=resume, force=force, world=world, **options)
         return
     for name in _OF_DETECTORS:
         if options.pop(name):
@@ -179,22 +219,26 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     target = read_target(options, detector=False)
-    run = RunFolder(out)
+    run = RunFolder(out if world is None else world.folder(out))
     run.check(resume=resume, force=force)
     config = _classifier_config(**options)
     if not config.loop.threads:
         threads = threads_by_load(run, resume=resume, quiet=quiet)
+        if world is not None and not (resume and run.config_path.is_file()):
+            threads = world.share_of(threads)
         config = config.updated({"loop": {"threads": threads}})
     with warnings_in_words(), ShownProgress(quiet=quiet) as progress:
         metrics = train_classifier(
             patches[0],
-            out,
+            run.path,
             config,
             target=target,
             resume=resume,
             force=force,
             progress=progress,
         )
+        if world is not None and not world.is_first:
+            return
         with run.output.lock():
             run.output.add()
             write_classifier_report(out)

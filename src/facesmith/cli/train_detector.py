@@ -29,6 +29,7 @@ from facesmith.training.detector_config import DetectorConfig, weights_of, with_
 from facesmith.training.mined import MinedConfig, MinedTraining
 from facesmith.training.plan import Plan, plan_training, warning_anew
 from facesmith.training.proposals import refuse_few, split_photos
+from facesmith.training.sharing import World
 from facesmith.training.teacher import Teacher
 
 _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
@@ -51,6 +52,7 @@ def train_detector_command(
     val: Path | None,
     val_images: Path | None,
     single_split: bool,
+    world: World | None = None,
     **options: Any,
 ) -> None:
     """Read the photos, train, and print how good the detector is, also beside the one before."""
@@ -58,7 +60,9 @@ def train_detector_command(
     if options.pop("network") is not None:
         raise click.UsageError(f"--network goes with a patches file; {data[0]} holds annotations.")
     run, quick = RunFolder(out), options.pop("quick")
-    run.check(resume=resume, force=force)
+    world = world or World()
+    if world.is_first:
+        run.check(resume=resume, force=force)
     target = read_target(options, detector=True)
     basis = find_basis(
         run, start=start, config=options.pop("config"), recipe=options.pop("recipe"),
@@ -78,10 +82,13 @@ def train_detector_command(
     if forget:
         config = config.forgetting()
     if config != with_threads(config):
-        config = with_threads(config, threads_by_load(run, resume=resume, quiet=quiet))
+        threads = threads_by_load(run, resume=resume, quiet=quiet)
+        # A run that is resumed keeps its number, which is that of one process.
+        resumed = resume and run.config_path.is_file()
+        config = with_threads(config, threads if resumed else world.share_of(threads))
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
-    _refuse_early(listed, config)
+    _refuse_early(listed, config, world)
     if not quiet and basis.planned:
         for line in _told(basis, plan, config, listed):
             echo(line, err=True)
@@ -89,9 +96,12 @@ def train_detector_command(
     photos = decoded_photos(listed, quiet=quiet)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
-            photos, out, config, target=target, mined=false_boxes, start=start, teacher=teacher,
-            resume=resume, force=force, progress=progress,
+            photos, world.folder(out), config, target=target, mined=false_boxes, start=start,
+            teacher=teacher, resume=resume, force=force, progress=progress,
         )  # fmt: skip
+        world.leave()
+        if not world.is_first:
+            return
         folds = not (single_split or quick)
         trained = Trained(photos, out, config, false_boxes, start, teacher, metrics)
         verdict = reach_verdict(trained, judged_on, folds=folds, progress=progress)
@@ -111,8 +121,10 @@ def _open(start: Path | None, teacher: Path | None) -> None:
         Teacher(first)
 
 
-def _refuse_early(photos: Sequence[AnnotatedPhoto], config: DetectorConfig) -> None:
-    """Refuse too few photos before they are decoded."""
+def _refuse_early(photos: Sequence[AnnotatedPhoto], config: DetectorConfig, world: World) -> None:
+    """Refuse too few photos, and what is for one process, before photos are decoded."""
+    if config.own_mining is not None and world.size > 1:
+        raise click.UsageError("A recipe that mines in between is trained in one process.")
     if not config.keep_proposals:
         refuse_few(*split_photos(photos, config.proposals), config.proposals)
 

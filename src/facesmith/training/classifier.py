@@ -29,6 +29,7 @@ from facesmith.training.augmentation import augment_warped
 from facesmith.training.classifier_config import ClassifierConfig
 from facesmith.training.loop import run_loop
 from facesmith.training.optimisers import adamw
+from facesmith.training.sharing import current_world
 from facesmith.training.warping import warped
 
 WEIGHTS_NAME = "classifier.onnx"  # of the exported weights in a run folder
@@ -144,6 +145,7 @@ def train_classifier(
         "data": checksum(patches_path),
         "data_path": str(Path(patches_path).resolve()),
         **config.to_dict(),
+        **current_world().described(),
     }
     task = ClassifierTask(patches, config)
     run.start(about, resume=resume, force=force)

@@ -43,6 +43,7 @@ from facesmith.training.refiner import RefinerTask
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches, collect_patches
 from facesmith.training.resources import hand_back_freed_memory
+from facesmith.training.sharing import current_world
 
 MINED_FILE = "mined.json"  # in the run folder: what `own_mining` has found
 
@@ -168,6 +169,7 @@ def _described(
     data = photos_checksum(photos, config.proposals.weight_attribute)
     described = {"task": "detector", "data": data, **config.described()}
     described |= {} if mined is None else {"mined": mined.described()}
+    described |= current_world().described()
     return described | origin.described(learns_landmarks=config.landmarks is not None)
 
 

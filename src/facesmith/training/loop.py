@@ -8,7 +8,6 @@ on. And a file is replaced atomically, so that a checkpoint is either the old or
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import threading
 import time
@@ -17,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from facesmith.detection.sessions import available_cores
@@ -25,12 +23,14 @@ from facesmith.errors import StoppedError, TrainingError, WeightsError, WriteErr
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint
+from facesmith.training.fabric import make_fabric
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult, Task
 from facesmith.training.pace import Pace
 from facesmith.training.prefetch import prepared_ahead
 from facesmith.training.resources import keep_freed_memory
 from facesmith.training.schedule import learning_rate
+from facesmith.training.sharing import current_world
 from facesmith.training.signals import stop_signal
 
 _MIN_CHECKPOINT_SECONDS = 1.0
@@ -82,7 +82,8 @@ def run_loop(
     torch.set_num_threads(config.threads or available_cores())
     keep_freed_memory()
     training = _Training(task, config, run)
-    if resume and run.last_checkpoint.exists():
+    world = training.world
+    if world.from_first(resume and run.last_checkpoint.exists()):
         training.restore()
     elif resume and run.best_checkpoint.exists():
         progress.say(
@@ -116,7 +117,12 @@ def run_loop(
     epochs_done = (training.steps_done - first_step) / task.steps_per_epoch
     spent = max(time.monotonic() - training.called_at, 1e-9)
     stopped = "early stop" if at.epoch < last else "all epochs"
-    best_weights = training.best_weights or load_checkpoint(run.best_checkpoint)["weights"]
+    best_weights = training.best_weights
+    if world.is_first and best_weights is None:
+        best_weights = load_checkpoint(run.best_checkpoint)["weights"]
+    best_weights = world.from_first(best_weights)
+    assert best_weights is not None
+    world.unshare_statistics(task.network)
     task.network.cpu()  # what follows, export and evaluation, needs no accelerator
     return LoopResult(
         best_epoch=at.best_epoch,
@@ -134,12 +140,12 @@ class _Training:
 
     def __init__(self, task: Task, config: LoopConfig, run: RunFolder) -> None:
         self.task, self.config, self.run = task, config, run
-        # Fabric announces the precision on standard error; the run folder's config says it too.
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        precision: Any = _precision(config)
-        self.fabric = Fabric(accelerator=config.accelerator, devices=1, precision=precision)
+        self.world = current_world()
+        self.world.share_statistics(task.network)
+        self.fabric = make_fabric(config, self.world)
         task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network, self.optimizer = self.fabric.setup(task.network, task.optimizer)
+        network, self.optimizer = self.fabric.setup(task.network, task.optimizer)
+        self.network = self.world.shared(network)
         self.average = copy.deepcopy(task.network).eval().requires_grad_(False)
         self.averaged = _floating_tensors(self.average)
         self.trained = _floating_tensors(task.network)
@@ -179,6 +185,7 @@ class _Training:
             raise self._not_finite("loss", value)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
+        self.world.sum_gradients(self.task.network.parameters())
         # Without a limit this changes nothing, but still tells whether all is finite.
         norm = torch.nn.utils.clip_grad_norm_(
             self.task.network.parameters(), config.gradient_clip or math.inf
@@ -195,13 +202,14 @@ class _Training:
     def save_if_due(self, stop: threading.Event) -> None:
         """Write `last.pt` when clock, count, time limit or a signal ask for it."""
         now = time.monotonic()
-        self.out_of_time = 0 < self.config.time_limit <= now - self.called_at
+        late = 0 < self.config.time_limit <= now - self.called_at
+        self.out_of_time, stopped = self.world.any(late, stop.is_set())
         every = self.config.checkpoint_steps
         due = now - self.saved_at >= self.checkpoint_seconds
         due = due or bool(every and self.steps_done % every == 0)
-        if due or self.out_of_time or stop.is_set():
+        if due or self.out_of_time or stopped:
             self.save()
-        if stop.is_set():
+        if stopped:
             raise StoppedError(f"Stopped on request. {_way_on(self.run)}")
 
     def end_epoch(self) -> dict[str, float]:
@@ -214,8 +222,11 @@ class _Training:
             return row
         evaluated = self.average if config.average_decay else self.task.network
         evaluated.eval()
-        with torch.no_grad():
-            row |= {f"validation_{k}": v for k, v in self.task.validate(evaluated).items()}
+        figures: dict[str, float] = {}
+        if self.world.is_first:
+            with torch.no_grad():
+                figures = self.task.validate(evaluated)
+        row |= {f"validation_{k}": v for k, v in self.world.from_first(figures).items()}
         value = row[f"validation_{self.task.monitor}"]
         # An average precision may be undefined; a loss that is not finite means lost weights.
         if not (math.isfinite(value) or self.task.higher_is_better):
@@ -279,8 +290,11 @@ class _Training:
         self.save_seconds = self.saved_at - began
 
     def restore(self) -> None:
-        """Take up what `last.pt` holds."""
-        checkpoint = load_checkpoint(self.run.last_checkpoint)
+        """Take up what `last.pt` holds, which only the first process has."""
+        checkpoint: Any = None
+        if self.world.is_first:
+            checkpoint = load_checkpoint(self.run.last_checkpoint)
+        checkpoint = self.world.from_first(checkpoint)
         try:
             self.task.network.load_state_dict(checkpoint["network"])
             self.average.load_state_dict(checkpoint["average"])
@@ -304,15 +318,6 @@ class _Training:
             f"The {what} became {value} {where if within else f'after epoch {state.epoch + 1}'}."
             f"{kept} Start again with a lower learning rate than {self.config.learning_rate:g}."
         )
-
-
-def _precision(config: LoopConfig) -> str:
-    if config.precision != "auto":
-        return config.precision
-    if torch.cuda.is_available() and config.accelerator in ("auto", "cuda"):
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    # Without hardware for it, bfloat16 on a CPU is emulated and several times slower.
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
 def _floating_tensors(network: nn.Module) -> list[Tensor]:

@@ -23,15 +23,13 @@ from facesmith.cli import main  # noqa: E402
 from facesmith.errors import TrainingError, WriteError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.progress import Progress  # noqa: E402
-from facesmith.runs.settings import SettingsError, read_settings, with_changes  # noqa: E402
+from facesmith.runs.settings import read_settings, with_changes  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
 from facesmith.training.proposals import ProposalConfig  # noqa: E402
 from facesmith.training.search import (  # noqa: E402
     Parameter,
     SearchConfig,
-    default_space,
-    read_space,
     search,
     settings_of,
 )
@@ -104,49 +102,6 @@ def parabola(_: Any, __: Path, config: DetectorConfig, trial: Any, **___: Any) -
                 raise Pruned(figure)
     seed = config.proposals.loop.seed
     return figure + 0.001 * seed
-
-
-def test_the_space_changes_settings_that_are_there() -> None:
-    config = DetectorConfig()
-    space = default_space(config)
-    names = [parameter.name for parameter in space]
-    assert "refiner.gate_lower" in names
-    assert "proposals.retention" not in names  # nothing is gone on from
-    assert "refiner.gate_lower" not in [
-        p.name for p in default_space(replace(config, refiner=None))
-    ]
-    for parameter in space:
-        for value in parameter.choices or (parameter.low, parameter.high):
-            with_changes(config, settings_of({parameter.name: value}))
-        middle = parameter.nearest(-1e9)
-        assert parameter.position(middle) == 0
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({}, "names no setting"),
-        ({"proposals.nothing": {"low": 1, "high": 2}}, "Unknown setting"),
-        ({"proposals.blend": 3}, "must have `low` and `high`"),
-        ({"proposals.blend": {"low": 1}}, "expected numbers"),
-        ({"proposals.blend": {"low": 2, "high": 1}}, "`low` must be less"),
-        ({"proposals.blend": {"low": 0, "high": 1, "log": True}}, "and positive"),
-        ({"proposals.blend": {"from": 0}}, "has 'from'"),
-    ],
-)
-def test_what_is_no_space(content: dict[str, Any], message: str, tmp_path: Path) -> None:
-    (tmp_path / "space.json").write_text(json.dumps(content))
-    with pytest.raises(SettingsError, match=message):
-        read_space(tmp_path / "space.json", DetectorConfig())
-
-
-def test_a_space_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "space.toml").write_text(
-        '["proposals.loop.learning_rate"]\nlow = 1e-4\nhigh = 1e-2\nlog = true\n'
-        '["proposals.batch_size"]\nchoices = [4, 8]\n'
-        '["proposals.loop.epochs"]\nlow = 1\nhigh = 3\n'
-    )
-    assert read_space(tmp_path / "space.toml", DetectorConfig()) == SPACE
 
 
 def test_it_finds_the_best_settings(

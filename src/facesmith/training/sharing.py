@@ -1,0 +1,279 @@
+"""A batch shared out among the processes of a training.
+
+All processes do the same: the same batches, the same loss, the same steps. Only the network is
+shared out: each process feeds its rows of a batch through it, and the outputs are put together
+before the loss. So a step is that of one process with the whole batch, but for the order of sums.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from facesmith.errors import TrainingError
+
+Value = TypeVar("Value")
+
+
+class World:
+    """The processes of a training, seen from one of them; alone, its methods change nothing.
+
+    Attributes:
+        rank: Number of this process, from 0.
+        size: Processes.
+        local_rank: Number of this process on its machine, which is that of its accelerator.
+        scratch: Where a process that is not the first writes.
+    """
+
+    def __init__(
+        self, rank: int = 0, size: int = 1, local_rank: int = 0, scratch: Path | None = None
+    ) -> None:
+        self.rank, self.size, self.local_rank, self.scratch = rank, size, local_rank, scratch
+        self.rows = (0, 0, 0)  # of the batch under way: this process's first, its end, and all
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the run folder."""
+        return self.rank == 0
+
+    def described(self) -> dict[str, Any]:
+        """What a run's config says of it: the number decides the last bits of the result."""
+        return {"processes": self.size} if self.size > 1 else {}
+
+    def folder(self, out: str | Path) -> Path:
+        """Where this process writes what goes to `out`."""
+        return Path(out) if self.scratch is None else self.scratch / Path(out).name
+
+    def from_first(self, value: Value) -> Value:
+        """The value that the first process has; the others' are not looked at."""
+        if self.size == 1:
+            return value
+        held = [value if self.is_first else None]
+        with ended_in_words():
+            dist.broadcast_object_list(held, src=0)
+        return held[0]  # type: ignore[return-value]
+
+    def share_of(self, threads: int) -> int:
+        """The threads of one process where the processes of a machine share so many."""
+        return max(threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
+
+    def leave(self) -> None:
+        """From now on this process works alone; call it in all of them."""
+        if self.size > 1:
+            _current[:] = [World()]
+            with suppress(RuntimeError, ValueError):  # one that has ended is not needed any more
+                dist.barrier()
+                dist.destroy_process_group()
+
+    def any(self, *flags: bool) -> list[bool]:
+        """For each flag whether it is set in any process."""
+        if self.size == 1:
+            return list(flags)
+        held = torch.tensor(flags, dtype=torch.int32, device=_device())
+        with ended_in_words():
+            dist.all_reduce(held, dist.ReduceOp.MAX)
+        return [bool(flag) for flag in held.tolist()]
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Give all processes the sum of their gradients."""
+        if self.size == 1:
+            return
+        gradients = [each.grad for each in parameters if each.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        with ended_in_words():
+            dist.all_reduce(flat)
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+            at += gradient.numel()
+
+    def shared(self, network: nn.Module) -> nn.Module:
+        """What a loss calls with a whole batch, in place of the network."""
+        return network if self.size == 1 else _Shared(network, self)
+
+    def share_statistics(self, network: nn.Module) -> None:
+        """Have batch normalisation and dropout work as in one process with the whole batch."""
+        if self.size > 1:
+            for module in network.modules():
+                if type(module) in _SHARING:
+                    module.__class__ = _SHARING[type(module)]
+
+    def unshare_statistics(self, network: nn.Module) -> None:
+        """Undo `share_statistics`, so that the network can be used elsewhere."""
+        for module in network.modules():
+            for own, sharing in _SHARING.items():
+                if type(module) is sharing:
+                    module.__class__ = own
+
+
+_current = [World()]
+
+
+def current_world() -> World:
+    """The processes that this one trains with."""
+    return _current[-1]
+
+
+def set_world(world: World) -> None:
+    """Train with these processes from now on."""
+    _current[:] = [world]
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+
+
+@contextmanager
+def ended_in_words() -> Iterator[None]:
+    """Inside, another process that has ended is a `TrainingError`, not a closed connection."""
+    try:
+        yield
+    except RuntimeError as error:
+        first = str(error).strip().split("\n")[0]
+        raise TrainingError(
+            f"Another process of this training has ended or cannot be reached ({first:.200}). Go "
+            "on with --resume and the same number of processes."
+        ) from error
+
+
+class _Shared(nn.Module):
+    """A network that is fed this process's rows of a batch and gives the outputs for all rows."""
+
+    def __init__(self, network: nn.Module, world: World) -> None:
+        super().__init__()
+        self.network, self.world = network, world
+
+    def forward(self, batch: Tensor) -> Any:
+        world, n = self.world, len(batch)
+        if n < world.size:  # too few to share: all do the same, and each counts for a part
+            world.rows = (0, n, n)
+            return _mapped(self.network(batch), lambda each: _applied(_Part, each, world.size))
+        sizes = [len(part) for part in torch.arange(n).tensor_split(world.size)]
+        begin = sum(sizes[: world.rank])
+        own = batch[begin : begin + sizes[world.rank]]
+        world.rows = (begin, begin + len(own), n)
+        return _mapped(self.network(own), lambda each: _applied(_Gathered, each, sizes, world.rank))
+
+
+def _applied(function: Any, *arguments: Any) -> Tensor:
+    result: Tensor = function.apply(*arguments)
+    return result
+
+
+def _mapped(outputs: Any, change: Any) -> Any:
+    """Outputs of a network, a tensor or tensors in lists or by name, each one changed."""
+    if isinstance(outputs, Tensor):
+        return change(outputs)
+    if isinstance(outputs, Mapping):
+        return {name: _mapped(each, change) for name, each in outputs.items()}
+    return type(outputs)(_mapped(each, change) for each in outputs)
+
+
+class _Part(torch.autograd.Function):
+    """The same forward, the gradient by a number."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor, size: int) -> Tensor:
+        context.size = size
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient / context.size, None
+
+
+class _Gathered(torch.autograd.Function):
+    """The rows of all processes forward; backward those of this one."""
+
+    @staticmethod
+    def forward(context: Any, rows: Tensor, sizes: list[int], rank: int) -> Tensor:
+        context.begin, context.n = sum(sizes[:rank]), sizes[rank]
+        # In float32, which every backend carries.
+        padded = rows.new_zeros((max(sizes), *rows.shape[1:]), dtype=torch.float32)
+        padded[: len(rows)] = rows
+        parts = [torch.empty_like(padded) for _ in sizes]
+        with ended_in_words():
+            dist.all_gather(parts, padded.contiguous())
+        return torch.cat([part[:n] for part, n in zip(parts, sizes, strict=True)]).to(rows.dtype)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient[context.begin : context.begin + context.n], None, None
+
+
+class _Summed(torch.autograd.Function):
+    """The sum over all processes; its gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        del context
+        return _all_summed(values)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        del context
+        return _all_summed(gradient)
+
+
+def _all_summed(values: Tensor) -> Tensor:
+    summed = values.clone()
+    with ended_in_words():
+        dist.all_reduce(summed)
+    return summed
+
+
+class _SharedNorm(nn.BatchNorm2d):
+    """Batch normalisation by the statistics of all processes' rows, in float32.
+
+    PyTorch's own `SyncBatchNorm` needs GPUs.
+    """
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(rows)
+        values = rows.float()
+        n, axes = values.numel() // values.shape[1], (0, 2, 3)
+        own = torch.cat([values.sum(axes), values.new_full((1,), n)])
+        total = _applied(_Summed, own)
+        count = total[-1].detach()
+        mean = total[:-1] / count
+        centred = values - mean[:, None, None]
+        variance = _applied(_Summed, (centred * centred).sum(axes)) / count
+        if self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            share = self.momentum or 1.0 / float(self.num_batches_tracked)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, share)  # type: ignore[union-attr]
+                world = current_world()
+                copies = world.size if world.rows[2] < world.size else 1
+                unbiased = variance * (count / (count - copies).clamp(min=1))
+                self.running_var.lerp_(unbiased, share)  # type: ignore[union-attr]
+        scaled = centred * torch.rsqrt(variance + self.eps)[:, None, None]
+        scaled = scaled * self.weight[:, None, None] + self.bias[:, None, None]
+        result: Tensor = scaled.to(rows.dtype)
+        return result
+
+
+class _SharedDropout(nn.Dropout):
+    """Drops what one process with the whole batch would drop: all draw for all rows."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if not self.training:
+            return rows
+        begin, end, n = current_world().rows
+        kept = nn.functional.dropout(rows.new_ones((n, *rows.shape[1:])), self.p)
+        return rows * kept[begin:end]
+
+
+# Module -> what takes its place while a batch is shared out; both have the same state.
+_SHARING: dict[type[nn.Module], type[nn.Module]] = {
+    nn.BatchNorm2d: _SharedNorm,
+    nn.Dropout: _SharedDropout,
+}
