@@ -248,6 +248,42 @@ def landmarks_table() -> str:
     return table(["300 faces of each", *(words for _, words in LANDMARK_SETS)], rows)
 
 
+LEAKS = (  # figure of a program, form, what it is
+    ("covered", "percent1", "face-frames covered, %"),
+    ("tracks_uncovered", "integer", "faces with a frame uncovered"),
+    ("longest", "integer", "longest run uncovered, frames"),
+    ("flicker", "percent1", "flicker, %"),
+    ("vain_of_covered", "percent1", "in vain, % of what is covered"),
+    ("vain_of_picture", "percent1", "in vain, % of the picture"),
+    ("cpu_seconds_a_frame", "3", "CPU seconds a frame"),
+    ("missing", "integer", "frames missing"),
+    ("times_kept", "integer", "films with all times kept"),
+)
+
+
+def leaks_table() -> str:
+    """What programs leave uncovered in films, with the size of the measurement before it."""
+    names: list[str] = look_up("anonymise/programs")
+    first = f"anonymise/results/{names[0]}"
+    counts = {key: figure(f"{first}/{key}", "integer")
+              for key in ("films", "frames", "tracks", "face_frames")}  # fmt: skip
+    rows = [
+        [words, *(figure(f"anonymise/results/{name}/{key}", form) for name in names)]
+        for key, form, words in LEAKS
+    ]
+    kinds = look_up(f"{first}/by_kind")
+    for kind, entry in kinds.items():
+        if entry["face_frames"]:
+            cells = [figure(f"anonymise/results/{n}/by_kind/{kind}/covered", "percent1")
+                     for n in names]  # fmt: skip
+            rows.append([f"covered of {entry['face_frames']:,}: {kind}, %", *cells])
+    head = (
+        f"{counts['films']} films of {counts['frames']} frames: {counts['tracks']} faces, "
+        f"{counts['face_frames']} face-frames"
+    )
+    return table([head, *names], rows)
+
+
 GOING_ON = (  # set, what its photos are
     ("sideways", "people, photos turned by 90 degrees"),
     ("val_people", "sport, play, streets"),
@@ -518,6 +554,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "recall-table": recall_table,
     "poses-table": poses_table,
     "landmarks-table": landmarks_table,
+    "anonymise-leaks": leaks_table,
     "going-on-table": going_on_table,
     "classifier-table": classifier_table,
     "sliding-windows-table": sliding_windows_table,

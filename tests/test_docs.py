@@ -158,7 +158,7 @@ def test_options_named_in_the_text_exist(path: Path) -> None:
     named = {
         option
         for code in inline_code(path)
-        for option in re.findall(r"(?<!\w)--[a-z][a-z-]*", code)
+        for option in re.findall(r"(?<!\w)--[a-z][a-z0-9-]*", code)
     }
     assert named - known - OTHER_OPTIONS - {"--help"} == set()
 

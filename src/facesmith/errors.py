@@ -8,14 +8,25 @@ from contextlib import contextmanager
 # Packages that only an extra installs, by the name they are imported under -> that extra.
 _EXTRAS = {
     "av": "video",
+    "dask": "bulk",
+    "distributed": "bulk",
+    "fastapi": "serve",
+    "fsspec": "bulk",
     "matplotlib": "train",
     "onnx": "train",
+    "optuna": "tune",
+    "pooch": "fetch",
+    "pyarrow": "bulk",
+    "python_multipart": "serve",
+    "requests": "fetch",
     "scipy": "train",
     "skimage": "demo",
     "sklearn": "train",
+    "starlette": "serve",
     "tensorboard": "train",
     "threadpoolctl": "train",
     "torch": "train",
+    "uvicorn": "serve",
 }
 
 
@@ -65,6 +76,14 @@ class DetectionsError(FacesmithError):
 
 class VideoError(FacesmithError):
     """A film or camera is missing, damaged or cannot be read as far as it should."""
+
+
+class BulkError(FacesmithError):
+    """A bulk run cannot begin, go on or end; the message says what is done and how to go on."""
+
+
+class FetchError(FacesmithError):
+    """A public data set cannot be fetched, or is not what it should be."""
 
 
 class MissingPackageError(FacesmithError, ModuleNotFoundError):

@@ -14,7 +14,8 @@ av = pytest.importorskip("av")
 from facesmith.anonymisation import CoverConfig  # noqa: E402
 from facesmith.anonymisation.choosing import Choice  # noqa: E402
 from facesmith.anonymisation.film_job import FilmJob  # noqa: E402
-from facesmith.anonymisation.film_notes import FilmNotes  # noqa: E402
+from facesmith.anonymisation.film_left import SecondLook  # noqa: E402
+from facesmith.anonymisation.film_notes import FilmNotes, FrameBoxes  # noqa: E402
 from facesmith.anonymisation.films import (  # noqa: E402
     CoveredFrame,
     FilmConfig,
@@ -25,8 +26,8 @@ from facesmith.anonymisation.verifying import VerifyConfig  # noqa: E402
 from facesmith.detection import load_detector  # noqa: E402
 from facesmith.errors import VideoError  # noqa: E402
 from facesmith.faces import Faces  # noqa: E402
-from facesmith.video import FrameFaces, LookConfig, open_video  # noqa: E402
-from made_films import STEADY, UNEVEN, write_film  # noqa: E402
+from facesmith.video import FrameFaces, LookConfig, VideoFrame, open_video  # noqa: E402
+from made_films import STEADY, UNEVEN, sound_packets, write_film  # noqa: E402
 from spot_detector import spots  # noqa: E402
 
 RED = CoverConfig(colour=(200, 0, 0))
@@ -43,13 +44,20 @@ def images(n: int, *corners: tuple[int, int]) -> list[np.ndarray]:
 
 
 def cover(
-    detector: Any, film: Path, folder: Path, verify: VerifyConfig | None = None, **changes: Any
+    detector: Any,
+    film: Path,
+    folder: Path,
+    verify: VerifyConfig | None = None,
+    problems: list[str] | None = None,
+    **changes: Any,
 ) -> tuple[dict[str, Any], list[dict[str, Any]], Path]:
     folder.mkdir(exist_ok=True)
     tracking = tracks_that_miss_little(detector)
     options = {"cover": RED, "tracking": tracking, "look": LookConfig(tracking.lowest), **changes}
     job = FilmJob(detector, FilmConfig(**options), folder, verify)
     lines = list(job.cover(str(film), film_name(film.name)))
+    if problems is not None:
+        problems += job.problems
     return job.result(), lines, folder / film_name(film.name)
 
 
@@ -67,13 +75,14 @@ def test_faces_are_covered_and_the_rest_stays(tmp_path: Path, detector: Any) -> 
     film = write_film(tmp_path / "a.mp4", images(10, (40, 32)), STEADY, size_wh=(160, 120))
     result, lines, out = cover(detector, film, tmp_path / "out")
     assert len(lines) == 10
-    assert lines[0]["faces"][0]["box"] == [28.0, 20.0, 60.0, 52.0]
+    assert lines[0]["faces"][0]["box"] == [24.8, 16.8, 63.2, 55.2]  # a tenth wider
     for before, after in zip(shown(film), shown(out), strict=True):
         # 32 pixels and a fifth of that on each side: from (21.6, 13.6) to (66.4, 58.4).
         assert (np.abs(after[16:56, 24:64].astype(int) - (0, 0, 200)) < 16).all()
         assert np.abs(after[70:].astype(int) - before[70:]).max() <= 6
     assert result["film"] | {"doubtful": 0} == {
         "frames": 10, "seconds": 0.36, "tracks": 1, "boxes": 10, "doubtful": 0,
+        "looked_again": 0,
     }  # fmt: skip
 
 
@@ -94,7 +103,6 @@ def test_a_gap_is_filled_and_the_ends_are_held(tmp_path: Path, detector: Any) ->
         True,
         False,
     ]
-    # What was guessed is covered a tenth more widely.
     assert lines[20]["faces"][0]["filled"] is True
     assert lines[20]["faces"][0]["box"] == [24.8, 16.8, 63.2, 55.2]
 
@@ -117,6 +125,65 @@ def test_times_and_sound_stay(tmp_path: Path, detector: Any, suffix: str) -> Non
 def sound(path: Path) -> list[bytes]:
     with av.open(str(path)) as film:
         return [bytes(packet) for packet in film.demux(audio=0) if packet.size]
+
+
+PHONE = (0, 3003, 6006, 9100, 12_005, 18_000, 18_001, 30_030, 45_000, 47_777)  # 1/90000 s
+
+
+@pytest.mark.parametrize(
+    ("suffix", "sounds"),
+    [(".mp4", ["aac"]), (".mov", ["aac", "aac"]), (".mkv", ["libopus", "aac", "libopus"])],
+)
+def test_a_phone_s_clip_keeps_each_time_stamp_and_its_sound_to_the_byte(
+    tmp_path: Path, detector: Any, suffix: str, sounds: list[str]
+) -> None:
+    stored = [np.rot90(spots(160, 120, (40, 32)))] * len(PHONE)  # 120x160, lying on its side
+    film = write_film(
+        tmp_path / f"a{suffix}", stored, PHONE, size_wh=(120, 160), sounds=sounds, matrix=TURNED
+    )
+    _, lines, out = cover(detector, film, tmp_path / "out")
+    given = times(film)
+    assert times(out) == given
+    if suffix != ".mkv":  # which counts in milliseconds
+        assert given == [Fraction(stamp, 90_000) for stamp in PHONE]
+    assert len(set(np.diff([float(each) for each in given]).round(4).tolist())) > 5
+    before, after = sound_packets(film), sound_packets(out)
+    assert [len(each) for each in after] == [len(each) for each in before]
+    assert len(after) == len(sounds)
+    assert all(len(each) >= 10 for each in after)
+    assert after == before  # times and bytes of every packet
+    with open_video(film) as source, open_video(out) as written:
+        assert written.orientation == source.orientation
+        assert written.orientation.degrees in (90, 270)
+    assert [len(line["faces"]) for line in lines] == [1] * len(PHONE)
+
+
+def test_streams_that_are_left_out_are_named(tmp_path: Path, detector: Any) -> None:
+    plain = write_film(tmp_path / "plain.mkv", images(3, (40, 32)), STEADY[:3], sounds=["aac"])
+    titles = tmp_path / "a.srt"
+    titles.write_text("1\n00:00:00,000 --> 00:00:00,100\nGPS 48.1, 11.5\n\n")
+    with_titles = tmp_path / "a.mkv"
+    with (
+        av.open(str(plain)) as film,
+        av.open(str(titles)) as text,
+        av.open(str(with_titles), "w") as out,
+    ):
+        streams = {each.index: out.add_stream_from_template(each) for each in film.streams}
+        written = out.add_stream_from_template(text.streams.subtitles[0])
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                out.mux(packet)
+        for packet in text.demux():
+            if packet.size:
+                packet.stream = written
+                out.mux(packet)
+    problems: list[str] = []
+    _, _, covered = cover(detector, with_titles, tmp_path / "out", problems=problems)
+    assert problems == [f"{covered} lacks streams of its source: subtitle (srt)."]
+    assert b"GPS" in with_titles.read_bytes()
+    assert b"GPS" not in covered.read_bytes()
+    assert sound_packets(covered) == sound_packets(with_titles)
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv420p10le"])
@@ -164,8 +231,13 @@ def test_colours_are_those_that_were_asked_for(tmp_path: Path, detector: Any) ->
 def test_odd_sides_are_covered_too(tmp_path: Path, detector: Any) -> None:
     odd = [spots(161, 121, (40, 32))] * 3
     film = write_film(tmp_path / "a.mkv", odd, STEADY[:3], codec="ffv1", pix_fmt="bgr0", options={})
-    _, _, out = cover(detector, film, tmp_path / "out")
-    assert shown(out)[0][..., 0].max() < 60
+    problems: list[str] = []
+    _, _, out = cover(detector, film, tmp_path / "out", problems=problems)
+    image = shown(out)[0]
+    assert image[..., 0].max() < 60
+    assert image.shape == (122, 162, 3)
+    (told,) = problems
+    assert told.startswith(f"{out} has 162x122 pixels instead of 161x121")
 
 
 def test_metadata_goes(tmp_path: Path, detector: Any) -> None:
@@ -199,8 +271,42 @@ def test_a_second_look_finds_a_face_that_was_spared(tmp_path: Path, detector: An
     x_min, y_min, x_max, y_max = left["box"]
     assert x_min < 124 < x_max
     assert y_min < 84 < y_max
+    assert result["film"]["looked_again"] == 10
     nothing, _, _ = cover(detector, film, tmp_path / "all", VerifyConfig(0.3))
     assert nothing["left"] == []
+    # At steps of a tenth of a second: at 0, 0.12 and 0.24 and 0.36.
+    steps, _, _ = cover(
+        detector, film, tmp_path / "steps", VerifyConfig(0.3, step=0.1), choice=choice
+    )
+    assert steps["film"]["looked_again"] == 4
+    (left,) = steps["left"]
+    assert (left["frame"], left["last_frame"], left["frames"]) == (0, 9, 4)
+
+
+def test_many_places_left_have_few_pictures() -> None:
+    look = SecondLook()
+    raw = av.VideoFrame.from_ndarray(np.zeros((60, 80, 3), np.uint8), format="bgr24")
+    image = np.zeros((60, 80, 3), np.uint8)
+    for number in range(450):  # too far apart to be one
+        look.n_looks = 20 * number
+        frame = VideoFrame(number, number, Fraction(1, 25), raw)
+        look.add(frame, image, np.float32([10, 10, 20, 20]), 0.3 + number / 1000)
+    assert len(look.left) == 450
+    having = [each.score for each in look.left if each.picture is not None]
+    assert 100 <= len(having) <= 200
+    assert min(having) > 0.3 + 240 / 1000  # those of the best scores
+
+
+def test_the_boxes_of_each_frame_are_kept_in_little_room() -> None:
+    boxes = FrameBoxes()
+    given = [np.zeros((0, 4)), np.arange(8).reshape(2, 4), np.zeros((0, 4)), np.ones((1, 4))]
+    for each in given:
+        boxes.append(each)
+    assert len(boxes) == 4
+    for number, each in enumerate(given):
+        np.testing.assert_array_equal(boxes[number], each)
+        assert boxes[number].dtype == np.float32
+    assert boxes[4].shape == (0, 4)
 
 
 def test_a_film_is_never_written_over_itself(tmp_path: Path, detector: Any) -> None:
@@ -259,3 +365,12 @@ def test_doubtful_tracks_are_told_by_hand() -> None:
         notes.add(CoveredFrame(FrameFaces(number, number / 25, (160, 120), faces, tracks), 0))
     told = {each["track"]: each["why"] for each in notes.doubtful(0.5)}
     assert told == {2: ["ends in mid-frame"], 4: ["short", "low score"]}
+
+
+def test_covers_between_two_looks_do_not_pulse(tmp_path: Path, detector: Any) -> None:
+    film = write_film(tmp_path / "a.mp4", images(10, (40, 32)), STEADY, size_wh=(160, 120))
+    look = LookConfig(tracks_that_miss_little(detector).lowest, full_seconds=0.06)
+    _, lines, _ = cover(detector, film, tmp_path / "out", look=look)
+    faces = [line["faces"][0] for line in lines]
+    assert [face["filled"] for face in faces] == [False, True] * 5
+    assert {tuple(face["box"]) for face in faces} == {(24.8, 16.8, 63.2, 55.2)}

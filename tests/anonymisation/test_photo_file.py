@@ -314,3 +314,50 @@ def test_a_photo_of_other_colours_is_named() -> None:
     Image.new("LAB", (8, 8)).save(buffer, "TIFF")
     with pytest.raises(ImageError, match=r"lab\.tif has colours of the kind LAB"):
         covered_file("lab.tif", buffer.getvalue(), np.float32([[1, 1, 5, 5]]), CoverConfig())
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return b"\xff" + bytes([marker]) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("faces", [0, 1])
+def test_places_and_previews_go_from_every_segment(keep: bool, faces: int) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), "grey").save(buffer, "JPEG")
+    plain = buffer.getvalue()
+    xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>SECRET</x:xmpmeta>"
+    data = b"".join(
+        [
+            plain[:2],
+            _segment(0xE1, xmp),
+            _segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0SECRET"),
+            _segment(0xED, b"Photoshop 3.0\0SECRET"),
+            _segment(0xE5, b"SECRET of the maker"),
+            plain[2:],
+            b"SECRET behind the picture",
+        ]
+    )
+    boxes = np.float32([[8, 8, 24, 24]] * faces).reshape(-1, 4)
+    written = covered_file("a.jpg", data, boxes, CoverConfig(), Keeping(metadata=keep))
+    assert b"SECRET" in data
+    assert b"SECRET" not in written
+    with Image.open(io.BytesIO(written)) as image:
+        assert image.size == (64, 48)
+
+
+@pytest.mark.parametrize("shape", ["box", "ellipse"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_colours_of_jpegs_are_those_of_other_files(mode: str, shape: str) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 255, (48, 64, 3), np.uint8)).convert(mode)
+    config = CoverConfig("solid", shape, 0.0, (30, 144, 255))
+    boxes = np.float32([[8, 8, 40, 40]])
+    shown = []
+    for kind, options in (("JPEG", {"quality": 95, "subsampling": 0}), ("TIFF", {})):
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        with Image.open(io.BytesIO(covered_file("a", buffer.getvalue(), boxes, config))) as done:
+            shown.append(np.asarray(done.convert("RGB"), int)[16:32, 16:32])
+    assert np.abs(shown[0] - shown[1]).max() <= 6
+    assert np.ptp(shown[1].reshape(-1, 3), axis=0).max() == 0

@@ -375,3 +375,110 @@ def test_films_are_covered_among_photos(street: Path, weights: Path) -> None:
     assert image[36, 44].min() > 200
     assert image[80, 120, 2] > 200
     assert image[80, 120, 0] < 60
+
+
+@pytest.mark.usefixtures("street")
+@pytest.mark.parametrize("option", ["--boxes", "--except"])
+def test_boxes_of_a_photo_of_another_size_are_refused(weights: Path, option: str) -> None:
+    line = {"file": "street/two.png", "width": 120, "height": 160, "faces": []}
+    Path("boxes.jsonl").write_text(json.dumps(line))
+    result = run(weights, "street/two.png", "--out", "out", option, "boxes.jsonl", "--json")
+    assert result.exit_code == 1
+    (told,) = map(json.loads, result.stdout.splitlines())
+    assert told["file"] == "street/two.png"
+    assert "160 x 120 pixels" in told["error"]
+    assert "120 x 160" in told["error"]
+    assert not Path("out/two.png").exists()
+    line.update(width=160, height=120)
+    Path("boxes.jsonl").write_text(json.dumps(line))
+    words = ["--out", "again", option, "boxes.jsonl", "--no-verify"]
+    assert run(weights, "street/two.png", *words).exit_code == 0
+
+
+@pytest.mark.usefixtures("street")
+def test_boxes_of_a_photo_that_was_turned_since_are_refused(weights: Path) -> None:
+    assert run(weights, "street/two.png", "--out", "out").exit_code == 0
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open("street/two.png") as image:
+        image.save("street/two.png", exif=exif)
+    result = run(weights, "street/two.png", "--out", "again", "--boxes", "out/boxes.jsonl")
+    assert result.exit_code == 1
+    assert "120 x 160 pixels" in result.stderr
+
+
+def test_names_of_any_kind_stay_on_their_line(street: Path, weights: Path) -> None:
+    names = ["two\nlines.png", "sep\u2028\u0085.png", "-dash.png", "red\x1b[31m.png", "q'\"<b>.png"]
+    for name in names:
+        (street / name).write_bytes((street / "two.png").read_bytes())
+    (street / "bad\nname.png").write_bytes(b"none")
+    result = run(weights, "street", "--out", "out", "--except", "0,0,80,120")
+    assert len(result.stdout.splitlines()) == 3 + len(names)
+    assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1
+    assert all(line.startswith(("Error: ", "Covered: ")) for line in result.stderr.splitlines())
+    assert set(names) <= set(contents(Path("out")))
+    page = Path("out/report.html").read_text()
+    assert "<b>" not in page
+    assert r"two\nlines.png" in page
+    # The same names in a file that an editor has saved with plain letters.
+    found = [json.dumps(line, ensure_ascii=False) for line in lines(Path("out/boxes.jsonl"))]
+    Path("edited.jsonl").write_text("\n".join(found), encoding="utf-8")
+    again = run(weights, "street", "--out", "again", "--boxes", "edited.jsonl", "--no-verify")
+    assert set(names) <= set(contents(Path("again"))), again.output
+
+
+def test_results_of_an_earlier_run_are_no_photos_to_cover(street: Path, weights: Path) -> None:
+    assert run(weights, "street", "--out", "street/covered").exit_code == 0
+    (street / "covered" / "mine.png").write_bytes((street / "two.png").read_bytes())
+    result = run(weights, "street", "--out", "street/again", "--quiet")
+    assert "street/covered/: passed over 3 files that an earlier run wrote" in result.stderr
+    found = {line["file"] for line in lines(street / "again" / "boxes.jsonl")}
+    names = ("two.png", "none.png", "more/one.png", "covered/mine.png")
+    assert found == {f"street/{name}" for name in names}
+    # Named, they are photos as others are.
+    assert run(weights, "street/covered/two.png", "--out", "third").exit_code == 0
+
+
+def test_a_photo_that_takes_too_much_memory_is_told_with_the_option(
+    street: Path, weights: Path
+) -> None:
+    Image.new("RGB", (3000, 1000)).save(street / "large.png")
+    result = run(weights, "street/large.png", "--out", "out", "--photo-memory", 4, "--json")
+    assert result.exit_code == 1
+    (told,) = map(json.loads, result.stdout.splitlines())
+    assert "--photo-memory of `facesmith detect` and `anonymise`" in told["error"]
+
+
+@pytest.mark.usefixtures("street")
+def test_the_thorough_look_is_another_setting(weights: Path) -> None:
+    assert run(weights, "street", "--out", "out").exit_code == 0
+    before = (Path("out") / "two.png").stat().st_mtime_ns
+    assert run(weights, "street", "--out", "out", "--resume").exit_code == 0
+    assert (Path("out") / "two.png").stat().st_mtime_ns == before
+    assert run(weights, "street", "--out", "out", "--resume", "--verify").exit_code == 0
+    assert (Path("out") / "two.png").stat().st_mtime_ns != before
+
+
+def test_faces_in_few_colours_are_covered_at_the_first_look(tmp_path: Path) -> None:
+    data = pytest.importorskip("skimage.data")
+    photo = Image.fromarray(data.astronaut())
+    made = {
+        "dithered.png": photo.convert("1"),
+        "hard.png": photo.convert("L").point(lambda value: 255 * (value > 127), mode="1"),
+        "fax.tif": photo.convert("1"),
+        "few.png": photo.quantize(4),
+        "few.gif": photo.quantize(16),
+    }
+    (tmp_path / "in").mkdir()
+    for name, image in made.items():
+        image.save(tmp_path / "in" / name)
+    words = ["anonymise", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    CliRunner().invoke(main, words)
+    assert len(lines(tmp_path / "out" / "boxes.jsonl")) == len(made)
+    for line in lines(tmp_path / "out" / "boxes.jsonl"):
+        x_min, y_min, x_max, y_max = line["faces"][0]["box"]
+        assert x_min < 224 < x_max
+        assert y_min < 118 < y_max
+        with Image.open(tmp_path / "out" / line["out"]) as covered:
+            assert covered.mode == made[line["out"]].mode
+            assert len(np.unique(np.asarray(covered)[90:150, 200:250])) == 1

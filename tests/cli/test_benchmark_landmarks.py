@@ -148,6 +148,10 @@ def test_what_cannot_be_measured_is_said() -> None:
         assert result.exit_code == 1
         assert "expected five points [x, y] as `landmarks`" in result.stderr
         assert said in result.stderr
+    Path("empty.json").write_text("[]")
+    result = run("--detections", "empty.json")
+    assert result.exit_code == 1
+    assert "empty.json lists no face of these photos" in result.stderr
     result = run("--detections", "coco.json", "--boxes", "annotated")
     assert result.exit_code == 2
     assert "coco brings boxes of its own" in result.stderr

@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from facesmith.cli import main
-from facesmith.cli.detect_outputs import unique_stems
 from facesmith.detection.detector import Detector, load_detector
 from facesmith.detection.photos import DetectionConfig, PhotoSource, detect_photos
 from facesmith.detection.pyramid import MAX_FACES_ALONG_SIDE
 from facesmith.errors import ImageError
 from facesmith.export.metadata import update_description
+from facesmith.files.stems import unique_stems
 from facesmith.images import read_image
 from spot_detector import SPOT_SCORE, spots
 

@@ -137,7 +137,13 @@ def test_an_animation_is_a_film_alone_and_a_photo_among_photos(
     shown[0].save("a.gif", save_all=True, append_images=shown[1:], duration=80)
     shown[0].save("b.png")
     assert [line["time"] for line in lines(run(spot_weights, "a.gif"))][:2] == [0, 0.08]
-    assert len(lines(run(spot_weights, "a.gif", "b.png", "--json"))) == 2
+    mixed = run(spot_weights, "a.gif", "b.png", "--json")
+    assert len(lines(mixed)) == 2
+    assert "Warning: a.gif: of animations among photos the first frame alone" in mixed.stderr
+    shown[0].save("a.webp", save_all=True, append_images=shown[1:], duration=80)
+    assert "a.gif and 1 more: of animations" in run(spot_weights, ".").stderr
+    assert "Warning" not in run(spot_weights, ".", "--quiet").stderr
+    assert "Warning" not in run(spot_weights, "b.png").stderr
 
 
 def test_a_film_that_cannot_be_read_is_a_line_and_the_next_is_done(
@@ -174,6 +180,8 @@ def test_a_film_that_is_cut_off_ends_with_a_warning_and_code_1(
         (("clip.mp4", "--crops", "a"), "--crops does not go with films and cameras"),
         (("clip.mp4", "b.png"), "clip.mp4 is a film and b.png is none"),
         (("b.png", "--every", "2"), "--every does not go with photos"),
+        (("b.png", "--size", "64"), "--size does not go with photos without --aligned"),
+        (("b.png", "--crop-margin", "1"), "--crop-margin does not go with photos without --crops"),
         (("b.png", "--draw", "b.txt"), "--draw b.txt is a file; name a folder"),
         (("clip.mp4", "other.mp4", "--draw", "out.mp4"), "--draw writes one film"),
         (("clip.mp4", "--draw", "clip.mp4"), "an output is never an input"),

@@ -173,7 +173,7 @@ def test_files_are_replaced_only_by_force(work: Path) -> None:
     ("words", "message"),
     [
         (("people.json", "--images", "photos"), "Missing option '--out'"),
-        (("people.json", "--out", "p.npz"), "Missing option '--images'"),
+        (("people.json", "--out", "p.npz"), "Annotated photos need --images"),
         (("gone.json", "--images", "photos", "--out", "p.npz"), "'gone.json' does not exist"),
         (("people.json", "--images", "gone", "--out", "p.npz"), "'gone' does not exist"),
         (("people.json", "--images", "photos", "--out", "p.zip"), "must end in .npz; got p.zip"),

@@ -98,6 +98,23 @@ def test_a_camera_stops_after_its_time_even_without_frames() -> None:
         assert time.monotonic() - begun < 1.5
 
 
+def test_a_camera_can_be_stopped_from_outside() -> None:
+    go_on = threading.Event()
+
+    def shades() -> Iterator[int]:
+        while not go_on.wait(0.02):
+            yield 10
+
+    with Camera("0", opened=lambda _: FakeStream(shades)) as camera:
+        seen = []
+        for frame in camera.frames():
+            seen.append(frame.number)
+            if len(seen) == 3:
+                camera.stop()
+        go_on.set()
+    assert 3 <= len(seen) <= 4
+
+
 def test_streams_are_closed() -> None:
     streams = [FakeStream(lambda: iter([1, 2, 3]))]
     with Camera("0", opened=lambda _: streams[0]) as camera:

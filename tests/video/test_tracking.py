@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -289,3 +289,20 @@ def test_the_filter_is_the_textbook_one() -> None:
         assert ours.position[0] == pytest.approx(state[:4], abs=1e-9)
         assert ours.velocity[0] == pytest.approx(state[4:], abs=1e-9)
     assert as_boxes(measured(box[None]))[0] == pytest.approx(box, abs=1e-4)
+
+
+def test_frames_come_out_within_the_time_that_may_be_looked_ahead() -> None:
+    taken: list[float] = []
+    face = Faces(np.float32([[10, 10, 30, 34]]), np.float32([0.9]))
+
+    def frames() -> Iterator[FrameFaces]:
+        for n in range(250):
+            taken.append(n / 25)
+            yield FrameFaces(n, n / 25, (64, 48), face)
+
+    behind = [(taken[-1] - each.time, each) for each in track(frames(), ahead=1.0)]
+    assert [each.number for _, each in behind] == list(range(250))
+    assert max(late for late, _ in behind) <= 1.05
+    assert {tuple(each.tracks.tolist()) for _, each in behind} == {(1,)}
+    with pytest.raises(ValueError, match="ahead"):
+        list(track([], ahead=0))

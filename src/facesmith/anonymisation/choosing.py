@@ -29,6 +29,12 @@ class Choice:
     only: Sequence[Region | BoxFile] = ()
     spared: Sequence[Region | BoxFile] = ()
 
+    def check_size(self, name: str, size_wh: tuple[int, int]) -> None:
+        """Raise an `ImageError` where a box file lists faces of a photo of another size."""
+        for each in (*self.only, *self.spared):
+            if isinstance(each, BoxFile):
+                each.check_size(name, size_wh)
+
     def of(self, faces: Faces, name: str, frame: int = 0) -> npt.NDArray[np.bool_]:
         """Which faces of a photo, or a frame of a film, are covered, bool `(n,)`."""
         chosen = np.ones(len(faces), bool)

@@ -1,14 +1,16 @@
-"""One film: covered, written, looked at again, and told as lines of JSON."""
+"""One film or camera: covered, written, looked at again, and told as lines of JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from facesmith.anonymisation.film_notes import FilmNotes, LeftInFilm, left_in_film
+from facesmith.anonymisation.film_left import SecondLook, look_again
+from facesmith.anonymisation.film_live import cover_camera
+from facesmith.anonymisation.film_notes import FilmNotes
 from facesmith.anonymisation.films import CoveredFrame, FilmConfig, cover_film
 from facesmith.anonymisation.photos import place_of
 from facesmith.anonymisation.records import faces_as_dicts
@@ -16,6 +18,7 @@ from facesmith.anonymisation.verifying import VerifyConfig
 from facesmith.detection import PhotoDetector
 from facesmith.errors import VideoError
 from facesmith.files import checksum, make_folder
+from facesmith.video import VideoFrame
 
 
 class FilmJob:
@@ -29,7 +32,7 @@ class FilmJob:
         on_time: See `cover_film`.
 
     Attributes:
-        problems: Damage that was passed over, as sentences.
+        problems: Damage that was passed over, and what the film lacks, as sentences.
         pictures: Of what is left, by the film's name and the first frame.
     """
 
@@ -85,12 +88,15 @@ class FilmJob:
             on_time: Called with the time that was looked at again and the film's length, seconds.
         """
         path, notes = self._folder / self._out, self._notes
-        left: list[LeftInFilm] = []
+        again = SecondLook()
         if self._verify is not None:
             detector, cover = self._detector, self._config.cover
-            left = left_in_film(path, notes.boxes, detector, cover, self._verify, on_time)
-        self.pictures = {(self._name, each.frame): each.picture for each in left}
-        given = Path(self._name).stat()
+            again = look_again(path, notes.boxes, detector, cover, self._verify, on_time)
+        self.pictures = {
+            (self._name, each.frame): each.picture
+            for each in again.left
+            if each.picture is not None
+        }
         return {
             "file": self._name,
             "width": notes.size_wh[0],
@@ -101,17 +107,65 @@ class FilmJob:
                 "tracks": notes.n_tracks,
                 "boxes": notes.n_boxes,
                 "doubtful": notes.doubtful(self._detector.min_score),
+                "looked_again": again.n_looks,
             },
             "spared": notes.n_spared,
-            "left": [each.as_dict() for each in left],
+            "left": [each.as_dict() for each in again.left],
             "out": self._out,
-            "input": {
-                "bytes": given.st_size,
-                "mtime_ns": given.st_mtime_ns,
-                "sha256": checksum(self._name),
-            },
+            "input": self._input(),
             "output": {"bytes": path.stat().st_size, "sha256": checksum(path)},
         }
+
+    def _input(self) -> dict[str, Any]:
+        given = Path(self._name).stat()
+        return {
+            "bytes": given.st_size,
+            "mtime_ns": given.st_mtime_ns,
+            "sha256": checksum(self._name),
+        }
+
+
+class CameraJob(FilmJob):
+    """Covers what a camera shows, as `FilmJob` does a film.
+
+    Args:
+        frames: Of `Camera.frames`.
+        detector: What finds faces, and looks again.
+        config: How frames are covered.
+        folder: The output folder.
+        verify: How the result is looked at again; `None`: it is not.
+    """
+
+    def __init__(
+        self,
+        frames: Iterable[VideoFrame],
+        detector: PhotoDetector,
+        config: FilmConfig,
+        folder: Path,
+        verify: VerifyConfig | None = None,
+    ) -> None:
+        super().__init__(detector, config, folder, verify)
+        self._frames = frames
+
+    def cover(self, name: str, out: str) -> Iterator[dict[str, Any]]:
+        """Write the covered film; see `FilmJob.cover`.
+
+        Args:
+            name: What lines and messages call the camera.
+            out: Of the film, relative to the folder.
+        """
+        self._name, self._out = name, out
+        path = self._folder / out
+        covered = cover_camera(
+            self._frames, name, path, self._detector, self._config, problems=self.problems
+        )
+        for frame in covered:
+            self._notes.add(frame)
+            yield _as_dict(name, frame)
+
+    def _input(self) -> dict[str, Any]:
+        """A camera has no file."""
+        return {"bytes": None, "mtime_ns": None, "sha256": None}
 
 
 def _as_dict(name: str, covered: CoveredFrame) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from facesmith.anonymisation.choosing import Choice
 from facesmith.anonymisation.config import CoverConfig
-from facesmith.anonymisation.covering import grown_boxes
+from facesmith.anonymisation.film_boxes import steadied
 from facesmith.anonymisation.film_frames import FrameCover
 from facesmith.anonymisation.records import BoxFile
 from facesmith.detection import PhotoDetector
@@ -31,9 +31,9 @@ from facesmith.video import (
 )
 from facesmith.video.writing import QUALITY
 
-# Faces between two looks, and at the ends of a track, are where they were guessed to be.
-GUESSED_MARGIN = 0.1  # a part of the longer side, added on each side of such boxes
 HOLD = 0.3  # seconds for which the ends of tracks are held
+# Of 25 and 30 frames a second the second ones are looked at less, of 60 three of four.
+FULL_SECONDS = 0.06
 _HIGH_SHARE = 1 / 3  # of the detector's threshold, from which tracks begin
 _SOUND = ("audio",)  # subtitles of drones hold places
 
@@ -77,7 +77,7 @@ class CoveredFrame:
     """What was covered in one frame.
 
     Attributes:
-        found: The frame's faces as they were covered, before the margin; guessed ones are grown.
+        found: The frame's faces as they were covered, before the margin, see `film_boxes.steadied`.
         spared: How many faces were not covered, for `Choice` said so.
     """
 
@@ -116,7 +116,7 @@ def cover_film(
         detector: What finds faces.
         config: How.
         on_time: Called with the time that was looked at and the film's length, seconds.
-        problems: Gets sentences about damage that was passed over.
+        problems: Gets sentences about damage that was passed over, and what the file lacks.
 
     Yields:
         What was covered in each frame, in order. The film is whole when there are no more.
@@ -140,13 +140,15 @@ def cover_film(
                 copied=_SOUND,
             )
         )
+        if problems is not None:
+            problems += writer.notes()
         frames = shown.frames(writer.copy)
         paint = FrameCover(config.cover)
         for found in _tracked(name, looked_at, detector, config, on_time):
             frame = next(frames, None)
             if frame is None or frame.number != found.number or frame.time != found.time:
                 raise VideoError(f"{name} changed while it was read. Run the command again.")
-            covered = _chosen(name, found, config)
+            covered = chosen_faces(name, found, config)
             writer.write(*paint(frame, covered.found.faces.boxes))
             yield covered
         for _ in frames:  # the sound that lasts longer than the frames
@@ -166,10 +168,7 @@ def _tracked(
     if config.boxes is not None:
         yield from _listed(name, frames, config.boxes)
         return
-    for found in track(detect_frames(frames, detector, config.look), config.tracking):
-        boxes = found.faces.boxes.copy()
-        boxes[found.filled] = grown_boxes(boxes[found.filled], GUESSED_MARGIN)
-        yield _with_faces(found, Faces(boxes, found.faces.scores), found.tracks, found.filled)
+    yield from steadied(track(detect_frames(frames, detector, config.look), config.tracking))
 
 
 def _told(video: Video, on_time: Callable[[float, float | None], None]) -> Iterator[VideoFrame]:
@@ -189,7 +188,8 @@ def _listed(name: str, frames: Iterable[VideoFrame], boxes: BoxFile) -> Iterator
         yield FrameFaces(frame.number, frame.time, frame.size_wh, faces)
 
 
-def _chosen(name: str, found: FrameFaces, config: FilmConfig) -> CoveredFrame:
+def chosen_faces(name: str, found: FrameFaces, config: FilmConfig) -> CoveredFrame:
+    """The frame with those faces only that are to be covered."""
     chosen = config.choice.of(found.faces, name, found.number)
     if chosen.all():
         return CoveredFrame(found, 0)

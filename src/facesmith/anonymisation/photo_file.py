@@ -212,6 +212,14 @@ def _covered_jpeg(
 ) -> Image.Image:
     """The image itself, covered: only the pixels around faces are copied, of a large photo few."""
     masks = list(masks_of(placed, config, image.size))
+    if config.fill == "solid":
+        colour: Any = Image.new("RGB", (1, 1), config.colour).convert(image.mode).getpixel((0, 0))
+        for mask in masks:
+            height, width = mask.inside.shape
+            corners = (mask.left, mask.top, mask.left + width, mask.top + height)
+            inside = None if config.shape == "box" else Image.fromarray(mask.inside)
+            image.paste(colour, corners, inside)
+        return image
     parts = []
     for mask in masks:
         height, width = mask.inside.shape

@@ -89,6 +89,10 @@ class CoverPhotos:
         choice: Which are.
         keeping: What else stays.
         verify: How results are looked at again; `None`: they are not.
+        thorough: Whether that look goes over all of a result at all scales; else see
+            `still_visible`.
+        min_score: What has a lower score is not covered; it only tells the second look where to
+            look closely.
         model: Of the detector that looks again, as `open_detector` takes it.
         boxes: What to cover instead of what is found.
     """
@@ -99,6 +103,8 @@ class CoverPhotos:
     choice: Choice = field(default_factory=Choice)
     keeping: Keeping = field(default_factory=Keeping)
     verify: VerifyConfig | None = None
+    thorough: bool = True
+    min_score: float = 0.0
     model: Path | None = None
     boxes: BoxFile | None = None
 
@@ -118,7 +124,7 @@ class CoverPhotos:
             ImageError: If the photo cannot be read or its kind not be written.
             WriteError: If the covered file cannot be written.
         """
-        return self._one(found.source, (found.width, found.height), found.faces)
+        return self._one(found.source, (found.width, found.height), found.faces, traced=True)
 
     def from_boxes(self, source: PhotoSource) -> PhotoRecord:
         """Cover what `boxes` lists; raises as a call does, and where it has no line for a photo."""
@@ -130,11 +136,16 @@ class CoverPhotos:
                 '"faces": [] if there is nothing to cover.'
             )
         photo = read_photo(source.open(), max_memory=self.keeping.max_memory)
+        self.boxes.check_size(source.name, (photo.width, photo.height))
         return self._one(source, (photo.width, photo.height), faces)
 
-    def _one(self, source: PhotoSource, size_wh: tuple[int, int], faces: Faces) -> PhotoRecord:
+    def _one(
+        self, source: PhotoSource, size_wh: tuple[int, int], seen: Faces, *, traced: bool = False
+    ) -> PhotoRecord:
         self._open_folder()
+        self.choice.check_size(source.name, size_wh)
         _, data = read_content(source.open())
+        faces = seen[seen.scores >= self.min_score] if traced else seen
         chosen = self.choice.of(faces, source.name)
         covered = faces[chosen]
         written = covered_file(source.name, data, covered.boxes, self.cover, self.keeping)
@@ -142,7 +153,8 @@ class CoverPhotos:
         self._write(out, written)
         left = Faces.empty()
         if self.verify is not None:
-            left = self._look_again(written, covered.boxes, self.verify)
+            first = seen if traced and not self.thorough else None
+            left = self._look_again(written, covered.boxes, self.verify, first)
         about = _stat(source)
         return PhotoRecord(
             name=source.name,
@@ -175,12 +187,16 @@ class CoverPhotos:
         write_bytes(path, content)
 
     def _look_again(
-        self, written: bytes, boxes: npt.NDArray[np.float32], config: VerifyConfig
+        self,
+        written: bytes,
+        boxes: npt.NDArray[np.float32],
+        config: VerifyConfig,
+        first: Faces | None,
     ) -> Faces:
         if self._detector is None:
             self._detector = open_detector(self.model)
         memory = self.keeping.max_memory
-        return left_in_photo(self._detector, written, boxes, self.cover, config, memory)
+        return left_in_photo(self._detector, written, boxes, self.cover, config, memory, first)
 
 
 def photo_score(detector: PhotoDetector, min_score: float | None) -> float:

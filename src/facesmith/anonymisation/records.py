@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from facesmith.errors import DetectionsError
+from facesmith.errors import DetectionsError, ImageError
 from facesmith.faces import Faces
 from facesmith.untrusted import ContentError, parsed_json, read_text
 
@@ -36,6 +36,7 @@ class BoxFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._faces: dict[tuple[str, int], Faces] = {}
+        self._sizes: dict[tuple[str, int], tuple[int, int]] = {}
         for number, line in _lines(self.path):
             if "error" in line or "film" in line:
                 continue
@@ -44,10 +45,27 @@ class BoxFile:
             if not isinstance(name, str) or type(frame) is not int:
                 raise DetectionsError(f"{where}: expected `file`, a name, and `frame`, a number.")
             self._faces[_key(name, frame)] = _faces(where, line.get("faces"))
+            width, height = line.get("width"), line.get("height")
+            if type(width) is int and type(height) is int:
+                self._sizes[_key(name, frame)] = width, height
 
     def faces(self, name: str, frame: int = 0) -> Faces | None:
         """The faces of a photo, or of a frame of a film; `None` where the file has no line."""
         return self._faces.get(_key(name, frame))
+
+    def check_size(self, name: str, size_wh: tuple[int, int]) -> None:
+        """Refuse a photo that has another size than the one whose boxes the file lists.
+
+        Raises:
+            ImageError: If it has.
+        """
+        listed = self._sizes.get(_key(name, 0), size_wh)
+        if listed != size_wh:
+            now, then = (f"{width:,} x {height:,}" for width, height in (size_wh, listed))
+            raise ImageError(
+                f"{name} has {now} pixels, and its line in {self.path} is of a photo of {then}: "
+                "the boxes would cover other places. Find the faces again, or put the photo back."
+            )
 
     def __contains__(self, name: str) -> bool:
         place = os.path.realpath(name)
@@ -71,7 +89,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # names may hold other characters that end lines
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
@@ -87,7 +105,7 @@ def _key(name: str, frame: int) -> tuple[str, int]:
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        for number, line in enumerate(read_text(path).splitlines(), start=1):
+        for number, line in enumerate(read_text(path).split("\n"), start=1):
             if line.strip():
                 value = parsed_json(line, f"{path}, line {number}")
                 if not isinstance(value, dict):

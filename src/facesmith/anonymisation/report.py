@@ -30,7 +30,7 @@ from facesmith.pictures.contact_sheet import (
     write_sheet,
 )
 from facesmith.pictures.pages import page_style, stored
-from facesmith.printable import printable
+from facesmith.printable import one_line, printable
 
 REPORT_NAMES = ("report.html", "report.json", "left.png")
 _MOST_SHOWN = 96  # pictures of what is left
@@ -125,7 +125,9 @@ class Report:
             line, column = divmod(place, _COLUMNS)
             left, top = MARGIN + column * (CELL + _GAP), HEAD + line * row
             sheet.paste(picture, (left, top))
-            draw.text((left, top + CELL + 5), fitted(printable(name), CELL, font), INK, font)
+            draw.text(
+                (left, top + CELL + 5), fitted(one_line(printable(name)), CELL, font), INK, font
+            )
             draw.text((left, top + CELL + 21), said, FAINT, font)
         return sheet
 
@@ -149,7 +151,7 @@ class Report:
             tiles="".join(_tile(*each) for each in tiles),
             sections="\n".join(
                 [
-                    _left_section(shown, counts["left"]) if self.verified else "",
+                    _left_section(shown, counts["left"], self.done) if self.verified else "",
                     _doubtful_section(self.done),
                     _errors_section(self.errors),
                     _files_section(self.done),
@@ -196,24 +198,33 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     more = len(rows) - _MOST_ROWS
     cells = "".join(f"<th>{escape(each)}</th>" for each in head)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(printable(each))}</td>" for each in row) + "</tr>"
+        "<tr>" + "".join(f"<td>{escape(one_line(printable(each)))}</td>" for each in row) + "</tr>"
         for row in rows[:_MOST_ROWS]
     )
     rest = f"<p>{more:,} more stand in report.json.</p>" if more > 0 else ""
     return f'<div class="scroll"><table><tr>{cells}</tr>{body}</table></div>{rest}'
 
 
-def _left_section(shown: Sequence[tuple[Image.Image, str, str]], n_left: int) -> str:
+def _left_section(
+    shown: Sequence[tuple[Image.Image, str, str]], n_left: int, done: Sequence[dict[str, Any]]
+) -> str:
     how = (
-        "<p>The detector looked at the results again, at 1.5 and 0.7 times its usual scale. Listed "
-        "is what has the score of the setting <code>verify</code> and less than half of its pixels "
+        "<p>The detector looked at the results again, at other scales than before. Listed is what "
+        "has the score of the setting <code>verify</code> and less than half of its pixels "
         "covered: a mosaic may look like a face itself.</p>"
     )
+    films = [line["film"] for line in done if "film" in line]
+    if films:
+        looks, frames = (sum(film[key] for film in films) for key in ("looked_again", "frames"))
+        how += f"<p>Of films {looks:,} of {frames:,} frames were looked at again" + (
+            "; what shows between them only is not listed.</p>" if looks < frames else ".</p>"
+        )
     if not n_left:
         return _section("What may still be seen", how, "<p>Nothing.</p>")
     cells = "".join(
         f'<figure><img src="{stored(picture, "jpeg")}" alt=""><figcaption>'
-        f'<span class="name">{escape(printable(name))}</span>{escape(said)}</figcaption></figure>'
+        f'<span class="name">{escape(one_line(printable(name)))}</span>'
+        f"{escape(said)}</figcaption></figure>"
         for picture, name, said in shown
     )
     more = n_left - len(shown)
@@ -256,7 +267,7 @@ def _files_section(done: Sequence[dict[str, Any]]) -> str:
             line["out"],
             str(line["film"]["tracks"] if "film" in line else len(line["faces"])),
             str(len(line["left"])),
-            line["input"]["sha256"],
+            line["input"]["sha256"] or "-",
             line["output"]["sha256"],
         )
         for line in done

@@ -19,8 +19,10 @@ from facesmith.cli.lazy import LazyGroup
 
 # Name -> the line that `facesmith --help` shows, in the order in which they are used.
 COMMANDS = {
+    "fetch": "Fetch a public data set: FDDB, WIDER FACE.",
     "prepare": "Cut annotated photos into 64x64 patches of faces and non-faces.",
     "train": "Train a classifier on patches, or a detector on annotated photos.",
+    "tune": "Search for the settings of a detector training.",
     "label": "Label photos that nobody has annotated, by one detector or several.",
     "convert": "Write annotations in another format: CVAT, Label Studio, YOLO, COCO, ...",
     "redraw": "Draw the boxes of one source of photos in the style of another.",
@@ -28,7 +30,10 @@ COMMANDS = {
     "mine": "Find what a detector takes for faces where there are none.",
     "roc": "Draw a trained classifier's ROC curve and pick its threshold.",
     "detect": "Find the faces in photos.",
+    "bulk": "Find the faces in millions of photos, on many processes or machines.",
     "anonymise": "Cover the faces in photos and films, and look at the result again.",
+    "serve": "Serve a page to drop photos on, and REST for programs.",
+    "export-web": "Write a site that finds faces in the browser alone.",
     "benchmark": "Score any face detector: FDDB, WIDER FACE, COCO, side by side.",
     "approximate": "Fit a smooth function to a table of points.",
     "demo": "Run everything on data that comes along, and write one HTML report.",
@@ -63,7 +68,7 @@ class _Commands(LazyGroup):
         """What to do after Ctrl-C."""
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
         resumable = command is not None and any(each.name == "resume" for each in command.params)
-        return "Go on with --resume." if resumable else ""
+        return "Go on with --resume." if resumable else getattr(command, "way_on", "")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

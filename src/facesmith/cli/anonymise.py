@@ -64,7 +64,7 @@ _SHARE = FiniteRange(0, 1)
 @click.option(
     "--verify/--no-verify",
     default=None,
-    help="Look at the results again.  [default: at photos]",
+    help="Look at all of the results again.  [default: at parts]",
 )
 @click.option(
     "--verify-score",
@@ -86,9 +86,15 @@ _SHARE = FiniteRange(0, 1)
     "--every",
     type=WholeRange(1, 5),
     metavar="N",
-    default=1,
-    help="Of films: look at 1 in N frames.",
+    help="Of films: look at 1 in N frames.  [default: fewer if calm]",
 )
+@click.option(
+    "--seconds",
+    type=FiniteRange(0, min_open=True),
+    metavar="S",
+    help="Of a camera: stop after.",
+)
+@click.option("--frames", type=WholeRange(1), metavar="N", help="Of a camera: stop after.")
 @click.option("--keep-metadata", is_flag=True, help="Keep time, camera, author; no places.")
 @rotations_option
 @workers_option
@@ -117,7 +123,9 @@ def anonymise(
     verify: bool | None,
     verify_score: float,
     crf: int,
-    every: int,
+    every: int | None,
+    seconds: float | None,
+    frames: int | None,
     keep_metadata: bool,
     rotations: tuple[int, ...],
     workers: int | None,
@@ -127,11 +135,12 @@ def anonymise(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Cover the faces in photos and films.
+    """Cover the faces in photos, films and what a camera shows.
 
-    INPUT is a file, a folder or a pattern in quotes; --out gets the same tree of files. What is
-    not covered stays as it was, but metadata goes. --out gets a report.html too, and boxes.jsonl,
-    what was covered: edit that, and pass it as --boxes. Films need facesmith[video].
+    INPUT is a file, a folder or a pattern in quotes; --out gets the same tree of files; or a camera
+    (0, rtsp://...). What is not covered stays as it was, but metadata goes. --out gets a
+    report.html too, and boxes.jsonl, what was covered: edit that, and pass it as --boxes. Films
+    need facesmith[video].
 
     It supports anonymisation; look at the output. Exit code 1: a file could not be done, or the
     second look found what may still be a face.
@@ -159,6 +168,9 @@ def anonymise(
         verify=verify,
         crf=crf,
         every=every,
+        given=_given(ctx, ("--seconds", "--frames", "--every", "--crf", "--resume", "--boxes")),
+        max_seconds=seconds,
+        max_frames=frames,
         verify_score=verify_score,
         workers=workers,
         max_memory=photo_memory * 2**20,
@@ -169,6 +181,14 @@ def anonymise(
         quiet=quiet,
     )
     ctx.exit(cover_all(task))
+
+
+def _given(ctx: click.Context, options: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the options that stand on the command line."""
+    source = click.core.ParameterSource.COMMANDLINE
+    return tuple(
+        each for each in options if ctx.get_parameter_source(each.removeprefix("--")) == source
+    )
 
 
 def _box_file(path: Path | None) -> BoxFile | None:

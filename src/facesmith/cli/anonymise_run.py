@@ -10,18 +10,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facesmith.cli.anonymise_task import AnonymiseTask, FoundFiles, find_files
+from facesmith.cli.anonymise_task import (
+    VERIFY_STEP,
+    AnonymiseTask,
+    FoundFiles,
+    check_options,
+    find_files,
+)
 from facesmith.cli.numbers import counted
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.stop_key import stopped_by_key
 from facesmith.cli.terminal import echo
 from facesmith.errors import FacesmithError, ImageError, MissingPackageError, WriteError
 from facesmith.files import OutputFolder, remove_unfinished
+from facesmith.printable import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from facesmith.anonymisation.film_job import FilmJob
+    from facesmith.anonymisation.films import FilmConfig
     from facesmith.anonymisation.journal import Journal
     from facesmith.anonymisation.photos import CoverPhotos, PhotoRecord
+    from facesmith.anonymisation.verifying import VerifyConfig
     from facesmith.detection import PhotoSource
 
 _SECONDS_A_FRAME = 0.12  # of the slowest films for which --every holds ends long enough
@@ -34,7 +45,8 @@ def cover_all(task: AnonymiseTask) -> int:
     from facesmith.video.libav import import_av  # noqa: PLC0415
 
     found = find_files(task.inputs, task.out)
-    if found.films:
+    check_options(task, found)
+    if found.films or found.camera:
         import_av()
     folder = OutputFolder(task.out, TASK)
     if task.resume:
@@ -84,6 +96,8 @@ class _Run:
             for path in found.films:
                 if path.as_posix() not in before:
                     self._cover_film(path, journal)
+            if found.camera is not None:
+                self._cover_camera(found.camera, journal)
         report = Report(
             task.out,
             self._settings,
@@ -112,6 +126,7 @@ class _Run:
         self, sources: Sequence[PhotoSource], stack: ExitStack
     ) -> Iterator[tuple[PhotoSource, PhotoRecord | None, str]]:
         from facesmith.anonymisation.photos import PhotoRecord  # noqa: PLC0415 - see `cli`
+        from facesmith.anonymisation.verifying import TRACE  # noqa: PLC0415
         from facesmith.detection.photos import DetectionConfig, detect_photos  # noqa: PLC0415
         from facesmith.detection.processes import default_workers, detect_in_workers  # noqa: PLC0415
 
@@ -124,7 +139,8 @@ class _Run:
                 except (ImageError, WriteError) as error:
                     yield source, None, str(error)
             return
-        config = DetectionConfig(self._score, None, job, task.rotations, task.max_memory)
+        score = self._score * TRACE if task.verify is None else self._score
+        config = DetectionConfig(score, None, job, task.rotations, task.max_memory)
         n_workers = min(task.workers or default_workers(len(sources)), len(sources))
         if n_workers <= 1:
             results = detect_photos(self._detector, sources, config)
@@ -150,23 +166,40 @@ class _Run:
             choice=task.choice,
             keeping=Keeping(task.keep_metadata, task.max_memory),
             verify=None if task.verify is False else VerifyConfig(task.verify_score),
+            thorough=bool(task.verify),
+            min_score=self._score,
             model=task.model,
             boxes=task.boxes,
         )
 
-    def _cover_film(self, path: Path, journal: Journal) -> None:
-        from facesmith.anonymisation.film_job import FilmJob  # noqa: PLC0415 - see `cli`
-        from facesmith.anonymisation.films import FilmConfig, tracks_that_miss_little  # noqa: PLC0415
+    def _film_config(self) -> tuple[FilmConfig, VerifyConfig | None]:
+        """How films and cameras are covered, and looked at again."""
+        from facesmith.anonymisation.films import (  # noqa: PLC0415
+            FULL_SECONDS,
+            FilmConfig,
+            tracks_that_miss_little,
+        )
         from facesmith.anonymisation.verifying import VerifyConfig  # noqa: PLC0415
         from facesmith.video import LookConfig  # noqa: PLC0415
 
-        task, name = self._task, path.as_posix()
+        task = self._task
         tracking = tracks_that_miss_little(self._detector, task.min_score)
         # Of slow films the last look may lie further back than ends are held.
-        tracking = replace(tracking, hold=max(tracking.hold, _SECONDS_A_FRAME * task.every))
-        look = LookConfig(tracking.lowest, None, task.rotations, task.every)
+        tracking = replace(tracking, hold=max(tracking.hold, _SECONDS_A_FRAME * (task.every or 1)))
+        full_seconds = FULL_SECONDS if task.every is None else 0.0
+        look = LookConfig(tracking.lowest, None, task.rotations, task.every or 1, full_seconds)
         config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
-        verify = VerifyConfig(task.verify_score) if task.verify else None
+        verify = None
+        if task.verify is not False:
+            step = 0.0 if task.verify else VERIFY_STEP
+            verify = VerifyConfig(task.verify_score, step=step)
+        return config, verify
+
+    def _cover_film(self, path: Path, journal: Journal) -> None:
+        from facesmith.anonymisation.film_job import FilmJob  # noqa: PLC0415 - see `cli`
+
+        task, name = self._task, path.as_posix()
+        config, verify = self._film_config()
         with ShownProgress(quiet=task.quiet) as progress:
             first, second = _reporter(progress, "Film"), _reporter(progress, "Second look")
             job = FilmJob(self._detector, config, task.out, verify, first)
@@ -179,20 +212,48 @@ class _Run:
             except FacesmithError as error:
                 self._failed(name, str(error))
                 return
+        self._film_done(job, line, journal)
+        if any("cut off" in problem for problem in job.problems):
+            self._errors[name] = next(each for each in job.problems if "cut off" in each)
+
+    def _film_done(self, job: FilmJob, line: dict[str, Any], journal: Journal) -> None:
         for problem in job.problems:
             echo(f"Warning: {problem}", err=True)
         journal.add(line)
         self._done.append(line)
         self._pictures |= job.pictures
         self._say(line, _film_in_words(line))
-        if any("cut off" in problem for problem in job.problems):
-            self._errors[name] = next(each for each in job.problems if "cut off" in each)
+
+    def _cover_camera(self, address: str, journal: Journal) -> None:
+        """Until the time or the frames that were asked for are over, or Ctrl-C."""
+        from facesmith.anonymisation.film_job import CameraJob  # noqa: PLC0415 - see `cli`
+        from facesmith.anonymisation.film_live import camera_film_name  # noqa: PLC0415
+        from facesmith.video import Camera  # noqa: PLC0415
+        from facesmith.video.camera import shown_name  # noqa: PLC0415
+
+        task = self._task
+        config, verify = self._film_config()
+        with ShownProgress(quiet=task.quiet) as progress:
+            try:
+                with Camera(address, progress.say) as camera, stopped_by_key(camera.stop):
+                    progress.say(f"{camera.name}: covering. Ctrl-C ends it.")
+                    frames = camera.frames(max_seconds=task.max_seconds, max_frames=task.max_frames)
+                    job = CameraJob(frames, self._detector, config, task.out, verify)
+                    for frame in job.cover(camera.name, camera_film_name(address)):
+                        journal.add(frame)
+                found = job.result(_reporter(progress, "Second look"))
+            except MissingPackageError:
+                raise
+            except FacesmithError as error:
+                self._failed(shown_name(address), str(error))
+                return
+        self._film_done(job, {**found, "settings": self._settings_name}, journal)
 
     def _say(self, line: dict[str, Any], words: str) -> None:
         if self._task.as_json:
             echo(json.dumps(line))
         elif not self._task.quiet:
-            echo(words)
+            echo(one_line(words))
 
     def _failed(self, name: str, error: str) -> None:
         self._errors[name] = error
@@ -262,6 +323,8 @@ def _film_in_words(line: dict[str, Any]) -> str:
         f"{counted(film['frames'], 'frame')}, {film['seconds']:.1f} s",
         f"{_covered_in_words(film)} covered",
     ]
+    if film["looked_again"]:
+        words.append(f"{counted(film['looked_again'], 'frame')} looked at again")
     words += [
         f"may still be seen: {left['score']:.2f} at {left['time']:.2f} s, frame {left['frame']}"
         for left in line["left"]

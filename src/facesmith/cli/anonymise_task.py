@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import click
 from facesmith._version import __version__
 from facesmith.cli.terminal import echo
 from facesmith.errors import FacesmithError, ImageError
+from facesmith.printable import counted, one_line
 
 if TYPE_CHECKING:
     from facesmith.anonymisation import CoverConfig
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from facesmith.anonymisation.records import BoxFile
 
 LEFT_SCORE = 0.3  # of what --verify lists: 5 of 100 photos without faces have a place with as much
+VERIFY_STEP = 0.5  # seconds of a film between the frames that are looked at again
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,14 @@ class AnonymiseTask:
         min_score: Of what is covered; `None`: see `CoverPhotos` and `tracks_that_miss_little`.
         rotations: See `Detector`.
         keep_metadata: Whether time, camera and author stay.
-        verify: Whether to look at the results again; `None`: at photos only.
+        verify: Whether to look at the results again, all over; `None`: at photos closely only where
+            the first look had a trace of a face, at films at steps of time.
         verify_score: Of what that lists.
         crf: Quality of films.
-        every: Look at each so manieth frame of films.
+        given: Options of the command line that only some inputs have a use for.
+        max_seconds: Stop a camera after so long.
+        max_frames: Stop a camera after so many frames.
+        every: Look at each so manieth frame of films; `None`: at fewer where little moves.
         workers: Processes; `None`: as many as pay.
         max_memory: Bytes that decoding one photo may take.
         model: Path of the weights; `None`: those that come along.
@@ -61,7 +68,10 @@ class AnonymiseTask:
     verify: bool | None
     verify_score: float
     crf: int
-    every: int
+    every: int | None
+    given: tuple[str, ...]
+    max_seconds: float | None
+    max_frames: int | None
     workers: int | None
     max_memory: int
     model: Path | None
@@ -96,7 +106,7 @@ class AnonymiseTask:
             "boxes": None if self.boxes is None else place(self.boxes),
             "keep_metadata": self.keep_metadata,
             "verify": None if self.verify is False else self.verify_score,
-            "verify_films": bool(self.verify),
+            "verify_step": None if self.verify is False else 0.0 if self.verify else VERIFY_STEP,
             "model": str(self.model) if self.model else None,
         }
 
@@ -110,12 +120,25 @@ class FoundFiles:
         films: In order, each once.
         names: Of each -> that of its output, relative to the output folder.
         errors: Name of each input that stands for nothing -> why.
+        camera: The only input, if it is a camera.
     """
 
     photos: list[Path]
     films: list[Path]
     names: dict[str, str]
     errors: dict[str, str]
+    camera: str | None = None
+
+
+def check_options(task: AnonymiseTask, found: FoundFiles) -> None:
+    """End the command where an option was given that nothing among the inputs has a use for."""
+    for option in task.given:
+        if option in ("--seconds", "--frames") and found.camera is None:
+            raise click.UsageError(f"{option} ends a camera, and no INPUT is one.")
+        if option in ("--every", "--crf") and not (found.films or found.camera):
+            raise click.UsageError(f"{option} is of films, and no INPUT is or holds one.")
+        if option in ("--resume", "--boxes") and found.camera is not None:
+            raise click.UsageError(f"{option} is of files, not of cameras.")
 
 
 def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
@@ -124,7 +147,13 @@ def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
     from facesmith.anonymisation.naming import output_names, root_of  # noqa: PLC0415
     from facesmith.anonymisation.records import BOXES_NAME  # noqa: PLC0415
     from facesmith.anonymisation.report import REPORT_NAMES  # noqa: PLC0415
+    from facesmith.video.camera import is_camera, shown_name  # noqa: PLC0415
 
+    cameras = [each for each in inputs if is_camera(each)]
+    if cameras:
+        if len(inputs) > 1:
+            raise click.UsageError(f"{shown_name(cameras[0])} is a camera. Name it alone.")
+        return FoundFiles([], [], {}, {}, cameras[0])
     place = Path(os.path.realpath(out))
     roots: dict[Path, Path] = {}
     films: list[Path] = []
@@ -138,6 +167,7 @@ def find_files(inputs: Sequence[str], out: Path) -> FoundFiles:
             continue
         both = [*found, *found_films]
         kept = [path for path in both if not Path(os.path.realpath(path)).is_relative_to(place)]
+        kept = _without_earlier_results(kept, root_of(given, alone=True))
         if both and not kept:
             errors[given] = f"{given} holds nothing but what was written there. Name the originals."
         for path in kept:
@@ -158,10 +188,8 @@ def _of_input(given: str) -> tuple[list[Path], list[Path]]:
     """Photos and films."""
     from facesmith.files import files_by_folder  # noqa: PLC0415 - see `cli`
     from facesmith.images import find_images  # noqa: PLC0415
-    from facesmith.video import is_animation, is_camera, is_film  # noqa: PLC0415
+    from facesmith.video import is_animation, is_film  # noqa: PLC0415
 
-    if is_camera(given):
-        raise click.UsageError(f"{given} is a camera. Record it first, and pass the film.")
     path = Path(given)
     if is_film(given) and path.exists():
         return [], [path]
@@ -178,6 +206,30 @@ def _of_input(given: str) -> tuple[list[Path], list[Path]]:
     moving = {each for each in photos if each.is_file() and is_animation(each)}
     films += sorted(moving)
     return [each for each in photos if each not in moving], films
+
+
+def _without_earlier_results(paths: list[Path], root: Path) -> list[Path]:
+    """The files that no earlier run wrote to a folder below `root`; says how many did."""
+    from facesmith.anonymisation.photos import TASK  # noqa: PLC0415 - see `cli`
+    from facesmith.files.marks import read_mark  # noqa: PLC0415
+
+    written: dict[Path, frozenset[str]] = {}
+    passed_over: Counter[Path] = Counter()
+    kept = []
+    for path in paths:
+        folders = [each for each in path.parents if each != root and each.is_relative_to(root)]
+        for folder in folders:
+            if folder not in written:
+                mark = read_mark(folder)
+                ours = mark is not None and mark.task == TASK
+                written[folder] = frozenset(mark.names) if mark and ours else frozenset()
+        results = [each for each in folders if path.relative_to(each).as_posix() in written[each]]
+        passed_over.update(results[-1:])
+        kept += [] if results else [path]
+    for folder, count in passed_over.items():
+        files = counted(count, "file")
+        echo(one_line(f"{folder}/: passed over {files} that an earlier run wrote."), err=True)
+    return kept
 
 
 def _say_passed_over(line: str) -> None:

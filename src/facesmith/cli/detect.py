@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 import click
 
 from facesmith.cli.detect_outputs import (
-    STDIN,
     PictureConfig,
     Pictures,
     Table,
     as_dict,
     as_line,
     is_table,
+    warn_of_animations,
 )
 from facesmith.cli.detect_video import VideoTask, are_videos, detect_videos
 from facesmith.cli.detector_options import (
     any_model_option,
+    refuse_options,
+    refuse_unused,
     rotations_option,
     window_config,
     window_options,
@@ -46,6 +48,7 @@ _OF_PHOTOS = (
     *("workers", "photo_memory"),
 )
 _OF_FILMS = ("every", "seconds", "frames")
+STDIN = "-"
 
 
 @click.command(cls=WritingCommand)
@@ -181,7 +184,7 @@ def detect(
         min_score = _find_all_score(model, min_score)
     windows = window_config(stride, scale_step, max_face, min_face)
     if are_videos(inputs):
-        _refuse_options(ctx, _OF_PHOTOS, "films and cameras")
+        refuse_options(ctx, _OF_PHOTOS, "films and cameras")
         task = VideoTask(
             inputs=inputs,
             draw=draw_path,
@@ -198,7 +201,7 @@ def detect(
             force=force,
         )
         ctx.exit(detect_videos(task))
-    _refuse_options(ctx, _OF_FILMS, "photos")
+    refuse_options(ctx, _OF_FILMS, "photos")
     draw_dir = draw_path
     if draw_dir is not None and draw_dir.is_file():
         raise click.UsageError(f"--draw {draw_dir} is a file; name a folder.")
@@ -211,6 +214,7 @@ def detect(
             "Nothing is left to look at: an earlier run wrote all images there. Choose another "
             "folder for what is written."
         )
+    refuse_unused(ctx, aligned_dir, crops_dir)
     landmarks = landmarks or aligned_dir is not None
     pictures = Pictures(sources, wanted)
     config = DetectionConfig(
@@ -245,17 +249,10 @@ def detect(
                 echo(json.dumps(photo))
             elif not quiet:
                 echo(as_line(found))
+    warn_of_animations(() if quiet else sources)
     if len(sources) > 1 and not quiet:
         _summarise(n_faces, len(sources) - n_failed, n_failed)
     ctx.exit(1 if n_failed else 0)
-
-
-def _refuse_options(ctx: click.Context, names: Sequence[str], of: str) -> None:
-    """End the command where an option was given that does not go with what is looked at."""
-    for param in ctx.command.params:
-        given = ctx.get_parameter_source(param.name or "") == click.core.ParameterSource.COMMANDLINE
-        if param.name in names and given:
-            raise click.UsageError(f"{max(param.opts, key=len)} does not go with {of}.")
 
 
 def _find_all_score(model: Path | None, min_score: float | None) -> float:

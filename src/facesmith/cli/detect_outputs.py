@@ -13,18 +13,33 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from facesmith.cli.numbers import counted
+from facesmith.cli.terminal import echo
 from facesmith.errors import ImageError
 from facesmith.files import OutputFolder, replacing, write_error
+from facesmith.files.stems import unique_stems
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from facesmith.detection.photos import PhotoFaces, PhotoSource
-    from facesmith.faces import Faces
 
-STDIN = "-"
 _CSV_HEADER = ("file", "width", "height", "face", "x_min", "y_min", "x_max", "y_max", "score")
+
+
+def warn_of_animations(sources: Sequence[PhotoSource]) -> None:
+    """Say which inputs have more frames than the one that was looked at."""
+    from facesmith.video.opening import is_animation  # noqa: PLC0415 - loads NumPy
+
+    moving = [each.name for each in sources if isinstance(each.content, Path)
+              and is_animation(each.content)]  # fmt: skip
+    if moving:
+        more = f" and {len(moving) - 1:,} more" if len(moving) > 1 else ""
+        echo(
+            f"Warning: {moving[0]}{more}: of animations among photos the first frame alone was "
+            "looked at. Name them without photos to have all frames looked at.",
+            err=True,
+        )
 
 
 def as_line(found: PhotoFaces) -> str:
@@ -47,29 +62,9 @@ def as_dict(found: PhotoFaces, aligned: Sequence[Path]) -> dict[str, Any]:
         found: The photo.
         aligned: The files of the aligned faces, if they are written.
     """
-    faces = [_face(face) for face in found.faces]
-    if aligned:
-        for face, path in zip(faces, aligned, strict=True):
-            face["aligned"] = path.as_posix()
-    return {
-        "file": found.source.name,
-        "width": found.width,
-        "height": found.height,
-        "faces": faces,
-    }
+    from facesmith.detection.as_json import photo_as_dict  # noqa: PLC0415 - see `detect`
 
-
-def _face(face: Faces) -> dict[str, Any]:
-    """What `--json` prints of the one face in `face`."""
-    (box,), (score,) = face.boxes.astype(float).tolist(), face.scores.astype(float).tolist()
-    values: dict[str, Any] = {"box": [round(edge, 1) for edge in box], "score": round(score, 4)}
-    if face.landmarks is not None:
-        (points,) = face.landmarks.astype(float).tolist()
-        values["landmarks"] = [[round(x, 1), round(y, 1)] for x, y in points]
-    if face.landmark_scores is not None:
-        (scores,) = face.landmark_scores.astype(float).tolist()
-        values["landmark_scores"] = [round(each, 4) for each in scores]
-    return values
+    return photo_as_dict(found, [path.as_posix() for path in aligned])
 
 
 @dataclass(frozen=True)
@@ -244,49 +239,3 @@ def is_table(path: Path) -> bool:
             return file.read(len(begins)) in (begins, b"")
     except OSError:
         return False
-
-
-def unique_stems(names: Sequence[str]) -> list[str]:
-    """Names for what is written about each photo, no two the same even where case is ignored.
-
-    A photo's own name without suffix; where others have it too, folders are put before it until it
-    is unique, then the suffix is added, and last a number.
-
-    Example:
-        >>> unique_stems(["2023/a.jpg", "2024/a.jpg", "2024/b.jpg", "2024/b.png"])
-        ['2023_a', '2024_a', '2024_b_jpg', '2024_b_png']
-    """
-    choices = [_stems(name) for name in names]
-    depths = [0] * len(names)
-    while True:
-        stems = [c[min(depth, len(c) - 1)] for c, depth in zip(choices, depths, strict=True)]
-        count: dict[str, int] = {}
-        for stem in stems:
-            count[stem.casefold()] = count.get(stem.casefold(), 0) + 1
-        clash = [
-            i
-            for i, stem in enumerate(stems)
-            if count[stem.casefold()] > 1 and depths[i] < len(choices[i]) - 1
-        ]
-        if not clash:
-            break
-        for i in clash:
-            depths[i] += 1
-    taken: set[str] = set()
-    for i, stem in enumerate(stems):
-        number = 1
-        while stems[i].casefold() in taken:
-            number += 1
-            stems[i] = f"{stem}-{number}"
-        taken.add(stems[i].casefold())
-    return stems
-
-
-def _stems(name: str) -> list[str]:
-    """From the shortest name of a photo to the longest."""
-    if name == STDIN:
-        return ["stdin"]
-    path = Path(name)
-    folders = [part for part in path.parent.parts if part not in (path.anchor, "..")]
-    stems = ["_".join([*folders[len(folders) - n :], path.stem]) for n in range(len(folders) + 1)]
-    return [*stems, f"{stems[-1]}_{path.suffix.lstrip('.')}"]

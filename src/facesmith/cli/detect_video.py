@@ -161,8 +161,8 @@ class _Run:
             drawn = None
             if self._task.draw is not None:
                 drawn = stack.enter_context(_DrawnFilm(name, self._task.draw))
-                if drawn.notes and not self._task.quiet:
-                    progress.say(drawn.notes)
+                for note in drawn.notes:
+                    progress.say(f"Warning: {note}")
             for frame in tracked:
                 self._show(name, frame)
                 if drawn is not None:
@@ -258,12 +258,7 @@ class _DrawnFilm:
             self._writer = stack.enter_context(writer)
             self._frames = video.frames(self._writer.copy)
             self._stack = stack.pop_all()
-        self.notes = ""
-        if writer.is_padded:
-            self.notes = (
-                f"{path}: the encoder needs even sides; a column or row is added to "
-                f"{video.size_wh[0]}x{video.size_wh[1]}."
-            )
+        self.notes = writer.notes()
 
     def add(self, found: FrameFaces) -> None:
         """Draw the next frame."""

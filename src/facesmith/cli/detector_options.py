@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,3 +119,17 @@ def window_config(
     given = {"stride": stride, "scale_step": scale_step, "max_face": max_face}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return WindowConfig(**chosen) if chosen else None
+
+
+def refuse_unused(ctx: click.Context, aligned_dir: Path | None, crops_dir: Path | None) -> None:
+    """End the command where the option that another one goes with is missing."""
+    refuse_options(ctx, () if aligned_dir else ("aligned_size",), "photos without --aligned")
+    refuse_options(ctx, () if crops_dir else ("crop_margin",), "photos without --crops")
+
+
+def refuse_options(ctx: click.Context, names: Sequence[str], of: str) -> None:
+    """End the command where an option was given that does not go with what is looked at."""
+    for param in ctx.command.params:
+        given = ctx.get_parameter_source(param.name or "") == click.core.ParameterSource.COMMANDLINE
+        if param.name in names and given:
+            raise click.UsageError(f"{max(param.opts, key=len)} does not go with {of}.")

@@ -21,11 +21,14 @@ class WritingCommand(click.Command):
 
     Args:
         rewrites: Names of the parameters whose files the command reads and then writes anew.
+        way_on: What to do after Ctrl-C.
     """
 
-    def __init__(self, *args: Any, rewrites: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, rewrites: Sequence[str] = (), way_on: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._rewrites = rewrites
+        self._rewrites, self.way_on = rewrites, way_on
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, or say which output it must not write."""

@@ -17,6 +17,7 @@ from facesmith.cli.options import format_options, images_anywhere
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FOLDER, NEW_FILE_WITH_PICTURE, refuse_existing
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.public_sets import annotated
 from facesmith.cli.terminal import echo
 from facesmith.patches import KINDS, SPLITS, Patches, SplitShares, save_patches, write_contact_sheet
 from facesmith.patches.prepare import PrepareConfig, prepare_patches
@@ -38,9 +39,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 
 @click.command(cls=WritingCommand)
 @click.argument("annotations", type=EXISTING)
-@click.option(
-    "--images", required=True, type=FOLDER, help="Folder that the photos' names start from."
-)
+@click.option("--images", type=FOLDER, help="Folder that the photos' names start from.")
 @click.option(
     "--out",
     required=True,
@@ -90,7 +89,7 @@ def _shares(ctx: click.Context, param: click.Parameter, value: str) -> SplitShar
 @click.option("--quiet", is_flag=True, help="No progress, and no line for each problem.")
 def prepare(
     annotations: Path,
-    images: Path,
+    images: Path | None,
     out: Path,
     count: int,
     negatives: tuple[Path, ...],
@@ -107,12 +106,14 @@ def prepare(
     """Cut annotated photos into 64x64 patches of faces and non-faces.
 
     ANNOTATIONS is a COCO JSON file, a folder of Pascal VOC XML or YOLO text files, a WIDER FACE
-    text file, or FDDB ellipse lists. What cannot be used is named, left out and counted.
+    text file, FDDB ellipse lists, or a folder of `facesmith fetch`, which needs no --images. What
+    cannot be used is named, left out and counted.
 
     \b
     Example:
       facesmith prepare people.json --images photos/ --negatives pets/ --out patches.npz
     """  # noqa: D301 - click wants the control character itself
+    (annotations,), images = annotated((annotations,), images)
     sheet = out.with_suffix(".png")
     _check_outputs(out, sheet, force)
     config = PrepareConfig(count=count, seed=seed, min_face=min_face, split=split)

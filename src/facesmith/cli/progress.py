@@ -43,6 +43,7 @@ class ShownProgress(Progress):
                 file=sys.stderr,
                 item_show_func=lambda shown: shown or None,
                 update_min_steps=max(total // _UPDATES, 1),
+                show_eta=not note,  # work that goes on where it stopped tells its own time left
             )
             self._bar.__enter__()
             self._work, self._done = (label, total), 0

@@ -13,6 +13,7 @@ from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import counted
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.public_sets import annotated
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
 from facesmith.cli.train_settings import Basis, find_basis, with_options
@@ -53,10 +54,7 @@ def train_detector_command(
     **options: Any,
 ) -> None:
     """Read the photos, train, and print how good the detector is, also beside the one before."""
-    if images is None:
-        raise click.UsageError(
-            f"Annotated photos need --images, the folder of the photos of {data[0]}."
-        )
+    data, images = annotated(data, images)
     if options.pop("network") is not None:
         raise click.UsageError(f"--network goes with a patches file; {data[0]} holds annotations.")
     run, quick = RunFolder(out), options.pop("quick")

@@ -11,6 +11,7 @@ import click
 
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.public_sets import annotated
 from facesmith.cli.terminal import echo
 from facesmith.cli.train_settings import SCRATCH, SHIPPED
 from facesmith.cli.train_start import threads_by_load
@@ -38,10 +39,7 @@ def train_landmarks_command(
                 "--seed, --time-limit and --threads."
             )
     images, quiet = options["images"], options["quiet"]
-    if images is None:
-        raise click.UsageError(
-            f"Annotated photos need --images, the folder of the photos of {data[0]}."
-        )
+    data, images = annotated(data, images)
     if options["start"] == SCRATCH:
         raise click.UsageError(
             "--only landmarks is for a detector that finds the faces: --from takes one, or "

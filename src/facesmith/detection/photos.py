@@ -225,7 +225,8 @@ def look_at(
         if config.finish is not None:
             found = replace(found, finished=config.finish(found))
     except (ImageError, WriteError) as error:
-        return PhotoFaces.failed(source, str(error))
+        # Without its frames, which hold the photo's bytes and, in a ring, `decoding` and so itself.
+        return PhotoFaces.failed(source, str(error.with_traceback(None)))
     return found
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
@@ -223,15 +223,34 @@ class _Pool:
 
 
 def _start(config: WorkerConfig) -> _Worker:
+    return _Worker(*start_process(run_worker, config, "facesmith-detect"))
+
+
+def start_process(
+    target: Callable[[Any, Connection, Connection], None], config: object, name: str
+) -> tuple[BaseProcess, Connection, Connection]:
+    """Start a process that is told `config`, and that reads and writes pipes.
+
+    It sees the end of its first pipe when the process that started it ends, and never sees Ctrl-C.
+
+    Args:
+        target: A function of a module: called with `config`, the pipe to read from and the pipe to
+            write to.
+        config: Anything that can be pickled.
+        name: Of the process.
+
+    Returns:
+        The process, the pipe to write to and the pipe to read from.
+
+    Raises:
+        WorkerError: If it cannot be started.
+    """
     # Never forked: a copy of a process whose threads hold locks can wait for them for ever.
     context = multiprocessing.get_context("spawn")
     theirs_in, ours_out = context.Pipe(duplex=False)
     ours_in, theirs_out = context.Pipe(duplex=False)
     process = context.Process(
-        target=run_worker,
-        args=(config, theirs_in, theirs_out),
-        name="facesmith-detect",
-        daemon=True,
+        target=target, args=(config, theirs_in, theirs_out), name=name, daemon=True
     )
     with _no_interrupts():
         try:
@@ -243,7 +262,7 @@ def _start(config: WorkerConfig) -> _Worker:
     # Only the worker has these ends now, so that its end is seen at ours.
     theirs_in.close()
     theirs_out.close()
-    return _Worker(process, ours_out, ours_in)
+    return process, ours_out, ours_in
 
 
 @contextmanager
@@ -268,8 +287,12 @@ def _no_interrupts() -> Iterator[None]:
 def _end(worker: _Worker) -> str:
     """Waits for a worker whose pipes are closed, or broken, and says how it ended."""
     worker.close()
-    process = worker.process
-    process.join(_GRACE_SECONDS)
+    return end_process(worker.process)
+
+
+def end_process(process: BaseProcess, grace_seconds: float = _GRACE_SECONDS) -> str:
+    """Wait for a process whose pipes are closed, end it if need be, and say how it ended."""
+    process.join(grace_seconds)
     if process.is_alive():
         process.kill()
         process.join()

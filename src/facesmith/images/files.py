@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -44,16 +45,27 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
         WriteError: If the file cannot be written.
     """
     path = Path(path)
-    rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
     image_format = Image.registered_extensions().get(path.suffix.lower())
     if image_format not in Image.SAVE:
         raise ImageError(
             f"Cannot write {path}: '{path.suffix}' is no suffix of an image format that can be "
             "written. Choose one such as .jpg or .png."
         )
-    options = {"quality": JPEG_QUALITY, "subsampling": 0} if image_format == "JPEG" else {}
     with replacing(path) as file:
-        rgb.save(file, format=image_format, **options)
+        save_image(file, image, image_format)
+
+
+def save_image(file: BinaryIO, image: npt.NDArray[np.uint8], image_format: str) -> None:
+    """Write an image, uint8 `(height, width, 3)`, BGR, into an open file.
+
+    Args:
+        file: The file.
+        image: The image.
+        image_format: As Pillow calls it, such as "JPEG", which has quality 95, or "PNG".
+    """
+    options = {"quality": JPEG_QUALITY, "subsampling": 0} if image_format == "JPEG" else {}
+    rgb = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
+    rgb.save(file, format=image_format, **options)
 
 
 def find_images(

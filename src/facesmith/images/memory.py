@@ -57,7 +57,7 @@ def memory_for(name: str, needed: int, allowed: int) -> Iterator[None]:
         raise ImageError(
             f"{name} takes about {needed / 2**20:,.0f} MB of memory to decode, and "
             f"{allowed / 2**20:,.0f} MB are allowed. Reduce it first, or allow more "
-            "(`facesmith detect --photo-memory`; in Python: max_memory=...)."
+            "(--photo-memory of `detect`, `anonymise` and `serve`; in Python: max_memory=...)."
         )
     if needed <= _HUGE:
         yield

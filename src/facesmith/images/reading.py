@@ -94,7 +94,7 @@ def read_photo(
                 scale = side / max(width, height)
                 size = (max(round(width * scale), 1), max(round(height * scale), 1))
                 image = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-            return Photo(np.ascontiguousarray(np.asarray(image)[..., ::-1]), width, height)
+            return Photo(_as_bgr(image), width, height)
 
 
 def read_image(
@@ -213,6 +213,15 @@ def _to_rgb(opened: Image.Image) -> Image.Image:
         white = Image.new("RGBA", opened.size, "white")
         return Image.alpha_composite(white, with_alpha).convert("RGB")
     return opened.convert("RGB")
+
+
+def _as_bgr(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """The pixels of an RGB image, uint8 `(height, width, 3)`, BGR."""
+    rgb = np.asarray(image)
+    bgr = np.empty_like(rgb)
+    for channel in range(3):  # six times as fast as one copy of all, reversed
+        bgr[..., channel] = rgb[..., 2 - channel]
+    return bgr
 
 
 def _from_16_bits(opened: Image.Image) -> npt.NDArray[np.uint8]:

@@ -106,6 +106,10 @@ class Camera:
         self._thread.start()
         return self
 
+    def stop(self) -> None:
+        """End `frames` with the frame that it gave last; from a signal's handler too."""
+        self._stopped.set()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

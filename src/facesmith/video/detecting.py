@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from facesmith.detection import PhotoDetector
 from facesmith.detection.rotations import UPRIGHT
 from facesmith.faces import Faces
+from facesmith.video.config import ROUNDING
 from facesmith.video.frames import VideoFrame
 from facesmith.video.results import FrameFaces
 from facesmith.video.scenes import SceneCuts
+
+# Shades of 255: a frame whose small grey picture differs by more from the one before is in motion.
+# On made films with known faces this leaves as much covered as full looks at all frames; at 4 a
+# thirtieth more is left uncovered, and a sixth without any looks between.
+_CALM = 2.0
+_COARSER = 2  # by which factor frames between are looked at coarser
 
 
 @dataclass(frozen=True)
@@ -23,19 +33,27 @@ class LookConfig:
         min_face: Height of the smallest face, pixels; `None`: see the detector.
         rotations: Degrees by which each frame is rotated, see the detector.
         every: Look at the first of so many frames.
+        full_seconds: Frames less than so many seconds after the last full look are not looked at
+            where the picture is calm, and at half the scale where it is in motion; the first frame
+            of a scene always gets a full look. 0: all frames do.
 
     Raises:
-        ValueError: If `every` is less than 1.
+        ValueError: If `every` is less than 1 or `full_seconds` is negative.
     """
 
     min_score: float | None = None
     min_face: float | None = None
     rotations: Sequence[int] = UPRIGHT
     every: int = 1
+    full_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if self.every < 1:
             raise ValueError(f"`every` must be at least 1; got every={self.every}.")
+        if not self.full_seconds >= 0:
+            raise ValueError(
+                f"`full_seconds` must be at least 0; got full_seconds={self.full_seconds}."
+            )
 
 
 def detect_frames(
@@ -53,21 +71,47 @@ def detect_frames(
     """
     config = config or LookConfig()
     cuts = SceneCuts()
+    last_full = -np.inf
+    before: npt.NDArray[np.float32] | None = None
     for frame in frames:
-        looked = frame.number % config.every == 0
-        faces = Faces.empty()
-        if looked:
-            faces = detector(
-                frame.image(),
-                min_score=config.min_score,
-                min_face=config.min_face,
-                rotations=config.rotations,
-            )
+        grey = frame.small_grey()
+        cut = cuts.begins(grey)
+        looked, faces = False, Faces.empty()
+        if frame.number % config.every == 0:
+            if cut or frame.time - last_full >= config.full_seconds - ROUNDING:
+                looked, faces = True, _look(frame, detector, config)
+                last_full = frame.time
+            elif before is not None and float(np.abs(grey - before).mean()) > _CALM:
+                looked, faces = True, _coarse_look(frame, detector, config)
+        before = grey
         yield FrameFaces(
             number=frame.number,
             time=frame.time,
             size_wh=frame.size_wh,
             faces=faces,
             looked=looked,
-            cut=cuts.begins(frame.small_grey()),
+            cut=cut,
         )
+
+
+def _look(frame: VideoFrame, detector: PhotoDetector, config: LookConfig) -> Faces:
+    return detector(
+        frame.image(),
+        min_score=config.min_score,
+        min_face=config.min_face,
+        rotations=config.rotations,
+    )
+
+
+def _coarse_look(frame: VideoFrame, detector: PhotoDetector, config: LookConfig) -> Faces:
+    """What is found at half the scale, in a picture of no more pixels than that takes."""
+    scale = detector.pyramid.plan(*frame.size_wh, config.min_face).scale / _COARSER
+    image = frame.image(min(detector.spare_size * scale, 1.0))
+    ratios = np.array([image.shape[1] / frame.size_wh[0], image.shape[0] / frame.size_wh[1]] * 2)
+    faces = detector(
+        image,
+        min_score=config.min_score,
+        min_face=detector.pyramid.smallest_face / scale * float(ratios[0]),
+        rotations=config.rotations,
+    )
+    return Faces((faces.boxes / ratios).astype(np.float32), faces.scores)

@@ -45,9 +45,19 @@ class VideoFrame:
         """Width and height of the upright frame, pixels."""
         return self.orientation.upright_size(self.raw.width, self.raw.height)
 
-    def image(self) -> npt.NDArray[np.uint8]:
-        """The upright frame, uint8 `(height, width, 3)`, BGR; 8 bits whatever the film has."""
-        stored = self.raw.to_ndarray(format="bgr24", threads=1)
+    def image(self, scale: float = 1.0) -> npt.NDArray[np.uint8]:
+        """The upright frame, uint8 `(height, width, 3)`, BGR; 8 bits whatever the film has.
+
+        Args:
+            scale: Factor by which it is shrunk, above 0, at most 1; sides are rounded to pixels.
+        """
+        raw = self.raw
+        if scale < 1:
+            width, height = (max(round(each * scale), 1) for each in (raw.width, raw.height))
+            raw = raw.reformat(
+                width=width, height=height, format="bgr24", interpolation="BILINEAR", threads=1
+            )
+        stored = raw.to_ndarray(format="bgr24", threads=1)
         return self.orientation.upright(stored.astype(np.uint8, copy=False))
 
     def small_grey(self) -> npt.NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +13,30 @@ from facesmith.video.config import TrackConfig
 from facesmith.video.filling import fill
 from facesmith.video.results import NO_TRACK, FrameFaces
 
+
 # A scene is worked through in windows, so that memory does not grow with its length. A frame is
 # given out when this much after it is known; the next window begins this much before it.
-_WINDOW, _AFTER, _BEFORE = 60.0, 10.0, 5.0  # seconds
-_MIN_LOOKS = 8  # and at least so many looks, where there are few a second
+@dataclass(frozen=True)
+class _Spans:
+    """Seconds of a window, of what is known after a frame, and before the next window's first."""
+
+    window: float
+    after: float
+    before: float
+    min_looks: int  # after and before, where there are few a second
+
+
+_FILM = _Spans(60.0, 10.0, 5.0, min_looks=8)
 _MOST_FRAMES = 20_000  # of a window, whatever their times say,
 _MOST_KNOWN = 4_000  # and of those in it that were given out
 
 
-def track(frames: Iterable[FrameFaces], config: TrackConfig | None = None) -> Iterator[FrameFaces]:
+def track(
+    frames: Iterable[FrameFaces],
+    config: TrackConfig | None = None,
+    *,
+    ahead: float | None = None,
+) -> Iterator[FrameFaces]:
     """Give the faces of a film ids that stay over time, and fill in where they were not seen.
 
     Each scene is tracked forwards and backwards. Frames come out in order, up to a minute of film
@@ -30,13 +46,16 @@ def track(frames: Iterable[FrameFaces], config: TrackConfig | None = None) -> It
         frames: What the detector found in each frame, in order, as `detect_frames` yields it: with
             faces of low scores too, from `config.lowest` on.
         config: The settings; `TrackConfig.of_detector` makes them for a detector.
+        ahead: Give frames out no later than so many seconds after they went in, as cameras need
+            it: then half of that is known of what follows. `None`: up to a minute.
 
     Yields:
         The same frames. Faces that are of no track are left out, boxes of tracks that were not
         seen added and marked in `filled`. Ids count from 1 in order of appearance.
 
     Raises:
-        ValueError: If a frame's time is before that of the one before it.
+        ValueError: If a frame's time is before that of the one before it, or `ahead` is not
+            positive.
 
     Example:
         >>> import numpy as np
@@ -51,7 +70,10 @@ def track(frames: Iterable[FrameFaces], config: TrackConfig | None = None) -> It
         2 [1] [ True]
         3 [1] [False]
     """
-    windows = _Windows(config or TrackConfig())
+    if ahead is not None and not ahead > 0:
+        raise ValueError(f"`ahead` must be positive, in seconds; got ahead={ahead}.")
+    spans = _FILM if ahead is None else _Spans(ahead, ahead / 2, 1.5 * ahead, min_looks=1)
+    windows = _Windows(config or TrackConfig(), spans)
     for frame in frames:
         if frame.cut:
             yield from windows.finish()
@@ -62,8 +84,8 @@ def track(frames: Iterable[FrameFaces], config: TrackConfig | None = None) -> It
 class _Windows:
     """The frames of a scene that are still needed, and the tracks that were given out."""
 
-    def __init__(self, config: TrackConfig) -> None:
-        self._config = config
+    def __init__(self, config: TrackConfig, spans: _Spans) -> None:
+        self._config, self._spans = config, spans
         self._frames: list[FrameFaces] = []
         self._known: list[npt.NDArray[np.int64]] = []  # tracks of the first of them, given out
         self._next_id = 1
@@ -76,16 +98,16 @@ class _Windows:
                 f"{self._frames[-1].time} s. Sort the frames."
             )
         self._frames.append(frame)
-        full = frame.time - self._frames[len(self._known)].time > _WINDOW
+        full = frame.time - self._frames[len(self._known)].time > self._spans.window
         if not full and len(self._frames) - len(self._known) < _MOST_FRAMES:
             return []
-        out = self._before(len(self._frames), _AFTER)
-        out = out if out > len(self._known) else len(self._frames) - _MIN_LOOKS
+        out = self._before(len(self._frames), self._spans.after)
+        out = out if out > len(self._known) else len(self._frames) - self._spans.min_looks
         if full and out <= len(self._known):
             return []
         ids = self._ids()
         done = fill(self._frames, ids, self._config)[len(self._known) : out]
-        kept_from = max(self._before(out, _BEFORE), out - _MOST_KNOWN)
+        kept_from = max(self._before(out, self._spans.before), out - _MOST_KNOWN)
         self._frames, self._known = self._frames[kept_from:], ids[kept_from:out]
         return done
 
@@ -100,7 +122,7 @@ class _Windows:
         """Index of the frame so long, and so many looks, before the one before `end`."""
         looks, k = 0, end - 1
         last = self._frames[k].time
-        while k > 0 and (last - self._frames[k].time < seconds or looks < _MIN_LOOKS):
+        while k > 0 and (last - self._frames[k].time < seconds or looks < self._spans.min_looks):
             looks += self._frames[k].looked
             k -= 1
         return k

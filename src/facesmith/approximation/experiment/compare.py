@@ -16,6 +16,7 @@ from facesmith.approximation.experiment.points import Split, monkey_saddle_split
 from facesmith.approximation.experiment.report import (
     Approximation,
     ApproximationReport,
+    euclidean_norm,
     r_squared,
 )
 from facesmith.approximation.experiment.settings import (
@@ -195,9 +196,9 @@ def _measure(
             function=function,
             n_parameters=n_parameters,
             predictions=predictions,
-            l2_error=float(np.linalg.norm(errors) / len(errors)),
+            l2_error=euclidean_norm(errors) / len(errors),
             mean_abs_error=float(np.abs(errors).mean()),
-            rmse=float(np.sqrt(np.mean(errors**2))),
+            rmse=euclidean_norm(errors) / float(np.sqrt(len(errors))),
             r2=r_squared(predictions, split.test.targets),
             seconds=seconds,
             history=history,

@@ -14,10 +14,14 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Rows of inputs, float64 `(n, n_inputs)`, with their targets, float64 `(n,)`."""
+    """Rows of inputs, float64 `(n, n_inputs)`, with their targets, float64 `(n,)`.
+
+    `lines` are those of the file they came from, int64 `(n,)`; None if from none.
+    """
 
     inputs: Float64Array
     targets: Float64Array
+    lines: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 2 or self.targets.shape != self.inputs.shape[:1]:
@@ -31,7 +35,8 @@ class Points:
 
     def rows(self, indices: list[int] | npt.NDArray[np.intp]) -> Points:
         """The points at these indices, in their order."""
-        return Points(self.inputs[indices], self.targets[indices])
+        lines = None if self.lines is None else self.lines[indices]
+        return Points(self.inputs[indices], self.targets[indices], lines)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from facesmith.approximation.experiment.points import Split
 from facesmith.approximation.experiment.settings import Plan, current_name
 from facesmith.approximation.experiment.verdict import History, Verdict, smooth_curve
 from facesmith.approximation.model.fitted import FittedFunction
+from facesmith.approximation.model.preparation import power_of_two
 from facesmith.files import finite_or_none
 
 Float64Array = npt.NDArray[np.float64]
@@ -29,9 +30,22 @@ def r_squared(predictions: Float64Array, targets: Float64Array) -> float:
         0.5
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        unit = power_of_two(targets)
+        predictions, targets = predictions / unit, targets / unit
         about_mean = float(np.square(targets - targets.mean()).sum())
         errors = float(np.square(predictions - targets).sum())
     return 1 - errors / about_mean if about_mean > 0 else float("nan")
+
+
+def euclidean_norm(errors: Float64Array) -> float:
+    """Root of the sum of squares of errors `(n,)`, in any unit: no square becomes infinite or 0.
+
+    Example:
+        >>> euclidean_norm(np.array([3e-200, 4e-200]))
+        5e-200
+    """
+    unit = float(power_of_two(errors)) if np.isfinite(errors).all() else 1.0
+    return unit * float(np.linalg.norm(errors / unit))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,10 @@ import numpy as np
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
 from facesmith.approximation.experiment.points import Split
+from facesmith.approximation.model.fitted import FittedFunction
+
+# Lines and columns that are named; more are counted.
+_MOST_NAMED = 12
 
 
 def format_error(value: float) -> str:
@@ -65,10 +69,43 @@ def summary_of_ensemble(approximator: Any, split: Split) -> str:
         f"estimated noise of {split.target_name or 'the target'}: "
         f"{format_error(approximator.noise_std_)}."
     )
+    summary += _bent_columns(approximator.function_, split) + _outliers(approximator, split)
     predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
     inside = np.abs(predictions - split.test.targets[:, None]) <= 1.96 * deviations
     summary += f" Its 95 % intervals hold {int(inside.sum()):,} of {inside.size:,} test rows."
     return summary
+
+
+def _bent_columns(function: FittedFunction, split: Split) -> str:
+    """Which columns were bent by a logarithm; empty for none."""
+    names = []
+    if function.input_bends is not None:
+        bent = zip(split.input_names, function.input_bends[:, 1], strict=True)
+        names += [name for name, width in bent if width > 0]
+    if function.output_bends is not None:
+        names.append(split.target_name or "the target")
+    if not names:
+        return ""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f" Fitted by their logarithm: {', '.join(names[:_MOST_NAMED])}{more}."
+
+
+def _outliers(approximator: Any, split: Split) -> str:
+    """Which training rows were left out; empty for none."""
+    outliers = np.flatnonzero(approximator.outliers_)
+    if not len(outliers):
+        return ""
+    train = split.train
+    off = train.targets - approximator.function_.predict(train.inputs)[:, 0]
+    farthest = int(outliers[np.argmax(np.abs(off[outliers]))])
+    said = f" Left out as outliers: {len(outliers)} of {len(train):,} training rows"
+    if train.lines is not None:
+        lines = sorted(train.lines[outliers].tolist())
+        more = f" and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else ""
+        noun = "line" if len(lines) == 1 else "lines"
+        said += f", {noun} {', '.join(map(str, lines[:_MOST_NAMED]))}{more}"
+    target = train.targets[farthest]
+    return f"{said}; the farthest is {target:.4g} where {target - off[farthest]:.4g} is expected."
 
 
 def _name(kernel: str, hidden: tuple[int, ...]) -> str:

@@ -77,7 +77,7 @@ def read_table(
     _check_commas(path, rows)
     notes = _check_faults(path, rows, target, skip_bad_lines=skip_bad_lines)
     _check_values(path, rows)
-    points = Points(rows.values[:, :-1], rows.values[:, -1])
+    points = Points(rows.values[:, :-1], rows.values[:, -1], rows.lines)
     contradiction = _contradictions(points, rows.lines, target)
     return Table(points, names, rows.lines, (*notes, *contradiction))
 

@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from facesmith._version import __version__
+from facesmith.approximation.model.bending import Bends
 from facesmith.approximation.model.fitted import FittedFunction, Member
 from facesmith.approximation.model.kernel_member import KernelMember
 from facesmith.export.metadata import write_model
@@ -32,7 +33,8 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
         WriteError: If the file cannot be written.
     """
     graph = _Graph()
-    shifted = graph.add("Sub", "inputs", graph.constant("input_offset", function.input_offset))
+    as_fitted = _add_bent(graph, function.input_bends)
+    shifted = graph.add("Sub", as_fitted, graph.constant("input_offset", function.input_offset))
     scaled = graph.add("Div", shifted, graph.constant("input_scale", function.input_scale))
     sums: list[str] = [""] * function.n_outputs
     for number, member in enumerate(function.members):
@@ -45,7 +47,8 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
     outputs = graph.add("Concat", *sums, axis=1) if len(sums) > 1 else sums[0]
     outputs = graph.add("Mul", outputs, graph.constant("output_scale", function.output_scale))
     offset = graph.constant("output_offset", function.output_offset)
-    graph.nodes.append(helper.make_node("Add", [outputs, offset], ["targets"]))
+    outputs = _add_straightened(graph, graph.add("Add", outputs, offset), function.output_bends)
+    graph.nodes.append(helper.make_node("Identity", [outputs], ["targets"]))
 
     inputs, targets = (
         [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n", width])]
@@ -67,6 +70,35 @@ def export_function_onnx(function: FittedFunction, path: str | Path) -> None:
         "input_max": function.input_max.tolist(),
     }
     write_model(model, path, about)
+
+
+def _add_bent(graph: _Graph, bends: Bends) -> str:
+    """Inputs as they are fitted: asinh of those that are bent.
+
+    ONNX Runtime has no Asinh in float64; this is `sign(t) log(|t| + sqrt(t^2 + 1))`.
+    """
+    if bends is None:
+        return "inputs"
+    widths = np.where(bends[:, 1] > 0, bends[:, 1], 1.0)
+    shifted = graph.add("Sub", "inputs", graph.constant("input_centres", bends[:, 0]))
+    t = graph.add("Div", shifted, graph.constant("input_widths", widths))
+    one = graph.constant("bend_one", [1.0])
+    root = graph.add("Sqrt", graph.add("Add", graph.add("Mul", t, t), one))
+    curve = graph.add("Log", graph.add("Add", graph.add("Abs", t), root))
+    curve = graph.add("Mul", graph.add("Sign", t), curve)
+    return graph.add("Where", graph.mask("bent_inputs", bends[:, 1] > 0), curve, "inputs")
+
+
+def _add_straightened(graph: _Graph, outputs: str, bends: Bends) -> str:
+    """Outputs in their own unit: sinh of those that are bent."""
+    if bends is None:
+        return outputs
+    grown = graph.add("Exp", outputs)
+    shrunk = graph.add("Exp", graph.add("Neg", outputs))
+    half = graph.constant("half_output_widths", 0.5 * bends[:, 1])
+    curve = graph.add("Mul", graph.add("Sub", grown, shrunk), half)
+    curve = graph.add("Add", curve, graph.constant("output_centres", bends[:, 0]))
+    return graph.add("Where", graph.mask("bent_outputs", bends[:, 1] > 0), curve, outputs)
 
 
 def _add_net(graph: _Graph, scaled: str, number: int, member: Member) -> str:
@@ -120,6 +152,11 @@ class _Graph:
         """A node; returns the name of what it gives."""
         name = f"value_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def mask(self, name: str, values: Any) -> str:
+        """An array of truth values; returns its name."""
+        self.constants.append(numpy_helper.from_array(np.asarray(values, dtype=bool), name))
         return name
 
     def constant(self, name: str, values: Any) -> str:

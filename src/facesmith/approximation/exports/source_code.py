@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from string import Template
+from string import Template, ascii_letters, digits
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,23 @@ from facesmith._version import __version__
 from facesmith.approximation.model.fitted import FittedFunction, Member
 from facesmith.approximation.model.kernel_member import KernelMember
 from facesmith.errors import WeightsError
+from facesmith.printable import shortened_text
 
 LANGUAGES = ("python", "c")
 SUFFIXES = {"python": ".py", "c": ".c"}
 _LINE_WIDTH = 100  # characters
+# Characters of a name in a comment; longer ones are cut.
+_LONGEST_NAME = 40
+_PLAIN_CHARACTERS = frozenset(ascii_letters + digits + " _-.,()[]{}%+/<>|&;!@#^~'$")
 _SCALING = ("input_offset", "input_scale", "output_offset", "output_scale")
 
 _PYTHON = Template('''\
 $about
 
-from math import exp, sqrt, tanh
+from math import asinh, exp, sinh, sqrt, tanh
 
+# Of each input and output that is bent, centre and width; width 0 for those that are not.
+$bends
 $scaling
 # Of each net: its output, its part in it, and its layers. Of each layer: for every unit the
 # weights of what comes in, and last the bias.
@@ -38,6 +44,7 @@ def predict(inputs):
     """The prediction for the inputs of one row; several outputs make a list."""
     if len(inputs) != len(INPUT_OFFSET):
         raise ValueError("expected %d inputs; got %d" % (len(INPUT_OFFSET), len(inputs)))
+    inputs = [asinh((x - c) / w) if w else x for x, (c, w) in zip(inputs, INPUT_BENDS)]
     scaled = [(x - o) / s for x, o, s in zip(inputs, INPUT_OFFSET, INPUT_SCALE)]
     sums = [0.0] * len(OUTPUT_OFFSET)
     for output, part, layers in NETS:
@@ -59,6 +66,7 @@ def predict(inputs):
                 value += basis[-1] * (1.0 + r + r * r / 3.0) * exp(-r)
         sums[output] += part * value
     outputs = [o + s * y for o, s, y in zip(OUTPUT_OFFSET, OUTPUT_SCALE, sums)]
+    outputs = [c + w * sinh(y) if w else y for y, (c, w) in zip(outputs, OUTPUT_BENDS)]
     return $result
 ''')
 
@@ -68,32 +76,44 @@ $about
 #include <math.h>
 
 $scaling
+/* Of each input and output centre and width of its bend; width 0 for those that are not bent. */
+$bends
 
 /* Of each unit the weights of what comes in, and last the bias. Of a Gaussian process inverse
  * lengths, slope and bias, then centre and height of each basis function. */
 $numbers
 $functions
+static double straightened(int output, double sum)
+{
+    double y = output_offset[output] + output_scale[output] * sum;
+    double centre = output_bends[2 * output], width = output_bends[2 * output + 1];
+    return width > 0.0 ? centre + width * sinh(y) : y;
+}
+
 $head
 {
     double scaled[$n_in], sums[$n_out] = {0.0}, a[$widest], b[$widest];
     int i;
     (void)a; /* a single layer leaves b unused, Gaussian processes both */
     (void)b;
-    for (i = 0; i < $n_in; i++)
-        scaled[i] = (inputs[i] - input_offset[i]) / input_scale[i];
+    for (i = 0; i < $n_in; i++) {
+        double x = inputs[i], centre = input_bends[2 * i], width = input_bends[2 * i + 1];
+        x = width > 0.0 ? asinh((x - centre) / width) : x;
+        scaled[i] = (x - input_offset[i]) / input_scale[i];
+    }
 $sums
 $end
 }
 """)
 _C_ONE = (
     "double predict(const double *inputs)",
-    "    return output_offset[0] + output_scale[0] * sums[0];",
+    "    return straightened(0, sums[0]);",
 )
 _C_SEVERAL = (
     "void predict(const double *inputs, double *outputs)",
     """\
     for (i = 0; i < $n_out; i++)
-        outputs[i] = output_offset[i] + output_scale[i] * sums[i];""",
+        outputs[i] = straightened(i, sums[i]);""",
 )
 
 _C_APPLY = """
@@ -175,6 +195,7 @@ def function_code(function: FittedFunction, language: str) -> str:
 def all_finite(function: FittedFunction) -> bool:
     """Whether all numbers of a function are finite: those of a net that diverged are not."""
     arrays = [getattr(function, name) for name in _SCALING]
+    arrays += [bends for _, bends in _bends(function)]
     for member in function.members:
         if isinstance(member, KernelMember):
             arrays += [member.centres, member.heights, member.slope, np.array(member.bias)]
@@ -199,14 +220,29 @@ def _python(function: FittedFunction) -> str:
         scaling="\n".join(
             _wrapped(f"{name.upper()} = {getattr(function, name).tolist()}") for name in _SCALING
         ),
+        bends="\n".join(
+            _wrapped(f"{name.upper()} = {bends.tolist()}") for name, bends in _bends(function)
+        ),
         nets=_wrapped(f"NETS = {nets}"),
         processes=_wrapped(f"PROCESSES = {processes}"),
         result="outputs[0]" if function.n_outputs == 1 else "outputs",
     )
 
 
+def _bends(function: FittedFunction) -> list[tuple[str, np.ndarray]]:
+    """Names and bends of inputs and outputs, of width 0 where none is."""
+    found = []
+    for name, n_columns in (
+        ("input_bends", function.n_inputs),
+        ("output_bends", function.n_outputs),
+    ):
+        bends = getattr(function, name)
+        found.append((name, np.zeros((n_columns, 2)) if bends is None else bends))
+    return found
+
+
 def _c(function: FittedFunction) -> str:
-    about = [line.replace("*/", "* /") for line in _about(function)]
+    about = _about(function)
     numbers, sums = [], []
     widest = 1
     for number, member in enumerate(function.members):
@@ -234,6 +270,7 @@ def _c(function: FittedFunction) -> str:
     return _C.substitute(
         about="/* " + "\n * ".join(about) + "\n */",
         scaling="\n".join(_c_array(name, getattr(function, name)) for name in _SCALING),
+        bends="\n".join(_c_array(name, bends.ravel()) for name, bends in _bends(function)),
         numbers="\n".join(numbers),
         functions=_C_PROCESS * (KernelMember in kinds) + _C_APPLY * (Member in kinds),
         head=head,
@@ -251,23 +288,47 @@ def _c_array(name: str, values: Iterable[float]) -> str:
 
 
 def _about(function: FittedFunction) -> list[str]:
-    """What the file is, in lines for a comment."""
-    inputs = [_plain(name) for name in function.input_names]
+    """What the file is, in lines for a comment.
+
+    No name stands in the first two lines: Python looks for the file's encoding there.
+    """
+    inputs = [comment_name(name) for name in function.input_names]
     inputs = inputs or [f"input {number}" for number in range(function.n_inputs)]
-    outputs = [_plain(name) for name in function.output_names]
+    outputs = [comment_name(name) for name in function.output_names]
     outputs = outputs or [f"output {number}" for number in range(function.n_outputs)]
     width = max(len(name) for name in inputs)
     ranges = zip(inputs, function.input_min.tolist(), function.input_max.tolist(), strict=True)
     return [
-        f"Fitted by facesmith {__version__}. Gives {', '.join(outputs)} for inputs in this order,",
-        "fitted within these ranges; outside them nothing is known:",
+        f"Fitted by facesmith {__version__}. Names with anything but plain ASCII stand in quotes,",
+        "their characters as in JSON.",
+        "Gives:",
+        *(f"  {name}" for name in outputs),
+        "for inputs in this order, fitted within these ranges; outside them nothing is known:",
         *(f"  {name:<{width}}  {low!r} to {high!r}" for name, low, high in ranges),
     ]
 
 
-def _plain(name: str) -> str:
-    """A column's name on one line, without what could end a comment or a line."""
-    return "".join(c if c.isprintable() and c != "\\" else " " for c in name)
+def comment_name(name: str) -> str:
+    r"""A column's name as ASCII that means nothing in a comment of Python or C.
+
+    Names of plain characters stay as they are. Others stand in quotes, what could end the comment
+    or the line, join lines (a backslash, a trigraph) or declare an encoding or an editor's
+    settings (a colon, an equals sign) written as in JSON; the middle of long ones is left out.
+
+    Example:
+        >>> print(comment_name("speed, m/s"), comment_name("wage coding: 1"), comment_name("*/"))
+        speed, m/s "wage coding\u003a 1" "\u002a\u002f"
+    """
+    name = shortened_text(name, _LONGEST_NAME)
+    if name and name == name.strip() and _PLAIN_CHARACTERS.issuperset(name):
+        return name
+    escaped = (each if each in _PLAIN_CHARACTERS else _json_escape(each) for each in name)
+    return f'"{"".join(escaped)}"'
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def _basis_functions(member: KernelMember) -> np.ndarray:

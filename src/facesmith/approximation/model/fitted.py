@@ -5,14 +5,16 @@ saving, export and printing as code need nothing but the arrays below, and nothi
 
 The function, for one row `x` and output `k`:
 
-    z   = (x - input_offset) / input_scale
+    z   = (bent(x) - input_offset) / input_scale
     a   = z;  a = tanh(a @ weights[i] + biases[i])  for every layer but the last
     f_m = a @ weights[-1] + biases[-1]                            one number, of member m
-    y_k = output_offset[k] + output_scale[k] * sum_m weight_m f_m     over the members of output k
+    u_k = output_offset[k] + output_scale[k] * sum_m weight_m f_m     over the members of output k
+    y_k = straightened(u_k)
 
-A member may also be a Gaussian process, whose `f_m` stands in `kernel_member`.
+where columns of `input_bends` and `output_bends` are bent, see `bending`; others are as they are. A
+member may also be a Gaussian process, whose `f_m` stands in `kernel_member`.
 
-The variance of a new target, in units of `output_scale[k] ** 2`, is that of a mixture:
+The variance of a new `u_k`, in units of `output_scale[k] ** 2`, is that of a mixture:
 
     sum_m weight_m (|j_m @ covariance_root_m|^2 + noise_variance_m + (f_m - mean)^2)
 
@@ -30,6 +32,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.approximation.model.bending import Bends, bent, slopes, straightened
 from facesmith.approximation.model.intervals import (
     SMALLEST_DEVIATION,
     Predictions,
@@ -44,6 +47,7 @@ Float64Array = npt.NDArray[np.float64]
 # Rows that are predicted at once: bounds the memory. The last bit of a prediction may depend on it,
 # since BLAS sums up in another order for another number of rows.
 BLOCK_ROWS = 4096
+TWO_SIDED_95 = 1.959964
 # Part of the range of an input, on either side, that still counts as inside: a random table rarely
 # ends where the next one does.
 RANGE_MARGIN = 0.05
@@ -132,6 +136,9 @@ class FittedFunction:
         input_max: float64 `(n_inputs,)`, the largest.
         input_names: The columns that the inputs came from, in order; empty when unnamed.
         output_names: The columns that the targets came from, in order; empty when unnamed.
+        input_bends: float64 `(n_inputs, 2)`, centre and width of each input that is bent, width 0
+            for the others; None if none is. See `bending`.
+        output_bends: The same of the outputs, `(n_outputs, 2)`.
         held_out_scores: Errors on rows that were not fitted, in deviations, ascending, float64
             `(n, n_outputs)`, see `with_held_out`; None if there were none.
 
@@ -159,6 +166,8 @@ class FittedFunction:
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     held_out_scores: Float64Array | None = None
+    input_bends: Bends = None
+    output_bends: Bends = None
 
     def __post_init__(self) -> None:
         widths = dict.fromkeys(("input_scale", "input_min", "input_max"), self.n_inputs)
@@ -168,6 +177,13 @@ class FittedFunction:
                 f"`members` must have at least one net for each of {self.n_outputs} outputs; "
                 f"got nets for {[member.output for member in self.members]}."
             )
+        for name, n_columns in (("input_bends", self.n_inputs), ("output_bends", self.n_outputs)):
+            bends = getattr(self, name)
+            if bends is not None and (bends.shape != (n_columns, 2) or (bends[:, 1] < 0).any()):
+                raise ValueError(
+                    f"`{name}` must have shape ({n_columns}, 2) and no negative width; "
+                    f"got shape {bends.shape}."
+                )
         scores = self.held_out_scores
         if scores is not None and (scores.ndim != 2 or scores.shape[1] != self.n_outputs):
             raise ValueError(
@@ -205,18 +221,28 @@ class FittedFunction:
         for rows, scaled in self._blocks(inputs):
             for member in self.members:
                 outputs[rows, member.output] += member.weight * member(scaled)
-        return self.output_offset + self.output_scale * outputs
+        return straightened(self.output_offset + self.output_scale * outputs, self.output_bends)
 
     def predict_with_std(self, inputs: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
         """Predictions for inputs `(n, n_inputs)`, and the standard deviation of new targets.
 
         Both are float64 `(n, n_outputs)`, in units of the targets. The deviation is that of a new
         measurement: what the parameters' uncertainty, the disagreement of the members and the
-        estimated noise make together.
+        estimated noise make together. Of an output that is bent, whose errors are not symmetric, it
+        is half the interval of 95 %, divided by 1.96.
 
         Raises:
             ValueError: If the inputs have another shape.
         """
+        means, deviations = self._as_fitted(inputs)
+        if self.output_bends is None:
+            return means, deviations
+        ends = (means + sign * TWO_SIDED_95 * deviations for sign in (-1.0, 1.0))
+        lower, upper = (straightened(end, self.output_bends) for end in ends)
+        return straightened(means, self.output_bends), (upper - lower) / (2 * TWO_SIDED_95)
+
+    def _as_fitted(self, inputs: npt.ArrayLike) -> tuple[Float64Array, Float64Array]:
+        """Predictions and deviations before outputs are straightened."""
         inputs = self._checked(inputs)
         means = np.zeros((len(inputs), self.n_outputs))
         variances = np.zeros_like(means)
@@ -243,8 +269,9 @@ class FittedFunction:
             inputs: `(n, n_inputs)`, n >= 1.
             targets: `(n, n_outputs)`, or `(n,)` for one output.
         """
-        means, deviations = self.predict_with_std(inputs)
-        errors = means - np.asarray(targets, dtype=np.float64).reshape(means.shape)
+        means, deviations = self._as_fitted(inputs)
+        targets = np.asarray(targets, dtype=np.float64).reshape(means.shape)
+        errors = means - bent(targets, self.output_bends)
         scores = held_out_scores(errors, self._positive(deviations))
         return replace(self, held_out_scores=scores if np.isfinite(scores).all() else None)
 
@@ -261,12 +288,21 @@ class FittedFunction:
             ValueError: If the inputs have another shape, or the level is not between 0 and 1.
         """
         factors = interval_factors(self.held_out_scores, level, self.n_outputs)
-        means, deviations = self.predict_with_std(inputs)
+        means, deviations = self._as_fitted(inputs)
         half = factors * self._positive(deviations)
         extrapolated: npt.NDArray[np.bool_] = np.any(self.outside(inputs), axis=1)
         n_held_out = 0 if self.held_out_scores is None else len(self.held_out_scores)
-        ends = (means - half, means + half)
-        return Predictions(means, *ends, extrapolated, level, n_held_out, factors)
+        values, lower, upper = (
+            straightened(each, self.output_bends) for each in (means, means - half, means + half)
+        )
+        return Predictions(values, lower, upper, extrapolated, level, n_held_out, factors)
+
+    def output_units(self, targets: Float64Array) -> Float64Array:
+        """What 1 as it is fitted is in the targets' unit, at the middle of targets `(n, ...)`."""
+        if self.output_bends is None:
+            return self.output_scale
+        slope: Float64Array = np.median(slopes(targets, self.output_bends), axis=0)
+        return self.output_scale / slope
 
     def _positive(self, deviations: Float64Array) -> Float64Array:
         return np.maximum(deviations, SMALLEST_DEVIATION * self.output_scale)
@@ -274,17 +310,21 @@ class FittedFunction:
     def outside(self, inputs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which inputs lie beyond the training inputs by more than 5 % of their range.
 
-        bool `(n, n_inputs)`. Of a constant training input, any other value is outside.
+        bool `(n, n_inputs)`; of an input that is bent, 5 % of the bent range. Of a constant
+        training input, any other value is outside.
         """
-        inputs = self._checked(inputs)
-        margin = RANGE_MARGIN * (self.input_max - self.input_min)
-        return (inputs < self.input_min - margin) | (inputs > self.input_max + margin)
+        inputs = bent(self._checked(inputs), self.input_bends)
+        low, high = bent(np.array([self.input_min, self.input_max]), self.input_bends)
+        margin = RANGE_MARGIN * (high - low)
+        found: npt.NDArray[np.bool_] = (inputs < low - margin) | (inputs > high + margin)
+        return found
 
     def _blocks(self, inputs: Float64Array) -> Iterator[tuple[slice, Float64Array]]:
         """Blocks of rows, and their scaled inputs."""
         for start in range(0, len(inputs), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
-            yield rows, (inputs[rows] - self.input_offset) / self.input_scale
+            as_fitted = bent(inputs[rows], self.input_bends)
+            yield rows, (as_fitted - self.input_offset) / self.input_scale
 
     def _checked(self, inputs: npt.ArrayLike) -> Float64Array:
         inputs = np.asarray(inputs, dtype=np.float64)

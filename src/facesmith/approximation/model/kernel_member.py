@@ -19,6 +19,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg.lapack import dtrtri
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -115,8 +116,8 @@ class KernelMember:
         covariance = self.kernel_variance * basis_values(distances, self.shape)
         covariance += self.plane_variance * (self._rows @ self._rows.T + 1.0)
         covariance.flat[:: len(covariance) + 1] += self.row_variances
-        inverse: Float64Array = np.linalg.inv(np.linalg.cholesky(covariance))
-        return inverse
+        inverse, _ = dtrtri(np.linalg.cholesky(covariance), lower=1)
+        return np.asarray(inverse)
 
 
 def check_lengths(holder: object, lengths: Mapping[str, int]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -14,22 +13,20 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from facesmith.approximation.model.fitted import FittedFunction
-from facesmith.approximation.model.large_tables import (
-    LARGE_TABLE_ROWS,
-    SAMPLE_ROWS,
-    refine,
-    sample_rows,
-)
+from facesmith.approximation.model.bend_choice import choose_bends
+from facesmith.approximation.model.kernel_fit import MIN_ROWS
+from facesmith.approximation.model.large_tables import LARGE_TABLE_ROWS, SAMPLE_ROWS
+from facesmith.approximation.model.output_fit import OutputFit, function_of
 from facesmith.approximation.model.preparation import (
     TrainingRows,
     check_parameters,
     check_size,
-    mean_and_scale,
+    check_units,
     merge_equal_rows,
     split_off_validation,
 )
-from facesmith.approximation.model.search import Chosen, Search, SearchSettings, Tried
+from facesmith.approximation.model.scaling import Scaling
+from facesmith.approximation.model.search import Chosen, SearchSettings
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -45,11 +42,12 @@ class LargeTableWarning(UserWarning):
 class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn regressor: averages small tanh nets and a Gaussian process by their evidence.
 
-    For smooth functions of a few inputs. Inputs and targets are scaled inside. How smooth the
+    For smooth functions of a few inputs. Inputs and targets are scaled inside, skewed ones bent by
+    a logarithm where the evidence is greater for it. How smooth the
     function is, which inputs it depends on and how noisy the targets are is estimated from the data
     (evidence, MacKay 1992), so no validation rows are needed and nothing has to be tuned. Nets of
     several sizes race, fitted by Levenberg-Marquardt with Bayesian regularisation; up to four of
-    them and, with 10 to 2,000 rows, a Gaussian process are averaged, the more probable ones
+    them and, with 7 to 5,000 rows, a Gaussian process are averaged, the more probable ones
     weighing more.
 
     Time grows with the square of the number of parameters and linearly with the rows. Of tables
@@ -89,6 +87,9 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             with one number an output if `y` has columns.
         noise_std_: Estimated standard deviation of the targets about the function, target units;
             likewise.
+        outliers_: Which rows were left out as outliers, because their targets lie far off the
+            function and the evidence is greater without them: bool `(n,)`, or `(n, n_outputs)` if
+            `y` has columns. Deviations are widened for their share of new rows, up to 5 %.
         train_curve_: Mean absolute error of that one on the training rows after each iteration,
             target units; of several outputs, of the first.
         validation_curve_: The same on the validation rows; empty if there are none.
@@ -140,7 +141,7 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         The order of the rows does not matter, and a row of weight 2 counts as the same row twice.
 
         Args:
-            X: Inputs, `(n, n_inputs)`, finite, n >= 2.
+            X: Inputs, `(n, n_inputs)`, finite, n >= 7.
             y: Targets, `(n,)` or `(n, n_outputs)`, finite. Each output gets nets of its own.
             sample_weight: How many rows each row stands for, `(n,)`, at least 0; rows of weight 0
                 are left out. Weights that are less than 1 on average are scaled up to that.
@@ -154,7 +155,8 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             self
 
         Raises:
-            ValueError: If a parameter, `X`, `y` or a weight is out of its bounds.
+            ValueError: If a parameter, `X`, `y` or a weight is out of its bounds, or less than 7
+                rows differ.
 
         Warns:
             LargeTableWarning: If the nets were chosen on a part of the rows.
@@ -171,17 +173,21 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         if X_val is not None:
             val_inputs, val_targets = validate_data(self, X_val, y_val, reset=False, **wanted)
             validation = (val_inputs, val_targets.astype(np.float64).reshape(len(val_inputs), -1))
+        feature_names = getattr(self, "feature_names_in_", ())
+        check_units(inputs, feature_names, "input")
+        check_units(targets, (), "target")
         random = check_random_state(self.random_state)
-        inputs, targets, weights = merge_equal_rows(inputs, targets, weights)
+        inputs, targets, weights, became = merge_equal_rows(inputs, targets, weights)
         if self.early_stopping and validation is None:
             inputs, targets, weights, validation = split_off_validation(
                 inputs, targets, weights, self.validation_fraction, random
             )
+        if len(inputs) < MIN_ROWS:
+            raise ValueError(
+                f"{len(inputs)} rows that differ are too few to fit a function and to judge it; "
+                f"at least {MIN_ROWS} are needed. Add rows."
+            )
         check_size(sizes, inputs.shape[1])
-
-        scaling = (*mean_and_scale(inputs, weights), *mean_and_scale(targets, weights))
-        scaled_inputs, scaled_targets = _scaled(scaling, inputs, targets)
-        scaled_validation = validation and _scaled(scaling, *validation)
         patience = self.n_iter_no_change if self.early_stopping else None
         settings = SearchSettings(
             sizes, self.n_starts, self.max_iter, self.tol, self.alpha, patience
@@ -193,30 +199,28 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
                 LargeTableWarning,
                 stacklevel=2,
             )
-        chosen, members = [], []
-        tried: list[Tried] = []
-        n_outputs = targets.shape[1]
-        for output in range(n_outputs):
-            column = np.ascontiguousarray(scaled_targets[:, output])
-            rows = TrainingRows(scaled_inputs, column, weights)
-            if scaled_validation is not None:
-                kept_aside = (scaled_validation[0], scaled_validation[1][:, output])
-                rows = replace(rows, validation=kept_aside)
-            rng = np.random.default_rng(int(random.randint(2**31 - 1)))
-            progress = on_progress and partial(_report_part, on_progress, output, n_outputs)
-            search = Search(sample_rows(rows, rng), settings, rng, progress)
-            found = search.run()
-            if progress is not None:
-                progress(1.0)
-            chosen.append(found if search.rows is rows else refine(found, rows, settings))
-            parts = zip(found, chosen[-1], strict=False)
-            tried += search.tried(output, [(fit, weight) for (fit, _), (_, weight) in parts])
-            members += [fit.member(output, weight) for fit, weight in chosen[-1]]
-        names = tuple(str(name) for name in getattr(self, "feature_names_in_", ()))
+        bends = choose_bends(inputs, targets, weights) if settings.everything else (None, None)
+        scaling = Scaling.of(inputs, targets, weights, bends)
+        x, columns = scaling.scaled(inputs, targets)
+        kept_aside: list[Any] = [None] * len(columns)
+        if validation is not None:
+            val_x, val_columns = scaling.scaled(*validation)
+            kept_aside = [(val_x, column) for column in val_columns]
+        fits = []
+        for output, column in enumerate(columns):
+            fit = OutputFit(TrainingRows(x, column, weights, kept_aside[output]), settings, output)
+            progress = on_progress and partial(_report_part, on_progress, output, len(columns))
+            fit.run(np.random.default_rng(int(random.randint(2**31 - 1))), progress)
+            fits.append(fit)
         ranges = (inputs.min(axis=0), inputs.max(axis=0))
-        self.function_ = FittedFunction(tuple(members), *scaling, *ranges, names)
-        self.tried_ = tuple(tried)
-        self._describe(chosen, self.function_.output_scale)
+        names = tuple(str(name) for name in feature_names)
+        self.function_ = function_of(fits, scaling, ranges, names)
+        self.tried_ = tuple(each for fit in fits for each in fit.tried)
+        outliers = np.zeros((len(became), len(fits)), dtype=bool)
+        if not self.early_stopping:  # with it none is looked for
+            outliers = np.column_stack([np.append(fit.outliers, False)[became] for fit in fits])
+        self.outliers_ = outliers[:, 0] if self._one_dimensional else outliers
+        self._describe([fit.chosen for fit in fits], self.function_.output_units(targets))
         return self
 
     def predict(
@@ -282,13 +286,6 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             ExtrapolationWarning,
             stacklevel=3,
         )
-
-
-def _scaled(
-    scaling: tuple[Float64Array, ...], inputs: Float64Array, targets: Float64Array
-) -> tuple[Float64Array, Float64Array]:
-    input_offset, input_scale, output_offset, output_scale = scaling
-    return (inputs - input_offset) / input_scale, (targets - output_offset) / output_scale
 
 
 def _report_part(

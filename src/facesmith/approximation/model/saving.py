@@ -27,6 +27,7 @@ _FILE_KIND = "facesmith function"
 _KERNEL_ARRAYS = ("inverse_lengths", "centres", "heights", "slope", "row_variances")
 _KERNEL_NUMBERS = ("bias", "kernel_variance", "plane_variance")
 _ARRAYS = ("input_offset", "input_scale", "output_offset", "output_scale", "input_min", "input_max")
+_BENDS = ("input_bends", "output_bends")  # where a column is bent
 _SCORES = "held_out_scores"  # files of earlier versions have none
 
 
@@ -57,6 +58,9 @@ def save_function(function: FittedFunction, path: str | Path) -> None:
     arrays = {name: getattr(function, name) for name in _ARRAYS}
     if function.held_out_scores is not None:
         arrays[_SCORES] = function.held_out_scores
+    for name in _BENDS:
+        if getattr(function, name) is not None:
+            arrays[name] = getattr(function, name)
     for number, member in enumerate(function.members):
         if isinstance(member, KernelMember):
             for name in _KERNEL_ARRAYS:
@@ -122,6 +126,7 @@ def _function(file: ArrayFile, about: dict[str, Any]) -> FittedFunction:
         arrays[_SCORES] = _float64(file, _SCORES, 2)
         if (arrays[_SCORES] < 0).any() or (np.diff(arrays[_SCORES], axis=0) < 0).any():
             raise ValueError(f"{_SCORES} must be positive, in ascending order")
+    arrays |= {name: _float64(file, name, 2) for name in _BENDS if name in file.names}
     sizes = {
         "input_names": len(arrays["input_offset"]),
         "output_names": len(arrays["output_scale"]),

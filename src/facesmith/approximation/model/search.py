@@ -45,7 +45,9 @@ _SMALLEST_WEIGHT = 0.02  # lighter members are left out
 # Taken off the log evidence of a Gaussian process, in nats over all rows. Its lengths are fitted
 # without a prior that would keep them from following noise; and the evidence of a net leaves out
 # that its units can change places and signs, which is about as much for some eight of them.
+# Few rows cannot follow noise with their lengths by as much: from `_HANDICAP_ROWS` on, half of it.
 _PROCESS_HANDICAP = 15.0
+_HANDICAP_ROWS = 150.0
 # A larger net must bring at least this, in nats a row, for the next larger one to be tried.
 _WORTH_GROWING = 0.05
 # Nets of more parameters are not tried unless asked for: their time grows with the cube.
@@ -106,6 +108,11 @@ class SearchSettings:
     tol: float
     alpha: float | None = None
     patience: int | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Whether no kind of net is asked for, so that a Gaussian process may take part."""
+        return self.sizes is None and self.alpha is None
 
 
 @dataclass(eq=False)
@@ -181,7 +188,7 @@ class Search:
     def _fit_process(self) -> None:
         """A Gaussian process, unless a kind of net is asked for or the rows do not suit it."""
         settings, rows = self.settings, self.rows
-        if settings.sizes is not None or settings.alpha is not None:
+        if not settings.everything:
             return
         if not MIN_ROWS <= len(rows.targets) <= MAX_ROWS:
             return
@@ -298,7 +305,9 @@ def _weighted(best: Sequence[SecondOrderFit], process: KernelFit | None) -> list
     chosen: list[Chosen] = [(fit, float(w)) for fit, w in zip(best, weights, strict=True) if w > 0]
     if process is None:
         return chosen
-    handicap = 0.0 if process.by_validation else _PROCESS_HANDICAP / process.rows.weights.sum()
+    # A row: of n rows, `_PROCESS_HANDICAP * n / (n + _HANDICAP_ROWS)` nats.
+    handicap = _PROCESS_HANDICAP / (process.rows.weights.sum() + _HANDICAP_ROWS)
+    handicap = 0.0 if process.by_validation else handicap
     ahead = (process.score_per_row - handicap - scores[0]) / _TEMPERATURE
     part = float(1.0 / (1.0 + np.exp(-np.clip(ahead, -50.0, 50.0))))
     if part > 1.0 - _SMALLEST_WEIGHT:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
+from scipy.special import ndtri, stdtrit
 
 from facesmith.approximation.model.fitted import Member
 from facesmith.approximation.model.preparation import TrainingRows
@@ -52,6 +53,9 @@ _SMALLEST_CHANGE = 1e-8
 # in lengths of the step, that is still believed.
 _PROBE = 0.1
 _LONGEST_BEND = 1.5
+# Intervals of 95 % are those of Student's t, of at least so many rows beyond the parameters.
+_UPPER_95 = 0.975
+_FEWEST_FREE_ROWS = 2.0
 # The evidence is compared with its value so many iterations ago, since it rises unevenly.
 CONVERGENCE_WINDOW = 50
 
@@ -166,7 +170,10 @@ class SecondOrderFit:
         """The net as a part of a fitted function."""
         copies = ((w.copy(), bias.copy()) for w, bias in self.network.layers(self.parameters))
         weights, biases = zip(*copies, strict=True)
-        root, noise = self.covariance_root(), self.noise_variance
+        # Of few rows the variance is known so badly that a normal distribution is too narrow.
+        freedom = max(self._n_rows - self.n_effective_parameters, _FEWEST_FREE_ROWS)
+        widening = float(stdtrit(freedom, _UPPER_95) / ndtri(_UPPER_95))
+        root, noise = widening * self.covariance_root(), widening**2 * self.noise_variance
         return Member(weights, biases, output, weight, root, noise)
 
     def _linearise(self) -> None:

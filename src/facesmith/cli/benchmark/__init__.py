@@ -11,6 +11,7 @@ BENCHMARKS: dict[str, str] = {
     "wider": "Average precision on WIDER FACE: easy, medium and hard.",
     "coco": "Average precision and recall on annotated photos.",
     "compare": "Detectors side by side: accuracy, time, memory.",
+    "anonymise": "How many faces programs that cover faces leave in films: the leak rate.",
     "failures": "Where a detector fails: by size, blur, light, mask, border, crowd.",
     "landmarks": "How well detectors find five points: eyes, nose, corners of the mouth.",
     "reliability": "Whether scores mean what they say: the reliability diagram.",

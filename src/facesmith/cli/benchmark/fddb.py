@@ -14,6 +14,7 @@ from facesmith.cli.numbers import WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.public_sets import scored_set
 from facesmith.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ _PICTURE_NAME = "roc.png"
     "folds_dir",
     type=FOLDER,
     required=True,
-    help="Folder of the annotations: FDDB-fold-01-ellipseList.txt, FDDB-fold-01.txt and so on.",
+    help="Folder of the annotations: FDDB-fold-01-ellipseList.txt, FDDB-fold-01.txt and so on; or "
+    "what `facesmith fetch fddb` filled.",
 )
 @click.option(
     "--detections",
@@ -107,6 +109,11 @@ def fddb(
         read_folds,
     )
 
+    fetched = scored_set(folds_dir, "fddb")
+    if fetched is not None:
+        folds_dir = fetched.truth
+        if image_sizes is None and images_dir is None:
+            images_dir = fetched.scored_images
     if image_sizes is None and images_dir is None:
         raise click.UsageError(
             "The sizes of the images are needed: pass --images DIR or --image-sizes CSV."

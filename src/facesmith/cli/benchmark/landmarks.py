@@ -17,7 +17,7 @@ from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import EXISTING, FILE, open_report
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo, in_columns
-from facesmith.errors import AnnotationError
+from facesmith.errors import AnnotationError, DetectionsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -197,6 +197,11 @@ def _points(
             categories=task.category or None,
             landmarks=True,
         )
+        if not any(map(len, found)):
+            raise DetectionsError(
+                f"{name.path} lists no face of these photos: there are no points to measure. Pass "
+                "what a detector has found in them, with `landmarks` or `keypoints`."
+            )
         if task.min_score is not None:
             found = [each[each.scores >= task.min_score] for each in found]
         return match_points(photos, faces, found, task.iou)

@@ -15,6 +15,7 @@ from facesmith.cli.numbers import FiniteRange, counted, figure
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import FOLDER, NEW_FOLDER, open_report
 from facesmith.cli.progress import ShownProgress
+from facesmith.cli.public_sets import scored_set
 from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.errors import ImageError
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     "--ground-truth",
     required=True,
     type=FOLDER,
-    help="Folder of wider_face_val.mat and wider_easy_val.mat, _medium_, _hard_.",
+    help="Folder of wider_face_val.mat and wider_easy_val.mat, _medium_, _hard_; or what "
+    "`facesmith fetch wider` filled.",
 )
 @click.option(
     "--predictions",
@@ -88,6 +90,11 @@ def wider(
         read_predictions,
     )
 
+    fetched = scored_set(ground_truth, "wider")
+    if fetched is not None:
+        ground_truth = fetched.truth
+        if images is None and predictions is None:
+            images = fetched.scored_images
     if images is None:
         for name, value in (("model", model), ("min-face", min_face)):
             if value is not None:

@@ -1,0 +1,90 @@
+"""Which skewed columns of a table are bent before the fit.
+
+Whether bending pays is said by the evidence of a Gaussian process on some of the rows, for the
+targets in their own unit.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from facesmith.approximation.model.bending import Bends, bent, slopes
+from facesmith.approximation.model.kernel_fit import MIN_ROWS, KernelFit
+from facesmith.approximation.model.preparation import TrainingRows, mean_and_scale
+
+Float64Array = npt.NDArray[np.float64]
+
+# A column is tried bent if its median lies so much nearer to the first tenth of its values than to
+# the last: as a part of what is between the two.
+_SMALLEST_SKEW = 0.25
+# A smallest value of at least this part of the median says that the zero is far away.
+_FAR_FROM_ZERO = 0.5
+_PILOT_ROWS = 128
+# Nats that bending has to bring: less may be chance.
+_WORTH_BENDING = 5.0
+
+
+def choose_bends(
+    inputs: Float64Array, targets: Float64Array, weights: Float64Array
+) -> tuple[Bends, Bends]:
+    """How inputs `(n, n_inputs)` and targets `(n, n_outputs)` are best bent; None for not at all.
+
+    Only skewed columns are tried: the inputs, the targets, and both. The work is a few small fits
+    of a Gaussian process, and none where no column is skewed.
+    """
+    of_inputs, of_targets = (
+        [None] if bends is None else [None, bends] for bends in (_bends(inputs), _bends(targets))
+    )
+    _, *tried = product(of_inputs, of_targets)
+    if len(targets) < MIN_ROWS or not tried:
+        return None, None
+    part = np.sort(np.random.default_rng(0).permutation(len(targets))[:_PILOT_ROWS])
+    rows = (inputs[part], targets[part], weights[part])
+    best: tuple[Bends, Bends] = (None, None)
+    highest = _evidence(*rows, *best) + _WORTH_BENDING
+    for pair in tried:
+        evidence = _evidence(*rows, *pair)
+        if evidence > highest:
+            highest, best = evidence, pair
+    return best
+
+
+def _bends(values: Float64Array) -> Bends:
+    """Centre and width for each skewed column; None where there is none."""
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        skewed = (low + high - 2 * middle) / (high - low) > _SMALLEST_SKEW
+    smallest = values.min(axis=0)
+    from_zero = (smallest >= 0) & (smallest < _FAR_FROM_ZERO * middle)
+    centres = np.where(from_zero, 0.0, smallest)
+    # A tenth of the smallest value makes the curve a logarithm over the whole range.
+    widths = np.where(from_zero & (smallest > 0), smallest, middle - centres) / 10
+    skewed &= widths > 0
+    return np.column_stack([centres, np.where(skewed, widths, 0.0)]) if skewed.any() else None
+
+
+def _evidence(
+    inputs: Float64Array,
+    targets: Float64Array,
+    weights: Float64Array,
+    input_bends: Bends,
+    target_bends: Bends,
+) -> float:
+    """Log evidence of the targets in their own unit, summed over the outputs."""
+    scaled = []
+    for values, bends in ((inputs, input_bends), (targets, target_bends)):
+        as_fitted = bent(values, bends)
+        offset, scale = mean_and_scale(as_fitted, weights)
+        scaled.append(((as_fitted - offset) / scale, scale))
+    (scaled_inputs, _), (scaled_targets, target_scale) = scaled
+    evidence = -float(np.log(target_scale).sum() * weights.sum())
+    if target_bends is not None:
+        evidence += float((weights @ np.log(slopes(targets, target_bends))).sum())
+    for column in scaled_targets.T:
+        fit = KernelFit(TrainingRows(scaled_inputs, np.ascontiguousarray(column), weights))
+        fit.fit(np.random.default_rng(0), 0)
+        evidence += fit.final_log_evidence
+    return evidence

@@ -1,0 +1,115 @@
+"""One Parquet file a shard: a row a face, and one for a photo without a face or with an error."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from facesmith._version import __version__
+from facesmith.detection.photos import PhotoFaces
+from facesmith.errors import BulkError
+from facesmith.files import replacing
+
+_NOTE = b"facesmith"
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("size", pa.int64()),  # bytes
+        ("width", pa.int32()),  # of the upright photo, pixels
+        ("height", pa.int32()),
+        ("box", pa.list_(pa.float32())),  # x_min, y_min, x_max, y_max
+        ("score", pa.float32()),
+        ("landmarks", pa.list_(pa.float32())),  # x and y of five points
+        ("error", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many there are of each."""
+
+    photos: int = 0
+    faces: int = 0
+    without_face: int = 0  # photos, those with an error not counted
+    errors: int = 0  # photos
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.photos + other.photos,
+            self.faces + other.faces,
+            self.without_face + other.without_face,
+            self.errors + other.errors,
+        )
+
+
+Row = dict[str, Any]
+
+
+def rows_of(found: PhotoFaces, size: int | None) -> list[Row]:
+    """The rows of one photo, best face first."""
+    row: Row = dict.fromkeys(SCHEMA.names)
+    row |= {"path": found.source.name, "size": size, "error": found.error}
+    if found.error is not None:
+        return [row]
+    row |= {"width": found.width, "height": found.height}
+    faces = found.faces
+    if not len(faces):
+        return [row]
+    points = None if faces.landmarks is None else faces.landmarks.reshape(-1, 10).tolist()
+    return [
+        row
+        | {
+            "box": faces.boxes[i].tolist(),
+            "score": float(faces.scores[i]),
+            "landmarks": None if points is None else points[i],
+        }
+        for i in range(len(faces))
+    ]
+
+
+def count_photo(rows: list[Row]) -> Counts:
+    """The counts of the rows of one photo."""
+    error, face = rows[0]["error"] is not None, rows[0]["box"] is not None
+    return Counts(1, len(rows) if face else 0, int(not face and not error), int(error))
+
+
+def write_shard(path: Path, photos: list[list[Row]], job: str) -> Counts:
+    """Write a shard's file, whole or not at all, and count what is in it.
+
+    Args:
+        path: The file.
+        photos: The rows of each photo.
+        job: What tells the job from others, kept in the file.
+
+    Raises:
+        WriteError: If it cannot be written.
+    """
+    counts = sum(map(count_photo, photos), Counts())
+    note = json.dumps({"version": __version__, "job": job, "counts": vars(counts)})
+    rows = [row for each in photos for row in each]
+    table = pa.Table.from_pylist(rows, SCHEMA.with_metadata({_NOTE: note.encode()}))
+    with replacing(path) as file:
+        pq.write_table(table, file, compression="zstd")
+    return counts
+
+
+def read_counts(path: Path) -> Counts:
+    """The counts of a shard's file.
+
+    Raises:
+        BulkError: If it is damaged or not of ours.
+    """
+    try:
+        note = json.loads((pq.read_schema(path).metadata or {})[_NOTE])
+        return Counts(**note["counts"])
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise BulkError(
+            f"{path} is damaged or was not written by this run. Delete it and give the same "
+            "command again."
+        ) from error

@@ -1,0 +1,214 @@
+"""The report of a search: one HTML page with its pictures in it, and the trials as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from facesmith.evaluation.run_pages import page
+from facesmith.files import write_bytes, write_json
+from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
+from facesmith.pictures.pages import png_file
+from facesmith.printable import counted, printable
+from facesmith.training.search.result import SearchResult, Trial, summary
+from facesmith.training.search.space import Parameter
+from facesmith.training.search.study import BEST_FILE
+
+REPORT_FILE, TRIALS_FILE = "report.html", "trials.json"
+PARALLEL_FILE, IMPORTANCE_FILE = "parallel.png", "importance.png"
+_WIDTH = 9.0  # inches
+
+
+def write_report(result: SearchResult, out: Path) -> None:
+    """Write `report.html`, its pictures and `trials.json` into a search's folder.
+
+    Args:
+        result: What was found; at least one trial is complete.
+        out: The folder.
+    """
+    write_json(out / TRIALS_FILE, _as_dict(result))
+    draw_parallel(result.trials, result.space, out / PARALLEL_FILE)
+    if result.importance:
+        draw_importance(result.importance, out / IMPORTANCE_FILE)
+    write_bytes(out / REPORT_FILE, _page(result, out).encode())
+
+
+def draw_parallel(trials: Sequence[Trial], space: Sequence[Parameter], path: Path) -> None:
+    """Draw trials as lines across one axis a setting; the better, the darker.
+
+    Trials that were stopped early are thin and grey.
+    """
+    figure = new_figure(_WIDTH, 4.2)
+    axes = figure.add_subplot()
+    figures = [trial.figure for trial in trials if trial.figure is not None]
+    low, high = min(figures), max(figures)
+    for trial in sorted(trials, key=lambda trial: trial.figure or -1.0):
+        values = [trial.values.get(parameter.name) for parameter in space]
+        if None in values:
+            continue
+        heights = [p.position(v) for p, v in zip(space, values, strict=True) if v is not None]
+        if trial.figure is None:
+            axes.plot(range(len(space)), heights, color="0.8", linewidth=0.7, zorder=1)
+            continue
+        share = (trial.figure - low) / (high - low) if high > low else 1.0
+        colour = VERMILION if trial.number == 0 else BLUE
+        axes.plot(
+            range(len(space)), heights, color=colour, alpha=0.15 + 0.85 * share,
+            linewidth=1 + 2 * share, zorder=2 + share,
+        )  # fmt: skip
+    axes.set_xticks(range(len(space)), [_label(each) for each in space], rotation=25, ha="right")
+    for at, parameter in enumerate(space):
+        ends = sorted(parameter.choices) or [parameter.low, parameter.high]
+        axes.annotate(f"{ends[-1]:.3g}", (at, 1.03), ha="center", va="bottom", fontsize=8)
+        axes.annotate(f"{ends[0]:.3g}", (at, -0.03), ha="center", va="top", fontsize=8)
+    tidy(axes)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="y", visible=False)
+    axes.set(yticks=[], ylim=(-0.12, 1.12))
+    axes.set_title(
+        "Darker: higher average precision. Orange: the defaults. Grey: stopped early.", fontsize=9
+    )
+    write_chart(figure, path)
+
+
+def draw_importance(importance: dict[str, float], path: Path) -> None:
+    """Draw how much each setting decides, as bars, the longest on top."""
+    figure = new_figure(_WIDTH, 0.6 + 0.32 * len(importance))
+    axes = figure.add_subplot()
+    names = list(importance)[::-1]
+    axes.barh([name.removeprefix("proposals.") for name in names],
+              [importance[name] for name in names], color=BLUE)  # fmt: skip
+    axes.set_xlabel("share of the differences between trials (fANOVA)")
+    tidy(axes)
+    axes.grid(axis="y", visible=False)
+    write_chart(figure, path)
+
+
+def _label(parameter: Parameter) -> str:
+    name = parameter.name.removeprefix("proposals.").replace("loop.", "")
+    return f"{name} (log)" if parameter.log else name
+
+
+def _page(result: SearchResult, out: Path) -> str:
+    best = result.complete[0]
+    default = next((trial for trial in result.trials if trial.number == 0), None)
+    confirmation = result.confirmation
+    headline = (
+        confirmation.verdict()
+        if confirmation is not None
+        else "Nothing was trained again with other seeds, so nothing is known but the best trial."
+    )
+    tiles = [
+        ("best trial", f"{best.figure:.4f}"),
+        ("default settings", _figure(default)),
+        ("trials", str(len(result.trials))),
+    ]
+    if confirmation is not None:
+        tiles.append(("margin on other photos", f"{confirmation.margin:+.4f}"))
+    return page(
+        "Search for settings",
+        f"{escape(summary(result))} Figures are average precision on photos held out from "
+        "learning, by which trials were chosen: the best of them is too good.",
+        headline,
+        tiles,
+        [
+            _section("What decides", _pictures(result, out)),
+            _section("The best settings", _settings(result)),
+            _section("All trials", _table(result)),
+            *([] if confirmation is None else [_section("Trained again", _confirmed(result))]),
+        ],
+    )
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{content}</section>"
+
+
+def _pictures(result: SearchResult, out: Path) -> str:
+    picture = png_file(out / PARALLEL_FILE)
+    parts = [
+        f'<figure><img alt="Trials across the axes of their settings" src="{picture}"></figure>'
+    ]
+    if result.importance:
+        first = next(iter(result.importance))
+        parts.append(
+            f'<figure><img alt="Share of each setting" src="{png_file(out / IMPORTANCE_FILE)}">'
+            f"<figcaption>{escape(first)} decides most, among the trials that are complete. "
+            "With few trials these shares are rough."
+            "</figcaption></figure>"
+        )
+    else:
+        parts.append("<p>Too few trials are complete to say which settings decide.</p>")
+    return "".join(parts)
+
+
+def _settings(result: SearchResult) -> str:
+    best, default = result.complete[0], next((t for t in result.trials if t.number == 0), None)
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{value:.4g}</td>"
+        f"<td>{'' if default is None else format(default.values.get(name, float('nan')), '.4g')}"
+        "</td></tr>"
+        for name, value in best.values.items()
+    )
+    return (
+        f"<p>They are in <code>{BEST_FILE}</code>: <code>facesmith train ... --config "
+        f"{BEST_FILE}</code>.</p>"
+        f"<table><tr><th>setting</th><th>best trial</th><th>default</th></tr>{rows}</table>"
+    )
+
+
+def _table(result: SearchResult) -> str:
+    names = [parameter.name for parameter in result.space]
+    heads = "".join(f"<th>{escape(_short(name))}</th>" for name in names)
+    ordered = [*result.complete, *(t for t in result.trials if t.state != "complete")]
+    rows = "".join(
+        f"<tr><td>{trial.number}</td><td>{_figure(trial)}</td>"
+        + "".join(f"<td>{_value(trial.values.get(name))}</td>" for name in names)
+        + "</tr>"
+        for trial in ordered
+    )
+    return (
+        f"<details><summary>{counted(len(ordered), 'trial')}</summary><div style='overflow-x:auto'>"
+        f"<table><tr><th>trial</th><th>AP</th>{heads}</tr>{rows}</table></div></details>"
+    )
+
+
+def _confirmed(result: SearchResult) -> str:
+    found = result.confirmation
+    assert found is not None
+    rows = "".join(
+        f"<tr><td>{seed}</td><td>{default:.4f}</td><td>{best:.4f}</td><td>{best - default:+.4f}"
+        "</td></tr>"
+        for seed, default, best in zip(found.seeds, found.default, found.best, strict=True)
+    )
+    return (
+        "<p>Both settings with other seeds, which hold out other photos.</p>"
+        f"<table><tr><th>seed</th><th>defaults</th><th>best</th><th>difference</th></tr>{rows}"
+        "</table>"
+    )
+
+
+def _figure(trial: Trial | None) -> str:
+    if trial is None:
+        return "unknown"
+    return trial.state if trial.figure is None else f"{trial.figure:.4f}"
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _short(name: str) -> str:
+    return printable(name.rpartition(".")[2])
+
+
+def _as_dict(result: SearchResult) -> dict[str, Any]:
+    confirmation = result.confirmation
+    return {
+        "trials": [vars(trial) for trial in result.trials],
+        "space": {parameter.name: parameter.to_dict() for parameter in result.space},
+        "importance": result.importance,
+        "confirmation": None if confirmation is None else confirmation.to_dict(),
+    }
