@@ -29,7 +29,6 @@ FOLDERS = {"(docs/decisions)": "(docs/site/decisions.md)",
            "(../benchmarks)": "(../benchmarks/results/README.md)"}  # fmt: skip
 # The start page lies below `docs/`, as all pages lie where they do in the repository.
 FIRST = '<!doctype html><meta http-equiv="refresh" content="0; url=docs/site/index.html">\n'
-AWAITED = "docs/serve.md"  # a page that another change brings; take it out when it is there
 
 
 def copy(patterns: tuple[str, ...], folder: Path) -> None:
@@ -82,8 +81,6 @@ def build(out: Path, builder: str = "html") -> int:
             text = page.read_text(encoding="utf-8")
             for link, to in FOLDERS.items():
                 text = text.replace(link, to)
-            if not (ROOT / AWAITED).is_file():
-                text = text.replace(f"[serve]({AWAITED})", "serve")
             page.write_text(text, encoding="utf-8")
         if missing := missing_pictures(folder):
             print("Pictures that are not there:", *missing, sep="\n  ", file=sys.stderr)
