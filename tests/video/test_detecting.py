@@ -100,7 +100,22 @@ def test_the_first_frame_of_a_scene_gets_a_full_look() -> None:
     assert {shown[:2] for shown in detector.shown} == {(1280, 720)}
 
 
+def test_small_faces_are_looked_for_at_steps_of_time_and_in_each_new_scene() -> None:
+    _, detector, _ = look(film([100] * 6 + [250] * 2), fine_seconds=0.2)
+    faces = [shown[2] for shown in detector.shown]
+    assert faces == [10, None, None, None, None, 10, 10, None]
+
+
+def test_a_fine_look_is_no_finer_than_the_frame() -> None:
+    _, detector, _ = look(film([100], size_wh=(2560, 1440)), fine_seconds=0.2)
+    assert detector.shown[0][2] == pytest.approx(10 / (0.3125 * 1.6))
+    _, detector, _ = look(film([100], size_wh=(640, 360)), fine_seconds=0.2)
+    assert detector.shown[0][2] == 10
+
+
+@pytest.mark.parametrize("name", ["full_seconds", "fine_seconds"])
 @pytest.mark.parametrize("bad", [-0.1, float("nan")])
-def test_a_step_that_is_no_time_is_refused(bad: float) -> None:
-    with pytest.raises(ValueError, match="full_seconds"):
-        LookConfig(full_seconds=bad)
+def test_a_step_that_is_no_time_is_refused(name: str, bad: float) -> None:
+    options: Any = {name: bad}
+    with pytest.raises(ValueError, match=name):
+        LookConfig(**options)

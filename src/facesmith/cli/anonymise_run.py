@@ -175,6 +175,7 @@ class _Run:
     def _film_config(self) -> tuple[FilmConfig, VerifyConfig | None]:
         """How films and cameras are covered, and looked at again."""
         from facesmith.anonymisation.films import (  # noqa: PLC0415
+            FINE_SECONDS,
             FULL_SECONDS,
             FilmConfig,
             tracks_that_miss_little,
@@ -187,7 +188,13 @@ class _Run:
         # Of slow films the last look may lie further back than ends are held.
         tracking = replace(tracking, hold=max(tracking.hold, _SECONDS_A_FRAME * (task.every or 1)))
         full_seconds = FULL_SECONDS if task.every is None else 0.0
-        look = LookConfig(tracking.lowest, None, task.rotations, task.every or 1, full_seconds)
+        look = LookConfig(
+            min_score=tracking.lowest,
+            rotations=task.rotations,
+            every=task.every or 1,
+            full_seconds=full_seconds,
+            fine_seconds=FINE_SECONDS,
+        )
         config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
         verify = None
         if task.verify is not False:

@@ -21,6 +21,7 @@ from facesmith.video.scenes import SceneCuts
 # thirtieth more is left uncovered, and a sixth without any looks between.
 _CALM = 2.0
 _COARSER = 2  # by which factor frames between are looked at coarser
+_FINER = 1.6  # by which factor fine looks are finer than full ones, up to the frame's own scale
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,12 @@ class LookConfig:
         full_seconds: Frames less than so many seconds after the last full look are not looked at
             where the picture is calm, and at half the scale where it is in motion; the first frame
             of a scene always gets a full look. 0: all frames do.
+        fine_seconds: A full look so many seconds after the last fine one, and the first of a scene,
+            finds smaller faces, too, where frames are looked at in less than their own size. 0:
+            none does.
 
     Raises:
-        ValueError: If `every` is less than 1 or `full_seconds` is negative.
+        ValueError: If `every` is less than 1, `full_seconds` or `fine_seconds` negative.
     """
 
     min_score: float | None = None
@@ -46,14 +50,14 @@ class LookConfig:
     rotations: Sequence[int] = UPRIGHT
     every: int = 1
     full_seconds: float = 0.0
+    fine_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if self.every < 1:
             raise ValueError(f"`every` must be at least 1; got every={self.every}.")
-        if not self.full_seconds >= 0:
-            raise ValueError(
-                f"`full_seconds` must be at least 0; got full_seconds={self.full_seconds}."
-            )
+        for name in ("full_seconds", "fine_seconds"):
+            if not (seconds := getattr(self, name)) >= 0:
+                raise ValueError(f"`{name}` must be at least 0; got {name}={seconds}.")
 
 
 def detect_frames(
@@ -71,7 +75,7 @@ def detect_frames(
     """
     config = config or LookConfig()
     cuts = SceneCuts()
-    last_full = -np.inf
+    last_full = last_fine = -np.inf
     before: npt.NDArray[np.float32] | None = None
     for frame in frames:
         grey = frame.small_grey()
@@ -79,8 +83,12 @@ def detect_frames(
         looked, faces = False, Faces.empty()
         if frame.number % config.every == 0:
             if cut or frame.time - last_full >= config.full_seconds - ROUNDING:
-                looked, faces = True, _look(frame, detector, config)
+                fine = config.fine_seconds > 0 and (
+                    cut or frame.time - last_fine >= config.fine_seconds - ROUNDING
+                )
+                looked, faces = True, _look(frame, detector, config, fine)
                 last_full = frame.time
+                last_fine = frame.time if fine else last_fine
             elif before is not None and float(np.abs(grey - before).mean()) > _CALM:
                 looked, faces = True, _coarse_look(frame, detector, config)
         before = grey
@@ -94,12 +102,13 @@ def detect_frames(
         )
 
 
-def _look(frame: VideoFrame, detector: PhotoDetector, config: LookConfig) -> Faces:
+def _look(frame: VideoFrame, detector: PhotoDetector, config: LookConfig, fine: bool) -> Faces:
+    min_face = config.min_face
+    if fine:
+        scale = detector.pyramid.plan(*frame.size_wh, min_face).scale
+        min_face = detector.pyramid.smallest_face / max(scale, min(scale * _FINER, 1.0))
     return detector(
-        frame.image(),
-        min_score=config.min_score,
-        min_face=config.min_face,
-        rotations=config.rotations,
+        frame.image(), min_score=config.min_score, min_face=min_face, rotations=config.rotations
     )
 
 
