@@ -29,7 +29,6 @@ FOLDERS = {"(docs/decisions)": "(docs/site/decisions.md)",
            "(../benchmarks)": "(../benchmarks/results/README.md)"}  # fmt: skip
 # The start page lies below `docs/`, as all pages lie where they do in the repository.
 FIRST = '<!doctype html><meta http-equiv="refresh" content="0; url=docs/site/index.html">\n'
-AWAITED = "docs/serve.md"  # a page that another change brings; take it out when it is there
 
 
 def copy(patterns: tuple[str, ...], folder: Path) -> None:
@@ -58,6 +57,17 @@ def missing_pictures(folder: Path) -> list[str]:
     return missing
 
 
+def without_folders(text: str, at: Path) -> str:
+    """A page with its links to folders led to a page, or, where there is none, as plain words."""
+    for link, to in FOLDERS.items():
+        text = text.replace(link, to)
+    return re.sub(
+        r"\[([^\]]+)\]\(([^)#:\s]+)\)",
+        lambda found: found[1] if (at / found[2]).is_dir() else found[0],
+        text,
+    )
+
+
 def list_all(index: Path) -> None:
     """Add the guides that the start page does not name to a part of their own."""
     text = index.read_text(encoding="utf-8")
@@ -80,11 +90,8 @@ def build(out: Path, builder: str = "html") -> int:
         list_all(folder / "docs" / "site" / "index.md")
         for page in folder.rglob("*.md"):
             text = page.read_text(encoding="utf-8")
-            for link, to in FOLDERS.items():
-                text = text.replace(link, to)
-            if not (ROOT / AWAITED).is_file():
-                text = text.replace(f"[serve]({AWAITED})", "serve")
-            page.write_text(text, encoding="utf-8")
+            at = ROOT / page.relative_to(folder).parent
+            page.write_text(without_folders(text, at), encoding="utf-8")
         if missing := missing_pictures(folder):
             print("Pictures that are not there:", *missing, sep="\n  ", file=sys.stderr)
             return 1

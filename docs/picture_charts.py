@@ -193,8 +193,10 @@ def roc(theme: Theme, demo: Path) -> Figure:
     axes = figure.subplots()
     for name, colour in zip(("compact", "pointwise"), theme.colours, strict=False):
         report = json.loads((demo / name / "roc.json").read_text("utf-8"))
-        points = np.array([(p["fpr"], p["tpr"]) for p in report["curve"]])
-        axes.plot(*points.T, color=colour, label=f"{name}, AUC {report['auc']:.3f}")
+        curve = report["curve"]
+        axes.plot(
+            curve["fpr"], curve["tpr"], color=colour, label=f"{name}, AUC {report['auc']:.3f}"
+        )
         axes.plot(report["best"]["fpr"], report["best"]["tpr"], "o", color=colour, markersize=8)
     axes.plot([0, 1], [0, 1], color=theme.faint, linewidth=1.2, linestyle="--", label="guessing")
     axes.set(xlabel="share of other patches taken for faces", ylabel="share of faces found",
@@ -225,7 +227,7 @@ def surface(theme: Theme, fit: Any) -> Figure:
     inputs, truth = fit.split.test.inputs, fit.split.test.targets
     best = fit.approximations[-1]
     figure = Figure(figsize=(WIDE, 3.6), facecolor="none")
-    axes: Any = figure.add_axes((0.0, 0.03, 0.93, 0.97), projection="3d")
+    axes: Any = figure.add_axes((0.0, 0.1, 0.93, 0.92), projection="3d")
     sides = [np.linspace(column.min(), column.max(), 26) for column in inputs.T]
     first, second = np.meshgrid(*sides)
     heights = best.function.predict(np.column_stack([first.ravel(), second.ravel()]))

@@ -8,6 +8,7 @@ Lines whose output stands on a page are run by `benchmarks/page_outputs.py` and 
 RUN = (
     "facesmith detect holiday/ --draw seen/ --json > faces.jsonl",
     "facesmith detect holiday/ --aligned faces/",
+    "facesmith anonymise holiday/ --out covered/",
     "facesmith detect val/ --json --min-score 0.001 > faces.jsonl",
     "facesmith benchmark coco --annotations val.json --images val/ --detections faces.jsonl",
     "facesmith benchmark coco --annotations val.json --images val/",
@@ -125,7 +126,13 @@ NOT_RUN = {
     "reads a film; tests/cli/test_detect_video.py and test_anonymise.py make some": (
         "facesmith detect clip.mp4 --draw seen.mp4",
         "facesmith detect clip.mp4 --draw seen.mp4 > faces.jsonl",
-        "facesmith anonymise holiday/ clip.mp4 --out covered/",
+    ),
+    "reads a camera's stream; tests/video make one": (
+        "facesmith anonymise rtsp://10.0.0.4/live --out covered/ --seconds 600",
+    ),
+    "needs a public collection or the result of a search": (
+        "facesmith benchmark fddb --folds data/fddb --out fddb",
+        "facesmith train faces.json --images photos --config tune/best.json --out runs/tuned",
     ),
     "takes minutes; tests/demo/test_demo.py runs a small one": ("facesmith demo --out demo-out",),
 }

@@ -120,7 +120,8 @@ def results(world: Path) -> dict[str, tuple[int, str]]:
 @pytest.mark.parametrize("line", RUN)
 def test_a_documented_line_runs(line: str, results: dict[str, tuple[int, str]]) -> None:
     code, output = results[line]
-    assert code == 0, output
+    # `anonymise` exits with 1 where something may still be a face, as on the astronaut's suit.
+    assert code in ((0, 1) if " anonymise " in line else (0,)), output
 
 
 def test_what_the_lines_write_is_right(world: Path, results: dict[str, tuple[int, str]]) -> None:

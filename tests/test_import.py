@@ -90,6 +90,21 @@ def test_public_names_for_detection_load_no_training_framework(name: str) -> Non
     assert not loaded_by(f"import facesmith; facesmith.{name}") & set(HEAVY)
 
 
+def test_fitting_a_table_with_the_base_install_names_the_extra(tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text("x,z\n" + "".join(f"{i},{i * i}\n" for i in range(60)))
+    words = ["approximate", "points.csv", "--target", "z", "--out", "run"]
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('filelock', 'torch', 'sklearn', 'scipy')))\n"
+        f"from facesmith.__main__ import start; sys.argv[1:] = {words!r}; start()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 1
+    assert "pip install '.[train]'" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     import facesmith  # noqa: PLC0415 - the subject of the test
 

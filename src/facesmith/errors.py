@@ -11,6 +11,7 @@ _EXTRAS = {
     "dask": "bulk",
     "distributed": "bulk",
     "fastapi": "serve",
+    "filelock": "train",  # of other extras too, whose own packages are asked for first
     "fsspec": "bulk",
     "matplotlib": "train",
     "onnx": "train",
