@@ -41,7 +41,7 @@ def test_a_power_of_two_as_unit_changes_nothing_but_the_unit(exponent: int, colu
 @pytest.mark.parametrize(
     ("input_unit", "target_unit", "message"),
     [
-        (1e302, 1.0, r"input 'width' has numbers up to .*e\+302, expected less than 1e\+300.*larg"),
+        (1e302, 1.0, r"input 'width' has numbers up to .*e\+302, expected less than 1e\+300"),
         (1e-295, 1.0, r"input 'width' varies by .*e-295 only.* Give it in a smaller unit"),
         (1.0, 1e303, r"target number 0 has numbers up to .*e\+303"),
         (1.0, 1e-309, "target number 0 varies by .*e-309 only"),
