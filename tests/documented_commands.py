@@ -64,6 +64,10 @@ NOT_RUN = {
             " --mined mined.json --out runs/second"
         ),
     ),
+    "trains in two processes; tests/training/test_processes.py trains small ones": (
+        "facesmith train faces.json --images photos --devices 2 --out runs/two",
+        "facesmith train patches.npz --devices 2 --out runs/patches",
+    ),
     "trains landmarks for minutes; tests/cli/test_train_landmarks.py trains small ones": (
         (
             "facesmith train points.json --images photos --only landmarks --from runs/detector"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,7 +42,9 @@ def with_client(app: Any, use: Callable[[httpx.AsyncClient], Awaitable[Result]])
         ) as client:
             return await use(client)
 
-    return asyncio.run(run())
+    # In a thread of its own: tests of pages may have left a loop that runs in this one.
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(lambda: asyncio.run(run())).result()
 
 
 def ask(app: Any, method: str, path: str, **given: Any) -> httpx.Response:

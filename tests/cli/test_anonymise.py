@@ -446,7 +446,7 @@ def test_a_photo_that_takes_too_much_memory_is_told_with_the_option(
     result = run(weights, "street/large.png", "--out", "out", "--photo-memory", 4, "--json")
     assert result.exit_code == 1
     (told,) = map(json.loads, result.stdout.splitlines())
-    assert "--photo-memory of `facesmith detect` and `anonymise`" in told["error"]
+    assert "--photo-memory of `detect`, `anonymise` and `serve`" in told["error"]
 
 
 @pytest.mark.usefixtures("street")

@@ -317,7 +317,7 @@ def comment_name(name: str) -> str:
 
     Example:
         >>> print(comment_name("speed, m/s"), comment_name("wage coding: 1"), comment_name("*/"))
-        speed, m/s "wage coding\u003a 1" "\u002a\u002f"
+        speed, m/s "wage coding\u003a 1" "\u002a/"
     """
     name = shortened_text(name, _LONGEST_NAME)
     if name and name == name.strip() and _PLAIN_CHARACTERS.issuperset(name):
