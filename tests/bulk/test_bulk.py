@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -86,6 +87,18 @@ def test_the_rows_are_what_the_detector_finds(photos: Path, model: Path, tmp_pat
         assert [list(box) for box in mine.box] == faces.boxes.tolist()
         assert mine.score.tolist() == pytest.approx(faces.scores.tolist())
         assert mine.landmarks.isna().all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8_have_rows(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in (b"a\xff.png", b"b\xff.png"):
+        (folder / os.fsdecode(name)).write_bytes(b"no image")
+    run_bulk(job(folder, tmp_path / "out", model), HereEngine())
+    found = rows(tmp_path / "out")
+    assert [path[-9:] for path in sorted(found.path)] == [r"/a\xff.png"[-9:], r"/b\xff.png"[-9:]]
+    assert all(r"\xff.png" in error for error in found.error)
 
 
 def test_the_manifest(photos: Path, model: Path, tmp_path: Path) -> None:

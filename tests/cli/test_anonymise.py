@@ -135,6 +135,16 @@ def test_a_photo_that_a_box_file_lacks_is_an_error_and_not_copied(weights: Path)
         ("[]", "line 1"),
         ('{"file": "a.png", "faces": [{"box": [1, 2, 3]}]}', "box"),
         ('{"file": "a.png", "faces": [{"box": [9, 2, 3, 8]}]}', "box"),
+        ('{"file": "a.png", "faces": [{"box": [9, 2, 9, 8]}]}', "box"),
+        ('{"file": "a.png", "faces": [{"box": [true, false, 9, 8]}]}', "box"),
+        ('{"file": "a.png", "width": "9", "height": "8", "faces": []}', "`width` and `height`"),
+        ('{"file": "a.png", "width": 9, "faces": []}', "`width` and `height`"),
+        ('{"file": "a\\u0000.png", "faces": []}', "cannot be the name of a file"),
+        ('{"file": "\\ud800.png", "faces": []}', "cannot be the name of a file"),
+        (
+            '{"file": "a.png", "faces": [{"box": [1, 2, 3, 4]}]}\n{"file": "./a.png", "faces": []}',
+            "line 2: ./a.png has a line with other boxes before",
+        ),
         ('{"file": "a.png"}', "faces"),
         ("{", "JSON"),
     ],
@@ -375,6 +385,16 @@ def test_films_are_covered_among_photos(street: Path, weights: Path) -> None:
     assert image[36, 44].min() > 200
     assert image[80, 120, 2] > 200
     assert image[80, 120, 0] < 60
+    for line in found:
+        if "frame" in line:
+            line["width"] *= 2
+    Path("other.jsonl").write_text("\n".join(map(json.dumps, found)))
+    for option in ("--boxes", "--except"):
+        words = ["--out", "other", option, "other.jsonl", "--no-verify", "--force"]
+        refused = run(weights, "street/more/clip.mp4", *words)
+        assert refused.exit_code == 1
+        assert "clip.mp4 has 160 x 120 pixels" in refused.stderr
+        assert not list(Path("other").glob("**/*.mp4"))
 
 
 @pytest.mark.usefixtures("street")

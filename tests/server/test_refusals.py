@@ -167,12 +167,24 @@ def test_wrong_options_are_named(small_app: Any, query: str, said: str) -> None:
         ("boxes=[[1,2,3]]", "expected a JSON list"),
         ("boxes=[[1,2,0,4]]", "each with an area"),
         ("boxes=[[1,2,NaN,4]]", "expected a JSON list"),
+        ("boxes=[[600,600,10,10]]", "begins at 600, 600 lies outside the photo of 160 x 120"),
+        ("boxes=[[-90,5,50,50]]", "lies outside the photo"),
+        ("boxes=[[1,2,3,4]]&boxes=[[5,6,7,8]]", "`boxes` comes twice"),
         ("boxes=" + "[" * 5000, "expected a JSON list"),
     ],
 )
 def test_wrong_covers_are_named(small_app: Any, query: str, said: str) -> None:
     answer = ask(small_app, "POST", f"/v1/anonymise?{query}", content=spot_png(), headers=PNG)
     assert said in refused(answer, 422, "Wrong request")
+
+
+def test_boxes_that_are_given_twice_are_refused(small_app: Any) -> None:
+    files, boxes = {"file": ("a.png", spot_png())}, "[[1, 2, 3, 4]]"
+    path = "/v1/anonymise"
+    twice = ask(small_app, "POST", path, files=files, data={"boxes": [boxes, boxes]})
+    assert "'boxes' comes twice" in refused(twice, 422, "Wrong request")
+    both = ask(small_app, "POST", f"{path}?boxes=[[5,6,7,8]]", files=files, data={"boxes": boxes})
+    assert "a field and an option" in refused(both, 422, "Wrong request")
 
 
 def test_boxes_over_each_other_take_no_memory_without_end(small_app: Any) -> None:

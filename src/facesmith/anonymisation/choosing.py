@@ -29,11 +29,11 @@ class Choice:
     only: Sequence[Region | BoxFile] = ()
     spared: Sequence[Region | BoxFile] = ()
 
-    def check_size(self, name: str, size_wh: tuple[int, int]) -> None:
-        """Raise an `ImageError` where a box file lists faces of a photo of another size."""
+    def check_size(self, name: str, size_wh: tuple[int, int], frame: int = 0) -> None:
+        """Raise an `ImageError` where a box file is for a photo or frame of another size."""
         for each in (*self.only, *self.spared):
             if isinstance(each, BoxFile):
-                each.check_size(name, size_wh)
+                each.check_size(name, size_wh, frame)
 
     def of(self, faces: Faces, name: str, frame: int = 0) -> npt.NDArray[np.bool_]:
         """Which faces of a photo, or a frame of a film, are covered, bool `(n,)`."""

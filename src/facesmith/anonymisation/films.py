@@ -188,11 +188,13 @@ def _listed(name: str, frames: Iterable[VideoFrame], boxes: BoxFile) -> Iterator
                 f"Frame {frame.number} of {name} has no line in {boxes.path}. Add one, with "
                 '"faces": [] if there is nothing to cover.'
             )
+        boxes.check_size(name, frame.size_wh, frame.number)
         yield FrameFaces(frame.number, frame.time, frame.size_wh, faces)
 
 
 def chosen_faces(name: str, found: FrameFaces, config: FilmConfig) -> CoveredFrame:
     """The frame with those faces only that are to be covered."""
+    config.choice.check_size(name, found.size_wh, found.number)
     chosen = config.choice.of(found.faces, name, found.number)
     if chosen.all():
         return CoveredFrame(found, 0)

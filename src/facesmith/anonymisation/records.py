@@ -44,27 +44,37 @@ class BoxFile:
             name, frame = line.get("file"), line.get("frame", 0)
             if not isinstance(name, str) or type(frame) is not int:
                 raise DetectionsError(f"{where}: expected `file`, a name, and `frame`, a number.")
-            self._faces[_key(name, frame)] = _faces(where, line.get("faces"))
-            width, height = line.get("width"), line.get("height")
-            if type(width) is int and type(height) is int:
-                self._sizes[_key(name, frame)] = width, height
+            try:
+                key = _key(name, frame)
+            except ValueError as error:  # NUL, or half of a character
+                raise DetectionsError(f"{where}: {name!r} cannot be the name of a file.") from error
+            faces, size_wh = _faces(where, line.get("faces")), _size(where, line)
+            before = self._faces.get(key)
+            if before is not None and not np.array_equal(before.boxes, faces.boxes):
+                raise DetectionsError(
+                    f"{where}: {name} has a line with other boxes before, for the same frame. "
+                    "Leave one line with all of them."
+                )
+            self._faces[key] = faces
+            if size_wh is not None:
+                self._sizes[key] = size_wh
 
     def faces(self, name: str, frame: int = 0) -> Faces | None:
         """The faces of a photo, or of a frame of a film; `None` where the file has no line."""
         return self._faces.get(_key(name, frame))
 
-    def check_size(self, name: str, size_wh: tuple[int, int]) -> None:
-        """Refuse a photo that has another size than the one whose boxes the file lists.
+    def check_size(self, name: str, size_wh: tuple[int, int], frame: int = 0) -> None:
+        """Refuse a photo or frame of another size than the one whose boxes the file lists.
 
         Raises:
             ImageError: If it has.
         """
-        listed = self._sizes.get(_key(name, 0), size_wh)
+        listed = self._sizes.get(_key(name, frame), size_wh)
         if listed != size_wh:
             now, then = (f"{width:,} x {height:,}" for width, height in (size_wh, listed))
             raise ImageError(
-                f"{name} has {now} pixels, and its line in {self.path} is of a photo of {then}: "
-                "the boxes would cover other places. Find the faces again, or put the photo back."
+                f"{name} has {now} pixels, and its line in {self.path} is for {then}: "
+                "the boxes would cover other places. Find the faces again, or put the file back."
             )
 
     def __contains__(self, name: str) -> bool:
@@ -115,6 +125,16 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DetectionsError(str(error)) from error
 
 
+def _size(where: str, line: dict[str, Any]) -> tuple[int, int] | None:
+    """Width and height of the picture, where the line has them."""
+    width, height = line.get("width"), line.get("height")
+    if width is None and height is None:
+        return None
+    if type(width) is not int or type(height) is not int:
+        raise DetectionsError(f"{where}: expected `width` and `height` in pixels, or neither.")
+    return width, height
+
+
 def _faces(where: str, listed: Any) -> Faces:
     if not isinstance(listed, list):
         raise DetectionsError(f"{where}: expected `faces`, a list; [] for a photo without any.")
@@ -126,8 +146,8 @@ def _faces(where: str, listed: Any) -> Faces:
             not isinstance(box, list)
             or len(box) != 4
             or not _finite([*box, score])
-            or box[0] > box[2]
-            or box[1] > box[3]
+            or box[0] >= box[2]
+            or box[1] >= box[3]
             or not 0 <= score <= 1
         ):
             raise DetectionsError(
@@ -141,6 +161,6 @@ def _faces(where: str, listed: Any) -> Faces:
 
 def _finite(values: Iterable[Any]) -> bool:
     return all(
-        isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e9
+        type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e9
         for value in values
     )

@@ -54,7 +54,8 @@ Row = dict[str, Any]
 def rows_of(found: PhotoFaces, size: int | None) -> list[Row]:
     """The rows of one photo, best face first."""
     row: Row = dict.fromkeys(SCHEMA.names)
-    row |= {"path": found.source.name, "size": size, "error": found.error}
+    error = None if found.error is None else _as_text(found.error)
+    row |= {"path": _as_text(found.source.name), "size": size, "error": error}
     if found.error is not None:
         return [row]
     row |= {"width": found.width, "height": found.height}
@@ -71,6 +72,11 @@ def rows_of(found: PhotoFaces, size: int | None) -> list[Row]:
         }
         for i in range(len(faces))
     ]
+
+
+def _as_text(name: str) -> str:
+    r"""Names of files that are not UTF-8 have their bytes as `\xff`: Parquet holds UTF-8 only."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def count_photo(rows: list[Row]) -> Counts:

@@ -89,6 +89,9 @@ def fetch(
     data_set = DATA_SETS[name]
     if not as_json:
         _print_terms(data_set)
+    scheme, colon, _ = mirror.partition("://")
+    if colon and scheme.lower() not in ("http", "https"):
+        raise click.UsageError(f"--mirror {mirror}: expected http://, https:// or a folder.")
     config = FetchConfig(parts, mirror, sums, keep_archives, DownloadConfig(read_timeout=timeout))
     with ShownProgress(quiet=quiet) as progress:
         fetched = fetch_set(data_set, folder, config, progress)

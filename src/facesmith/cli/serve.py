@@ -121,8 +121,12 @@ def serve(
         raise click.UsageError("--label-studio-token needs --label-studio URL.")
     if label_studio is not None and not _is_address(label_studio):
         raise click.UsageError(
-            f"--label-studio {label_studio}: expected an address such as http://localhost:8080."
+            f"--label-studio {label_studio}: expected an address such as http://localhost:8080, "
+            "without a user."
         )
+    for name in allow_host:
+        if not name or set(name) & set("/*@ "):
+            raise click.UsageError(f"--allow-host {name}: expected a name such as faces.local.")
     address = Address(host, port)
     config = ServeConfig(
         model=model,
@@ -142,7 +146,8 @@ def serve(
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return named and parts.username is None  # a password would be told to callers
     except ValueError:  # a port that is none
         return False
 

@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 from typing import IO, Any
-from urllib.parse import parse_qs, unquote, unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
 from facesmith.server.config import MB
 from facesmith.server.problems import Problem, too_large, wrong_request
 from facesmith.server.uploads import UNNAMED, Upload, last_part
 
+_IN_ADDRESSES = "%/:?#[]@!$&'()*+,;=~"
 _SECONDS = 20.0  # for an answer of Label Studio
 _LARGEST_ANSWER = 2**20  # bytes of what it says about tokens
 
@@ -51,7 +52,8 @@ class PhotoFetcher:
                 "--label-studio URL and a token, or have tasks with data: URLs."
             )
         try:
-            url = urljoin(self._server, address)
+            # Label Studio writes blanks and letters beyond ASCII as they are.
+            url = urljoin(self._server, quote(address, safe=_IN_ADDRESSES))
         except ValueError:  # brackets of no IPv6 address
             url = ""
         if not self._is_ours(url):

@@ -116,6 +116,8 @@ class PhotoRoutes:
             uploads = await self._read(request, place, options, ("boxes",))
             upload = _only_one(uploads)
             text = uploads.fields.get("boxes", options.boxes)
+            if options.boxes is not None and "boxes" in uploads.fields:
+                raise wrong_request("`boxes` is a field and an option. Give it once.")
             chosen = None if text is None else boxes_of(text)
 
             def work() -> tuple[bytes, int] | str:
@@ -153,6 +155,9 @@ class PhotoRoutes:
         options: DetectOptions,
         fields: tuple[str, ...] = (),
     ) -> Uploads:
+        keys = [key for key, _ in request.query_params.multi_items()]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise wrong_request(f"`{twice[0][:50]}` comes twice. Give each option once.")
         uploads = await read_uploads(request, place, self._config, name=options.name, fields=fields)
         self._metrics.received(place.held)
         return uploads
@@ -225,13 +230,20 @@ def _cut_all(cut: CutFaces, stem: str, limit: int, found: PhotoFaces) -> Picture
 def _check_covers(
     upload: Upload, boxes: npt.NDArray[np.floating], margin: float, max_memory: int
 ) -> None:
-    """Refuse boxes that all together take too much memory to cover, as many over each other do."""
+    """Refuse boxes that lie outside, or that together take too much memory, as many over others."""
     with image_errors(upload.name, upload.content), steady_pillow():
         opened, orientation, _ = open_header(upload.name, upload.content)
     size = np.array(opened.size[:: -1 if orientation >= 5 else 1], np.float64)
     low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
     grown = margin * (high - low).max(axis=1, keepdims=True)
     sides = np.minimum(high + grown, size) - np.maximum(low - grown, 0)
+    outside = (np.minimum(high, size) <= np.maximum(low, 0)).any(axis=1)
+    if outside.any():
+        x, y = low[outside][0].tolist()
+        raise wrong_request(
+            f"A box that begins at {x:g}, {y:g} lies outside the photo of {size[0]:g} x {size[1]:g}"
+            " pixels. Give boxes as [x, y, width, height] in pixels of the upright photo."
+        )
     n_pixels = float(np.maximum(sides, 0).prod(axis=1).sum())
     if n_pixels * _BYTES_COVERED > max_memory:
         raise wrong_request(

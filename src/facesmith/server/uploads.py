@@ -264,6 +264,8 @@ class _Form:
         if self._file_name is not None:
             self._photos.append(Upload(self._file_name, content))
         else:
+            if self._name in self._fields:
+                raise wrong_request(f"The field {self._name[:50]!r} comes twice. Send it once.")
             self._fields[self._name] = content.decode("utf-8", "replace")
 
     def _end(self) -> None:

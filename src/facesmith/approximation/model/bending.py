@@ -45,7 +45,8 @@ def straightened(values: Float64Array, bends: Bends) -> Float64Array:
 def slopes(values: Float64Array, bends: Float64Array) -> Float64Array:
     """Derivative of `bent` at values `(n, n_columns)`."""
     centres, widths = bends.T
-    return np.where(widths > 0, 1.0 / np.hypot(values - centres, widths), 1.0)
+    straight = widths <= 0
+    return 1.0 / np.where(straight, 1.0, np.hypot(values - centres, widths))
 
 
 def bends_to_mean(bends: Float64Array, variances: Float64Array) -> Float64Array:

@@ -182,10 +182,11 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
             inputs, targets, weights, validation = split_off_validation(
                 inputs, targets, weights, self.validation_fraction, random
             )
-        if len(inputs) < MIN_ROWS:
+        # Copies count: scikit-learn's own checks fit a few rows that come several times.
+        if (n_rows := round(float(weights.sum()))) < MIN_ROWS:
             raise ValueError(
-                f"{len(inputs)} rows that differ are too few to fit a function and to judge it; "
-                f"at least {MIN_ROWS} are needed. Add rows."
+                f"{n_rows} rows are too few to fit a function and to judge it; at least "
+                f"{MIN_ROWS} are needed. Add rows."
             )
         check_size(sizes, inputs.shape[1])
         patience = self.n_iter_no_change if self.early_stopping else None
