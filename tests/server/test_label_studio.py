@@ -89,11 +89,11 @@ class LabelStudio(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append((self.path, self.headers["Authorization"]))
-        if self.path.startswith("/away"):
+        if self.path.startswith("/data/away"):
             self.send_response(302)
             self.send_header("Location", "http://169.254.169.254/latest/meta-data")
             self.end_headers()
-        elif self.path.startswith("/moved"):
+        elif self.path.startswith("/data/moved"):
             self.send_response(302)
             self.send_header("Location", "/data/upload/3/a.png")
             self.end_headers()
@@ -228,7 +228,12 @@ def test_the_only_label_is_that_of_faces_whatever_its_name(spot_app: Any) -> Non
 
 @pytest.mark.parametrize(
     "address",
-    ["/data/upload/3/a.png", "/data/local-files/?d=photos/a%20b.png", "/moved/a.png"],
+    [
+        "/data/upload/3/a.png",
+        "/data/local-files/?d=photos/a%20b.png",
+        "/data/local-files/?d=photos/a b.png",
+        "/data/moved/a.png",
+    ],
 )
 def test_photos_come_from_label_studio(spot_weights: Path, label_studio: str, address: str) -> None:
     app = connected(spot_weights, label_studio)
@@ -252,7 +257,7 @@ def test_tokens_that_expire_are_exchanged(spot_weights: Path, label_studio: str)
     ("address", "status", "said"),
     [
         ("/data/upload/3/gone.png", 502, "it answered 404"),
-        ("/away/a.png", 502, "it sends elsewhere, to 'http://169.254.169.254"),
+        ("/data/away/a.png", 502, "it sends elsewhere, to 'http://169.254.169.254"),
         ("/data/upload/3/large.png", 413, "--max-upload"),
         ("/data/upload/3/bad.png", 422, "bad.png is not an image"),
         ("data:image/png;base64,####", 422, "is no base64"),
@@ -296,6 +301,9 @@ def test_a_wrong_token_is_said(spot_weights: Path, label_studio: str) -> None:
         "s3://bucket/a.png",
         "http://[",
         "http://127.0.0.1:99999999/",
+        "http://127.0.0.1:PORT/api/token",
+        "http://127.0.0.1:PORT/data/../api/projects/1/export",
+        "http://127.0.0.1:PORT/data/%2e%2e/api/token",
     ],
 )
 def test_no_other_address_is_ever_asked(

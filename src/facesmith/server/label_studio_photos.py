@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import posixpath
 import urllib.error
 import urllib.request
 from http.client import HTTPException
@@ -20,6 +21,7 @@ from facesmith.server.problems import Problem, too_large, wrong_request
 from facesmith.server.uploads import UNNAMED, Upload, last_part
 
 _IN_ADDRESSES = "%/:?#[]@!$&'()*+,;=~"
+_PHOTO_PATHS = ("data/", "storage-data/")
 _SECONDS = 20.0  # for an answer of Label Studio
 _LARGEST_ANSWER = 2**20  # bytes of what it says about tokens
 
@@ -56,12 +58,18 @@ class PhotoFetcher:
             url = urljoin(self._server, quote(address, safe=_IN_ADDRESSES))
         except ValueError:  # brackets of no IPv6 address
             url = ""
-        if not self._is_ours(url):
+        if not (self._is_ours(url) and self._holds_photos(url)):
             raise wrong_request(
                 f"The photo lies at {address[:100]!r}; photos are fetched from {self._server} "
-                "only. Upload it there, or serve it there as a local file."
+                "only, from below data/. Upload it there, or serve it there as a local file."
             )
         return Upload(_name_in(url), self._get(url))
+
+    def _holds_photos(self, url: str) -> bool:
+        """Whether uploads or local files lie there: the token opens the rest of the server, too."""
+        path = posixpath.normpath(unquote(urlsplit(url).path))
+        below = posixpath.normpath(urlsplit(self._server or "").path)
+        return any(path.startswith(posixpath.join(below, each)) for each in _PHOTO_PATHS)
 
     def _is_ours(self, url: str) -> bool:
         """Whether it is of the same scheme, host and port."""
