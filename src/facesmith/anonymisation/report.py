@@ -30,7 +30,7 @@ from facesmith.pictures.contact_sheet import (
     write_sheet,
 )
 from facesmith.pictures.pages import page_style, stored
-from facesmith.printable import one_line, printable
+from facesmith.printable import counted, one_line, printable
 
 REPORT_NAMES = ("report.html", "report.json", "left.png")
 _MOST_SHOWN = 96  # pictures of what is left
@@ -167,7 +167,7 @@ class Report:
         if not self.verified:
             told = "The results were not looked at again"
         elif left:
-            told = f"{left:,} places may still show a face"
+            told = f"{counted(left, 'place')} may still show a face"
         else:
             told = "The second look found no face that is still to be seen"
         return f"{told}; {errors:,} files could not be done." if errors else f"{told}."
@@ -210,7 +210,7 @@ def _left_section(
 ) -> str:
     how = (
         "<p>The detector looked at the results again, at other scales than before. Listed is what "
-        "has the score of the setting <code>verify</code> and less than half of its pixels "
+        "has the score of <code>--verify-score</code> and less than half of its pixels "
         "covered: a mosaic may look like a face itself.</p>"
     )
     films = [line["film"] for line in done if "film" in line]
