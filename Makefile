@@ -18,7 +18,7 @@ help:
 	@echo "make exercise    the exercise step by step into $(EXERCISE)/; FDDB=FOLDER for its photos"
 	@echo "make test        the fast test suite"
 	@echo "make lint        style and types"
-	@echo "make check       test, lint and the slow tests: all that CI runs"
+	@echo "make check       test, lint and the slow tests; CI runs it and make docs"
 	@echo "make fuzz        thousands of damaged files of every kind; FACESMITH_FUZZ=50 for more"
 	@echo "make pictures    draw the pictures of README and docs anew into docs/pictures/"
 	@echo "make docs        build the documentation as a site into $(SITE)/"
