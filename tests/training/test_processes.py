@@ -13,13 +13,12 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
-from PIL import Image, ImageDraw
 
 torch = pytest.importorskip("torch")
 
+from disc_photos import draw_disc_photos  # noqa: E402
 from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.networks.detector import DetectorNetConfig  # noqa: E402
 from facesmith.training.processes import several_processes  # noqa: E402
@@ -103,18 +102,7 @@ def test_what_several_machines_need(
 def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A command that trains proposals on 40 small drawn photos, without its --out."""
     folder = tmp_path_factory.mktemp("photos")
-    images, boxes = [], []
-    for i in range(40):
-        rng = np.random.default_rng(i)
-        noise = rng.integers(30, 120, (12, 16, 3)).astype(np.uint8)
-        photo = Image.fromarray(noise).resize((128, 96), Image.Resampling.BILINEAR)
-        x, y, side = (int(rng.integers(*limits)) for limits in ((0, 70), (0, 40), (28, 50)))
-        ImageDraw.Draw(photo).ellipse((x, y, x + side, y + side), fill=(235, 200, 170))
-        photo.save(folder / f"{i:02d}.png")
-        images.append({"id": i, "file_name": f"{i:02d}.png", "width": 128, "height": 96})
-        boxes.append({"id": i, "image_id": i, "category_id": 1, "bbox": [x, y, side, side]})
-    content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "face"}]}
-    (folder / "faces.json").write_text(json.dumps(content))
+    draw_disc_photos(folder, 40)
     network = DetectorNetConfig((8, 8, 12, 16, 16), (0, 0, 0, 0, 0), (8, 8, 8, 8))
     loop = {"epochs": 6, "warmup_steps": 5, "average_decay": 0.9, "validate_every": 2,
             "checkpoint_steps": 2, "precision": "32-true"}  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from facesmith.cli.detector_options import any_model_option, rotations_option
+from facesmith.cli.detector_options import any_model_option, photo_memory_option, rotations_option
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FOLDER
@@ -60,14 +60,7 @@ _SHARD_SIZE = 250  # `facesmith.bulk.SHARD_SIZE`, which loads pyarrow; a test co
     help="Smallest face.  [default: as `facesmith detect`]",
 )
 @rotations_option
-@click.option(
-    "--photo-memory",
-    type=WholeRange(1),
-    default=1024,
-    show_default=True,
-    metavar="MB",
-    help="Memory for decoding a photo.",
-)
+@photo_memory_option
 @any_model_option
 @click.option(
     "--dry-run", is_flag=True, help="Estimate time and cost from 50 photos; write nothing."

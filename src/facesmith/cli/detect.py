@@ -24,6 +24,7 @@ from facesmith.cli.detect_outputs import (
 from facesmith.cli.detect_video import VideoTask, are_videos, detect_videos
 from facesmith.cli.detector_options import (
     any_model_option,
+    photo_memory_option,
     refuse_options,
     refuse_unused,
     rotations_option,
@@ -124,14 +125,7 @@ STDIN = "-"
     help="Of a film or camera: stop after.",
 )
 @workers_option
-@click.option(
-    "--photo-memory",
-    type=WholeRange(1),
-    default=1024,
-    show_default=True,
-    metavar="MB",
-    help="Memory for decoding a photo.",
-)
+@photo_memory_option
 @any_model_option
 @window_options
 @click.option("--force", is_flag=True, help="Replace files that this command did not write.")

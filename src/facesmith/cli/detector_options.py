@@ -52,6 +52,14 @@ workers_option = click.option(
     metavar="N",
     help="Processes.  [default: 1, or one a core from 32 photos on]",
 )
+photo_memory_option = click.option(
+    "--photo-memory",
+    type=WholeRange(1),
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="Memory for decoding a photo.",
+)
 threads_option = click.option(
     "--threads",
     type=WholeRange(1),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from facesmith.cli.detector_options import any_model_option
+from facesmith.cli.detector_options import any_model_option, photo_memory_option
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.terminal import echo
 
@@ -52,14 +52,7 @@ TOKEN_VARIABLE = "FACESMITH_LABEL_STUDIO_TOKEN"  # noqa: S105 - its name
     metavar="N",
     help="Photos in a request.",
 )
-@click.option(
-    "--photo-memory",
-    type=WholeRange(1),
-    default=1024,
-    show_default=True,
-    metavar="MB",
-    help="Memory for decoding a photo.",
-)
+@photo_memory_option
 @click.option(
     "--allow-host",
     multiple=True,

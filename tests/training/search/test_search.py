@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image, ImageDraw
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 optuna = pytest.importorskip("optuna")
 
 import lock_holder  # noqa: E402
+from disc_photos import draw_disc_photos  # noqa: E402
 from facesmith.annotations import AnnotatedPhoto, load_annotations  # noqa: E402
 from facesmith.cli import main  # noqa: E402
 from facesmith.errors import TrainingError, WriteError  # noqa: E402
@@ -50,18 +51,7 @@ SPACE = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 small photos with a light disc each, and their `faces.json`."""
     folder = tmp_path_factory.mktemp("photos")
-    images, boxes = [], []
-    for i in range(24):
-        rng = np.random.default_rng(i)
-        noise = rng.integers(30, 120, (12, 16, 3)).astype(np.uint8)
-        photo = Image.fromarray(noise).resize((128, 96), Image.Resampling.BILINEAR)
-        x, y, side = (int(rng.integers(*limits)) for limits in ((0, 70), (0, 40), (28, 50)))
-        ImageDraw.Draw(photo).ellipse((x, y, x + side, y + side), fill=(235, 200, 170))
-        photo.save(folder / f"{i:02d}.png")
-        images.append({"id": i, "file_name": f"{i:02d}.png", "width": 128, "height": 96})
-        boxes.append({"id": i, "image_id": i, "category_id": 1, "bbox": [x, y, side, side]})
-    content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "face"}]}
-    (folder / "faces.json").write_text(json.dumps(content))
+    draw_disc_photos(folder, 24)
     return folder
 
 
