@@ -11,14 +11,14 @@ from PIL import Image
 from facesmith.anonymisation.film_left import SecondLook, look_again
 from facesmith.anonymisation.film_live import cover_camera
 from facesmith.anonymisation.film_notes import FilmNotes
-from facesmith.anonymisation.films import CoveredFrame, FilmConfig, cover_film
+from facesmith.anonymisation.films import FilmConfig, cover_film
 from facesmith.anonymisation.photos import place_of
-from facesmith.anonymisation.records import faces_as_dicts
 from facesmith.anonymisation.verifying import VerifyConfig
 from facesmith.detection import PhotoDetector
 from facesmith.errors import VideoError
 from facesmith.files import checksum, make_folder
 from facesmith.video import VideoFrame
+from facesmith.video.results import frame_as_dict
 
 
 class FilmJob:
@@ -77,7 +77,7 @@ class FilmJob:
         )
         for frame in covered:
             self._notes.add(frame)
-            yield _as_dict(name, frame)
+            yield frame_as_dict(name, frame.found)
 
     def result(
         self, on_time: Callable[[float, float | None], None] | None = None
@@ -161,25 +161,8 @@ class CameraJob(FilmJob):
         )
         for frame in covered:
             self._notes.add(frame)
-            yield _as_dict(name, frame)
+            yield frame_as_dict(name, frame.found)
 
     def _input(self) -> dict[str, Any]:
         """A camera has no file."""
         return {"bytes": None, "mtime_ns": None, "sha256": None}
-
-
-def _as_dict(name: str, covered: CoveredFrame) -> dict[str, Any]:
-    frame = covered.found
-    faces = faces_as_dicts(frame.faces)
-    for face, number, filled in zip(
-        faces, frame.tracks.tolist(), frame.filled.tolist(), strict=True
-    ):
-        face |= {"track": number, "filled": filled}
-    return {
-        "file": name,
-        "frame": frame.number,
-        "time": round(frame.time, 6),
-        "width": frame.size_wh[0],
-        "height": frame.size_wh[1],
-        "faces": faces,
-    }

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from facesmith.anonymisation.choosing import Choice
 from facesmith.anonymisation.config import CoverConfig
 from facesmith.anonymisation.photo_file import Keeping, covered_file
-from facesmith.anonymisation.records import BOXES_NAME, BoxFile, faces_as_dicts, read_lines
+from facesmith.anonymisation.records import BOXES_NAME, BoxFile, read_lines
 from facesmith.anonymisation.verifying import VerifyConfig, left_in_photo
 from facesmith.detection import PhotoDetector, PhotoFaces, PhotoSource, open_detector
+from facesmith.detection.as_json import face_as_dict
 from facesmith.errors import ImageError
 from facesmith.faces import Faces
 from facesmith.files import OutputFolder, make_folder, write_bytes
@@ -65,9 +66,9 @@ class PhotoRecord:
             "file": self.name,
             "width": self.width,
             "height": self.height,
-            "faces": faces_as_dicts(self.covered),
+            "faces": [face_as_dict(face) for face in self.covered],
             "spared": self.spared,
-            "left": faces_as_dicts(self.left),
+            "left": [face_as_dict(face) for face in self.left],
             "out": self.out,
             "input": {
                 "bytes": self.input_bytes,

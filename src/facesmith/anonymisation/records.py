@@ -82,16 +82,6 @@ class BoxFile:
         return any(each == place for each, _ in self._faces)
 
 
-def faces_as_dicts(faces: Faces) -> list[dict[str, Any]]:
-    """Boxes and scores for JSON: edges to a tenth of a pixel, scores to four digits."""
-    return [
-        {"box": [round(edge, 1) for edge in box], "score": round(score, 4)}
-        for box, score in zip(
-            faces.boxes.astype(float).tolist(), faces.scores.astype(float).tolist(), strict=True
-        )
-    ]
-
-
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of an earlier run; a kill may have left half a line at the end."""
     found = []

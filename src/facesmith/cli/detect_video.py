@@ -220,11 +220,13 @@ class _Run:
 
     def _show(self, name: str, frame: FrameFaces) -> None:
         """Print the line of a frame that was looked at, and count."""
+        from facesmith.video.results import frame_as_dict  # noqa: PLC0415 - see `detect`
+
         self._n_frames += 1
         self._last_time = frame.time
         self._tracks.update(frame.tracks.tolist())
         if frame.looked and self._task.lines:
-            echo(json.dumps(_as_dict(_shown(name), frame)))
+            echo(json.dumps(frame_as_dict(_shown(name), frame)))
 
 
 class _Newest:
@@ -297,26 +299,3 @@ def _drawing(frame: VideoFrame, found: FrameFaces) -> Any:
             labels = [f"#{track}  {score:.2f}" for track, score in pairs]
             image = draw_faces(image, faces, labels=labels)
     return image
-
-
-def _as_dict(name: str, frame: FrameFaces) -> dict[str, Any]:
-    boxes, scores = frame.faces.boxes.astype(float), frame.faces.scores.astype(float)
-    rows = zip(
-        boxes.tolist(), scores.tolist(), frame.tracks.tolist(), frame.filled.tolist(), strict=True
-    )
-    return {
-        "file": name,
-        "frame": frame.number,
-        "time": round(frame.time, 6),
-        "width": frame.size_wh[0],
-        "height": frame.size_wh[1],
-        "faces": [
-            {
-                "box": [round(edge, 1) for edge in box],
-                "score": round(score, 4),
-                "track": track,
-                "filled": filled,
-            }
-            for box, score, track, filled in rows
-        ],
-    }

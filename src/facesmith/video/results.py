@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from facesmith.detection.as_json import face_as_dict
 from facesmith.faces import Faces
 
 NO_TRACK = 0  # what `tracks` holds where faces have not been tracked
@@ -117,3 +119,18 @@ def _tracks(
             np.array(scores, np.float32),
             np.array(filled, np.bool_),
         )
+
+
+def frame_as_dict(name: str, frame: FrameFaces) -> dict[str, Any]:
+    """A frame of the film `name` for JSON, with each face's track."""
+    rows = zip(frame.faces, frame.tracks.tolist(), frame.filled.tolist(), strict=True)
+    return {
+        "file": name,
+        "frame": frame.number,
+        "time": round(frame.time, 6),
+        "width": frame.size_wh[0],
+        "height": frame.size_wh[1],
+        "faces": [
+            face_as_dict(face) | {"track": track, "filled": filled} for face, track, filled in rows
+        ],
+    }
