@@ -1,10 +1,11 @@
 """Writes docs/cli.md, the reference of the command, from the help texts themselves.
 
-python docs/make_cli.py
+python docs/make_cli.py [PAGE]
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -54,4 +55,5 @@ def _section(title: str, text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(reference(), encoding="utf-8")
+    page = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
+    page.write_text(reference(), encoding="utf-8")

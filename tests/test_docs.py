@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -50,14 +51,13 @@ def commands_in(path: Path) -> list[list[str]]:
     return commands
 
 
-def test_the_reference_is_made_from_the_help_texts() -> None:
-    spec = importlib.util.spec_from_file_location("make_cli", ROOT / "docs" / "make_cli.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    written = module.PAGE.read_text(encoding="utf-8")
-    assert written == module.reference(), "run: python docs/make_cli.py"
+def test_the_reference_is_made_from_the_help_texts(tmp_path: Path) -> None:
+    # In a process of its own: click keeps the names of a command's help option from its first use,
+    # and another test may have used that command without the group around it.
+    made = tmp_path / "cli.md"
+    subprocess.run([sys.executable, str(ROOT / "docs" / "make_cli.py"), str(made)], check=True)
+    written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert written == made.read_text(encoding="utf-8"), "run: python docs/make_cli.py"
 
 
 def test_each_help_fits_a_screen() -> None:
