@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 _PARTS = 1000  # that the progress of a fit is told in
 
 
-@click.command(cls=WritingCommand)
+@click.command(
+    cls=WritingCommand, way_on="Nothing was written; the same command starts at the beginning."
+)
 @click.argument("points", required=False, type=FILE)
 @click.option("--monkey-saddle", is_flag=True, help="Fit the exercise's 600 points instead.")
 @click.option(

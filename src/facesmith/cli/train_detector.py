@@ -17,7 +17,7 @@ from facesmith.cli.public_sets import annotated
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
 from facesmith.cli.train_settings import Basis, find_basis, with_options
-from facesmith.cli.train_start import decoded_photos, threads_by_load
+from facesmith.cli.train_start import decoded_photos, tell_resumed, threads_by_load
 from facesmith.cli.train_verdict import Trained, load_val, print_verdict, reach_verdict
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import Detector
@@ -63,6 +63,7 @@ def train_detector_command(
     world = world or World()
     if world.is_first:
         run.check(resume=resume, force=force)
+        tell_resumed(run, resume=resume, quiet=quiet)
     target = read_target(options, detector=True)
     basis = find_basis(
         run, start=start, config=options.pop("config"), recipe=options.pop("recipe"),
