@@ -18,7 +18,13 @@ from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
 from facesmith.cli.train_settings import Basis, find_basis, with_options
 from facesmith.cli.train_start import decoded_photos, tell_resumed, threads_by_load
-from facesmith.cli.train_verdict import Trained, load_val, print_verdict, reach_verdict
+from facesmith.cli.train_verdict import (
+    Trained,
+    load_val,
+    print_verdict,
+    reach_verdict,
+    told_of_folds,
+)
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import Detector
 from facesmith.runs.folder import RunFolder
@@ -95,6 +101,10 @@ def train_detector_command(
             echo(line, err=True)
     judged_on = load_val(val, val_images, images, listed, quiet=quiet)
     photos = decoded_photos(listed, quiet=quiet)
+    folds = not (single_split or quick)
+    if folds and judged_on is None and not quiet:
+        for line in told_of_folds(photos, config):
+            echo(line, err=True)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
             photos, world.folder(out), config, target=target, mined=false_boxes, start=start,
@@ -103,7 +113,6 @@ def train_detector_command(
         world.leave()
         if not world.is_first:
             return
-        folds = not (single_split or quick)
         trained = Trained(photos, out, config, false_boxes, start, teacher, metrics)
         verdict = reach_verdict(trained, judged_on, folds=folds, progress=progress)
     if as_json:
