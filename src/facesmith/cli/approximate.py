@@ -222,6 +222,16 @@ def _fit(
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
         echo(hint, err=True)
+        if out is not None and not as_json:
+            echo(_next(out, exported=onnx or bool(codes)))
+
+
+def _next(out: Path, *, exported: bool) -> str:
+    """What to do with a fit, in lines."""
+    line = f"Next: facesmith approximate --predict NEW.csv --model {out.as_posix()}"
+    if exported:
+        return line
+    return f"{line}\nFor other programs: the same command with --force and --onnx or --code c."
 
 
 def _settings(

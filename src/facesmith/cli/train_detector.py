@@ -96,15 +96,11 @@ def train_detector_command(
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     _refuse_early(listed, config, world)
-    if not quiet and basis.planned:
-        for line in _told(basis, plan, config, listed):
-            echo(line, err=True)
+    _tell(_told(basis, plan, config, listed) if basis.planned else [], quiet)
     judged_on = load_val(val, val_images, images, listed, quiet=quiet)
     photos = decoded_photos(listed, quiet=quiet)
     folds = not (single_split or quick)
-    if folds and judged_on is None and not quiet:
-        for line in told_of_folds(photos, config):
-            echo(line, err=True)
+    _tell(told_of_folds(photos, config) if folds and judged_on is None else [], quiet)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
             photos, world.folder(out), config, target=target, mined=false_boxes, start=start,
@@ -162,6 +158,11 @@ def _told(
         for name in ("retention", "frozen", "refiner"):
             of_plan.pop(name, None)
     return [basis.why, *(f"  {reason}" for reason in of_plan.values())]
+
+
+def _tell(lines: Sequence[str], quiet: bool) -> None:
+    for line in [] if quiet else lines:
+        echo(line, err=True)
 
 
 def _read_mined(paths: tuple[Path, ...], settings: Any) -> MinedTraining | None:

@@ -163,11 +163,12 @@ def told_of_folds(photos: Sequence[AnnotatedPhoto], config: DetectorConfig) -> l
     n_folds = n_folds_for(everything, split_photos(everything, config.proposals)[1])
     if not n_folds:
         return []
-    return [
+    line = (
         f"Cross-validation: {n_folds} more detectors are trained for the verdict, once this one is "
         f"ready. They take about {n_folds - 1} times as long as this one; --no-cross-validation "
         "leaves them out."
-    ]
+    )
+    return [line]
 
 
 def _judgeable(photos: Sequence[AnnotatedPhoto]) -> list[AnnotatedPhoto]:
