@@ -53,6 +53,13 @@ def test_weights_that_store_no_measurement_say_none(spot_weights: Path, tmp_path
     assert model_facts(load_detector(own), tmp_path)["precision"] is None
 
 
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/v1/model", "/openapi.json", "/"])
+def test_head_is_answered_as_get_without_a_body(page_app: Any, path: str) -> None:
+    got, head = (ask(page_app, method, path) for method in ("GET", "HEAD"))
+    assert head.status_code == got.status_code == 200
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
 def test_health_model_and_openapi_answer(spot_app: Any) -> None:
     assert ask(spot_app, "GET", "/health").json() == {"status": "UP", "model_class": "facesmith"}
     assert ask(spot_app, "GET", "/v1/model").json()["landmarks"] is False
