@@ -109,6 +109,6 @@ def missing_packages_named() -> Iterator[None]:
         extra = _EXTRAS[package]
         raise MissingPackageError(
             f"This needs the package '{package}', which the base install leaves out. Install it "
-            f"with: pip install 'facesmith[{extra}]', in a checkout: pip install '.[{extra}]'",
+            f'with: pip install "facesmith[{extra}]", in a checkout: pip install ".[{extra}]"',
             name=error.name,
         ) from error

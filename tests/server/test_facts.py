@@ -12,7 +12,7 @@ import pytest
 
 from facesmith._version import __version__
 from facesmith.detection import load_detector
-from facesmith.detection.detector import shipped_weights
+from facesmith.detection.detector import Detector, shipped_weights
 from facesmith.detection.model_facts import model_facts
 from facesmith.export.metadata import update_description
 from facesmith.server import ServeConfig, create_app
@@ -40,6 +40,13 @@ def test_the_model_is_named_by_its_sums_and_what_was_measured() -> None:
     assert find_all["score"] == detector.find_all_score
     assert find_all["false_per_photo"] == 1.0
     assert find_all["precision"] == pytest.approx(917 / (917 + 300), abs=1e-4)
+
+
+def test_the_card_names_this_version_and_the_one_that_the_weights_store() -> None:
+    card = shipped_weights().with_name("MODEL_CARD.md").read_text("utf-8")
+    assert f"| come with | facesmith {__version__} |" in card
+    stored = Detector(shipped_weights()).metadata["facesmith"]
+    assert f"with facesmith {stored}, which the files store" in card
 
 
 def test_weights_that_store_no_measurement_say_none(spot_weights: Path, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_without_its_packages_it_names_the_extra(package: str, tmp_path: Path) -
     )  # fmt: skip
     assert done.returncode == 1
     assert f"'{package}'" in done.stderr
-    assert "pip install 'facesmith[serve]'" in done.stderr
+    assert 'pip install "facesmith[serve]"' in done.stderr
 
 
 def test_other_commands_load_nothing_of_it(spot_weights: Path, tmp_path: Path) -> None:
