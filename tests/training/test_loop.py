@@ -123,7 +123,7 @@ def test_two_runs_are_equal_and_a_finished_one_resumes_to_itself(tmp_path, undis
     assert outcome(tmp_path / "run") == undisturbed
     told = Told()
     again = train(tmp_path / "run", resume=True, progress=told)
-    assert told.said == ["This training is at its end already, at step 12."]
+    assert told.said == ["This training has ended at step 12 of 12."]
     assert outcome(tmp_path / "run") == undisturbed
     assert again.epochs == first.epochs == 3
     assert again.best_epoch == first.best_epoch

@@ -164,9 +164,8 @@ class _Training:
 
     def where(self) -> str:
         """Where a training that was resumed goes on."""
-        if self.state.done:
-            return f"This training is at its end already, at step {self.steps_done:,}."
-        return f"Goes on at step {self.steps_done:,} of {self.steps_total:,}."
+        how = "This training has ended" if self.state.done else "Goes on"
+        return f"{how} at step {self.steps_done:,} of {self.steps_total:,}."
 
     def standing(self) -> str:
         """The epoch and the mean loss in it so far."""
@@ -345,8 +344,7 @@ def _better(value: float, best: float, task: Task) -> bool:
 
 
 def _unsaved(error: WriteError, run: RunFolder) -> WriteError:
-    if not run.last_checkpoint.exists():
-        return WriteError(f"{error} There is no checkpoint yet.")
-    failed = WriteError(str(error))
-    failed.can_go_on = True
+    held = run.last_checkpoint.exists()
+    failed = WriteError(str(error) if held else f"{error} There is no checkpoint yet.")
+    failed.can_go_on = held
     return failed
