@@ -22,6 +22,7 @@ from pathlib import Path
 import picture_charts as charts
 import picture_photos as photos
 from PIL import Image
+from picture_flows import FLOWS
 
 from facesmith.approximation.experiment.compare import run_monkey_saddle
 
@@ -142,6 +143,8 @@ def main() -> None:
         (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
     for shade, theme in charts.THEMES.items():
         (FOLDER / f"served-{shade}.svg").write_text(answer(theme), encoding="utf-8")
+        for name, flow in FLOWS.items():
+            (FOLDER / f"{name}-{shade}.svg").write_text(flow(theme), encoding="utf-8")
     figures = {name: collect() for name, collect in charts.FIGURES.items()}
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
