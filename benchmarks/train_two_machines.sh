@@ -19,6 +19,7 @@ cleanup() {
 }
 pids=
 trap cleanup EXIT
+trap "exit 130" INT TERM
 ip netns add $head
 ip netns add $node
 ip link add ft-head netns $head type veth peer name ft-node netns $node

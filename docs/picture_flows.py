@@ -57,6 +57,13 @@ class Flow:
         for i, line in enumerate(lines):
             self.words(x + 9, y + LINE * i, line, faint=True)
 
+    def line(self, x: int, y: int, to_x: float, to_y: float) -> None:
+        """A line without a head."""
+        self.parts.append(
+            f'<path d="M{x} {y}L{to_x:.1f} {to_y:.1f}" stroke="{self.theme.faint}" '
+            'stroke-width="1.6" stroke-linecap="square"/>'
+        )
+
     def arrow(self, x: int, y: int, to_x: int, to_y: int) -> None:
         """An arrow, with a head at its end."""
         dx, dy = to_x - x, to_y - y
@@ -69,10 +76,8 @@ class Flow:
             (back_x + 4 * uy, back_y - 4 * ux),
         ]
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
-        self.parts.append(
-            f'<path d="M{x} {y}L{back_x:.1f} {back_y:.1f}" stroke="{self.theme.faint}" '
-            f'stroke-width="1.6"/><polygon points="{points}" fill="{self.theme.faint}"/>'
-        )
+        self.line(x, y, back_x, back_y)
+        self.parts.append(f'<polygon points="{points}" fill="{self.theme.faint}"/>')
 
     def panel(self, x: int, y: int, wide: int, tall: int, title: str) -> None:
         """A frame around boxes."""
@@ -94,7 +99,7 @@ class Flow:
 
 def bulk(theme: Theme) -> str:
     """From inputs over shards to Parquet files."""
-    flow = Flow(theme, 530)
+    flow = Flow(theme, 522)
     flow.box(55, 10, 90, "inputs", kind="file")
     flow.words(152, 20, "listed,", "middle", faint=True)
     flow.words(152, 48, "sorted", "middle", faint=True)
@@ -108,11 +113,12 @@ def bulk(theme: Theme) -> str:
     for x in (LEFT, RIGHT):
         flow.box(x, 134, 140, "this command")
     for x in (56, 144):
-        flow.arrow(LEFT, 165, x, 248)
+        flow.arrow(x, 165, x, 248)
         flow.box(x, 250, 84, f"process {1 if x == 56 else 2}")
-    flow.words(LEFT, 214, "two tasks each", "middle", faint=True)
+    flow.words(LEFT, 203, "two tasks", "middle", faint=True)
+    flow.words(LEFT, 220, "each", "middle", faint=True)
     flow.arrow(RIGHT, 165, RIGHT, 192)
-    flow.beside(RIGHT, 182, "two a worker")
+    flow.words(RIGHT - 9, 183, "two a worker", "end", faint=True)
     flow.box(RIGHT, 193, 110, "scheduler")
     for x in (255, 343):
         flow.arrow(RIGHT, 224, x, 248)
@@ -133,7 +139,7 @@ def bulk(theme: Theme) -> str:
 
 def several_processes(theme: Theme) -> str:
     """A step of two processes."""
-    flow = Flow(theme, 554)
+    flow = Flow(theme, 536)
 
     def both(y: int, *lines: str) -> int:
         for x in (LEFT, RIGHT):
@@ -158,24 +164,24 @@ def several_processes(theme: Theme) -> str:
     y = both(y, "the same step")
     flow.arrow(LEFT, y, LEFT, y + 19)
     flow.box(LEFT, y + 20, 180, "validates, tells the others,", "writes checkpoints")
-    flow.arrow(190, y + 44, 290, y + 44)
+    flow.line(190, y + 44, RIGHT, y + 44)
     flow.arrow(RIGHT, y + 44, RIGHT, y + 2)
     return flow.svg()
 
 
 def tune(theme: Theme) -> str:
     """From trials that share a journal to the verdict."""
-    flow = Flow(theme, 494)
+    flow = Flow(theme, 452)
     top = flow.box(
         MIDDLE, 10, 380, "tune/journal.log", "what was tried, and what came of it", kind="file"
     )
     for x, lines in ((LEFT, ("process 1", "trains trial-0000/")),
-                     (RIGHT, ("process 2, on any machine", "trains trial-0001/"))):  # fmt: skip
+                     (RIGHT, ("process 2, any machine", "trains trial-0001/"))):  # fmt: skip
         flow.arrow(x - 60, top, x - 60, 112)
         flow.beside(x - 60, 88, "settings")
         flow.arrow(x + 26, 112, x + 26, top)
         flow.beside(x + 26, 88, "AP")
-        end = flow.box(x, 113, 184, *lines)
+        end = flow.box(x, 113, 180, *lines)
         flow.arrow(x, end, x, end + 23)
     y = flow.box(MIDDLE, end + 24, 380, "after each validation: below the median",
                  "of the other trials, from 30 % on?", kind="question")  # fmt: skip
@@ -201,7 +207,7 @@ def tune(theme: Theme) -> str:
 
 def fetch(theme: Theme) -> str:
     """From addresses over checks to a folder."""
-    flow = Flow(theme, 486)
+    flow = Flow(theme, 446)
     flow.box(70, 10, 120, "own addresses", "in order")
     flow.box(200, 10, 120, "--mirror", "URL")
     end = flow.box(330, 10, 120, "--mirror", "DIR", kind="file")
