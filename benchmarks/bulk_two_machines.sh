@@ -13,6 +13,7 @@ cleanup() {
 }
 pids=
 trap cleanup EXIT
+trap "exit 130" INT TERM
 ip netns add $head
 ip netns add $node
 ip link add fs-head netns $head type veth peer name fs-node netns $node

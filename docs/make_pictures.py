@@ -21,6 +21,7 @@ from pathlib import Path
 
 import picture_charts as charts
 import picture_photos as photos
+from picture_flows import FLOWS
 from PIL import Image
 
 from facesmith.approximation.experiment.compare import run_monkey_saddle
@@ -102,6 +103,15 @@ def badges() -> dict[str, str]:
     }  # fmt: skip
 
 
+def write_drawings() -> None:
+    """Badges, and what is written as SVG by hand."""
+    for name, text in badges().items():
+        (FOLDER / f"{name}.svg").write_text(text, encoding="utf-8")
+    for name, svg in {"served": answer, **FLOWS}.items():
+        for shade, theme in charts.THEMES.items():
+            (FOLDER / f"{name}-{shade}.svg").write_text(svg(theme), encoding="utf-8")
+
+
 def main() -> None:
     """Draws what is asked for and says how large it all is."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -138,10 +148,7 @@ def main() -> None:
     for name, draw in drawn.items():
         if asked(name):
             write_chart(name, draw)
-    for name, svg in badges().items():
-        (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
-    for shade, theme in charts.THEMES.items():
-        (FOLDER / f"served-{shade}.svg").write_text(answer(theme), encoding="utf-8")
+    write_drawings()
     figures = {name: collect() for name, collect in charts.FIGURES.items()}
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in FOLDER.iterdir())

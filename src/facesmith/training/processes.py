@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from facesmith.errors import TrainingError
 from facesmith.training.sharing import World, ended_in_words, set_world
@@ -24,6 +26,8 @@ from facesmith.training.sharing import World, ended_in_words, set_world
 # Waiting for a process that validates or calibrates is no reason to give up.
 _PATIENCE = dt.timedelta(hours=12)
 _GRACE_SECONDS = 30.0
+_CONNECTING = dt.timedelta(minutes=3)  # once all have come
+_SIOCGIFADDR = 0x8915
 
 
 @contextmanager
@@ -39,7 +43,8 @@ def several_processes(devices: int = 1, num_nodes: int = 1) -> Iterator[World]:
         num_nodes: Machines.
 
     Raises:
-        TrainingError: If the processes do not come together, or the environment lacks a variable.
+        TrainingError: If the processes do not come together, cannot connect to each other, or the
+            environment lacks a variable.
     """
     launched = "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ
     if devices * num_nodes == 1 and not launched:
@@ -56,8 +61,7 @@ def several_processes(devices: int = 1, num_nodes: int = 1) -> Iterator[World]:
         backend = "nccl" if torch.cuda.is_available() else "gloo"
         if backend == "nccl":
             torch.cuda.set_device(local_rank)
-        with ended_in_words():
-            dist.init_process_group(backend, rank=rank, world_size=size, timeout=_PATIENCE)
+        _join(backend, rank, size)
         world = World(rank, size, local_rank, scratch)
         set_world(world)
         try:
@@ -67,6 +71,62 @@ def several_processes(devices: int = 1, num_nodes: int = 1) -> Iterator[World]:
             if dist.is_initialized():  # unless the processes have parted already
                 with suppress(RuntimeError, ValueError):
                     dist.destroy_process_group()
+
+
+def _join(backend: str, rank: int, size: int) -> None:
+    """Bring the processes together, waiting for as long as it takes until all have come."""
+    with ended_in_words():
+        store, rank, size = next(rendezvous("env://", rank, size, timeout=_PATIENCE))
+    if backend == "gloo":
+        _choose_interface(os.environ["MASTER_ADDR"])
+        # Where one cannot connect, the others would wait for it.
+        try:
+            trial = dist.PrefixStore("trial", store)
+            dist.init_process_group(
+                "gloo", store=trial, timeout=_CONNECTING, world_size=size, rank=rank
+            )
+            dist.barrier()
+            dist.destroy_process_group()
+        except RuntimeError as error:
+            first = str(error).strip().split("\n")[0]
+            raise TrainingError(
+                "The processes of this training have found each other, but cannot connect "
+                f"({first:.200}). On each machine set GLOO_SOCKET_IFNAME to the network interface "
+                "that leads to the others, such as eth0, and allow connections on all ports "
+                "between them."
+            ) from error
+    with ended_in_words():
+        own = dist.PrefixStore("training", store)
+        dist.init_process_group(backend, store=own, timeout=_PATIENCE, world_size=size, rank=rank)
+
+
+def _choose_interface(first_machine: str) -> None:
+    """Have gloo listen where the first machine can be reached, unless somebody has chosen.
+
+    It takes the address of the host's name otherwise, which often is 127.0.0.1.
+    """
+    if sys.platform != "linux" or "GLOO_SOCKET_IFNAME" in os.environ:
+        return
+    alone = os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        found.connect((first_machine, 9))  # sends nothing, but is given an address
+        address = found.getsockname()[0]
+        if alone or not address.startswith("127."):
+            for _, name in socket.if_nameindex():
+                if _address(found, name) == address:
+                    os.environ["GLOO_SOCKET_IFNAME"] = name
+                    return
+
+
+def _address(asked: socket.socket, interface: str) -> str:
+    """The IPv4 address of a network interface, empty where it has none."""
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    try:
+        request = struct.pack("256s", interface.encode()[:15])
+        return socket.inet_ntoa(fcntl.ioctl(asked, _SIOCGIFADDR, request)[20:24])
+    except OSError:
+        return ""
 
 
 @contextmanager
