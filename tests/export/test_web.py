@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import tarfile
 from pathlib import Path
@@ -14,33 +12,14 @@ from click.testing import CliRunner
 from facesmith.cli import main
 from facesmith.errors import WeightsError, WriteError
 from facesmith.export.web import export_site, runtime
-
-CONTENT = {"ort.js": b"export const env = {};\n", "ort.wasm": b"\0asm\1\0\0\0"}
-
-
-def archive(**changed: bytes) -> bytes:
-    """A package of two short files, as npm packs them."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as opened:
-        for name, (path, _) in runtime.RUNTIME_FILES.items():
-            content = changed.get(name.replace(".", "_"), CONTENT[name])
-            member = tarfile.TarInfo(f"package/{path}")
-            member.size = len(content)
-            opened.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+from web_runtime import CONTENT, archive, write_tested_runtime
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The archive of a runtime of a few bytes, which counts as the tested one."""
     path = tmp_path / "package.tgz"
-    path.write_bytes(archive())
-    monkeypatch.setattr(runtime, "INTEGRITY", runtime.integrity(path.read_bytes()))
-    known = {
-        name: (path, hashlib.sha256(CONTENT[name]).hexdigest())
-        for name, (path, _) in runtime.RUNTIME_FILES.items()
-    }
-    monkeypatch.setattr(runtime, "RUNTIME_FILES", known)
+    write_tested_runtime(path, monkeypatch)
     return path
 
 
