@@ -9,26 +9,39 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from importlib.util import find_spec
+from traceback import walk_tb
 
 import pytest
 
 # What the extras in pyproject.toml bring, by the names in `import`.
-OPTIONAL = frozenset(
-    "av axe_playwright_python dask distributed fastapi filelock fsspec httpx lightning_fabric "
-    "matplotlib onnx optuna pandas pillow_heif playwright pooch psutil pyarrow pycocotools "
-    "python_multipart requests scipy skimage sklearn starlette tensorboard threadpoolctl torch "
-    "uvicorn yaml".split()
-)
+OPTIONAL = [
+    "av", "axe_playwright_python", "dask", "distributed", "fastapi", "filelock", "fsspec",
+    "httpx", "lightning_fabric", "matplotlib", "onnx", "optuna", "pandas", "pillow_heif",
+    "playwright", "pooch", "psutil", "pyarrow", "pycocotools", "python_multipart", "requests",
+    "scipy", "skimage", "sklearn", "starlette", "tensorboard", "threadpoolctl", "torch",
+    "uvicorn", "yaml",
+]  # fmt: skip
+# Looked for at once: some tests hide packages for a while.
+MISSING = frozenset(name for name in OPTIONAL if find_spec(name) is None)
 
 
 def missing_package(error: BaseException | None) -> str | None:
     """The package of an extra for whose absence an error was raised, if so."""
     while error is not None:
         name = (getattr(error, "name", None) or "").partition(".")[0]
-        if isinstance(error, ModuleNotFoundError) and name in OPTIONAL and find_spec(name) is None:
+        if isinstance(error, ModuleNotFoundError) and name in MISSING:
             return name
         error = error.__cause__ or error.__context__
     return None
+
+
+def forget_half_imported(error: BaseException | None) -> None:
+    """Take back the modules that an error stopped: pytest leaves them for others to find."""
+    while error is not None:
+        for frame, _ in walk_tb(error.__traceback__):
+            if frame.f_code.co_name == "<module>":
+                sys.modules.pop(frame.f_globals["__name__"], None)
+        error = error.__cause__ or error.__context__
 
 
 @pytest.hookimpl(wrapper=True)
@@ -43,10 +56,7 @@ def pytest_make_collect_report(
         if package is not None:
             report.outcome = "skipped"
             report.longrepr = (str(collector.path), 0, f"Skipped: needs the package '{package}'")
-            # pytest leaves what it imported by half; others would find it.
-            for name, module in list(sys.modules.items()):
-                if getattr(module, "__file__", None) == str(collector.path):
-                    del sys.modules[name]
+            forget_half_imported(call.excinfo.value)
     return report
 
 
