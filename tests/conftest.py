@@ -11,6 +11,12 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    import missing_extras  # noqa: PLC0415 - lies in this folder, which is on the path by now
+
+    config.pluginmanager.register(missing_extras)  # a plugin: for the doctests of src too
+
+
 @pytest.fixture(scope="session")
 def spot_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the detector that finds white spots, see `spot_detector`."""

@@ -115,6 +115,30 @@ def test_other_pythons_install_and_detect(minor: int, wheel: Path, tmp_path: Pat
     assert len(face["landmarks"]) == 5
 
 
+# What the base install does, by tests that need nothing else.
+BASE_TESTS = ["test_boxes.py", "test_faces.py", "test_images.py", "annotations", "detection",
+              "cli/test_detect.py"]  # fmt: skip
+
+
+def test_the_lowest_versions_pass_the_base_tests(wheel: Path, tmp_path: Path) -> None:
+    """Every lower bound of the base install, all at once, on the lowest Python."""
+    python = python_of(min(MINORS))
+    if python is None:
+        pytest.skip(f"Python 3.{min(MINORS)} is not on this machine")
+    lowest = tmp_path / "lowest.txt"
+    lowest.write_text("\n".join(PROJECT["dependencies"]).replace(">=", "=="), "utf-8")
+    run(python, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    programs = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    run(programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        "--constraint", lowest, wheel, "pytest", cwd=tmp_path)  # fmt: skip
+    tests = [ROOT / "tests" / name for name in BASE_TESTS]
+    done = run(programs / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+               "--rootdir", ROOT, *tests, cwd=ROOT)  # fmt: skip
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None, done.stdout
+    assert int(passed[1]) > 900  # the others need an extra and are skipped
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """Where the new environment's programs lie, and how many MB the installation added."""

@@ -13,6 +13,7 @@ _EXTRAS = {
     "fastapi": "serve",
     "filelock": "train",  # of other extras too, whose own packages are asked for first
     "fsspec": "bulk",
+    "lightning_fabric": "train",
     "matplotlib": "train",
     "onnx": "train",
     "optuna": "tune",

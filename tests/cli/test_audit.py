@@ -231,6 +231,8 @@ def test_a_detector_that_finds_little_is_no_judge() -> None:
 )
 def test_what_is_wrong_is_named(folder: Path, arguments: Any, code: int, message: str) -> None:
     del folder
+    if arguments[0] == "--folds" and code == 1:
+        pytest.importorskip("torch")
     result = run(*arguments)
     assert result.exit_code == code, result.output
     assert message in result.stderr

@@ -205,6 +205,8 @@ def test_ctrl_c_between_two_phases_says_how_to_go_on(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
+    if command == "train":
+        pytest.importorskip("torch")
     monkeypatch.setattr(module, stop)
     data = tmp_path / "patches.npz"
     data.touch()
@@ -334,6 +336,7 @@ def test_an_output_below_a_file_is_refused(photo: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_at_any_moment_is_one_line(tmp_path: Path) -> None:
     """While modules are loaded, too."""
+    pytest.importorskip("skimage")
     for wait in (0.25, 0.5, 1.0):
         with subprocess.Popen(
             [sys.executable, "-c", READY_THEN_RUN, "demo", "--out", str(tmp_path / str(wait))],

@@ -108,6 +108,7 @@ def test_an_earlier_table_stays_until_there_is_another(work: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="the system has no pipes with names")
 @pytest.mark.usefixtures("work")
 def test_a_table_that_is_no_file_or_huge_or_one_line_is_named_at_once() -> None:
+    pytest.importorskip("scipy")
     os.mkfifo("pipe")
     with Path("sparse").open("wb") as file:
         file.truncate(20 * 2**30)
@@ -135,6 +136,7 @@ def test_messages_that_nobody_can_read_do_not_end_the_work() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
 @pytest.mark.usefixtures("work")
 def test_charts_take_any_name_of_a_file_and_its_columns() -> None:
+    pytest.importorskip("matplotlib")
     name = os.fsdecode(b"p\xff\n$\\foo$.csv")
     rows = [f"{i / 20},{i * 7 % 20},{i * i}" for i in range(20)]
     Path(name).write_text("\n".join(["$\\bar{$,b\x1b,$z$", *rows]))
@@ -145,6 +147,7 @@ def test_charts_take_any_name_of_a_file_and_its_columns() -> None:
 
 @pytest.mark.usefixtures("work")
 def test_a_demo_is_refused_while_another_process_fills_its_folder() -> None:
+    pytest.importorskip("filelock")
     code = (
         "import sys; from facesmith.files import OutputFolder\n"
         "with OutputFolder('out', 'demo').lock(): print('held', flush=True); sys.stdin.read()"

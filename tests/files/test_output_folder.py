@@ -150,6 +150,7 @@ with OutputFolder(sys.argv[1], "training").lock():
 
 
 def test_the_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
+    pytest.importorskip("filelock")
     run = tmp_path / "run"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE, text=True

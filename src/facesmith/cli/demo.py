@@ -43,6 +43,8 @@ def demo(out: Path, force: bool, rows: int | None, seed: int, quiet: bool) -> No
     Example:
       facesmith demo --out demo-out
     """  # noqa: D301 - click wants the control character itself
+    import skimage  # noqa: F401, PLC0415 - of the extra `demo`, which has all others that it needs
+
     OutputFolder(out, "demo").check(force=force)
     from facesmith.demo.results import REPORT_NAME, DemoConfig  # noqa: PLC0415 - heavy
     from facesmith.demo.run import run_demo  # noqa: PLC0415
