@@ -175,4 +175,4 @@ def test_training_commands_say_which_extra_they_need(
         capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "pip install 'facesmith[train]'" in done.stderr
+    assert 'pip install "facesmith[train]"' in done.stderr

@@ -101,7 +101,7 @@ def test_fitting_a_table_with_the_base_install_names_the_extra(tmp_path: Path) -
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 1
-    assert "pip install '.[train]'" in done.stderr
+    assert 'pip install ".[train]"' in done.stderr
     assert not (tmp_path / "run").exists()
 
 

@@ -34,6 +34,8 @@ _EXTRAS = {
 class FacesmithError(Exception):
     """Base of every error that a user can mend; the command prints it as one line."""
 
+    can_go_on = False  # whether the work can go on where it ended; the command adds how
+
 
 class AnnotationError(FacesmithError):
     """An annotation file, or one entry of it, cannot be used."""
@@ -52,11 +54,13 @@ class WeightsError(FacesmithError):
 
 
 class TrainingError(FacesmithError):
-    """A training ended early; the message says why and where its last checkpoint lies."""
+    """A training ended early; the message says why."""
 
 
 class StoppedError(TrainingError):
-    """A training was asked to stop, by Ctrl-C or SIGTERM; the message says how to go on."""
+    """A training was asked to stop, by Ctrl-C or SIGTERM; `resume=True` goes on at that step."""
+
+    can_go_on = True
 
 
 class WriteError(FacesmithError):
@@ -105,6 +109,6 @@ def missing_packages_named() -> Iterator[None]:
         extra = _EXTRAS[package]
         raise MissingPackageError(
             f"This needs the package '{package}', which the base install leaves out. Install it "
-            f"with: pip install 'facesmith[{extra}]', in a checkout: pip install '.[{extra}]'",
+            f'with: pip install "facesmith[{extra}]", in a checkout: pip install ".[{extra}]"',
             name=error.name,
         ) from error

@@ -295,4 +295,4 @@ def test_without_scikit_learn_the_error_names_what_to_install(module: str) -> No
     assert done.returncode == 1
     last_line = done.stderr.strip().splitlines()[-1]
     assert "MissingPackageError: This needs the package 'sklearn'" in last_line
-    assert "pip install '.[train]'" in last_line
+    assert 'pip install ".[train]"' in last_line

@@ -57,6 +57,8 @@ def test_overfitting_is_told_with_its_beginning_and_its_size() -> None:
         ("settled", 0.4 / STEPS**0.1, v_shape(100, 0.3, 0.312), "without overfitting"),
         # Three times above its lowest, but a ten-thousandth of what a constant misses by.
         ("settled", 1e-4 / STEPS, v_shape(100, 0.3, 0.9) * 1e-4, "No overfitting to speak of"),
+        ("settled", 1e-4 / STEPS, np.full(200, 4e-4), "0.0004, 0.04% of the error of a constant."),
+        ("settled", 1e-7 / STEPS, np.full(200, 6e-7), ", less than 0.01% of the error of a cons"),
         ("diverged", [0.5] * 150 + [np.inf] * 50, np.full(200, 0.5), "from epoch 151 on"),
         ("diverged", np.full(200, 0.5), [0.5] * 9 + [np.nan] * 191, "from epoch 10 on"),
     ],

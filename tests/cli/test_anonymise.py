@@ -121,6 +121,30 @@ def test_what_was_covered_can_be_edited_and_rendered_again(weights: Path) -> Non
 
 
 @pytest.mark.usefixtures("street")
+@pytest.mark.parametrize("option", ["--boxes", "--only", "--except"])
+def test_boxes_of_files_that_are_not_in_the_input_are_told_once(weights: Path, option: str) -> None:
+    listed = [
+        {"file": "street/two.png", "faces": [{"box": [28, 20, 60, 52]}]},
+        {"file": "street/none.png", "faces": []},
+        {"file": "lane/gone.png", "faces": [{"box": [0, 0, 9, 9]}, {"box": [9, 9, 18, 18]}]},
+        {"file": "film.mp4", "frame": 3, "faces": [{"box": [0, 0, 9, 9]}]},
+    ]
+    Path("edited.jsonl").write_text("\n".join(map(json.dumps, listed)))
+    words = ["--out", "out", option, "edited.jsonl", "--no-verify"]
+    result = run(weights, "street/two.png", *words)
+    assert result.exit_code == 0, result.output
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning:")]
+    (warning,) = warnings
+    assert warning == (
+        "Warning: 3 boxes in edited.jsonl are of files that are not in the input, such as "
+        "lane/gone.png; nothing is done with them."
+    )
+    Path("edited.jsonl").write_text("\n".join(map(json.dumps, listed[:2])))
+    quiet = run(weights, "street/two.png", *words, "--force")
+    assert "not in the input" not in quiet.stderr
+
+
+@pytest.mark.usefixtures("street")
 def test_a_photo_that_a_box_file_lacks_is_an_error_and_not_copied(weights: Path) -> None:
     Path("boxes.jsonl").write_text('{"file": "street/none.png", "faces": []}\n')
     result = run(weights, "street", "--out", "out", "--boxes", "boxes.jsonl")

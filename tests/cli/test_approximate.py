@@ -111,7 +111,7 @@ def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
     assert [line.split()[0] for line in lines[3:6]] == ["linear", "tanh-adam", "bayesian-ensemble"]
     assert float(lines[5].split()[1]) < 1.0
     said = [line.split(":")[0] for line in lines[7:] if ": " in line and line[0] != " "]
-    assert said == ["linear", "tanh-adam", "bayesian-ensemble", "Chosen"]
+    assert said == ["linear", "tanh-adam", "bayesian-ensemble", "Chosen", "Next"]
     # The learning curves in numbers: the first epoch and the last, of train and validation.
     assert lines[7].split() == ["epoch", "1", "2", "3", "4", "5"]
     assert [line.split()[0] for line in lines[8:12]] == [
@@ -122,6 +122,16 @@ def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
     )
     assert "5 epochs, 64 units a layer, 1 tanh layer" in " ".join(result.stdout.split())
     assert result.stderr == f"Wrote {out}/\n"
+    assert lines[-1] == f"Next: facesmith approximate --predict NEW.csv --model {out}"
+
+
+def test_a_fit_says_how_to_predict_and_export_unless_it_is_to_be_quiet(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--epochs", 1, "--out", "run")
+    said = run(*options).stdout.splitlines()
+    assert said[-2] == "Next: facesmith approximate --predict NEW.csv --model run"
+    assert said[-1].startswith("For other programs: the same command with --force and --onnx")
+    for more in ("--quiet", "--json"):
+        assert "Next:" not in run(*options, "--force", more).stdout
 
 
 def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:

@@ -74,7 +74,7 @@ def test_rows_keep_their_columns_and_get_predictions_with_intervals(model: Path)
     assert [row[7] for row in rows] == ["0", "0", "1"]
     for (a, b), row in zip(inputs[:2], rows, strict=False):
         assert float(row[5]) < target(a, b) < float(row[6])
-    assert "95 % intervals" in result.stderr
+    assert "95 % intervals of new targets, the prediction plus and minus" in result.stderr
     assert "24 held-out rows" in result.stderr
     assert "Warning: 1 of 3 rows lies outside the range of the training inputs" in result.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from PIL import Image
 from facesmith.cli import main
 from facesmith.cli.numbers import FiniteRange, WholeRange
 from facesmith.cli.paths import NewPath
-from facesmith.errors import WriteError
+from facesmith.errors import StoppedError, WriteError
 
 READY_THEN_RUN = """
 import signal
@@ -29,6 +30,8 @@ from facesmith.cli import main
 print("ready", flush=True)
 main()
 """
+TRAIN = "facesmith.training.classifier.train_classifier"
+ON = "goes on where it stopped."
 NO_OUTPUTS = {"--from"}  # a run folder that is read
 
 
@@ -189,7 +192,9 @@ def test_errors_of_the_system_are_told_in_words(
 @pytest.mark.parametrize(
     ("command", "module", "words"),
     [
-        ("train", "facesmith.training.classifier.train_classifier", "Go on with --resume."),
+        ("train", TRAIN, f"The same command with --resume at its end {ON}"),
+        ("train --resume", TRAIN, f"The same command {ON}"),
+        ("train --force", TRAIN, f"The same command with --resume instead of --force {ON}"),
         ("detect", "facesmith.detection.opening.open_detector", ""),
     ],
 )
@@ -203,11 +208,43 @@ def test_ctrl_c_between_two_phases_says_how_to_go_on(
     monkeypatch.setattr(module, stop)
     data = tmp_path / "patches.npz"
     data.touch()
-    given = [data, "--out", tmp_path / "run"] if command == "train" else [photo]
-    result = run(command, *given)
+    name, *options = command.split()
+    given = [data, "--out", tmp_path / "run"] if name == "train" else [photo]
+    result = run(name, *given, *options)
     assert result.exit_code == 130
     # Before it there may be a line on the threads of a busy machine.
     assert result.stderr.splitlines()[-1] == f"Error: Stopped on request. {words}".strip()
+
+
+@pytest.mark.parametrize(
+    ("command", "called", "words"),
+    [
+        ("train", TRAIN, f"The same command with --resume at its end {ON}"),
+        ("tune", "facesmith.training.search.search", f"The same command {ON}"),
+    ],
+)
+def test_a_training_that_is_stopped_says_at_which_step_and_how_to_go_on(
+    tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch, command: str, called: str,
+    words: str,
+) -> None:  # fmt: skip
+    if command == "tune":
+        pytest.importorskip("optuna")
+
+    def stop(*_: object, **__: object) -> None:
+        raise StoppedError("Stopped at step 7 of 90.")
+
+    monkeypatch.setattr(called, stop)
+    data, images = tmp_path / "patches.npz", []
+    data.touch()
+    if command == "tune":
+        boxes = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [4, 4, 24, 24]}]
+        named = [{"id": 1, "file_name": photo.name, "width": 64, "height": 48}]
+        content = {"images": named, "annotations": boxes, "categories": [{"id": 1, "name": "face"}]}
+        data, images = tmp_path / "faces.json", ["--images", tmp_path]
+        data.write_text(json.dumps(content))
+    result = run(command, data, "--out", tmp_path / "run", *images)
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == f"Error: Stopped at step 7 of 90. {words}"
 
 
 def shell(line: str, *words: object) -> subprocess.CompletedProcess[str]:

@@ -98,11 +98,15 @@ def test_killed_and_resumed_a_training_ends_with_the_same_bytes(patches, setting
         errors = process.communicate(timeout=LATEST)[1]
         assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), errors
     # The last one was asked politely: one line, and not a traceback.
-    assert errors.splitlines() == [
-        f"Error: Stopped on request. Go on from {run / 'checkpoints' / 'last.pt'} with --resume."
-    ]
+    state = load_checkpoint(run / "checkpoints" / "last.pt")["progress"]
+    step = 4 * state["epoch"] + state["step"]
+    stopped = f"Stopped at step {step} of 120. The same command goes on where it stopped."
+    assert errors.splitlines() == [f"Error: {stopped}"]
     assert not (run / "classifier.onnx").exists()
-    metrics_of(train(patches, run, "--config", settings, "--json", "--quiet", "--resume"))
+    resumed = train(patches, run, "--config", settings, "--json", "--resume")
+    metrics_of(resumed)
+    assert resumed.stderr.splitlines()[0] == f"Goes on with the training in {run.as_posix()}."
+    assert f"Goes on at step {step} of 120." in resumed.stderr.splitlines()
     assert results(run) == results(whole)
 
 

@@ -232,6 +232,7 @@ def test_a_resumed_run_keeps_its_plan_and_threads(
         monkeypatch.setattr(train_detector, "plan_training", None)  # whoever plans anew fails
         resumed = train(folder, run, "--resume", *more)
         assert resumed.exit_code == 0, resumed.output
+        assert resumed.stderr.splitlines()[0] == f"Goes on with the training in {run.as_posix()}."
         assert trained.config == first
         assert trained.calls[-1]["start"] == trained.calls[-2]["start"]
         monkeypatch.undo()
@@ -357,5 +358,8 @@ def test_a_signal_in_any_part_ends_in_the_line_that_says_how_to_go_on(
     monkeypatch.setattr(train_detector, part, stopped)
     result = train(folder, tmp_path / "run")
     assert result.exit_code == 130
-    assert result.stderr.splitlines()[-1] == "Error: Stopped on request. Go on with --resume."
+    assert result.stderr.splitlines()[-1] == (
+        "Error: Stopped on request. The same command with --resume at its end goes on where it "
+        "stopped."
+    )
     assert trained.calls == []

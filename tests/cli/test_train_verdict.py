@@ -114,6 +114,7 @@ def test_the_held_out_photos_decide_where_asked(data, tmp_path, trainer):
     out = tmp_path / "run"
     result = train(data, out, "--no-cross-validation")
     assert result.exit_code == 0, result.output
+    assert "Cross-validation" not in result.stderr
     assert trainer.outs == [out]
     verdict = verdict_of(out)
     assert verdict["photos"]["source"] == "held out"
@@ -133,6 +134,9 @@ def test_few_photos_are_cross_validated_and_a_resumption_keeps_the_folds(data, t
     result = train(data, out)
     assert result.exit_code == 0, result.output
     assert trainer.outs == [out, *(out / "folds" / str(k) for k in range(1, 6))]
+    before = result.stderr.partition("the detector is ready")[0]
+    assert "Cross-validation: 5 more detectors are trained for the verdict" in before
+    assert "about 4 times as long as this one" in before
     # Five times 90 s with four fifths of the photos each.
     assert "5 more are trained, each to be judged on other photos: about 6 min." in result.stderr
     assert "--no-cross-validation leaves it out" in result.stderr

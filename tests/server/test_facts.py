@@ -12,7 +12,7 @@ import pytest
 
 from facesmith._version import __version__
 from facesmith.detection import load_detector
-from facesmith.detection.detector import shipped_weights
+from facesmith.detection.detector import Detector, shipped_weights
 from facesmith.detection.model_facts import model_facts
 from facesmith.export.metadata import update_description
 from facesmith.server import ServeConfig, create_app
@@ -42,6 +42,13 @@ def test_the_model_is_named_by_its_sums_and_what_was_measured() -> None:
     assert find_all["precision"] == pytest.approx(917 / (917 + 300), abs=1e-4)
 
 
+def test_the_card_names_this_version_and_the_one_that_the_weights_store() -> None:
+    card = shipped_weights().with_name("MODEL_CARD.md").read_text("utf-8")
+    assert f"| come with | facesmith {__version__} |" in card
+    stored = Detector(shipped_weights()).metadata["facesmith"]
+    assert f"with facesmith {stored}, which the files store" in card
+
+
 def test_weights_that_store_no_measurement_say_none(spot_weights: Path, tmp_path: Path) -> None:
     facts = model_facts(load_detector(spot_weights), spot_weights)
     assert facts["precision"] is None
@@ -51,6 +58,13 @@ def test_weights_that_store_no_measurement_say_none(spot_weights: Path, tmp_path
     own.write_bytes(spot_weights.read_bytes())
     update_description(own, {"operating_point": {"target": "precision", "threshold": "high"}})
     assert model_facts(load_detector(own), tmp_path)["precision"] is None
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/v1/model", "/openapi.json", "/"])
+def test_head_is_answered_as_get_without_a_body(page_app: Any, path: str) -> None:
+    got, head = (ask(page_app, method, path) for method in ("GET", "HEAD"))
+    assert head.status_code == got.status_code == 200
+    assert head.headers["content-type"] == got.headers["content-type"]
 
 
 def test_health_model_and_openapi_answer(spot_app: Any) -> None:

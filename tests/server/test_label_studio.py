@@ -99,10 +99,24 @@ class LabelStudio(BaseHTTPRequestHandler):
             self.end_headers()
         elif self.headers["Authorization"] not in ("Token old", "Bearer fresh"):
             self.send_error(401)
+        elif self.path.startswith("/data/upload/3/cut"):
+            self.cut(PHOTO)
         elif self.path in self.files:
             self.answer(self.files[self.path])
         else:
             self.send_error(404)
+
+    def cut(self, content: bytes) -> None:
+        """Announce all of it and send the half."""
+        self.send_response(200)
+        if "chunked" in self.path:
+            self.send_header("Transfer-Encoding", "chunked")
+            content = b"%x\r\n%b" % (2 * len(content), content)
+        else:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+        self.close_connection = True
 
     def do_POST(self) -> None:
         content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -257,6 +271,8 @@ def test_tokens_that_expire_are_exchanged(spot_weights: Path, label_studio: str)
     ("address", "status", "said"),
     [
         ("/data/upload/3/gone.png", 502, "it answered 404"),
+        ("/data/upload/3/cut.png", 502, f"was cut after {len(PHOTO) // 2} of {len(PHOTO)} bytes"),
+        ("/data/upload/3/cut-chunked.png", 502, "The download from Label Studio was cut after "),
         ("/data/away/a.png", 502, "it sends elsewhere, to 'http://169.254.169.254"),
         ("/data/upload/3/large.png", 413, "--max-upload"),
         ("/data/upload/3/bad.png", 422, "bad.png is not an image"),

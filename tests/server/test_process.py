@@ -101,6 +101,18 @@ def test_several_processes_count_together_and_one_that_ends_is_replaced(
             os.kill(pid, 0)
 
 
+def test_a_form_with_another_boundary_leaves_no_line_on_the_terminal(spot_weights: Path) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=A"}
+    with as_process("--model", spot_weights) as (process, address):
+        health = httpx.head(f"{address}/health")
+        assert (health.status_code, health.content) == (200, b"")
+        answer = httpx.post(f"{address}/v1/detect", content=b"--B\r\n\r\n--B--", headers=headers)
+        assert answer.status_code == 422
+        assert "The form cannot be read" in answer.json()["detail"]
+        process.terminate()
+        assert process.communicate(timeout=60)[1] == ""
+
+
 def test_no_file_is_written(spot_weights: Path, tmp_path: Path) -> None:
     large = spot_png((40, 32), width=3000, height=3000)
     file = io.BytesIO()
@@ -177,7 +189,7 @@ def test_without_its_packages_it_names_the_extra(package: str, tmp_path: Path) -
     )  # fmt: skip
     assert done.returncode == 1
     assert f"'{package}'" in done.stderr
-    assert "pip install 'facesmith[serve]'" in done.stderr
+    assert 'pip install "facesmith[serve]"' in done.stderr
 
 
 def test_other_commands_load_nothing_of_it(spot_weights: Path, tmp_path: Path) -> None:

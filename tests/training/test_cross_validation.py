@@ -23,6 +23,8 @@ from facesmith.training import cross_validation
 from facesmith.training.cross_validation import cross_validate, deal, n_folds_for
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.mined import MinedTraining
+from facesmith.training.proposals import split_photos
+from told_progress import Told
 
 
 def photo(folder: Path, name: str, *, face: bool = True) -> AnnotatedPhoto:
@@ -93,7 +95,10 @@ def test_how_many_folds(tmp_path, n, n_held_out, n_folds):
 def test_each_photo_is_judged_by_a_training_without_it(photos, out, monkeypatch):
     trainer = Trainer()
     monkeypatch.setattr(cross_validation, "train_detector", trainer)
-    found = cross_validate(photos, out, DetectorConfig(), 3, start="start", teacher="teacher")
+    told = Told()
+    found = cross_validate(
+        photos, out, DetectorConfig(), 3, start="start", teacher="teacher", progress=told
+    )
     assert len(found) == 30
     assert all(each.boxes.tolist() == [[28, 28, 60, 60]] for each in found)
     folds = deal(photos, 3, seed=0)
@@ -102,6 +107,14 @@ def test_each_photo_is_judged_by_a_training_without_it(photos, out, monkeypatch)
         assert names == [p.name for p, f in zip(photos, folds, strict=True) if f != number]
         assert (options["start"], options["teacher"]) == ("start", "teacher")
         assert options["resume"]
+        # Counted as the training does: of 20 photos it holds some out.
+        given = [photo for photo in photos if photo.name in names]
+        learned, held_out = split_photos(given, DetectorConfig().proposals)
+        assert len(learned) < len(names) == 20
+        assert told.said[number] == (
+            f"Fold {number + 1} of 3: {len(learned)} photos to learn from, {len(held_out)} held "
+            "out, 10 to judge on."
+        )
 
 
 def test_what_is_done_is_not_done_again_and_what_was_killed_goes_on(photos, out, monkeypatch):

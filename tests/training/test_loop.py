@@ -18,8 +18,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import facesmith.files  # noqa: E402
-from facesmith.errors import TrainingError, WeightsError, WriteError  # noqa: E402
+from facesmith.errors import StoppedError, TrainingError, WeightsError, WriteError  # noqa: E402
 from facesmith.files.marks import open_mark  # noqa: E402
+from facesmith.progress import NO_PROGRESS  # noqa: E402
 from facesmith.runs.folder import RunFolder  # noqa: E402
 from facesmith.training import loop  # noqa: E402
 from facesmith.training.checkpoints import load_checkpoint, save_checkpoint  # noqa: E402
@@ -83,11 +84,13 @@ class TinyTask:
         return {"loss": float(loss)}
 
 
-def train(folder: Path, *, resume=False, config=CONFIG, poison=None) -> LoopResult:
+def train(
+    folder: Path, *, resume=False, config=CONFIG, poison=None, progress=NO_PROGRESS
+) -> LoopResult:
     run, task = RunFolder(folder), TinyTask()
     task.poison = poison or {}
     run.start({"seed": config.seed}, resume=resume, force=False)
-    return run_loop(task, config, run, rows_per_epoch=64, resume=resume)
+    return run_loop(task, config, run, rows_per_epoch=64, resume=resume, progress=progress)
 
 
 def outcome(folder: Path) -> tuple[str, dict]:
@@ -118,7 +121,9 @@ def undisturbed(tmp_path_factory):
 def test_two_runs_are_equal_and_a_finished_one_resumes_to_itself(tmp_path, undisturbed):
     first = train(tmp_path / "run", config=replace(CONFIG, prefetch=5, checkpoint_steps=1))
     assert outcome(tmp_path / "run") == undisturbed
-    again = train(tmp_path / "run", resume=True)
+    told = Told()
+    again = train(tmp_path / "run", resume=True, progress=told)
+    assert told.said == ["This training has ended at step 12 of 12."]
     assert outcome(tmp_path / "run") == undisturbed
     assert again.epochs == first.epochs == 3
     assert again.best_epoch == first.best_epoch
@@ -213,12 +218,15 @@ def test_cheap_checkpoints_come_often(tmp_path, monkeypatch, cost, n_saved):
 def test_a_stop_signal_ends_in_words_and_resumes_exactly(tmp_path, undisturbed, number, where):
     folder = tmp_path / "run"
     handler = signal.getsignal(number)
-    with pytest.raises(TrainingError, match=r"Stopped on request. Go on from .*last.pt with --res"):
+    step = 4 * where[0] + where[1] + 1
+    with pytest.raises(StoppedError, match=rf"^Stopped at step {step} of 12\.$"):
         train(folder, poison={where: number})
     assert signal.getsignal(number) is handler
     progress = load_checkpoint(folder / "checkpoints" / "last.pt")["progress"]
     assert (progress["epoch"], progress["step"]) == (where[0], where[1] + 1)
-    train(folder, resume=True)
+    told = Told()
+    train(folder, resume=True, progress=told)
+    assert told.said == [f"Goes on at step {step} of 12."]
     assert outcome(folder) == undisturbed
 
 
@@ -266,8 +274,10 @@ def test_a_full_disk_ends_in_words_and_resumes_exactly(tmp_path, monkeypatch, un
             true_fsync(handle)
 
         monkeypatch.setattr(facesmith.files.atomic.os, "fsync", refuse)
-        with pytest.raises(WriteError, match=r"Cannot write .*: the disk is full"):
+        with pytest.raises(WriteError, match=r"Cannot write .*: the disk is full") as caught:
             train(folder)
+        of_last, last = "last.pt" in str(caught.value), folder / "checkpoints" / "last.pt"
+        assert caught.value.can_go_on == (of_last and last.exists())
         monkeypatch.undo()
         train(folder, resume=True)
         assert outcome(folder) == undisturbed

@@ -225,7 +225,7 @@ def test_without_pyav_the_message_names_the_extra(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert "pip install 'facesmith[video]'" in done.stderr
+    assert 'pip install "facesmith[video]"' in done.stderr
     assert "Traceback" not in done.stderr
 
 

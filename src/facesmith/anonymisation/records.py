@@ -13,6 +13,7 @@ import numpy as np
 
 from facesmith.errors import DetectionsError, ImageError
 from facesmith.faces import Faces
+from facesmith.printable import counted
 from facesmith.untrusted import ContentError, parsed_json, read_text
 
 BOXES_NAME = "boxes.jsonl"
@@ -36,6 +37,7 @@ class BoxFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._faces: dict[tuple[str, int], Faces] = {}
+        self._names: dict[str, str] = {}  # real path -> as the first line about it has it
         self._sizes: dict[tuple[str, int], tuple[int, int]] = {}
         for number, line in _lines(self.path):
             if "error" in line or "film" in line:
@@ -56,6 +58,7 @@ class BoxFile:
                     "Leave one line with all of them."
                 )
             self._faces[key] = faces
+            self._names.setdefault(key[0], name)
             if size_wh is not None:
                 self._sizes[key] = size_wh
 
@@ -76,6 +79,23 @@ class BoxFile:
                 f"{name} has {now} pixels, and its line in {self.path} is for {then}: "
                 "the boxes would cover other places. Find the faces again, or put the file back."
             )
+
+    def unused(self, names: Iterable[str]) -> str:
+        """What to say of boxes of other files than these; empty if there are none."""
+        used = {os.path.realpath(name) for name in names}
+        left = {place: 0 for place, _ in self._faces if place not in used}
+        for (place, _), faces in self._faces.items():
+            if place in left:
+                left[place] += len(faces)
+        others = [place for place, count in left.items() if count]
+        if not others:
+            return ""
+        n_boxes, first = sum(left.values()), self._names[others[0]]
+        return (
+            f"{counted(n_boxes, 'box', 'boxes')} in {self.path} {'is' if n_boxes == 1 else 'are'} "
+            f"of files that are not in the input, such as {first}; nothing is done with "
+            f"{'it' if n_boxes == 1 else 'them'}."
+        )
 
     def __contains__(self, name: str) -> bool:
         place = os.path.realpath(name)

@@ -14,7 +14,12 @@ from typing import Any, ClassVar
 import click
 
 from facesmith._version import __version__
-from facesmith.cli.boundary import DEBUG_VARIABLE, failures_in_words, run_command
+from facesmith.cli.boundary import (
+    DEBUG_VARIABLE,
+    failures_in_words,
+    run_command,
+    way_on_by_resume,
+)
 from facesmith.cli.lazy import LazyGroup
 
 # Name -> the line that `facesmith --help` shows, in the order in which they are used.
@@ -61,14 +66,18 @@ class _Commands(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; whatever goes wrong becomes one line and an exit code."""
-        with failures_in_words(debug=ctx.params["debug"], way_on=lambda: self._way_on(ctx)):
+        given = list(ctx.args)  # click takes them out of the context
+        with failures_in_words(debug=ctx.params["debug"], way_on=lambda: self._way_on(ctx, given)):
             return super().invoke(ctx)
 
-    def _way_on(self, ctx: click.Context) -> str:
+    def _way_on(self, ctx: click.Context, given: Sequence[str]) -> str:
         """What to do after Ctrl-C."""
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        own: str = getattr(command, "way_on", "")
         resumable = command is not None and any(each.name == "resume" for each in command.params)
-        return "Go on with --resume." if resumable else getattr(command, "way_on", "")
+        if own or not resumable:
+            return own
+        return way_on_by_resume(resume="--resume" in given, force="--force" in given)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -85,6 +85,10 @@ class _Run:
         task, found = self._task, self._found
         for name, error in found.errors.items():
             self._failed(name, error)
+        given = [path.as_posix() for path in (*found.photos, *found.films)]
+        for listed in task.box_files:
+            if said := listed.unused([*given, *found.errors]):
+                echo(f"Warning: {said}", err=True)
         lines: list[dict[str, Any]] = []
         if task.resume:
             lines = earlier_lines(task.out, found.names, self._settings_name)

@@ -80,6 +80,14 @@ class AnonymiseTask:
     force: bool
     quiet: bool
 
+    @property
+    def box_files(self) -> list[BoxFile]:
+        """The files of --boxes, --only and --except."""
+        from facesmith.anonymisation.records import BoxFile  # noqa: PLC0415 - see `cli`
+
+        listed = (self.boxes, *self.choice.only, *self.choice.spared)
+        return [each for each in listed if isinstance(each, BoxFile)]
+
     def settings(self, photo_score: float) -> dict[str, Any]:
         """All that decides what is written: for the report, and to know whether a file is done."""
         from facesmith.anonymisation.records import BoxFile  # noqa: PLC0415 - see `cli`

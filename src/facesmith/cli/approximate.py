@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 _PARTS = 1000  # that the progress of a fit is told in
 
 
-@click.command(cls=WritingCommand)
+@click.command(
+    cls=WritingCommand, way_on="Nothing was written; the same command starts at the beginning."
+)
 @click.argument("points", required=False, type=FILE)
 @click.option("--monkey-saddle", is_flag=True, help="Fit the exercise's 600 points instead.")
 @click.option(
@@ -220,6 +222,16 @@ def _fit(
     elif not quiet:
         hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
         echo(hint, err=True)
+        if out is not None and not as_json:
+            echo(_next(out, exported=onnx or bool(codes)))
+
+
+def _next(out: Path, *, exported: bool) -> str:
+    """What to do with a fit, in lines."""
+    line = f"Next: facesmith approximate --predict NEW.csv --model {out.as_posix()}"
+    if exported:
+        return line
+    return f"{line}\nFor other programs: the same command with --force and --onnx or --code c."
 
 
 def _settings(

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 N_SHOWN = 240  # findings of each kind that the contact sheets show at most, 80 a page
 
 
-@click.command(cls=WritingCommand, rewrites=("decisions",))
+@click.command(
+    cls=WritingCommand,
+    rewrites=("decisions",),
+    way_on="The same command goes on; folds that are trained are kept.",
+)
 @click.argument("annotations", type=EXISTING)
 @click.option("--images", required=True, type=FOLDER, help="Folder of the photos.")
 @click.option(

@@ -74,10 +74,11 @@ def failures_in_words(*, debug: bool, way_on: Callable[[], str]) -> Iterator[Non
 
 def _in_words(error: BaseException, way_on: Callable[[], str]) -> click.ClickException:
     match error:
-        case StoppedError():
-            return _Stopped(one_line(str(error)))
         case FacesmithError():
-            return click.ClickException(one_line(str(error)))
+            words = one_line(f"{error} {way_on() if error.can_go_on else ''}".rstrip())
+            return (
+                _Stopped(words) if isinstance(error, StoppedError) else click.ClickException(words)
+            )
         case _ if _was_interrupted(error):
             return _Stopped(f"Stopped on request. {way_on()}".rstrip())
         case MemoryError():
@@ -142,8 +143,15 @@ def run_command(call: Callable[[], Any]) -> int:
     return code
 
 
+def way_on_by_resume(*, resume: bool, force: bool) -> str:
+    """How a command with an option --resume goes on, by which options it was given."""
+    how = " with --resume instead of --force" if force else " with --resume at its end"
+    how = "" if resume else how
+    return f"The same command{how} goes on where it stopped."
+
+
 def way_on_while_loading(way_on: str) -> None:
-    """Set what to do after Ctrl-C while a module is loaded, such as "Go on with --resume."."""
+    """Set what to do after Ctrl-C while a module is loaded, a sentence."""
     _while_loading["way on"] = way_on
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facesmith.demo.results import Demo
 
 
-@click.command(cls=WritingCommand)
+@click.command(cls=WritingCommand, way_on="The same command with --force starts anew.")
 @click.option(
     "--out", type=NEW_FOLDER, required=True, help="Folder for the report and all that it tells of."
 )

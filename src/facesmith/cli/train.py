@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facesmith.cli.boundary import way_on_while_loading
+from facesmith.cli.boundary import way_on_by_resume, way_on_while_loading
 from facesmith.cli.numbers import FiniteRange, WholeRange, counted
 from facesmith.cli.options import images_anywhere_option
 from facesmith.cli.outputs import WritingCommand
@@ -158,7 +158,7 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
       facesmith train faces.json --images photos --negatives pets --out runs/detector
       facesmith train a.json b.json --images photos --out runs/both
     """  # noqa: D301 - click wants the control character itself
-    way_on_while_loading("Go on with --resume.")
+    way_on_while_loading(way_on_by_resume(resume=resume, force=force))
     options.pop("strategy")
     with _processes(options.pop("devices"), options.pop("num_nodes")) as world:
         if world is not None and not world.is_first:  # the first process speaks and decides
@@ -211,7 +211,7 @@ def _train(
             raise click.UsageError(
                 f"--{option} goes with annotated photos; {patches[0]} is a patches file."
             )
-    from facesmith.cli.train_start import threads_by_load  # noqa: PLC0415 - heavy
+    from facesmith.cli.train_start import tell_resumed, threads_by_load  # noqa: PLC0415 - heavy
     from facesmith.evaluation.classifier_report import (  # noqa: PLC0415 - heavy
         write_classifier_report,
     )
@@ -221,6 +221,7 @@ def _train(
     target = read_target(options, detector=False)
     run = RunFolder(out if world is None else world.folder(out))
     run.check(resume=resume, force=force)
+    tell_resumed(run, resume=resume, quiet=quiet)
     config = _classifier_config(**options)
     if not config.loop.threads:
         threads = threads_by_load(run, resume=resume, quiet=quiet)

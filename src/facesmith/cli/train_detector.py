@@ -17,8 +17,14 @@ from facesmith.cli.public_sets import annotated
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
 from facesmith.cli.train_settings import Basis, find_basis, with_options
-from facesmith.cli.train_start import decoded_photos, threads_by_load
-from facesmith.cli.train_verdict import Trained, load_val, print_verdict, reach_verdict
+from facesmith.cli.train_start import decoded_photos, tell_resumed, threads_by_load
+from facesmith.cli.train_verdict import (
+    Trained,
+    load_val,
+    print_verdict,
+    reach_verdict,
+    told_of_folds,
+)
 from facesmith.curation.hard_negatives import read_mined
 from facesmith.detection.detector import Detector
 from facesmith.runs.folder import RunFolder
@@ -63,6 +69,7 @@ def train_detector_command(
     world = world or World()
     if world.is_first:
         run.check(resume=resume, force=force)
+        tell_resumed(run, resume=resume, quiet=quiet)
     target = read_target(options, detector=True)
     basis = find_basis(
         run, start=start, config=options.pop("config"), recipe=options.pop("recipe"),
@@ -89,11 +96,11 @@ def train_detector_command(
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     _refuse_early(listed, config, world)
-    if not quiet and basis.planned:
-        for line in _told(basis, plan, config, listed):
-            echo(line, err=True)
+    _tell(_told(basis, plan, config, listed) if basis.planned else [], quiet)
     judged_on = load_val(val, val_images, images, listed, quiet=quiet)
     photos = decoded_photos(listed, quiet=quiet)
+    folds = not (single_split or quick)
+    _tell(told_of_folds(photos, config) if folds and judged_on is None else [], quiet)
     with ShownProgress(quiet=quiet) as progress:
         metrics = train_detector(
             photos, world.folder(out), config, target=target, mined=false_boxes, start=start,
@@ -102,7 +109,6 @@ def train_detector_command(
         world.leave()
         if not world.is_first:
             return
-        folds = not (single_split or quick)
         trained = Trained(photos, out, config, false_boxes, start, teacher, metrics)
         verdict = reach_verdict(trained, judged_on, folds=folds, progress=progress)
     if as_json:
@@ -152,6 +158,11 @@ def _told(
         for name in ("retention", "frozen", "refiner"):
             of_plan.pop(name, None)
     return [basis.why, *(f"  {reason}" for reason in of_plan.values())]
+
+
+def _tell(lines: Sequence[str], quiet: bool) -> None:
+    for line in [] if quiet else lines:
+        echo(line, err=True)
 
 
 def _read_mined(paths: tuple[Path, ...], settings: Any) -> MinedTraining | None:

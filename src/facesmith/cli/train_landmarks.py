@@ -14,7 +14,7 @@ from facesmith.cli.progress import ShownProgress
 from facesmith.cli.public_sets import annotated
 from facesmith.cli.terminal import echo
 from facesmith.cli.train_settings import SCRATCH, SHIPPED
-from facesmith.cli.train_start import threads_by_load
+from facesmith.cli.train_start import tell_resumed, threads_by_load
 from facesmith.detection.detector import Detector
 from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import read_settings, with_changes
@@ -47,6 +47,7 @@ def train_landmarks_command(
         )
     run = RunFolder(out)
     run.check(resume=resume, force=force)
+    tell_resumed(run, resume=resume, quiet=quiet)
     start = None if options["start"] in (None, SHIPPED) else options["start"]
     Detector(start) if start is not None else None
     config = _config(options)

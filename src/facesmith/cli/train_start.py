@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 _DECODERS = 4  # threads
 
 
+def tell_resumed(run: RunFolder, *, resume: bool, quiet: bool) -> None:
+    """Say first whether there is something to go on with."""
+    if not resume or quiet:
+        return
+    if run.config_path.is_file():
+        echo(f"Goes on with the training in {run.path.as_posix()}.", err=True)
+    else:
+        where = run.path.as_posix()
+        echo(f"{where} holds no training to go on with: it starts at its first step.", err=True)
+
+
 def threads_by_load(run: RunFolder, *, resume: bool, quiet: bool) -> int:
     """How many threads to train on where none are asked for; a busy machine is said so.
 

@@ -25,6 +25,7 @@ from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.detector_photos import usable_photos
 from facesmith.training.loop_task import TIME_LIMIT
 from facesmith.training.mined import MinedTraining
+from facesmith.training.proposals import split_photos
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,7 @@ def _compare(
             look(trained.out, photos, progress=progress),
         )
         return judge(before, after, photos, source="val")
-    # As the training does: where all boxes of a photo were lost, it says nothing.
-    given = [photo for photo in trained.photos if photo.complete or len(photo.boxes)]
+    given = _judgeable(trained.photos)
     everything = usable_photos(given)
     names = held_out_names(trained.out)
     held_out = [photo for photo in everything if photo.name in names]
@@ -155,6 +155,25 @@ def _compare(
         before, Judged(path, threshold, found), everything, source="cross-validated",
         n_folds=n_folds,
     )  # fmt: skip
+
+
+def told_of_folds(photos: Sequence[AnnotatedPhoto], config: DetectorConfig) -> list[str]:
+    """What to say of a cross-validation before the training; nothing where there is none."""
+    everything = usable_photos(_judgeable(photos))
+    n_folds = n_folds_for(everything, split_photos(everything, config.proposals)[1])
+    if not n_folds:
+        return []
+    line = (
+        f"Cross-validation: {n_folds} more detectors are trained for the verdict, once this one is "
+        f"ready. They take about {n_folds - 1} times as long as this one; --no-cross-validation "
+        "leaves them out."
+    )
+    return [line]
+
+
+def _judgeable(photos: Sequence[AnnotatedPhoto]) -> list[AnnotatedPhoto]:
+    """As the training does: where all boxes of a photo were lost, it says nothing."""
+    return [photo for photo in photos if photo.complete or len(photo.boxes)]
 
 
 def _before(trained: Trained, photos: Sequence[AnnotatedPhoto], progress: Progress) -> Judged:

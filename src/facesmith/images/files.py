@@ -123,7 +123,7 @@ def _in_words(folder: Path, others: Counter[str]) -> str:
     counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
     line = f"{folder}/: passed over {counts}, which cannot be read."
     if any(suffix in others for suffix in HEIF_SUFFIXES):
-        line += " HEIC needs pillow-heif: pip install 'facesmith[heic]'."
+        line += ' HEIC needs pillow-heif: pip install "facesmith[heic]".'
     return line
 
 

@@ -38,7 +38,7 @@ def open_heif(name: str, data: bytes, max_pixels: int) -> Image.Image:
         from pillow_heif import HeifImageFile  # noqa: PLC0415 - an extra
     except ImportError:
         raise ImageError(
-            f"{name} is a HEIC photo, which needs pillow-heif: pip install 'facesmith[heic]'. Or "
+            f'{name} is a HEIC photo, which needs pillow-heif: pip install "facesmith[heic]". Or '
             "convert it to JPEG."
         ) from None
     opened: Image.Image = HeifImageFile(io.BytesIO(data))

@@ -136,16 +136,20 @@ def _add_facts(app: FastAPI, work: Work, config: ServeConfig, metrics: Metrics) 
     facts = model_facts(work.detector, config.model)
     _add_label_studio(app, LabelStudioRoutes(work, config, metrics, facts["weights"]))
 
+    # Checks of health ask by HEAD, too. As in HTTP it stands for GET, the document lists GET alone.
+    @app.head("/v1/model", include_in_schema=False)
     @app.get("/v1/model", summary="The weights", responses=MODEL, tags=["server"])
     async def model() -> Response:
         """What the weights are, and what their thresholds mean."""
         return json_answer(facts)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", summary="Whether it works", tags=["server"])
     async def health() -> dict[str, str]:
         """Answers at once, however much waits."""
         return {"status": "UP", "model_class": "facesmith"}
 
+    @app.head("/metrics", include_in_schema=False)
     @app.get("/metrics", summary="Counts for Prometheus", tags=["server"],
              response_class=Response)  # fmt: skip
     async def count() -> Response:

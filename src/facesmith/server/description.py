@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from facesmith._version import __version__
 from facesmith.server.problems import MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
@@ -91,7 +92,7 @@ MODEL: Responses = {
         "content": {
             "application/json": {
                 "example": {
-                    "facesmith": "0.1.0",
+                    "facesmith": __version__,
                     "weights": {"detector.onnx": "9f86d081884c7d65..."},
                     "threshold": 0.8785,
                     "find_all_threshold": 0.0393,

@@ -12,7 +12,7 @@ import json
 import posixpath
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from typing import IO, Any
 from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
@@ -113,11 +113,16 @@ class PhotoFetcher:
         try:
             with self._opener.open(request, timeout=_SECONDS) as answer:
                 content: bytes = answer.read(limit)
+                length = answer.headers.get("Content-Length", "")
         except urllib.error.HTTPError as error:
             error.close()
             raise _refused(f"it answered {error.code}") from error
+        except IncompleteRead as error:
+            raise _cut(len(error.partial)) from error
         except (OSError, HTTPException, ValueError) as error:
             raise _refused(str(getattr(error, "reason", error))) from error
+        if length.isdecimal() and len(content) < min(int(length[:20]), limit):
+            raise _cut(len(content), f" of {int(length[:20]):,}")
         return content
 
 
@@ -147,6 +152,15 @@ def _refused(reason: str) -> Problem:
         502,
         "No photo from Label Studio",
         f"Label Studio gave no photo: {reason[:200]}. Check --label-studio and the token.",
+    )
+
+
+def _cut(n_bytes: int, of_all: str = "") -> Problem:
+    return Problem(
+        502,
+        "No photo from Label Studio",
+        f"The download from Label Studio was cut after {n_bytes:,}{of_all} bytes. Send the task "
+        "again; if that stays so, look into the log of Label Studio.",
     )
 
 

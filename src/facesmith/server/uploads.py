@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,8 @@ UNNAMED = "photo"
 _LONGEST_NAME = 200  # characters
 _LARGEST_FIELD = 2**20  # bytes
 _FORM = "multipart/form-data"
+# It logs what its errors say, too; the answer has that. Without a handler it lands on the terminal.
+logging.getLogger(MultipartParser.__module__).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from facesmith.runs.folder import RunFolder
 from facesmith.training.detector import train_detector
 from facesmith.training.detector_calibration import judged_faces
 from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.detector_photos import usable_photos
 from facesmith.training.mined import MinedTraining
 from facesmith.training.proposals import split_photos
 from facesmith.untrusted import ContentError, read_json
@@ -103,12 +104,15 @@ def cross_validate(
         key = sha256(f"{number} {decisive}".encode()).hexdigest()
         boxes = _read_found(folder / FOUND_NAME, key, [photos[index].name for index in judged])
         if boxes is None:
+            settings = _for_fold(config, learned)
+            parts = split_photos(usable_photos(learned), settings.proposals)
+            n_learned, n_held_out = map(len, parts)
             progress.say(
-                f"Fold {number + 1} of {n_folds}: {counted(len(learned), 'photo')} to learn from, "
-                f"{len(judged)} to judge on."
+                f"Fold {number + 1} of {n_folds}: {counted(n_learned, 'photo')} to learn from, "
+                f"{n_held_out} held out, {len(judged)} to judge on."
             )
             train_detector(
-                learned, folder, _for_fold(config, learned), mined=_within(mined, learned),
+                learned, folder, settings, mined=_within(mined, learned),
                 start=start, teacher=teacher, resume=True, progress=progress,
             )  # fmt: skip
             detector = load_detector(folder)

@@ -85,6 +85,7 @@ def run_loop(
     world = training.world
     if world.from_first(resume and run.last_checkpoint.exists()):
         training.restore()
+        progress.say(training.where())
     elif resume and run.best_checkpoint.exists():
         progress.say(
             f"There is no {run.last_checkpoint} to go on from: the training starts at its first "
@@ -161,6 +162,11 @@ class _Training:
     def steps_done(self) -> int:
         return self.state.epoch * self.task.steps_per_epoch + self.state.step
 
+    def where(self) -> str:
+        """Where a training that was resumed goes on."""
+        how = "This training has ended" if self.state.done else "Goes on"
+        return f"{how} at step {self.steps_done:,} of {self.steps_total:,}."
+
     def standing(self) -> str:
         """The epoch and the mean loss in it so far."""
         loss = self.state.sums["loss"] / self.state.step
@@ -210,7 +216,7 @@ class _Training:
         if due or self.out_of_time or stopped:
             self.save()
         if stopped:
-            raise StoppedError(f"Stopped on request. {_way_on(self.run)}")
+            raise StoppedError(f"Stopped at step {self.steps_done:,} of {self.steps_total:,}.")
 
     def end_epoch(self) -> dict[str, float]:
         """Validate if it is time to, keep the best weights, and return the row for the log."""
@@ -285,7 +291,7 @@ class _Training:
         try:
             save_checkpoint(self.run.last_checkpoint, checkpoint)
         except WriteError as error:
-            raise WriteError(f"{error} {_way_on(self.run)}") from error
+            raise _unsaved(error, self.run) from error
         self.saved_at = time.monotonic()
         self.save_seconds = self.saved_at - began
 
@@ -337,7 +343,8 @@ def _better(value: float, best: float, task: Task) -> bool:
     return value > best if task.higher_is_better else value < best
 
 
-def _way_on(run: RunFolder) -> str:
-    if run.last_checkpoint.exists():
-        return f"Go on from {run.last_checkpoint} with --resume."
-    return "There is no checkpoint yet."
+def _unsaved(error: WriteError, run: RunFolder) -> WriteError:
+    held = run.last_checkpoint.exists()
+    failed = WriteError(str(error) if held else f"{error} There is no checkpoint yet.")
+    failed.can_go_on = held
+    return failed

@@ -137,8 +137,8 @@ def interval_text(table: PredictedTable, label: str) -> str:
     """What the intervals are and promise, in a sentence."""
     found = table.predictions
     text = (
-        f"{label}: {_percent(found.level)} % intervals, the prediction plus and minus "
-        f"{found.factors[0]:.3g} of its standard deviations"
+        f"{label}: {_percent(found.level)} % intervals of new targets, the prediction plus and "
+        f"minus {found.factors[0]:.3g} of its standard deviations"
     )
     if found.proven_level < found.level:
         return f"{text}."

@@ -72,7 +72,10 @@ def summary_of_ensemble(approximator: Any, split: Split) -> str:
     summary += _bent_columns(approximator.function_, split) + _outliers(approximator, split)
     predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
     inside = np.abs(predictions - split.test.targets[:, None]) <= 1.96 * deviations
-    summary += f" Its 95 % intervals hold {int(inside.sum()):,} of {inside.size:,} test rows."
+    summary += (
+        " Its own estimate of where 95 % lie, 1.96 deviations to either side, holds "
+        f"{int(inside.sum()):,} of {inside.size:,} test rows."
+    )
     return summary
 
 

@@ -124,7 +124,7 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
         kind = "settled"
         text = (
             f"No overfitting to speak of: the validation error ended at {_figure(end)}, "
-            f"{100 * end / constant_error:.1g}% of what a constant would miss by."
+            f"{_tiny(end / constant_error)} of the error of a constant."
         )
     elif rose and fell:
         kind = "overfit"
@@ -221,6 +221,16 @@ def _deviation(deviations: npt.NDArray[np.float64], level: npt.NDArray[np.float6
     """Standard deviation as a part of the level, by the median; 0 without any."""
     parts = np.abs(deviations[level > 0]) / level[level > 0]
     return 1.4826 * float(np.median(parts)) if len(parts) else 0.0
+
+
+def _tiny(ratio: float) -> str:
+    """A small ratio for people.
+
+    Example:
+        >>> _tiny(0.0004), _tiny(6e-7)
+        ('0.04%', 'less than 0.01%')
+    """
+    return f"{ratio:.2%}" if ratio >= 1e-4 else "less than 0.01%"
 
 
 def _figure(value: float) -> str:
