@@ -7,10 +7,11 @@ RUN = $(VENV)/bin
 OUT ?= demo-out
 EXERCISE ?= exercise-out
 SITE ?= site-out
-# In parallel: no test depends on another, nor on how long it takes.
-PYTEST = $(RUN)/python -m pytest --numprocesses auto --maxprocesses 4
+# In parallel: no test depends on another, nor on how long it takes. Each process takes a run of tests
+# that follow each other, so that what a module prepares for its tests is mostly prepared once.
+PYTEST = $(RUN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help demo exercise test lint check fuzz pictures docs wheel clean
+.PHONY: help demo exercise test every-test lint check fuzz pictures docs wheel clean
 .DEFAULT_GOAL := help
 
 help:
@@ -56,8 +57,11 @@ lint: $(VENV)/.dev
 	$(RUN)/lint-imports
 	$(RUN)/codespell src tests docs benchmarks README.md CHANGELOG.md CONTRIBUTING.md
 
-check: lint test
-	$(PYTEST) -m slow
+# The fast and the slow tests at once: a process takes longest to import what they all need.
+every-test: $(VENV)/.dev
+	$(PYTEST) -m 'slow or not slow'
+
+check: lint every-test
 
 # FACESMITH_FUZZ times as many damaged files as the slow tests read, other ones every day.
 fuzz: $(VENV)/.dev

@@ -79,25 +79,32 @@ def list_all(index: Path) -> None:
     index.write_text(text, encoding="utf-8")
 
 
-def build(out: Path, builder: str = "html") -> int:
-    """Build the site; returns Sphinx's exit code."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        copy(PAGES, folder)
-        copy(EXTRA, folder / "extra")
-        shutil.copytree(SITE, folder / "docs" / "site")
-        (folder / "extra" / "index.html").write_text(FIRST, encoding="utf-8")
-        list_all(folder / "docs" / "site" / "index.md")
-        for page in folder.rglob("*.md"):
-            text = page.read_text(encoding="utf-8")
-            at = ROOT / page.relative_to(folder).parent
-            page.write_text(without_folders(text, at), encoding="utf-8")
-        if missing := missing_pictures(folder):
-            print("Pictures that are not there:", *missing, sep="\n  ", file=sys.stderr)
-            return 1
-        command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", builder,
-                   "-c", str(folder / "docs" / "site"), str(folder), str(out)]  # fmt: skip
-        return subprocess.run(command, check=False).returncode  # noqa: S603 - Sphinx itself
+def lay_out(folder: Path) -> bool:
+    """Put the sources of the site into a folder; says whether every picture is there."""
+    copy(PAGES, folder)
+    copy(EXTRA, folder / "extra")
+    shutil.copytree(SITE, folder / "docs" / "site")
+    (folder / "extra" / "index.html").write_text(FIRST, encoding="utf-8")
+    list_all(folder / "docs" / "site" / "index.md")
+    for page in folder.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        at = ROOT / page.relative_to(folder).parent
+        page.write_text(without_folders(text, at), encoding="utf-8")
+    if missing := missing_pictures(folder):
+        print("Pictures that are not there:", *missing, sep="\n  ", file=sys.stderr)
+    return not missing
+
+
+def build(sources: Path, read: Path, builder: str, out: Path) -> int:
+    """Run one of Sphinx's builders; returns its exit code.
+
+    `read` is the folder of the pages as Sphinx has read them: the second builder takes them from
+    there.
+    """
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", builder,
+               "-d", str(read), "-c", str(sources / "docs" / "site"),
+               str(sources), str(out)]  # fmt: skip
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - Sphinx itself
 
 
 def main() -> None:
@@ -105,8 +112,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("out", type=Path, metavar="OUT")
     out = parser.parse_args().out
-    with tempfile.TemporaryDirectory() as links:
-        code = build(out) or build(Path(links), "linkcheck")
+    with tempfile.TemporaryDirectory() as name:
+        sources, read, links = (Path(name) / part for part in ("sources", "read", "links"))
+        if not lay_out(sources):
+            raise SystemExit(1)
+        code = build(sources, read, "html", out) or build(sources, read, "linkcheck", links)
     if code:
         raise SystemExit(code)
     print(f"wrote {out / 'index.html'}")

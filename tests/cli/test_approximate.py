@@ -192,9 +192,8 @@ def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:
     assert {path.name for path in out.glob("*.png")} == {*PNG_NAMES, *surfaces}
     for path in out.glob("*.png"):
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        assert min(pixels.shape[:2]) > 300
-        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50  # drawn on
+            assert min(image.size) > 300
+            assert image.convert("RGB").getcolors(50) is None  # more colours: drawn on
 
 
 def test_one_input_is_drawn_as_a_curve_three_as_predictions_alone(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def results(run: Path) -> dict[str, Any]:
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint every second step, so that there is one between any two kills."""
     path = tmp_path_factory.mktemp("settings") / "settings.json"
-    path.write_text(json.dumps({"batch_size": 16, "loop": {"epochs": 30, "checkpoint_steps": 2}}))
+    path.write_text(json.dumps({"batch_size": 8, "loop": {"epochs": 15, "checkpoint_steps": 2}}))
     return path
 
 

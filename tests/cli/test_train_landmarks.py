@@ -57,7 +57,7 @@ def train(folder, *options):
 
 def test_landmarks_are_learned_and_the_detector_stays_as_it_is(marked, tmp_path):
     out = tmp_path / "points"
-    options = ("--epochs", 60, "--batch-size", 16, "--learning-rate", 0.003, "--threads", 1)
+    options = ("--epochs", 20, "--batch-size", 16, "--learning-rate", 0.003, "--threads", 1)
     result = train(marked, "--out", out, *options)
     assert result.exit_code == 0, result.output
     metrics = json.loads((out / "metrics.json").read_text())["landmarks"]

@@ -93,7 +93,9 @@ def config(epochs: int = 3, refiner: bool = True) -> DetectorConfig:
         batch_size=8,
         held_out=0.2,
     )
-    second = RefinerConfig(batch_size=16, max_per_photo=4)
+    # Crops of the size of the photos: larger ones take most of the time.
+    crops = replace(RefinerConfig().crops, side=128, smallest_face=16, largest_face=100)
+    second = RefinerConfig(batch_size=16, max_per_photo=4, crops=crops)
     loop = replace(
         proposals.loop,
         epochs=epochs,

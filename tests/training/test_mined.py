@@ -211,7 +211,9 @@ def settings(epochs: int = 2) -> DetectorConfig:
         small_until=0.0,
         held_out=0.2,
     )
-    second = RefinerConfig(batch_size=16, max_per_photo=4)
+    # Crops of the size of the photos: larger ones take most of the time.
+    crops = replace(RefinerConfig().crops, side=128, smallest_face=16, largest_face=100)
+    second = RefinerConfig(batch_size=16, max_per_photo=4, crops=crops)
     loop = replace(
         proposals.loop, epochs=epochs, warmup_steps=2, threads=1, average_decay=0.9,
         checkpoint_steps=2,
