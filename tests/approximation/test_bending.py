@@ -98,3 +98,17 @@ def test_bends_that_do_not_fit_are_refused(bends: np.ndarray, message: str, tmp_
     with np.load(tmp_path / "straight.npz") as file:
         assert "input_bends" not in file
     assert load_function(tmp_path / "straight.npz").input_bends is None
+
+
+def test_a_polynomial_with_few_large_values_stays_straight() -> None:
+    # Evidence alone prefers bent targets, and misses the large ones by four times as much.
+    rng = np.random.default_rng(0)
+    (x, y), (new_x, new_y) = (rng.uniform([-3, -2], [3, 2], (n, 2)).T for n in (40, 500))
+
+    def camel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + (4 * y**2 - 4) * y**2
+
+    model = FunctionApproximator(n_starts=4).fit(np.column_stack([x, y]), camel(x, y))
+    assert model.function_.output_bends is None
+    errors = model.function_.predict(np.column_stack([new_x, new_y]))[:, 0] - camel(new_x, new_y)
+    assert np.sqrt(np.mean(errors**2)) < 0.2 * camel(new_x, new_y).std()

@@ -50,9 +50,14 @@ _FINISH_ROWS = 1500
 _FINISH_ITERATIONS = 12
 _FINISH_NOISE = -3.0
 # Lengths to start from, in deviations of an input times the root of their number, and logarithms of
-# the noise's deviation. Short lengths find functions of many periods; much noise, functions of few
-# among many inputs; little noise, those that many inputs make look noisy.
-_STARTS = ((2.0, -2.3), (0.7, -2.3), (0.2, -2.3), (0.07, -2.3), (6.0, -1.0), (2.0, -4.6))
+# the deviations of noise, process and plane. Short lengths find functions of many periods; much
+# noise, functions of few among many inputs; little noise, those that many inputs make look noisy;
+# long lengths of a large process, those that are nearly polynomials, of which few rows tell little.
+_STARTS = (
+    *((length, -2.3, 0.5, -1.0) for length in (2.0, 0.7, 0.2, 0.07)),
+    *((6.0, -1.0, 0.5, -1.0), (2.0, -4.6, 0.5, -1.0)),
+    *((6.0, noise, 2.5, -3.0) for noise in (-4.6, -2.3)),
+)
 # Nats that one inverse length of 1 costs, times the number of inputs: inputs that say nothing shall
 # not bend the function, and the more there are, the more of them seem to.
 _LENGTH_PENALTY = 0.15
@@ -66,7 +71,6 @@ _LENGTH_BOUNDS = (-8.0, 4.0)
 _DEVIATION_BOUNDS = (-5.0, 9.0)
 _PLANE_BOUNDS = (-7.0, 5.0)
 _NOISE_BOUNDS = (-16.0, 1.0)
-_START_DEVIATIONS = (0.5, -1.0)  # of process and plane
 _TOLERANCE = 1e-6  # of the log evidence a row
 
 
@@ -115,9 +119,9 @@ class KernelFit:
         scouts = np.sort(order[:_SCOUT_ROWS])
         n_inputs = self.rows.inputs.shape[1]
         found = []
-        for shape, (length, noise) in product(SHAPES, _STARTS):
+        for shape, (length, noise, deviation, plane) in product(SHAPES, _STARTS):
             inverse = np.full(n_inputs, -np.log(length * n_inputs**0.5))
-            start = np.concatenate([inverse, _START_DEVIATIONS, [noise]])
+            start = np.concatenate([inverse, [deviation, plane, noise]])
             value, at, _ = self._minimise(shape, start, scouts, _TRIAL_ITERATIONS)
             found.append((value, shape, at))
         found.sort(key=lambda each: each[0])
