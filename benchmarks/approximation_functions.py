@@ -55,6 +55,8 @@ def main() -> None:
     arguments = _arguments()
     runs: list[dict[str, Any]] = []
     made = about(("numpy", "scipy", "scikit-learn", "torch"), threads=THREADS)
+    if arguments.again:
+        runs += _kept(arguments, made)
     with threadpool_limits(limits=THREADS):
         _warm_up()
         for task in (*FUNCTIONS, *TABLES):
@@ -62,9 +64,20 @@ def main() -> None:
                 continue
             for noise in (None,) if isinstance(task, RealTable) else arguments.noise:
                 for repetition in range(arguments.repetitions):
-                    _compare(task, noise, repetition, arguments.methods, runs)
-            _write(arguments, made, runs)  # after each function: it is a long way to the end
+                    _compare(task, noise, repetition, arguments.again or arguments.methods, runs)
+            if not arguments.again:
+                _write(arguments, made, runs)  # after each function: it is a long way to the end
     _print(_write(arguments, made, runs)["summary"])
+
+
+def _kept(arguments: argparse.Namespace, made: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs of an earlier file but those that are measured again; `made` says whence."""
+    earlier = json.loads(arguments.out.read_text())
+    made["kept"] = {
+        "methods": [method for method in arguments.methods if method not in arguments.again],
+        "about": earlier["about"].get("kept", {}).get("about", earlier["about"]),
+    }
+    return [run for run in earlier["runs"] if run["method"] not in arguments.again]
 
 
 def _compare(
@@ -124,6 +137,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--noise", nargs="*", type=float, default=NOISES)
     parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument(
+        "--again",
+        nargs="+",
+        choices=list(METHODS),
+        help="measure these again and keep the other methods' runs of the file --out",
+    )
     parser.add_argument(
         "--out", type=Path, default=ROOT / "benchmarks/results/approximation_functions.json"
     )
