@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from facesmith.errors import TrainingError
@@ -81,7 +82,7 @@ def _join(backend: str, rank: int, size: int) -> None:
         _choose_interface(os.environ["MASTER_ADDR"])
         # Where one cannot connect, the others would wait for it.
         try:
-            trial = dist.PrefixStore("trial", store)
+            trial = PrefixStore("trial", store)
             dist.init_process_group(
                 "gloo", store=trial, timeout=_CONNECTING, world_size=size, rank=rank
             )
@@ -96,7 +97,7 @@ def _join(backend: str, rank: int, size: int) -> None:
                 "between them."
             ) from error
     with ended_in_words():
-        own = dist.PrefixStore("training", store)
+        own = PrefixStore("training", store)
         dist.init_process_group(backend, store=own, timeout=_PATIENCE, world_size=size, rank=rank)
 
 
