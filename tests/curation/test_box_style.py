@@ -136,9 +136,9 @@ def test_a_style_is_learned_from_a_source(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.png"
         photos.append(photo(path, oval_photo(path, rng)))
     config = StyleConfig()
-    short = dataclasses.replace(
-        config.patches, copies=6, loop=dataclasses.replace(config.patches.loop, epochs=8)
-    )
+    # One thread: two that wait for each other on a busy machine take ten times as long.
+    loop = dataclasses.replace(config.patches.loop, epochs=8, threads=1)
+    short = dataclasses.replace(config.patches, copies=6, loop=loop)
     config = dataclasses.replace(config, patches=short)
     learned = learn_style(photos, tmp_path / "run", config)
     assert learned.n_faces + learned.n_judged == 48 * 6
