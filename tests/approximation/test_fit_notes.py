@@ -77,7 +77,7 @@ def test_the_ratio_of_the_scatter_is_that_of_the_noise() -> None:
     train, held_out = drawn(0, "x2", n=20_000)
     (note,) = scatter_note(plane(train), train, held_out, NAMES)
     # Root mean squares of 1 + 4 x over [2/3, 1] and [0, 1/3].
-    ratio = np.sqrt(((5**3 - (11 / 3) ** 3)) / ((7 / 3) ** 3 - 1))
+    ratio = np.sqrt((5**3 - (11 / 3) ** 3) / ((7 / 3) ** 3 - 1))
     said = float(note.split("the other ")[1].split(" times")[0])
     assert said == pytest.approx(ratio, rel=0.05)
 
@@ -99,7 +99,7 @@ def test_jumps_that_a_fit_smooths_over_are_said() -> None:
     train = Points(train.inputs, jumps(train.inputs))
     held_out = Points(held_out.inputs, jumps(held_out.inputs))
     (note,) = jumps_note(plane(train), train, held_out)
-    assert note.startswith("The table seems to have jumps, which the fit smooths over: a random")
+    assert note.startswith("The table seems to have jumps, or categories written as numbers, which")
     assert "the 90 validation and test rows" in note
 
 

@@ -74,7 +74,9 @@ def scatter_note(
         return ()
     order = np.argsort(tried[:, strongest], kind="stable")
     third = len(order) // 3
-    low, high = (float(np.sqrt(np.mean(sizes[part] ** 2))) for part in (order[:third], order[-third:]))
+    low, high = (
+        float(np.sqrt(np.mean(sizes[part] ** 2))) for part in (order[:third], order[-third:])
+    )
     grows = bool(correlations[strongest] > 0)
     ratio = high / low if grows else low / high
     if not ratio > _WORTH_SAYING:
@@ -113,10 +115,10 @@ def jumps_note(function: FittedFunction, train: Points, held_out: Points) -> tup
         return ()
     ours, theirs = (float(np.sqrt(each.mean())) for each in (squares, squares_of_forest))
     note = (
-        "The table seems to have jumps, which the fit smooths over: a random forest of "
-        f"{_N_TREES} trees predicts the {len(targets):,} validation and test rows with an RMSE of "
-        f"{format_error(theirs)}, the fit with {format_error(ours)}. Try a random forest or "
-        "gradient boosting."
+        "The table seems to have jumps, or categories written as numbers, which the fit smooths "
+        f"over: a random forest of {_N_TREES} trees predicts the {len(targets):,} validation and "
+        f"test rows with an RMSE of {format_error(theirs)}, the fit with {format_error(ours)}. Try "
+        "a random forest or gradient boosting."
     )
     return (note,)
 

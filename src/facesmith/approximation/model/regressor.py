@@ -90,8 +90,8 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         outliers_: Which rows were left out as outliers, because their targets lie far off the
             function and the evidence is greater without them: bool `(n,)`, or `(n, n_outputs)` if
             `y` has columns. Deviations are widened for their share of new rows, up to 5 %.
-        n_copies_: How many rows are exact copies of another, the target too. Each counts as one more
-            measurement of the same value; if they are none, the noise is underestimated.
+        n_copies_: How many rows are exact copies of another, the target too. Each counts as one
+            more measurement of the same value; if they are none, the noise is underestimated.
         train_curve_: Mean absolute error of that one on the training rows after each iteration,
             target units; of several outputs, of the first.
         validation_curve_: The same on the validation rows; empty if there are none.
