@@ -16,6 +16,9 @@ _CONNECT_SECONDS = 15
 _LOCAL_SECONDS = 180
 _STARTS = 5
 _WAIT_SECONDS = 60  # for the first worker of a cluster that runs somewhere
+# As Dask has it, but without MALLOC_TRIM_THRESHOLD_: with it every photo's memory is given back to
+# the system and fetched anew, which costs nearly half as much time again.
+_WORKERS_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
 
 
 class DaskEngine:
@@ -58,6 +61,7 @@ class DaskEngine:
                 settings = {
                     "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
                     "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
+                    "distributed.nanny.pre-spawn-environ": _WORKERS_ENVIRONMENT,
                     # On a busy machine a worker takes longer than Dask's 30 seconds to come up.
                     "distributed.comm.timeouts.connect": f"{_LOCAL_SECONDS} s",
                     "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
