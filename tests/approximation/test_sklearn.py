@@ -114,6 +114,18 @@ def test_weight_two_is_the_row_twice_and_weight_zero_is_none():
     )
 
 
+def test_copies_of_rows_are_counted():
+    inputs, targets = rows(n=20)
+    quick = {"hidden_layer_sizes": 2, "n_starts": 1, "max_iter": 2}
+    assert FunctionApproximator(**quick).fit(inputs, targets).n_copies_ == 0
+    weights = np.ones(25)
+    weights[20:22] = 0  # of the five copies, two do not count
+    more = np.concatenate([inputs, inputs[:5]]), np.concatenate([targets, targets[:5]])
+    assert FunctionApproximator(**quick).fit(*more, weights).n_copies_ == 3
+    others = np.concatenate([targets, targets[:5] + 1.0])
+    assert FunctionApproximator(**quick).fit(more[0], others).n_copies_ == 0
+
+
 def test_the_order_of_the_rows_does_not_matter():
     inputs, targets = rows()
     order = np.random.default_rng(2).permutation(60)

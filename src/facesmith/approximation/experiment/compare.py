@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
+from facesmith.approximation.experiment.fit_notes import fit_notes
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
 from facesmith.approximation.experiment.report import (
     Approximation,
@@ -64,7 +65,7 @@ def run(
         )
     more: Any = {"checkpoints": checkpoints, "on_progress": on_progress}
     report = approximate(title, split, config.plans(), config.seed, config.max_iter, **more)
-    return replace(report, notes=notes)
+    return replace(report, notes=(*notes, *report.notes))
 
 
 def run_monkey_saddle(
@@ -129,7 +130,8 @@ def approximate(
         else:
             checkpoint = (checkpoints or {}).get(plan.label)
             fits.append(_train_adam(plan, split, seed, checkpoint, progress))
-    return ApproximationReport(title, split, tuple(fits))
+    report = ApproximationReport(title, split, tuple(fits))
+    return replace(report, notes=report.chosen.notes)
 
 
 def _fit_ensemble(
@@ -152,7 +154,8 @@ def _fit_ensemble(
     function = replace(approximator.function_, **names)
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
     summary = summary_of_ensemble(approximator, split)
-    return _measure(plan, split, function, function.n_parameters, history, seconds, summary)
+    fit = _measure(plan, split, function, function.n_parameters, history, seconds, summary)
+    return replace(fit, notes=fit_notes(function, split, approximator.outliers_))
 
 
 def _train_adam(

@@ -67,6 +67,7 @@ class Approximation:
         verdict: Whether it overfits.
         summary: What was tried and what was chosen, in words.
         checkpoint: From where the training can go on; None for the ensemble.
+        notes: What its errors say of the points, a sentence or two each.
     """
 
     plan: Plan
@@ -82,6 +83,7 @@ class Approximation:
     verdict: Verdict
     summary: str
     checkpoint: AdamCheckpoint | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:
@@ -136,7 +138,8 @@ class ApproximationReport:
         title: What was approximated.
         split: The points.
         approximations: One per fit, in the order they were asked for.
-        notes: What the user should know of the points, a sentence or two each.
+        notes: What the user should know of the points, a sentence or two each, those of the chosen
+            fit among them.
     """
 
     title: str

@@ -269,11 +269,19 @@ class FittedFunction:
             inputs: `(n, n_inputs)`, n >= 1.
             targets: `(n, n_outputs)`, or `(n,)` for one output.
         """
+        scores = held_out_scores(*self.errors_as_fitted(inputs, targets))
+        return replace(self, held_out_scores=scores if np.isfinite(scores).all() else None)
+
+    def errors_as_fitted(
+        self, inputs: npt.ArrayLike, targets: npt.ArrayLike
+    ) -> tuple[Float64Array, Float64Array]:
+        """Errors on new rows and their deviations, both float64 `(n, n_outputs)`.
+
+        As the function was fitted: of an output that is bent, those of the bent targets.
+        """
         means, deviations = self._as_fitted(inputs)
         targets = np.asarray(targets, dtype=np.float64).reshape(means.shape)
-        errors = means - bent(targets, self.output_bends)
-        scores = held_out_scores(errors, self._positive(deviations))
-        return replace(self, held_out_scores=scores if np.isfinite(scores).all() else None)
+        return means - bent(targets, self.output_bends), self._positive(deviations)
 
     def predict_with_interval(self, inputs: npt.ArrayLike, level: float = 0.95) -> Predictions:
         """Predictions for inputs `(n, n_inputs)`, with the intervals that new targets lie in.

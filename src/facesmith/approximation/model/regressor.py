@@ -90,6 +90,8 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         outliers_: Which rows were left out as outliers, because their targets lie far off the
             function and the evidence is greater without them: bool `(n,)`, or `(n, n_outputs)` if
             `y` has columns. Deviations are widened for their share of new rows, up to 5 %.
+        n_copies_: How many rows are exact copies of another, the target too. Each counts as one
+            more measurement of the same value; if they are none, the noise is underestimated.
         train_curve_: Mean absolute error of that one on the training rows after each iteration,
             target units; of several outputs, of the first.
         validation_curve_: The same on the validation rows; empty if there are none.
@@ -178,6 +180,7 @@ class FunctionApproximator(MultiOutputMixin, RegressorMixin, BaseEstimator):  # 
         check_units(targets, (), "target")
         random = check_random_state(self.random_state)
         inputs, targets, weights, became = merge_equal_rows(inputs, targets, weights)
+        self.n_copies_ = int((became >= 0).sum()) - len(inputs)
         if self.early_stopping and validation is None:
             inputs, targets, weights, validation = split_off_validation(
                 inputs, targets, weights, self.validation_fraction, random
