@@ -117,7 +117,9 @@ def parsed_json(text: str, name: str) -> Any:
     try:
         return json.loads(text, parse_int=_whole, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
+        where = f"column {error.colno}"
+        if "\n" in text:  # else `name` may say which line of a file of lines it is
+            where = f"line {error.lineno}, {where}"
         raise ContentError(f"{name}: not valid JSON: {error.msg} ({where}).") from None
     except RecursionError:
         raise ContentError(f"{name}: not usable JSON: it is nested too deeply.") from None

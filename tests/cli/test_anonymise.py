@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,29 @@ def test_boxes_of_files_that_are_not_in_the_input_are_told_once(weights: Path, o
 
 
 @pytest.mark.usefixtures("street")
+def test_with_boxes_what_is_no_image_is_called_so(weights: Path) -> None:
+    Path("text.jpg").write_text("no photo")
+    Path("edited.jsonl").write_text('{"file": "other.jpg", "faces": []}')
+    result = run(weights, "text.jpg", "--out", "out", "--boxes", "edited.jsonl")
+    assert result.exit_code == 1
+    assert "text.jpg is not an image" in result.stderr
+    assert "no line" not in result.stderr
+
+
+@pytest.mark.usefixtures("street")
+@pytest.mark.parametrize("copied", [False, True])
+def test_boxes_of_a_run_with_another_fill_are_warned_of(weights: Path, copied: bool) -> None:
+    run(weights, "street", "--out", "out", "--fill", "mosaic")
+    boxes = Path("out/boxes.jsonl")
+    if copied:
+        boxes = Path("boxes.jsonl")
+        boxes.write_bytes(Path("out/boxes.jsonl").read_bytes())
+    words = ["street", "--out", "out", "--boxes", boxes, "--resume" if not copied else "--force"]
+    assert "covered with --fill mosaic" in run(weights, *words).stderr
+    assert "--fill mosaic" not in run(weights, *words[:2], "a", *words[3:5], "--fill", "solid").stderr
+
+
+@pytest.mark.usefixtures("street")
 def test_a_photo_that_a_box_file_lacks_is_an_error_and_not_copied(weights: Path) -> None:
     Path("boxes.jsonl").write_text('{"file": "street/none.png", "faces": []}\n')
     result = run(weights, "street", "--out", "out", "--boxes", "boxes.jsonl")
@@ -190,6 +214,11 @@ def test_only_and_except_take_regions_and_files(weights: Path) -> None:
     run(weights, "street/two.png", "--out", "b", "--except", "0,0,80,120", "--no-verify")
     assert is_white(Path("b/two.png"), 40, 32)
     assert not is_white(Path("b/two.png"), 96, 64)
+    # Listed in any case, whatever score the second look asks for.
+    high = run(weights, "street/two.png", "--out", "h", "--except", "0,0,80,120", "--verify-score", 1)
+    assert high.exit_code == 1
+    assert "Warning" not in high.stderr  # of one photo
+    assert len(json.loads(Path("h/report.json").read_text())["files"][0]["left"]) == 1
     Path("me.jsonl").write_text(
         json.dumps({"file": "street/two.png", "faces": [{"box": [82, 50, 118, 90]}]})
     )
@@ -205,16 +234,22 @@ def test_only_and_except_take_regions_and_files(weights: Path) -> None:
 def test_the_second_look_finds_a_face_that_was_left_out(weights: Path) -> None:
     result = run(weights, "street", "--out", "out", "--except", "0,0,80,120")
     assert result.exit_code == 1
-    assert "may still be seen" in result.stdout
+    assert "may still be seen" not in result.stdout
+    assert "more/one.png  none covered, 1 left on purpose: 0.98 [28, 20, 60, 52]" in result.stdout
+    assert "2 places left on purpose" in result.stderr
+    assert "nothing else" in result.stderr
+    assert "a region" not in result.stderr.replace("the region of --only or --except", "")
+    assert result.stderr.count("chose faces in 2 photos: it holds for every photo") == 1
     report = json.loads(Path("out/report.json").read_text())
     by_name = {line["file"]: line for line in report["files"]}
     (left,) = by_name["street/two.png"]["left"]
+    assert left["on_purpose"] is True
     x_min, y_min, x_max, y_max = left["box"]
     assert x_min < 44 < x_max
     assert y_min < 36 < y_max
     assert by_name["street/none.png"]["left"] == []
     assert report["counts"]["left"] == 2
-    assert report["counts"]["spared"] == 2
+    assert report["counts"]["spared"] == report["counts"]["left_on_purpose"] == 2
     for file in ("street/two.png", "street/none.png"):
         line = by_name[file]
         given = hashlib.sha256(Path(file).read_bytes()).hexdigest()
@@ -386,6 +421,9 @@ def test_films_are_covered_among_photos(street: Path, weights: Path) -> None:
     frames[0].save(street / "wave.gif", save_all=True, append_images=frames[1:], duration=100)
     result = run(weights, "street", "--out", "out", "--verify")
     assert result.exit_code == 0, result.output
+    settings = json.loads(Path("out/report.json").read_text())["settings"]
+    scores = [settings[name] for name in ("film_min_score", "film_min_score_to_go_on")]
+    assert all(score == round(score, 4) > 0 for score in (settings["min_score"], *scores))
     assert {"more/clip.mp4", "wave.gif.mp4", "two.png"} <= set(contents(Path("out")))
     assert "passed over" not in result.stderr
     report = json.loads(Path("out/report.json").read_text())
@@ -401,7 +439,13 @@ def test_films_are_covered_among_photos(street: Path, weights: Path) -> None:
             line["faces"] = [{"box": [100, 60, 140, 100]}]
     Path("edited.jsonl").write_text("\n".join(map(json.dumps, found)))
     words = ["--boxes", "edited.jsonl", "--no-verify", "--colour", "red"]
-    assert run(weights, "street", "--out", "again", *words).exit_code == 0
+    edited = run(weights, "street", "--out", "again", *words)
+    assert edited.exit_code == 0
+    assert "13 boxes in 2 films" in edited.stderr
+    looked = run(weights, "street/more", "--out", "seen", "--boxes", "edited.jsonl")
+    assert looked.exit_code == 1  # the face is bare in all frames, and all are looked at
+    assert "10 frames looked at again" in looked.stdout
+    assert "may still be seen" in looked.stdout
     from facesmith.video import open_video  # noqa: PLC0415
 
     with open_video("again/more/clip.mp4") as film:
@@ -419,6 +463,19 @@ def test_films_are_covered_among_photos(street: Path, weights: Path) -> None:
         assert refused.exit_code == 1
         assert "clip.mp4 has 160 x 120 pixels" in refused.stderr
         assert not list(Path("other").glob("**/*.mp4"))
+
+
+def test_without_the_extra_a_film_is_named_and_photos_are_done(
+    street: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (street / "clip.mp4").write_bytes(b"a film")
+    monkeypatch.setitem(sys.modules, "av", None)
+    result = run(weights, "street", "--out", "out")
+    assert result.exit_code == 1
+    assert "street/clip.mp4 is a film. This needs the package 'av'" in result.stderr
+    assert {"two.png", "none.png"} <= set(contents(Path("out")))
+    assert run(weights, "street/clip.mp4", "--out", "film").exit_code == 1
+    assert not Path("film").exists()
 
 
 @pytest.mark.usefixtures("street")

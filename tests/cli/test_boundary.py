@@ -111,6 +111,7 @@ def test_no_output_is_written_to_a_file_called_dash() -> None:
     ("words", "answer"),
     [
         (["dtect", "photo.jpg"], "No such command 'dtect'. Did you mean 'detect'?"),
+        (["hide", "a.jpg"], "No such command 'hide'. Did you mean 'anonymise'?"),
         (["benchmark", "COC"], "No such command 'COC'. Did you mean 'coco'?"),
         (["qqq"], "No such command 'qqq'."),
     ],

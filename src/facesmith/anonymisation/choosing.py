@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,17 +45,34 @@ class Choice:
             chosen &= ~_within(faces, each, name, frame)
         return chosen
 
+    def by_region(self, covered: Faces, spared: Faces) -> bool:
+        """Whether a region, not a box file, chose any face of a photo."""
+        pairs = [(covered, each) for each in self.only] + [(spared, each) for each in self.spared]
+        return any(
+            _within(faces, place, "", 0).any()
+            for faces, place in pairs
+            if not isinstance(place, BoxFile)
+        )
+
+
+def same_faces(boxes: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which boxes share half of the smaller one with any of the others, bool `(n,)`."""
+    if not len(others):
+        return np.zeros(len(boxes), bool)
+    smaller = np.minimum(box_area(boxes)[:, None], box_area(others)[None])
+    same: npt.NDArray[np.bool_] = np.any(
+        box_intersection(boxes, others) > _SHARED * smaller, axis=1
+    )
+    return same
+
 
 def _within(faces: Faces, place: Region | BoxFile, name: str, frame: int) -> npt.NDArray[np.bool_]:
     """Faces whose middle is in a region, or that share half of a smaller box with a listed one."""
     if isinstance(place, BoxFile):
         listed = place.faces(name, frame)
-        if listed is None or not len(listed):
+        if listed is None:
             return np.zeros(len(faces), bool)
-        smaller = np.minimum(box_area(faces.boxes)[:, None], box_area(listed.boxes)[None])
-        shared = box_intersection(faces.boxes, listed.boxes)
-        same: npt.NDArray[np.bool_] = np.any(shared > _SHARED * smaller, axis=1)
-        return same
+        return same_faces(faces.boxes, listed.boxes)
     x, y = (faces.boxes[:, :2] + faces.boxes[:, 2:]).T / 2
     x_min, y_min, x_max, y_max = place
     inside: npt.NDArray[np.bool_] = (x_min <= x) & (x <= x_max) & (y_min <= y) & (y <= y_max)

@@ -91,7 +91,9 @@ class FilmJob:
         again = SecondLook()
         if self._verify is not None:
             detector, cover = self._detector, self._config.cover
-            again = look_again(path, notes.boxes, detector, cover, self._verify, on_time)
+            again = look_again(
+                path, notes.boxes, detector, cover, self._verify, on_time, spared=notes.spared
+            )
         self.pictures = {
             (self._name, each.frame): each.picture
             for each in again.left

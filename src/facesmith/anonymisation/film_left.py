@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from facesmith.anonymisation.choosing import same_faces
 from facesmith.anonymisation.config import CoverConfig
 from facesmith.anonymisation.film_notes import FrameBoxes
 from facesmith.anonymisation.verifying import VerifyConfig, still_visible
@@ -41,6 +42,7 @@ class LeftInFilm:
         picture: Its surroundings there; `None`: of one with a low score, where there are many.
         last_box: Where it was seen last.
         last_look: The number of the look that saw it last.
+        on_purpose: Whether it was not covered because `Choice` said so.
     """
 
     frame: int
@@ -53,9 +55,11 @@ class LeftInFilm:
     picture: Image.Image | None
     last_box: npt.NDArray[np.float32]
     last_look: int
+    on_purpose: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
+        marked = {"on_purpose": True} if self.on_purpose else {}
         return {
             "frame": self.frame,
             "time": round(self.time, 3),
@@ -63,6 +67,7 @@ class LeftInFilm:
             "frames": self.n_frames,
             "box": [round(edge, 1) for edge in self.box.astype(float).tolist()],
             "score": round(self.score, 4),
+            **marked,
         }
 
 
@@ -80,7 +85,7 @@ class SecondLook:
 
     def add(
         self, frame: VideoFrame, image: npt.NDArray[np.uint8], box: npt.NDArray[np.float32],
-        score: float,
+        score: float, *, on_purpose: bool = False,
     ) -> None:  # fmt: skip
         """Take in what the present look saw."""
         look, number = self.n_looks, frame.number
@@ -89,6 +94,7 @@ class SecondLook:
             for each in self.left[-50:]
             if look - each.last_look <= _LOST_LOOKS
             and each.last_frame < number
+            and each.on_purpose == on_purpose
             and box_iou(each.last_box[None], box[None])[0, 0] > _SAME
         ]
         if not same:
@@ -96,6 +102,7 @@ class SecondLook:
             self.left.append(
                 LeftInFilm(
                     number, frame.time, number, 1, score, box, number, picture, box, look,
+                    on_purpose,
                 )
             )  # fmt: skip
             self._drop_pictures()
@@ -123,6 +130,8 @@ def look_again(
     cover: CoverConfig,
     config: VerifyConfig,
     on_time: Callable[[float, float | None], None] | None = None,
+    *,
+    spared: FrameBoxes | None = None,
 ) -> SecondLook:
     """Look at a covered film again, frame by frame or at steps of time.
 
@@ -135,15 +144,19 @@ def look_again(
         cover: How it was covered.
         config: How to look, and at which frames.
         on_time: Called with the time that was looked at and the film's length, seconds.
+        spared: What was left on purpose in each frame; `None`: nothing.
     """
+    spared = spared or FrameBoxes()
     found = SecondLook()
     with open_video(path) as video:
         for frame in _chosen(video.frames(), config.step):
             found.n_looks += 1
             image = frame.image()
             faces = still_visible(detector, image, boxes[frame.number], cover, config)
-            for box, score in zip(faces.boxes, faces.scores.tolist(), strict=True):
-                found.add(frame, image, np.array(box), score)
+            on_purpose = same_faces(faces.boxes, spared[frame.number])
+            rows = zip(faces.boxes, faces.scores.tolist(), on_purpose.tolist(), strict=True)
+            for box, score, meant in rows:
+                found.add(frame, image, np.array(box), score, on_purpose=meant)
             if on_time is not None:
                 on_time(frame.time, video.duration)
     return found

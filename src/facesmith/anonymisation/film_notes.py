@@ -56,11 +56,13 @@ class FilmNotes:
     Attributes:
         boxes: What was covered in each frame, before the margin.
         n_boxes: Boxes that were covered, in all frames.
-        n_spared: Faces that were not covered, for `Choice` said so, in all frames.
+        spared: What was not covered in each frame, for `Choice` said so.
+        n_spared: How many of these there are.
         seconds: Time of the last frame.
     """
 
     boxes: FrameBoxes = field(default_factory=FrameBoxes)
+    spared: FrameBoxes = field(default_factory=FrameBoxes)
     n_spared: int = 0
     n_boxes: int = 0
     seconds: float = 0.0
@@ -72,7 +74,8 @@ class FilmNotes:
         """Take in the next frame."""
         frame = covered.found
         self.boxes.append(frame.faces.boxes)
-        self.n_spared += covered.spared
+        self.spared.append(covered.spared)
+        self.n_spared += len(covered.spared)
         self.n_boxes += len(frame.faces)
         self.seconds, self.size_wh = frame.time, frame.size_wh
         if frame.cut:

@@ -81,11 +81,11 @@ class CoveredFrame:
 
     Attributes:
         found: The frame's faces as they were covered, before the margin, see `film_boxes.steadied`.
-        spared: How many faces were not covered, for `Choice` said so.
+        spared: Boxes of the faces that were not covered, for `Choice` said so, `(n, 4)`.
     """
 
     found: FrameFaces
-    spared: int
+    spared: npt.NDArray[np.float32]
 
 
 def film_name(name: str) -> str:
@@ -197,9 +197,9 @@ def chosen_faces(name: str, found: FrameFaces, config: FilmConfig) -> CoveredFra
     config.choice.check_size(name, found.size_wh, found.number)
     chosen = config.choice.of(found.faces, name, found.number)
     if chosen.all():
-        return CoveredFrame(found, 0)
+        return CoveredFrame(found, np.zeros((0, 4), np.float32))
     kept = _with_faces(found, found.faces[chosen], found.tracks[chosen], found.filled[chosen])
-    return CoveredFrame(kept, int((~chosen).sum()))
+    return CoveredFrame(kept, found.faces.boxes[~chosen])
 
 
 def _with_faces(

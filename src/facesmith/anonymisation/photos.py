@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from facesmith.anonymisation.choosing import Choice
+from facesmith.anonymisation.choosing import Choice, same_faces
 from facesmith.anonymisation.config import CoverConfig
 from facesmith.anonymisation.photo_file import Keeping, covered_file
 from facesmith.anonymisation.records import BOXES_NAME, BoxFile, read_lines
@@ -38,8 +38,9 @@ class PhotoRecord:
         width: Of the upright photo, pixels.
         height: Of the upright photo, pixels.
         covered: The faces that were covered.
-        spared: How many faces were found and not covered, for `Choice` said so.
-        left: What may still be a face in the result, best score first; empty if nobody looked.
+        spared: Faces that were found and not covered, for `Choice` said so.
+        left: What else may still be a face in the result, best score first; empty if nobody looked.
+        looked_again: Whether somebody looked.
         input_bytes: Size of the photo's file.
         input_mtime_ns: When the photo's file was changed.
         input_sha256: Of the photo's file, hexadecimal.
@@ -52,8 +53,9 @@ class PhotoRecord:
     width: int
     height: int
     covered: Faces
-    spared: int
+    spared: Faces
     left: Faces
+    looked_again: bool
     input_bytes: int
     input_mtime_ns: int
     input_sha256: str
@@ -62,13 +64,17 @@ class PhotoRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """The record for JSON; `file` and `faces` are those of `facesmith detect --json`."""
+        on_purpose = self.spared if self.looked_again else ()
         return {
             "file": self.name,
             "width": self.width,
             "height": self.height,
             "faces": [face_as_dict(face) for face in self.covered],
-            "spared": self.spared,
-            "left": [face_as_dict(face) for face in self.left],
+            "spared": len(self.spared),
+            "left": [
+                *({**face_as_dict(face), "on_purpose": True} for face in on_purpose),
+                *(face_as_dict(face) for face in self.left),
+            ],
             "out": self.out,
             "input": {
                 "bytes": self.input_bytes,
@@ -132,6 +138,7 @@ class CoverPhotos:
         assert self.boxes is not None
         faces = self.boxes.faces(source.name)
         if faces is None:
+            read_photo(source.open(), max_memory=self.keeping.max_memory)  # says what is no photo
             raise ImageError(
                 f"{source.name} has no line in {self.boxes.path}. Add one, with "
                 '"faces": [] if there is nothing to cover.'
@@ -148,7 +155,7 @@ class CoverPhotos:
         _, data = read_content(source.open())
         faces = seen[seen.scores >= self.min_score] if traced else seen
         chosen = self.choice.of(faces, source.name)
-        covered = faces[chosen]
+        covered, spared = faces[chosen], faces[~chosen]
         written = covered_file(source.name, data, covered.boxes, self.cover, self.keeping)
         out = self.names[source.name]
         self._write(out, written)
@@ -156,6 +163,7 @@ class CoverPhotos:
         if self.verify is not None:
             first = seen if traced and not self.thorough else None
             left = self._look_again(written, covered.boxes, self.verify, first)
+            left = left[~same_faces(left.boxes, spared.boxes)]
         about = _stat(source)
         return PhotoRecord(
             name=source.name,
@@ -163,8 +171,9 @@ class CoverPhotos:
             width=size_wh[0],
             height=size_wh[1],
             covered=covered,
-            spared=int((~chosen).sum()),
+            spared=spared,
             left=left,
+            looked_again=self.verify is not None,
             input_bytes=len(data),
             input_mtime_ns=about,
             input_sha256=hashlib.sha256(data).hexdigest(),

@@ -76,8 +76,12 @@ class Report:
             "films": len(films),
             "faces_in_photos": sum(len(line["faces"]) for line in photos),
             "tracks_in_films": sum(line["film"]["tracks"] for line in films),
+            "boxes_without_tracks": sum(
+                line["film"].get("boxes", 0) for line in films if not line["film"]["tracks"]
+            ),
             "spared": sum(line["spared"] for line in self.done),
             "left": sum(len(line["left"]) for line in self.done),
+            "left_on_purpose": sum(_n_on_purpose(line) for line in self.done),
             "files_with_left": sum(bool(line["left"]) for line in self.done),
             "doubtful_tracks": sum(len(line["film"]["doubtful"]) for line in films),
             "errors": len(self.errors),
@@ -106,6 +110,8 @@ class Report:
         rows.sort(key=lambda row: -row[1]["score"])
         for line, left in rows[:_MOST_SHOWN]:
             said = f"score {left['score']:.2f}"
+            if left.get("on_purpose"):
+                said = f"left on purpose, {said}"
             if "film" in line:
                 picture = self.pictures[line["file"], left["frame"]]
                 yield picture, line["file"], f"{said}, frame {left['frame']}, {left['time']:.2f} s"
@@ -134,24 +140,36 @@ class Report:
     def _page(self, shown: Sequence[tuple[Image.Image, str, str]]) -> str:
         template = Template((files("facesmith.anonymisation") / "report.html").read_text("utf-8"))
         counts = self.counts
-        covered = (("photos", "faces"), ("films", "tracks"))
-        tiles = [
-            (f"{counts[f'{faces}_in_{kind}']:,}", f"{faces} covered; {kind}: {counts[kind]:,}")
-            for kind, faces in covered
-            if counts[kind]
-        ]
-        tiles += [
-            (f"{counts['left']:,}" if self.verified else "-", "places may still show a face"),
-            (f"{counts['errors']:,}", "files that could not be done"),
-        ]
+        n_photos, n_films = (counts[kind] for kind in ("photos", "films"))
+        faces, tracks = counts["faces_in_photos"], counts["tracks_in_films"]
+        tiles = [_tile(faces, f"{_s('face', faces)} covered; photos: {n_photos:,}")] * bool(
+            n_photos
+        )
+        boxes = counts["boxes_without_tracks"]
+        if tracks or (n_films and not boxes):
+            tiles.append(_tile(tracks, f"{_s('track', tracks)} covered; films: {n_films:,}"))
+        if boxes:
+            told = "boxes of a file" if boxes > 1 else "box of a file"
+            tiles.append(_tile(boxes, f"{told} covered; films: {n_films:,}"))
+        on_purpose, errors = counts["left_on_purpose"], counts["errors"]
+        left = counts["left"] - on_purpose if self.verified else None
+        told = f"{_s('place', left)} may still show a face"
+        tiles.append(_tile(left, told, wrong=bool(left)))
+        if on_purpose:
+            told = f"{_s('place', on_purpose)} left on purpose"
+            tiles.append(_tile(on_purpose, told, wrong=True))
+        told = f"{_s('file', errors)} that could not be done"
+        tiles.append(_tile(errors, told, wrong=bool(errors)))
+        whole = self.settings.get("verify_step") == 0.0
+        left_section = _left_section(shown, counts, self.done, whole=whole) if self.verified else ""
         return template.substitute(
             style=page_style(),
             note=escape(_NOTE),
             verdict=escape(self._verdict()),
-            tiles="".join(_tile(*each) for each in tiles),
+            tiles="".join(tiles),
             sections="\n".join(
                 [
-                    _left_section(shown, counts["left"], self.done) if self.verified else "",
+                    left_section,
                     _doubtful_section(self.done),
                     _errors_section(self.errors),
                     _files_section(self.done),
@@ -163,14 +181,20 @@ class Report:
         )
 
     def _verdict(self) -> str:
-        left, errors = self.counts["left"], self.counts["errors"]
+        counts = self.counts
+        on_purpose, errors = counts["left_on_purpose"], counts["errors"]
+        left = counts["left"] - on_purpose
         if not self.verified:
             told = "The results were not looked at again"
         elif left:
             told = f"{counted(left, 'place')} may still show a face"
         else:
-            told = "The second look found no face that is still to be seen"
-        return f"{told}; {errors:,} files could not be done." if errors else f"{told}."
+            told = "The second look found no face that is still to be seen by mistake"
+        if not on_purpose:
+            told = told.removesuffix(" by mistake")
+        elif self.verified:
+            told += f"; {counted(on_purpose, 'place')} left on purpose"
+        return f"{told}; {counted(errors, 'file')} could not be done." if errors else f"{told}."
 
 
 _NOTE = (
@@ -183,9 +207,28 @@ def _without_settings(line: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in line.items() if key != "settings"}
 
 
-def _tile(number: str, what: str) -> str:
+def covered_in_words(line: dict[str, Any]) -> str:
+    """What was covered in a file; of films tracks, or boxes where a box file gave them."""
+    if "film" not in line:
+        return counted(len(line["faces"]), "face")
+    film = line["film"]
+    if film.get("boxes") and not film["tracks"]:
+        return counted(film["boxes"], "box", "boxes")
+    return counted(film["tracks"], "track")
+
+
+def _n_on_purpose(line: dict[str, Any]) -> int:
+    return sum(bool(left.get("on_purpose")) for left in line["left"])
+
+
+def _s(noun: str, n: int | None) -> str:
+    return noun if n == 1 else f"{noun}s"
+
+
+def _tile(number: int | None, what: str, *, wrong: bool = False) -> str:
+    shown = "-" if number is None else f"{number:,}"
     return (
-        f'<div class="tile"><span class="number">{escape(number)}</span>'
+        f'<div class="tile{" wrong" * wrong}"><span class="number">{shown}</span>'
         f'<span class="what">{escape(what)}</span></div>'
     )
 
@@ -206,13 +249,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _left_section(
-    shown: Sequence[tuple[Image.Image, str, str]], n_left: int, done: Sequence[dict[str, Any]]
+    shown: Sequence[tuple[Image.Image, str, str]],
+    counts: dict[str, int],
+    done: Sequence[dict[str, Any]],
+    *,
+    whole: bool,
 ) -> str:
+    n_left, n_spared = counts["left"], counts["spared"]
     how = (
-        "<p>The detector looked at the results again, at other scales than before. Listed is what "
-        "has the score of <code>--verify-score</code> and less than half of its pixels "
-        "covered: a mosaic may look like a face itself.</p>"
+        f"<p>The detector looked at {'all' if whole else 'parts'} of the results again, at other "
+        "scales than before. Listed is what has the score of <code>--verify-score</code> and less "
+        "than half of its pixels covered: a mosaic may look like a face itself.</p>"
     )
+    if n_spared:
+        how += (
+            f"<p>{counted(n_spared, 'box', 'boxes')} of photos and frames were left out on purpose "
+            "(<code>--except</code>, <code>--only</code>).</p>"
+        )
     films = [line["film"] for line in done if "film" in line]
     if films:
         looks, frames = (sum(film[key] for film in films) for key in ("looked_again", "frames"))
@@ -265,14 +318,18 @@ def _files_section(done: Sequence[dict[str, Any]]) -> str:
         (
             line["file"],
             line["out"],
-            str(line["film"]["tracks"] if "film" in line else len(line["faces"])),
-            str(len(line["left"])),
+            covered_in_words(line),
+            str(len(line["left"]) - _n_on_purpose(line)),
+            f"{line['spared']:,}",
             line["input"]["sha256"] or "-",
             line["output"]["sha256"],
         )
         for line in done
     ]
-    head = ("file", "covered file", "faces", "left", "SHA-256 of the file", "of the covered file")
+    head = (
+        "file", "covered file", "covered", "may be left", "left on purpose", "SHA-256 of the file",
+        "of the covered file",
+    )  # fmt: skip
     return _section("Files", _table(head, rows)) if rows else ""
 
 

@@ -49,6 +49,9 @@ class _Commands(LazyGroup):
     package = __name__
     lines = COMMANDS
     other_names: ClassVar = {"blur": "anonymise"}  # what users of other tools look for
+    meant: ClassVar = dict.fromkeys(
+        ("anonymize", "cover", "deface", "hide", "mask", "mosaic", "pixelate", "redact"), "anonymise"
+    )
 
     def main(  # type: ignore[override]  # click overloads it by the value of `standalone_mode`
         self,

@@ -12,6 +12,7 @@ from facesmith.cli.anonymise_options import (
     PlaceType,
     cover_config,
     opened_places,
+    warn_of_fill,
 )
 from facesmith.cli.anonymise_run import cover_all
 from facesmith.cli.anonymise_task import LEFT_SCORE, AnonymiseTask
@@ -56,9 +57,9 @@ _SHARE = FiniteRange(0, 1)
     show_default=True,
     help="Of the face, added on each side.",
 )
-@click.option("--min-score", type=_SHARE, metavar="SCORE", help="[default: as detect --find-all]")
-@click.option("--only", type=PlaceType(), multiple=True, help="Cover faces there only.")
-@click.option("--except", "spared", type=PlaceType(), multiple=True, help="Cover none there.")
+@click.option("--min-score", type=_SHARE, metavar="SCORE", help="[default: photos 0.04, films 0.29]")
+@click.option("--only", type=PlaceType(), multiple=True, help="Cover these faces only.")
+@click.option("--except", "spared", type=PlaceType(), multiple=True, help="Cover all but these.")
 @click.option("--boxes", type=FILE, help="Cover what an edited boxes.jsonl lists.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a file.")
 @click.option(
@@ -145,7 +146,8 @@ def anonymise(
     It supports anonymisation; look at the output. Exit code 1: a file could not be done, or the
     second look found what may still be a face.
 
-    A PLACE is X_MIN,Y_MIN,X_MAX,Y_MAX in pixels, or a file of lines as `detect --json` prints.
+    A PLACE is X_MIN,Y_MIN,X_MAX,Y_MAX in pixels of every photo, or, of single photos, a file of
+    lines as `detect --json` prints.
     Example: facesmith anonymise street/ --out covered/
     """
     from facesmith.anonymisation.choosing import Choice  # noqa: PLC0415
@@ -154,6 +156,8 @@ def anonymise(
     refuse_resume_and_force(resume=resume, force=force)
     given = ctx.get_parameter_source("fill") == click.core.ParameterSource.COMMANDLINE
     cover = cover_config(fill, colour, picture, shape, margin, fill_given=given)
+    if boxes is not None and not given and picture is None:
+        warn_of_fill(boxes, out)
     if cover.fill == "blur":
         echo(f"Warning: {UNDONE}", err=True)
     task = AnonymiseTask(

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from facesmith.cli.terminal import echo
+from facesmith.printable import one_line
+
 if TYPE_CHECKING:
     from facesmith.anonymisation import CoverConfig
     from facesmith.anonymisation.choosing import Region
@@ -71,6 +74,29 @@ def opened_places(places: Sequence[Region | Path]) -> tuple[Region | BoxFile, ..
     from facesmith.anonymisation.records import BoxFile  # noqa: PLC0415 - see `cli`
 
     return tuple(BoxFile(each) if isinstance(each, Path) else each for each in places)
+
+
+def warn_of_fill(boxes: Path, out: Path) -> None:
+    """Say where the run that wrote a box file, or the one in `out`, covered in another way.
+
+    `report.json` beside the file, or in `out`, which a copied file is mostly rendered to again,
+    tells how.
+    """
+    from facesmith.errors import FacesmithError  # noqa: PLC0415 - see `cli`
+    from facesmith.untrusted import read_json  # noqa: PLC0415
+
+    for folder in (boxes.parent, out):
+        try:
+            fill = read_json(folder / "report.json")["settings"]["fill"]
+        except (OSError, FacesmithError, LookupError, TypeError):
+            continue
+        if isinstance(fill, str) and fill != "solid":
+            said = (
+                f"Warning: {folder} was covered with --fill {fill}, this run covers with solid. "
+                f"Pass --fill {fill} for the same."
+            )
+            echo(one_line(said), err=True)
+        return
 
 
 def cover_config(

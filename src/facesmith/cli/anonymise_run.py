@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesmith.cli.anonymise_task import (
-    VERIFY_STEP,
     AnonymiseTask,
     FoundFiles,
     check_options,
@@ -47,7 +46,12 @@ def cover_all(task: AnonymiseTask) -> int:
     found = find_files(task.inputs, task.out)
     check_options(task, found)
     if found.films or found.camera:
-        import_av()
+        try:
+            import_av()
+        except MissingPackageError as error:
+            if not found.photos:
+                raise
+            found = found.without_films(str(error))
     folder = OutputFolder(task.out, TASK)
     if task.resume:
         folder.add()
@@ -61,18 +65,21 @@ class _Run:
     """All files of one call."""
 
     def __init__(self, task: AnonymiseTask, found: FoundFiles) -> None:
+        from facesmith.anonymisation.films import tracks_that_miss_little  # noqa: PLC0415
         from facesmith.anonymisation.photos import photo_score  # noqa: PLC0415 - see `cli`
         from facesmith.detection import open_detector  # noqa: PLC0415
 
         self._task, self._found = task, found
         self._detector = open_detector(task.model)
         self._score = photo_score(self._detector, task.min_score)
-        self._settings = task.settings(self._score)
+        tracking = tracks_that_miss_little(self._detector, task.min_score)
+        self._settings = task.settings(self._score, (tracking.high_score, tracking.lowest))
         told = json.dumps(self._settings, sort_keys=True).encode()
         self._settings_name = hashlib.sha256(told).hexdigest()[:16]
         self._done: list[dict[str, Any]] = []
         self._errors: dict[str, str] = {}
         self._pictures: dict[tuple[str, int], Image.Image] = {}
+        self._n_by_region = 0  # photos in which a region chose faces
 
     def do(self) -> int:
         """Cover all that is not done yet; returns the exit code."""
@@ -80,6 +87,7 @@ class _Run:
         from facesmith.anonymisation.photos import earlier_lines  # noqa: PLC0415
         from facesmith.anonymisation.records import BOXES_NAME  # noqa: PLC0415
         from facesmith.anonymisation.report import Report  # noqa: PLC0415
+        from facesmith.cli.anonymise_words import summary  # noqa: PLC0415
         from facesmith.detection import PhotoSource  # noqa: PLC0415
 
         task, found = self._task, self._found
@@ -112,10 +120,27 @@ class _Run:
         )
         report.write()
         if not task.quiet:
-            self._summarise(report.counts, len(before))
+            n_before = len(before) if task.resume else None
+            page = task.out / "report.html"
+            looked_again = task.verify is not False
+            for said in summary(report.counts, page, n_before, looked_again=looked_again):
+                echo(one_line(said), err=True)
+        self._warn_of_regions()
         return int(bool(self._errors or report.counts["left"]))
 
+    def _warn_of_regions(self) -> None:
+        """Say that a region holds for every photo, where it chose faces in several."""
+        if self._n_by_region > 1:
+            echo(
+                "Warning: the region of --only or --except chose faces in "
+                f"{counted(self._n_by_region, 'photo')}: it holds for every photo. For one photo "
+                "pass a file of boxes.",
+                err=True,
+            )
+
     def _cover_photos(self, sources: Sequence[PhotoSource], journal: Journal) -> None:
+        from facesmith.cli.anonymise_words import photo_in_words  # noqa: PLC0415 - see `cli`
+
         with ExitStack() as stack:
             for source, record, error in self._each_photo(sources, stack):
                 if record is None:
@@ -124,7 +149,8 @@ class _Run:
                 line = {**record.as_dict(), "settings": self._settings_name}
                 journal.add(line)
                 self._done.append(line)
-                self._say(line, _photo_in_words(record))
+                self._n_by_region += self._task.choice.by_region(record.covered, record.spared)
+                self._say(line, photo_in_words(record))
 
     def _each_photo(
         self, sources: Sequence[PhotoSource], stack: ExitStack
@@ -201,9 +227,8 @@ class _Run:
         )
         config = FilmConfig(task.cover, tracking, look, task.choice, task.crf, task.boxes)
         verify = None
-        if task.verify is not False:
-            step = 0.0 if task.verify else VERIFY_STEP
-            verify = VerifyConfig(task.verify_score, step=step)
+        if task.film_step is not None:
+            verify = VerifyConfig(task.verify_score, step=task.film_step)
         return config, verify
 
     def _cover_film(self, path: Path, journal: Journal) -> None:
@@ -228,12 +253,14 @@ class _Run:
             self._errors[name] = next(each for each in job.problems if "cut off" in each)
 
     def _film_done(self, job: FilmJob, line: dict[str, Any], journal: Journal) -> None:
+        from facesmith.cli.anonymise_words import film_in_words  # noqa: PLC0415 - see `cli`
+
         for problem in job.problems:
             echo(f"Warning: {problem}", err=True)
         journal.add(line)
         self._done.append(line)
         self._pictures |= job.pictures
-        self._say(line, _film_in_words(line))
+        self._say(line, film_in_words(line))
 
     def _cover_camera(self, address: str, journal: Journal) -> None:
         """Until the time or the frames that were asked for are over, or Ctrl-C."""
@@ -272,27 +299,6 @@ class _Run:
             echo(json.dumps({"file": name, "error": error}))
         echo(f"Error: {error}", err=True)
 
-    def _summarise(self, counts: dict[str, int], n_before: int) -> None:
-        parts = []
-        if counts["photos"] or not counts["films"]:
-            faces = counted(counts["faces_in_photos"], "face")
-            parts.append(f"{faces} in {counted(counts['photos'], 'photo')}")
-        if counts["films"]:
-            tracks = counted(counts["tracks_in_films"], "track")
-            parts.append(f"{tracks} in {counted(counts['films'], 'film')}")
-        words = f"Covered: {', '.join(parts)}"
-        if n_before:
-            words += f" ({counted(n_before, 'file')} before)"
-        if self._errors:
-            words += f"; {counted(len(self._errors), 'error')}"
-        if counts["left"]:
-            places = counted(counts["left"], "place")
-            words += f"; {places} may still show a face, see {self._task.out / 'report.html'}"
-        echo(f"{words}.", err=True)
-        if counts["doubtful_tracks"]:
-            tracks = counted(counts["doubtful_tracks"], "track")
-            echo(f"{tracks} to look at, see {self._task.out / 'report.html'}.", err=True)
-
 
 def _reporter(progress: ShownProgress, label: str) -> Callable[[float, float | None], None]:
     """What shows how far a film is."""
@@ -303,41 +309,3 @@ def _reporter(progress: ShownProgress, label: str) -> Callable[[float, float | N
             progress.report(label, min(max(round(time * _STEPS_A_SECOND), 0), steps), steps)
 
     return on_time
-
-
-def _photo_in_words(record: PhotoRecord) -> str:
-    faces = counted(len(record.covered), "face") + " covered" if len(record.covered) else "no face"
-    words = [f"{record.name} -> {record.out}", faces]
-    if record.spared:
-        words.append(f"{record.spared:,} left out")
-    if len(record.left):
-        where = " ".join(
-            f"{score:.2f} [{', '.join(f'{edge:.0f}' for edge in box)}]"
-            for box, score in zip(record.left.boxes, record.left.scores, strict=True)
-        )
-        words.append(f"may still be seen: {where}")
-    return "  ".join(words)
-
-
-def _covered_in_words(film: dict[str, Any]) -> str:
-    """Tracks; of a film covered by a box file, whose boxes have none, boxes."""
-    n_boxes = film.get("boxes", 0)
-    if n_boxes and not film["tracks"]:
-        return counted(n_boxes, "box", "boxes")
-    return counted(film["tracks"], "track")
-
-
-def _film_in_words(line: dict[str, Any]) -> str:
-    film = line["film"]
-    words = [
-        f"{line['file']} -> {line['out']}",
-        f"{counted(film['frames'], 'frame')}, {film['seconds']:.1f} s",
-        f"{_covered_in_words(film)} covered",
-    ]
-    if film["looked_again"]:
-        words.append(f"{counted(film['looked_again'], 'frame')} looked at again")
-    words += [
-        f"may still be seen: {left['score']:.2f} at {left['time']:.2f} s, frame {left['frame']}"
-        for left in line["left"]
-    ]
-    return "  ".join(words)

@@ -7,7 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +88,23 @@ class AnonymiseTask:
         listed = (self.boxes, *self.choice.only, *self.choice.spared)
         return [each for each in listed if isinstance(each, BoxFile)]
 
-    def settings(self, photo_score: float) -> dict[str, Any]:
-        """All that decides what is written: for the report, and to know whether a file is done."""
+    @property
+    def film_step(self) -> float | None:
+        """Seconds between the frames of films that are looked at again; `None`: none are.
+
+        With `boxes` all frames are looked at: nothing else tells a frame whose line was forgotten.
+        """
+        if self.verify is False:
+            return None
+        return 0.0 if self.verify or self.boxes is not None else VERIFY_STEP
+
+    def settings(self, photo_score: float, film_scores: tuple[float, float]) -> dict[str, Any]:
+        """All that decides what is written: for the report, and to know whether a file is done.
+
+        Args:
+            photo_score: The score from which faces in photos are covered.
+            film_scores: The scores with which tracks of films begin, and go on.
+        """
         from facesmith.anonymisation.records import BoxFile  # noqa: PLC0415 - see `cli`
         from facesmith.files import checksum  # noqa: PLC0415
 
@@ -104,8 +119,9 @@ class AnonymiseTask:
             "margin": self.cover.margin,
             "colour": list(self.cover.colour),
             "picture": None if picture is None else hashlib.sha256(picture.tobytes()).hexdigest(),
-            "min_score": photo_score,
-            "film_min_score": self.min_score,
+            "min_score": round(photo_score, 4),
+            "film_min_score": round(film_scores[0], 4),
+            "film_min_score_to_go_on": round(film_scores[1], 4),
             "rotations": list(self.rotations),
             "every": self.every,
             "crf": self.crf,
@@ -114,7 +130,7 @@ class AnonymiseTask:
             "boxes": None if self.boxes is None else place(self.boxes),
             "keep_metadata": self.keep_metadata,
             "verify": None if self.verify is False else self.verify_score,
-            "verify_step": None if self.verify is False else 0.0 if self.verify else VERIFY_STEP,
+            "verify_step": self.film_step,
             "model": str(self.model) if self.model else None,
         }
 
@@ -136,6 +152,11 @@ class FoundFiles:
     names: dict[str, str]
     errors: dict[str, str]
     camera: str | None = None
+
+    def without_films(self, why: str) -> FoundFiles:
+        """The same, with each film an error: `why` is a sentence."""
+        lost = {path.as_posix(): f"{path.as_posix()} is a film. {why}" for path in self.films}
+        return replace(self, films=[], errors={**self.errors, **lost})
 
 
 def check_options(task: AnonymiseTask, found: FoundFiles) -> None:

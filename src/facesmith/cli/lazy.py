@@ -13,12 +13,14 @@ class LazyGroup(click.Group):
     """Sub-commands by name; each is the function of its name in the module of its name.
 
     Set `package`, where the modules lie, and `lines`, name -> what the group's help says of it,
-    in the order to list them; `other_names`, further names of these commands.
+    in the order to list them; `other_names`, further names of these commands; `meant`, words for
+    which a command is suggested.
     """
 
     package = ""
     lines: dict[str, str]
     other_names: ClassVar[dict[str, str]] = {}
+    meant: ClassVar[dict[str, str]] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """All names, without importing anything."""
@@ -39,6 +41,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is called; an unknown name is answered with the nearest known one."""
         args = [self.other_names.get(args[0], args[0]), *args[1:]]
+        meant = self.meant.get(args[0].lower())
+        if meant:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {meant!r}?")
         near = get_close_matches(args[0].lower(), self.lines, n=1)
         if args[0] not in self.lines and near and args[0][:1].isalnum():
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")

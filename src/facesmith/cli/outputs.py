@@ -66,7 +66,7 @@ def _check_outputs(
             elif force and Path(os.path.realpath(path)).is_relative_to(place):
                 raise click.UsageError(
                     f"{_name(other)} reads {path}, and {name} {out} with --force would delete it. "
-                    f"Choose another {name}."
+                    f"Copy {path.name} out of the folder first, or choose another {name}."
                 )
 
 

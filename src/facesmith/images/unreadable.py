@@ -52,6 +52,8 @@ def image_errors(name: str, data: bytes) -> Iterator[None]:
         raise ImageError(f"{name}: too little memory to decode it. Reduce it first.") from error
     except Exception as error:  # damaged files make Pillow's decoders fail in countless ways
         reason = str(error) or type(error).__name__
+        if reason.startswith("image file is truncated"):
+            reason = "the file is cut"
         raise ImageError(
             f"{name} is damaged: {reason}. Copy it again from where it came."
         ) from error
