@@ -172,7 +172,7 @@ def test_label_files_want_exactly_one_photo(tmp_path: Path, images: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"images": [', r"f\.json: not valid JSON: .*line 1, column 13"),
+        ('{"images": [', r"f\.json: not valid JSON: .*\(column 13"),
         ("[1, 2]", "expected a JSON object, got a list"),
         ('{"annotations": []}', "a list under the key `images`, got nothing"),
         ('{"images": [], "annotations": 3}', "a list under the key `annotations`, got 3"),

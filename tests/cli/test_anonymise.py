@@ -165,7 +165,9 @@ def test_boxes_of_a_run_with_another_fill_are_warned_of(weights: Path, copied: b
         boxes.write_bytes(Path("out/boxes.jsonl").read_bytes())
     words = ["street", "--out", "out", "--boxes", boxes, "--resume" if not copied else "--force"]
     assert "covered with --fill mosaic" in run(weights, *words).stderr
-    assert "--fill mosaic" not in run(weights, *words[:2], "a", *words[3:5], "--fill", "solid").stderr
+    assert (
+        "--fill mosaic" not in run(weights, *words[:2], "a", *words[3:5], "--fill", "solid").stderr
+    )
 
 
 @pytest.mark.usefixtures("street")
@@ -215,7 +217,9 @@ def test_only_and_except_take_regions_and_files(weights: Path) -> None:
     assert is_white(Path("b/two.png"), 40, 32)
     assert not is_white(Path("b/two.png"), 96, 64)
     # Listed in any case, whatever score the second look asks for.
-    high = run(weights, "street/two.png", "--out", "h", "--except", "0,0,80,120", "--verify-score", 1)
+    high = run(
+        weights, "street/two.png", "--out", "h", "--except", "0,0,80,120", "--verify-score", 1
+    )
     assert high.exit_code == 1
     assert "Warning" not in high.stderr  # of one photo
     assert len(json.loads(Path("h/report.json").read_text())["files"][0]["left"]) == 1

@@ -50,7 +50,8 @@ class _Commands(LazyGroup):
     lines = COMMANDS
     other_names: ClassVar = {"blur": "anonymise"}  # what users of other tools look for
     meant: ClassVar = dict.fromkeys(
-        ("anonymize", "cover", "deface", "hide", "mask", "mosaic", "pixelate", "redact"), "anonymise"
+        ("anonymize", "cover", "deface", "hide", "mask", "mosaic", "pixelate", "redact"),
+        "anonymise",
     )
 
     def main(  # type: ignore[override]  # click overloads it by the value of `standalone_mode`

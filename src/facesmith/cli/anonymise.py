@@ -57,7 +57,9 @@ _SHARE = FiniteRange(0, 1)
     show_default=True,
     help="Of the face, added on each side.",
 )
-@click.option("--min-score", type=_SHARE, metavar="SCORE", help="[default: photos 0.04, films 0.29]")
+@click.option(
+    "--min-score", type=_SHARE, metavar="SCORE", help="[default: photos 0.04, films 0.29]"
+)
 @click.option("--only", type=PlaceType(), multiple=True, help="Cover these faces only.")
 @click.option("--except", "spared", type=PlaceType(), multiple=True, help="Cover all but these.")
 @click.option("--boxes", type=FILE, help="Cover what an edited boxes.jsonl lists.")
