@@ -102,7 +102,17 @@ BAD_TABLES = {
     "text in a whole column": (
         "x,y,z\n" + "".join(f"{i},red,{i}\n" for i in range(12)),
         ("line 2, column 'y': expected a finite number; got 'red', and none in any of its 12 rows. "
-        "Leave it out with --inputs"),
+        "Leave it out with --inputs x."),
+    ),
+    "text in several whole columns": (
+        "x,y,w,z\n" + "".join(f"{i or ''},red,{'no' if i % 2 else 'yes'},{i}\n" for i in range(12)),
+        ("got 'red', and none in any of its 12 rows. Nor has column 'w' any. Leave them out with "
+        "--inputs x. The two values of 'w', 'no' and 'yes', can be written as 0 and 1. Besides, "
+        "1 row has no number in column 'x', line 2 for one: fix that, too, or pass"),
+    ),
+    "a comment before the header": (
+        "# made by hand\nx,y,z\n" + ROWS,
+        "If that is a comment, delete it; the header line has to be the first.",
     ),
     "text in a whole target": (
         "x,z\n" + "".join(f"{i},red\n" for i in range(12)),

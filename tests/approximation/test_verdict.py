@@ -159,3 +159,32 @@ def test_curves_of_different_length_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="curves of the same length"):
         history(train, validation)
+
+
+@pytest.mark.parametrize("n_validation", [1, 9])
+def test_few_validation_rows_are_no_base_for_a_verdict(n_validation: int) -> None:
+    curves = history(1 / STEPS, v_shape(101, 1.0, 1.49))
+    verdict = assess_overfitting(curves, 2.0, n_validation)
+    assert verdict.kind == "unjudged"
+    assert verdict.text.startswith(f"{n_validation} validation row")
+    assert assess_overfitting(curves, 2.0, 10).kind == "overfit"
+
+
+@pytest.mark.parametrize(
+    ("train", "validation"),
+    [
+        (np.full(200, 0.8), np.full(200, 0.85)),
+        (1 - STEPS / 1e3, np.full(200, 1.0)),
+        (v_shape(100, 0.2, 0.4), v_shape(100, 0.2, 0.4)),
+        ([np.inf] * 200, np.full(200, 0.5)),
+    ],
+)
+def test_the_ensemble_is_advised_nothing_that_is_adams(
+    train: npt.ArrayLike, validation: npt.ArrayLike
+) -> None:
+    curves = history(train, validation)
+    with_adam = assess_overfitting(curves, 1.0)
+    without = assess_overfitting(curves, 1.0, by_adam=False)
+    assert without.kind == with_adam.kind
+    for word in ("learning rate", "batches", "too stiff"):
+        assert word not in without.text

@@ -107,6 +107,9 @@ def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "Monkey saddle: 288 training, 72 validation, 240 test rows"
+    assert lines[1].startswith("bayesian-ensemble, the chosen one, explains 99.")
+    assert "of the variance of the test rows; typical error" in lines[1]
+    lines = [lines[0], *lines[2:]]
     assert " ".join(lines[2].split()) == "method L2 error mean abs. error RMSE R2 seconds"
     assert [line.split()[0] for line in lines[3:6]] == ["linear", "tanh-adam", "bayesian-ensemble"]
     assert float(lines[5].split()[1]) < 1.0
@@ -129,7 +132,12 @@ def test_a_fit_says_how_to_predict_and_export_unless_it_is_to_be_quiet(table: Pa
     options = (table, "--target", "z", "--inputs", "a,b", "--epochs", 1, "--out", "run")
     said = run(*options).stdout.splitlines()
     assert said[-2] == "Next: facesmith approximate --predict NEW.csv --model run"
-    assert said[-1].startswith("For other programs: the same command with --force and --onnx")
+    again = "facesmith approximate --resume --out run --onnx --code c"
+    assert said[-1] == f"For other programs: {again}"
+    result = run(*again.split()[2:], "--quiet")
+    assert result.exit_code == 0
+    assert Path("run/models/tanh-adam.c").is_file()
+    assert Path("run/models/tanh-adam.onnx").is_file()
     for more in ("--quiet", "--json"):
         assert "Next:" not in run(*options, "--force", more).stdout
 
@@ -224,7 +232,17 @@ def test_same_seed_same_figures_and_the_table_s_checksum_is_kept(table: Path) ->
 
 
 def test_few_validation_rows_are_pointed_out(table: Path) -> None:
-    assert "With 5 validation rows" in run(table, "--target", "z", "--inputs", "a,b").stdout
+    options = (table, "--target", "z", "--inputs", "a,b", "--method", "linear", "--epochs", 2)
+    said = run(*options).stdout
+    assert "linear: 5 validation rows: too few for a word on overfitting." in said
+    assert "learning rate" not in said
+
+
+def test_a_single_test_row_is_pointed_out(table: Path) -> None:
+    options = (table, "--target", "z", "--inputs", "a,b", "--method", "linear", "--epochs", 2)
+    result = run(*options, "--test-fraction", "0.001")
+    assert result.exit_code == 0
+    assert "Warning: There is 1 test row" in result.stderr
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -302,6 +320,10 @@ def test_a_diverged_net_is_told_and_its_json_is_valid(tmp_path: Path) -> None:
         (["points.csv", "--target", "z", "--method", "magic"], "'magic' is not one of"),
         (["points.csv", "--target", "z", "--test-fraction", "1.5"], "1.5 is not in the range"),
         (["points.csv", "--target", "z", "--seed", "-1"], "-1 is not in the range"),
+        (
+            ["points.csv", "--target", "z", "--inputs", "a,", "b"],
+            "'a,' ends with a comma. Write A,B without blanks",
+        ),
         (["--monkey-saddle", "--resume"], "--resume needs --out RUN"),
         (["--monkey-saddle", "--onnx"], "--onnx needs --out RUN"),
         (["--resume", "--force", "--out", "run"], "--resume goes on with a run, --force replaces"),

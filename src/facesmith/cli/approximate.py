@@ -16,6 +16,7 @@ from facesmith.cli.approximate_config import (
     Method,
     config_of_options,
     config_to_resume,
+    names_without_blanks,
 )
 from facesmith.cli.approximate_predict import check_predict_options, predict_rows
 from facesmith.cli.numbers import FiniteRange, WholeRange
@@ -57,7 +58,10 @@ _PARTS = 1000  # that the progress of a fit is told in
 )
 @click.option("--target", metavar="COLUMN", help="Column of POINTS to predict.")
 @click.option(
-    "--inputs", metavar="A,B,...", help="Columns to predict it from.  [default: all others]"
+    "--inputs",
+    metavar="A,B,...",
+    callback=names_without_blanks,
+    help="Columns to predict it from.  [default: all others]",
 )
 @click.option(
     "--skip-bad-lines", is_flag=True, help="Leave out lines of a table that cannot be used."
@@ -104,14 +108,18 @@ _PARTS = 1000  # that the progress of a fit is told in
 @click.option(
     "--resume", is_flag=True, help="Go on with the run in --out to more --epochs or --max-iter."
 )
-@click.option("--onnx", is_flag=True, help="Write each function as models/*.onnx in --out, too.")
+@click.option(
+    "--onnx",
+    is_flag=True,
+    help="Write each function as models/*.onnx in --out, too: without intervals or range check.",
+)
 @click.option(
     "--code",
     "codes",
     multiple=True,
     type=click.Choice(["python", "c"]),
     help="Write each function as source code in models/ of --out; without --out to standard "
-    "output.",
+    "output. No intervals, no range check.",
 )
 @click.option(
     "--test-fraction",
@@ -231,7 +239,8 @@ def _next(out: Path, *, exported: bool) -> str:
     line = f"Next: facesmith approximate --predict NEW.csv --model {out.as_posix()}"
     if exported:
         return line
-    return f"{line}\nFor other programs: the same command with --force and --onnx or --code c."
+    again = f"facesmith approximate --resume --out {out.as_posix()} --onnx --code c"
+    return f"{line}\nFor other programs: {again}"
 
 
 def _settings(

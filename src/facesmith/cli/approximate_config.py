@@ -82,6 +82,16 @@ class Comparison(click.ParamType["tuple[str, tuple[float, ...]]"]):
         return name, tuple(kind.convert(each.strip(), param, ctx) for each in listing.split(","))
 
 
+def names_without_blanks(_: click.Context, param: click.Parameter, names: str | None) -> str | None:
+    """The names as given; a usage error where a blank after a comma has parted them."""
+    if names is not None and names.rstrip().endswith(","):
+        raise click.BadParameter(
+            f"{names!r} ends with a comma. Write A,B without blanks, or put the names in quotes.",
+            param=param,
+        )
+    return names
+
+
 def config_of_options(options: dict[str, Any]) -> ApproximationConfig:
     """The settings of a new run: the defaults, changed by a file, changed by the options.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
+from facesmith.approximation.experiment.findings import wrong_rows
 from facesmith.approximation.experiment.fit_notes import fit_notes
 from facesmith.approximation.experiment.points import Split, monkey_saddle_split, split_points
 from facesmith.approximation.experiment.report import (
@@ -46,6 +48,9 @@ def run(
     Raises:
         TableError: If the file of points or a value in it cannot be used.
         TrainingError: If a checkpoint belongs to something else.
+
+    Warns:
+        UserWarning: If a table has a single test row.
     """
     notes: tuple[str, ...] = ()
     if config.points is None:
@@ -63,9 +68,15 @@ def run(
             validation_fraction=config.validation_fraction,
             seed=config.seed,
         )
+    if len(split.test) == 1:
+        message = (
+            "There is 1 test row: its error says nothing of other rows, and --predict can vouch "
+            "for no interval. A larger --test-fraction measures more."
+        )
+        warnings.warn(message, UserWarning, stacklevel=2)
     more: Any = {"checkpoints": checkpoints, "on_progress": on_progress}
     report = approximate(title, split, config.plans(), config.seed, config.max_iter, **more)
-    return replace(report, notes=(*notes, *report.notes))
+    return replace(report, notes=(*notes, *report.notes, *wrong_rows(report.chosen, split)))
 
 
 def run_monkey_saddle(
@@ -155,7 +166,8 @@ def _fit_ensemble(
     history = History("iteration", approximator.train_curve_, approximator.validation_curve_)
     summary = summary_of_ensemble(approximator, split)
     fit = _measure(plan, split, function, function.n_parameters, history, seconds, summary)
-    return replace(fit, notes=fit_notes(function, split, approximator.outliers_))
+    notes = fit_notes(function, split, approximator.outliers_)
+    return replace(fit, noise=float(approximator.noise_std_), notes=notes)
 
 
 def _train_adam(
@@ -205,6 +217,8 @@ def _measure(
             r2=r_squared(predictions, split.test.targets),
             seconds=seconds,
             history=history,
-            verdict=assess_overfitting(history, float(spread)),
+            verdict=assess_overfitting(
+                history, float(spread), len(split.validation), by_adam=plan.adam is not None
+            ),
             summary=summary,
         )

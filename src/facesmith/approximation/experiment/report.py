@@ -66,6 +66,7 @@ class Approximation:
         history: Errors of train and validation while it learned.
         verdict: Whether it overfits.
         summary: What was tried and what was chosen, in words.
+        noise: Estimated standard deviation of the targets about the function; None for Adam's nets.
         checkpoint: From where the training can go on; None for the ensemble.
         notes: What its errors say of the points, a sentence or two each.
     """
@@ -82,6 +83,7 @@ class Approximation:
     history: History
     verdict: Verdict
     summary: str
+    noise: float | None = None
     checkpoint: AdamCheckpoint | None = None
     notes: tuple[str, ...] = ()
 

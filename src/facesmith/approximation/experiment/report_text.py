@@ -6,13 +6,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from facesmith.approximation.experiment.findings import answer
 from facesmith.approximation.experiment.report import Approximation, ApproximationReport
 from facesmith.approximation.experiment.summaries import format_error, format_r2
 from facesmith.printable import markdown_text
 
 _LINE_WIDTH = 100  # characters
-# Validation rows; of fewer, a single odd one bends the curve.
-_FEW_ROWS = 10
 # Columns of a learning curve in numbers.
 _CURVE_STEPS = 7
 
@@ -23,7 +22,8 @@ def report_text(report: ApproximationReport) -> str:
     Of compared settings the table says all but the chosen one's verdict in full; `report_page`
     has them all.
     """
-    lines = [f"{report.title}: {row_counts(report)}", "", *figure_lines(report), ""]
+    lines = [f"{report.title}: {row_counts(report)}", *_wrapped(answer(report)), ""]
+    lines += [*figure_lines(report), ""]
     if not report.compares:
         lines += [*curve_lines(report.approximations), ""]
     for fit in (report.chosen,) if report.compares else report.approximations:
@@ -31,22 +31,25 @@ def report_text(report: ApproximationReport) -> str:
         lines += _wrapped(fit.summary, first="    ", later="    ")
     if chosen := choice(report):
         lines += ["", *_wrapped(chosen)]
-    lines += _wrapped(few_rows(report))
     return "\n".join(lines)
 
 
 def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
     """A report as a Markdown page, with all figures, curves, verdicts and the pictures' files."""
     parts = [f"# {markdown_text(report.title)}", f"{row_counts(report)}."]
+    parts += [markdown_text(answer(report))]
     parts += [f"Note: {markdown_text(note)}" for note in report.notes]
-    parts += [markdown_text(said) for said in (choice(report), few_rows(report)) if said]
+    parts += [markdown_text(said) for said in (choice(report),) if said]
     explained = (
         "The L2 error is `norm(prediction - target) / rows`; RMSE and the mean absolute error are "
         f"in the unit of {markdown_text(report.split.target_name) or 'the target'}. R2 is the part "
-        "of the targets' variance that is explained: 1 is perfect, 0 what their mean would do. The "
-        "validation error, the mean absolute error on the validation rows at the end, decides what "
-        "is chosen."
+        "of the targets' variance that is explained: 1 is perfect, 0 what their mean would do."
     )
+    if len(report.approximations) > 1:
+        explained += (
+            " The validation error, the mean absolute error on the validation rows at the end, "
+            "decides what is chosen."
+        )
     parts += [
         "## Errors on the test rows",
         "\n".join(["```", *figure_lines(report), "```"]),
@@ -133,18 +136,6 @@ def choice(report: ApproximationReport) -> str:
     return (
         f"Chosen: {chosen.label}, for the smallest mean abs. error on the validation rows, "
         f"{format_error(chosen.validation_error)}, against {said}. The test rows had no say."
-    )
-
-
-def few_rows(report: ApproximationReport) -> str:
-    """What too few validation rows mean for the verdicts; empty where there are enough."""
-    count = len(report.split.validation)
-    if count >= _FEW_ROWS:
-        return ""
-    rows = "row" if count == 1 else "rows"
-    return (
-        f"With {count} validation {rows} such a verdict is a hint at best; a larger "
-        "validation_fraction (in --config), or more rows, would make it surer."
     )
 
 

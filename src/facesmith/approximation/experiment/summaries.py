@@ -7,13 +7,17 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+from scipy.special import bdtr
 
 from facesmith.approximation.experiment.adam_checkpoint import AdamCheckpoint
 from facesmith.approximation.experiment.points import Split
-from facesmith.approximation.model.fitted import FittedFunction
+from facesmith.approximation.model.fitted import TWO_SIDED_95, FittedFunction
+from facesmith.approximation.model.intervals import interval_factors
 
 # Lines and columns that are named; more are counted.
 _MOST_NAMED = 12
+# Counts of test rows that chance gives less often, on either side, speak against 95 %.
+_BY_CHANCE = 0.025
 
 
 def format_error(value: float) -> str:
@@ -51,14 +55,20 @@ def summary_of_ensemble(approximator: Any, split: Split) -> str:
     kept = sorted((each for each in tried if each.weight > 0), key=lambda each: -each.weight)
     summary = f"Tried {len(tried)} fits: {listing}."
     names = [_name(each.kernel, each.hidden_layer_sizes) for each in kept]
-    if len(kept) == 1:
-        summary += f" Kept {names[0]}"
+    best = max((each.score for each in tried if each.weight == 0), default=None)
+    if best is not None and best > kept[0].score and names == ["a plane"]:
+        summary += (
+            " No fit is clearly better than a plane: the plane is kept. Its log evidence is "
+            f"{kept[0].score:.4g} a row; the best of the others has {best:.4g}."
+        )
     else:
-        parts = (f"{name} {each.weight:.0%}" for name, each in zip(names, kept, strict=True))
-        summary += f" Kept {len(kept)} and averages them: {', '.join(parts)}"
-    summary += f", for the greatest log evidence, {kept[0].score:.4g} a row"
-    others = [each.score for each in tried if each.weight == 0]
-    summary += f"; the best of the others has {max(others):.4g}." if others else "."
+        if len(kept) == 1:
+            summary += f" Kept {names[0]}"
+        else:
+            parts = (f"{name} {each.weight:.0%}" for name, each in zip(names, kept, strict=True))
+            summary += f" Kept {len(kept)} and averages them: {', '.join(parts)}"
+        summary += f", for the greatest log evidence, {kept[0].score:.4g} a row"
+        summary += "." if best is None else f"; the best of the others has {best:.4g}."
     whole = "numbers of the process that weighs most"
     if not kept[0].kernel:
         n_parameters = approximator.function_.members[0].n_parameters
@@ -70,13 +80,40 @@ def summary_of_ensemble(approximator: Any, split: Split) -> str:
         f"{format_error(approximator.noise_std_)}."
     )
     summary += _bent_columns(approximator.function_, split) + _outliers(approximator, split)
-    predictions, deviations = approximator.function_.predict_with_std(split.test.inputs)
-    inside = np.abs(predictions - split.test.targets[:, None]) <= 1.96 * deviations
-    summary += (
+    return summary + _own_estimate(approximator.function_, split)
+
+
+def _own_estimate(function: FittedFunction, split: Split) -> str:
+    """How many test rows the function's own estimate holds, and what `--predict` makes of it."""
+    predictions, deviations = function.predict_with_std(split.test.inputs)
+    inside = np.abs(predictions - split.test.targets[:, None]) <= TWO_SIDED_95 * deviations
+    scores = function.with_held_out(split.test.inputs, split.test.targets).held_out_scores
+    measured = float(interval_factors(scores, 0.95, 1)[0])
+    return (
         " Its own estimate of where 95 % lie, 1.96 deviations to either side, holds "
-        f"{int(inside.sum()):,} of {inside.size:,} test rows."
+        f"{int(inside.sum()):,} of {inside.size:,} test rows: "
+        f"{_judged(int(inside.sum()), inside.size, measured)}."
     )
-    return summary
+
+
+def _judged(count: int, n: int, measured: float) -> str:
+    """Whether so many of n rows are what chance makes of 95 %; measured are the deviations then.
+
+    Example:
+        >>> _judged(77, 80, 1.78)
+        'as it should; --predict measures 1.78 deviations on these rows and uses them'
+        >>> _judged(53, 60, 2.49)
+        'too narrow; --predict widens it to the 2.49 deviations that these rows ask for'
+        >>> _judged(1000, 1000, 1.2)
+        'too wide; --predict narrows it to the 1.20 deviations that these rows ask for'
+    """
+    change = "widens" if measured > TWO_SIDED_95 else "narrows"
+    asked = f"--predict {change} it to the {measured:.2f} deviations that these rows ask for"
+    if float(bdtr(count, n, 0.95)) < _BY_CHANCE:
+        return f"too narrow; {asked}"
+    if count and 1 - float(bdtr(count - 1, n, 0.95)) < _BY_CHANCE:
+        return f"too wide; {asked}"
+    return f"as it should; --predict measures {measured:.2f} deviations on these rows and uses them"
 
 
 def _bent_columns(function: FittedFunction, split: Split) -> str:

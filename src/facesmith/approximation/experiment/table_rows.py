@@ -22,6 +22,7 @@ import numpy.typing as npt
 from facesmith.errors import TableError
 
 _BLOCK_ROWS = 8192
+_MOST_TEXTS = 3
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 # What could as well be thousands: 1,234 or 12,345,678 (the latter is no number here at all).
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
@@ -58,6 +59,8 @@ class TableRows:
     faults: dict[str | None, Fault] = field(default_factory=dict)
     n_faults: Counter[str] = field(default_factory=Counter)  # cells without a finite number
     n_empty: Counter[str] = field(default_factory=Counter)  # cells without anything
+    # Up to three of the texts in each column where a number belongs.
+    texts: dict[str, set[str]] = field(default_factory=dict)
     doubled: bool = False  # whether that line has twice as many values as it should
     # Line, column and text of the first numbers with a decimal comma and with a decimal point.
     decimal_comma: tuple[int, str, str] | None = None
@@ -134,6 +137,9 @@ class TableRows:
                 continue
             self.n_faults[name] += 1
             self.n_empty[name] += not cell
+            found = self.texts.setdefault(name, set())
+            if len(found) < _MOST_TEXTS:
+                found.add(cell)
             shown = cell if len(cell) <= 40 else cell[:37] + "..."
             what = f"got {shown!r}" if cell else "the cell is empty"
             self.faults.setdefault(name, Fault(line, name, f"expected a finite number; {what}"))

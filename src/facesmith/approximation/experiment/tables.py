@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facesmith.approximation.experiment.points import Points
+from facesmith.approximation.experiment.table_faults import column_faults
 from facesmith.approximation.experiment.table_notes import contradictions, copies
 from facesmith.approximation.experiment.table_rows import (
     Row,
@@ -192,6 +193,8 @@ def _check_header(
             remedy = "" if target is not None else " The function needs it."
             if all(finite_number(cell) is not None for cell in header):
                 remedy = " Put a line with the columns' names before it."
+            elif header[0].startswith("#"):
+                remedy = " If that is a comment, delete it; the header line has to be the first."
             elif near:
                 remedy = f" Did you mean {likely[near[0]]!r}?"
             elif len(header) == 1:
@@ -246,15 +249,8 @@ def _check_faults(
     path: Path, rows: TableRows, target: str | None, *, skip_bad_lines: bool
 ) -> tuple[str, ...]:
     """TableError for lines and columns that cannot be used; notes of what was skipped."""
-    for name, count in rows.n_faults.items():
-        if count < rows.n_rows:
-            continue
-        found = f" {rows.faults[name]}, and none in any of its {count} rows."
-        if rows.n_empty[name] == count:
-            found = f": column {name!r} is empty in all of its {count} rows."
-        way = "Choose another --target." if name == target else "Leave it out with --inputs A,B,..."
-        way = "The function needs its numbers." if target is None else way
-        raise TableError(f"{path}{found} {way}")
+    if fault_of_columns := column_faults(rows, target):
+        raise TableError(f"{path}{fault_of_columns}")
     if not rows.faults:
         return ()
     fault = next(iter(rows.faults.values()))

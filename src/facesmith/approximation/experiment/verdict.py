@@ -28,8 +28,14 @@ _SMALLEST_PROGRESS = 0.002
 _STILL_FALLING = 0.05
 # Changes below this part of a constant's error are too small to speak of.
 _NEGLIGIBLE_FRACTION = 1e-3
+# Validation rows; of fewer, a single odd one bends the curve.
+_FEW_ROWS = 10
+_SMALLER_STEPS = " Smaller steps would help: a lower learning rate, or larger batches."
+_LARGER_STEPS = " or larger steps (a higher learning rate, smaller batches)"
 
-_Kind = Literal["overfit", "underfit", "unsteady", "still-learning", "settled", "diverged"]
+_Kind = Literal[
+    "overfit", "underfit", "unsteady", "still-learning", "settled", "diverged", "unjudged"
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +63,8 @@ class Verdict:
     """What a pair of learning curves says.
 
     Attributes:
-        kind: "overfit", "underfit", "unsteady", "still-learning", "settled" or "diverged".
+        kind: "overfit", "underfit", "unsteady", "still-learning", "settled", "diverged" or, with
+            too few validation rows, "unjudged".
         best_step: Where the smoothed validation error was lowest, counted from 1.
         rise: By what part the smoothed validation error ended above that minimum.
         text: The same for people, one to three sentences.
@@ -69,12 +76,15 @@ class Verdict:
     text: str
 
 
-def assess_overfitting(history: History, constant_error: float) -> Verdict:
+def assess_overfitting(
+    history: History, constant_error: float, n_validation: int = _FEW_ROWS, *, by_adam: bool = True
+) -> Verdict:
     """Say whether a net overfits, underfits, wavers, still learns or has settled.
 
     Both curves are smoothed by a moving median over a twentieth of the steps. Then, in this order:
 
     - **diverged**: an error is no finite number.
+    - **unjudged**: there are fewer than 10 validation rows.
     - **settled**: the validation error ends below a thousandth of the error of the best constant.
     - **overfit**: the validation error ends above its minimum, by 5 % and by six standard errors
       of the smoothed curve at least, while the training error fell by 2 % and six standard errors
@@ -89,7 +99,8 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     - **settled**: none of these.
 
     `constant_error` is the mean absolute error of the best constant on the training rows, their
-    median, in units of the target.
+    median, in units of the target. `n_validation` counts the validation rows. Without `by_adam`
+    the text advises no learning rate and no batches.
 
     Example:
         >>> steps = np.arange(1, 201)
@@ -105,6 +116,9 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
         text = (
             f"Diverged: from {step} {number} on the error is no finite number. The steps are too "
             "long for these targets: lower the learning rate, or give the targets in another unit."
+            if by_adam
+            else f"Diverged: from {step} {number} on the error is no finite number. Give the "
+            "targets in another unit."
         )
         return Verdict("diverged", number, 0.0, text)
     _, train = smooth_curve(history.train)
@@ -114,6 +128,10 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
     lowest, end = float(validation[best]), float(validation[-1])
     train_then, train_end = float(train[best]), float(train[-1])
     rise = end / lowest - 1 if lowest > 0 else 0.0
+    if n_validation < _FEW_ROWS:
+        rows = "validation row" if n_validation == 1 else "validation rows"
+        text = f"{n_validation} {rows}: too few for a word on overfitting."
+        return Verdict("unjudged", best_step, rise, text)
     rose = lowest > 0 and _rises(lowest, end, _SMALLEST_RISE, history.validation)
     fell = _rises(train_end, train_then, _SMALLEST_FALL, history.train)
     underfits = train_end > _UNDERFIT_FRACTION * constant_error
@@ -149,19 +167,19 @@ def assess_overfitting(history: History, constant_error: float) -> Verdict:
         if _rises(train_end, middle, _SMALLEST_PROGRESS, history.train):
             text += (
                 f"The second half of the {step}s still lowered it from {_figure(middle)}: more "
-                f"{step}s or larger steps (a higher learning rate, smaller batches) come before a "
-                "larger net."
+                f"{step}s" + _LARGER_STEPS * by_adam + " come before a larger net."
             )
-        else:
+        elif by_adam:
             text += "The net is too stiff for these points, or they are mostly noise."
+        else:
+            text += "The targets are mostly noise, or depend on other inputs."
     elif rose:
         kind = "unsteady"
         text = (
             f"Unsteady, not overfitting: the validation error ended {rise:.0%} above its lowest "
             f"(about {step} {best_step}, {_figure(lowest)} to {_figure(end)}), but the training "
-            f"error did not fall meanwhile ({_figure(train_then)} to {_figure(train_end)}). "
-            "Smaller steps would help: a lower learning rate, or larger batches."
-        )
+            f"error did not fall meanwhile ({_figure(train_then)} to {_figure(train_end)})."
+        ) + _SMALLER_STEPS * by_adam
     elif end < (1 - _STILL_FALLING) * earlier:
         kind = "still-learning"
         text = (
