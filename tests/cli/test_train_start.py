@@ -208,7 +208,9 @@ def test_from_scratch_is_the_training_of_before_and_warns(
 
 
 def test_named_recipes_keep_their_meaning(folder: Path, trained: Recorder, tmp_path: Path) -> None:
-    train(folder, tmp_path / "quick", "--quick")
+    quick = train(folder, tmp_path / "quick", "--quick")
+    assert "--quick trains from random weights." in quick.stderr
+    assert "are too few for a good detector" in quick.stderr
     assert trained.calls[-1]["start"] is None
     assert trained.config == with_threads(DetectorConfig.quick())
     result = train(folder, tmp_path / "recipe", "--recipe", "shipped")
@@ -359,7 +361,6 @@ def test_a_signal_in_any_part_ends_in_the_line_that_says_how_to_go_on(
     result = train(folder, tmp_path / "run")
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == (
-        "Error: Stopped on request. The same command with --resume at its end goes on where it "
-        "stopped."
+        "Stopped on request. The same command with --resume at its end goes on where it stopped."
     )
     assert trained.calls == []

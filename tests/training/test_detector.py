@@ -468,7 +468,9 @@ def test_too_few_held_out_faces_choose_nothing(
     assert metrics["calibration"]["method"] == "kept"
     assert metrics["precision"]["proposals"]["kept"] == "8 bits"
     assert metrics["faces_held_out"] == 8
-    assert any(line.startswith("Only 8 faces are held out: the last epoch is kept") for line in told)
+    assert any(
+        line.startswith("Only 8 faces are held out: the last epoch is kept") for line in told
+    )
     with (tmp_path / "run" / "proposals" / "log.csv").open() as file:
         judged = [bool(row["validation_ap"]) for row in csv.DictReader(file)]
     assert judged == [False, True], "no epoch is chosen by 8 faces"

@@ -94,12 +94,10 @@ def train_detector(
     config = config.without_few_points(training, held_out, progress)
     origin = Origin.of(config, start, teacher)
     choices = Choices.of(held_out, config, origin.proposals)
-    config = choices.applied(config)
+    config = choices.applied(config, progress)
     described = _described(photos, config, mined, origin)
     if not config.keep_proposals:  # before a folder is made
         refuse_few(training, held_out, config.proposals)
-    if config.min_choice_faces:
-        progress.say(choices.summary())
     placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)

@@ -18,6 +18,7 @@ from facesmith.detection.refiner import Refiner
 from facesmith.evaluation import MIN_FACE_HEIGHT
 from facesmith.export.metadata import update_description
 from facesmith.metrics.operating_point import Target
+from facesmith.progress import Progress
 from facesmith.training.calibration import (
     METHODS,
     METHODS_OF_FEW,
@@ -62,8 +63,10 @@ class Choices:
         enough = n_faces >= config.min_choice_faces
         return cls(n_faces, enough, None if enough or start is None else Detector(start))
 
-    def applied(self, config: DetectorConfig) -> DetectorConfig:
-        """The settings by which no epoch is chosen where the faces are too few: the last is kept."""
+    def applied(self, config: DetectorConfig, progress: Progress) -> DetectorConfig:
+        """The settings, by which the last epoch is kept where the faces are too few; told."""
+        if config.min_choice_faces:
+            progress.say(self.summary())
         if self.enough:
             return config
         loop = config.proposals.loop
