@@ -8,7 +8,7 @@ from types import FrameType
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    os.write(2, b"Error: Stopped on request.\n")
+    os.write(2, b"Stopped on request.\n")
     os._exit(130)
 
 

@@ -117,6 +117,9 @@ def test_findings_are_refused_and_missed_faces_added(spot_weights: Path) -> None
     assert Path("out/decisions.csv").read_text().count("refuse") == 1
     result = run("--model", spot_weights, "--decisions", "out/decisions.csv")
     assert "refused     1 of these findings" in result.stdout
+    assert "added " not in result.stdout
+    result = run("--model", spot_weights, "--decisions", "out/decisions.csv", "--add-missed")
+    assert "\nadded       1 of the missed as faces\n" in result.stdout
     assert "\nNext: facesmith train out/corrected.json --images " in result.stdout
 
 

@@ -216,7 +216,7 @@ def test_ctrl_c_between_two_phases_says_how_to_go_on(
     result = run(name, *given, *options)
     assert result.exit_code == 130
     # Before it there may be a line on the threads of a busy machine.
-    assert result.stderr.splitlines()[-1] == f"Error: Stopped on request. {words}".strip()
+    assert result.stderr.splitlines()[-1] == f"Stopped on request. {words}".strip()
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_training_that_is_stopped_says_at_which_step_and_how_to_go_on(
         data.write_text(json.dumps(content))
     result = run(command, data, "--out", tmp_path / "run", *images)
     assert result.exit_code == 130
-    assert result.stderr.splitlines()[-1] == f"Error: Stopped at step 7 of 90. {words}"
+    assert result.stderr.splitlines()[-1] == f"Stopped at step 7 of 90. {words}"
 
 
 def shell(line: str, *words: object) -> subprocess.CompletedProcess[str]:

@@ -274,7 +274,7 @@ def test_ctrl_c_ends_the_command_and_its_processes_without_a_traceback(
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 130
-    assert errors.strip() == "Error: Stopped on request."
+    assert errors.strip() == "Stopped on request."
     assert ends_within(10, process.pid)
 
 

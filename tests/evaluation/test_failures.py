@@ -439,7 +439,7 @@ def test_weak_bins_lead_to_advice(tmp_path: Path) -> None:
     assert more.advice == [
         f"{at_height}, face-free ones too: 20 of 20 boxes are false.",
         "Add photos with faces of 10-16 px: 9 of 9 faces are missed.",
-        "Calibrate on photos like these: scores of 0.8-0.9 promise too much.",
+        "Scores of 0.8-0.9 promise too much: choose a threshold with `facesmith roc`.",
     ]
 
 

@@ -62,6 +62,16 @@ def test_the_same_detector_is_as_good_with_an_interval_of_nothing():
     assert same.words() == "as good: +.000 AP, 95 % +.000 to +.000"
 
 
+def test_as_good_names_the_recall_at_the_threshold_where_that_differs():
+    found = [True] * 60
+    old = detector("shipped", found)
+    boxes = detector("new", found).found
+    lower = [Faces(each.boxes, np.where(n < 3, 0.2, each.scores)) for n, each in enumerate(boxes)]
+    alike = judge(old, Judged("new", 0.5, lower), photos(60))
+    assert alike.kind == "alike"
+    assert alike.words().endswith("; recall at the own threshold 1.000 to .950")
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

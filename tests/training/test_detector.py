@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -453,7 +454,7 @@ def test_too_few_held_out_faces_choose_nothing(
             told.append(text)
 
     settings = replace(
-        going_on(1),
+        going_on(2),
         min_choice_faces=100,
         keep_refiner=bool(before.calibration.refiner_weight),
         quantise_loss=0.0,
@@ -467,7 +468,13 @@ def test_too_few_held_out_faces_choose_nothing(
     assert metrics["calibration"]["method"] == "kept"
     assert metrics["precision"]["proposals"]["kept"] == "8 bits"
     assert metrics["faces_held_out"] == 8
-    assert any(line.startswith("Only 8 faces are held out: calibration") for line in told)
+    assert any(
+        line.startswith("Only 8 faces are held out: the last epoch is kept") for line in told
+    )
+    with (tmp_path / "run" / "proposals" / "log.csv").open() as file:
+        judged = [bool(row["validation_ap"]) for row in csv.DictReader(file)]
+    assert judged == [False, True], "no epoch is chosen by 8 faces"
+    assert metrics["proposals"]["best_epoch"] == 2
     asked = train(
         photos, tmp_path / "run", settings, start=start, resume=True,
         target=Target("false_per_photo", 5.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +181,7 @@ def audit(
             learned_from=judge.folds is None
             and judge.detections is None
             and not judge.is_committee,
+            n_added=_n_added(findings, refused) if add_missed else None,
         )
         if decisions is None:
             echo(
@@ -204,7 +206,14 @@ def _keep_decisions(path: Path) -> None:
             )
 
 
-def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: bool) -> None:
+def _n_added(audit: Audit, refused: Collection[int]) -> int:
+    """How many missed faces are in corrected.json as faces."""
+    return sum(finding.number not in refused for finding in audit.of_kind("missed"))
+
+
+def _print(
+    audit: Audit, n_refused: int, written: list[Path], *, learned_from: bool, n_added: int | None
+) -> None:
     suspicious, missed = audit.of_kind("suspicious"), audit.of_kind("missed")
     reasons = [finding.reason for finding in suspicious]
     counts = ", ".join(
@@ -236,6 +245,8 @@ def _print(audit: Audit, n_refused: int, written: list[Path], *, learned_from: b
             f"missed      {counted(len(missed), 'face')} without a box, score "
             f"{audit.config.min_score:g} and more"
         )
+    if n_added is not None:
+        echo(f"added       {n_added:,} of the missed as faces")
     if n_refused:
         echo(f"refused     {n_refused:,} of these findings")
     for number, offset in enumerate(audit.offsets):

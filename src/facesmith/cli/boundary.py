@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import click
 
@@ -39,6 +39,10 @@ class _Stopped(click.ClickException):
     """The work was asked to stop."""
 
     exit_code = STOPPED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the words alone: what was asked for is no error."""
+        click.echo(self.format_message(), file=file or click.get_text_stream("stderr"))
 
 
 @contextmanager
@@ -171,7 +175,7 @@ def _stopped_while_loading() -> Iterator[None]:
         each = frame
         while each is not None:
             if each.f_code.co_filename == _LOADER:
-                words = f"Error: Stopped on request. {_while_loading['way on']}"
+                words = f"Stopped on request. {_while_loading['way on']}"
                 os.write(2, words.rstrip().encode() + b"\n")
                 os._exit(STOPPED)
             each = each.f_back

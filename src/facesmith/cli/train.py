@@ -75,7 +75,9 @@ _SPELT = {
     help="Classifier network.  [default: compact]",
 )
 @click.option(
-    "--quick", is_flag=True, help="Train a detector in a third of the time, some points worse."
+    "--quick",
+    is_flag=True,
+    help="From random weights in a third of the time, some points worse; for thousands of photos.",
 )
 @click.option(
     "--from",
@@ -106,7 +108,8 @@ _SPELT = {
 @click.option(
     "--epochs",
     type=WholeRange(1),
-    help="Passes over the data.  [default: by network, photos]",
+    help="Passes over the data; with few photos the default gives several crops of each a pass.  "
+    "[default: by network, photos]",
 )
 @click.option(
     "--batch-size",

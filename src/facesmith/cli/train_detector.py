@@ -96,7 +96,7 @@ def train_detector_command(
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     _refuse_early(listed, config, world)
-    _tell(_told(basis, plan, config, listed) if basis.planned else [], quiet)
+    _tell(_told(basis, plan, config, listed) if basis.planned or quick else [], quiet)
     judged_on = load_val(val, val_images, images, listed, quiet=quiet)
     photos = decoded_photos(listed, quiet=quiet)
     folds = not (single_split or quick)

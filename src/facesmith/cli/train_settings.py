@@ -92,7 +92,7 @@ def find_basis(
             f"Cannot resume {run.path}: {error} Start anew with --force, or pass another --out."
         ) from error
     if quick:
-        return Basis(settings, None, planned=False, why="")
+        return Basis(settings, None, planned=False, why="--quick trains from random weights.")
     earlier = _started_from(config)
     if earlier is not None:
         return Basis(settings, _same_start(start, earlier, config), planned=False, why="")

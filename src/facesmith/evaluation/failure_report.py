@@ -96,7 +96,8 @@ class Failures:
         labels = [b.label for b in by_score.bins if b.weak]
         if labels:
             lines.append(
-                f"Calibrate on photos like these: scores of {', '.join(labels)} promise too much."
+                f"Scores of {', '.join(labels)} promise too much: choose a threshold with "
+                "`facesmith roc`."
             )
         return lines
 

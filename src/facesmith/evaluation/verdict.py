@@ -90,7 +90,14 @@ class Verdict:
             told = f"{figures}{self._others()}"
             return f"no difference in AP can be told with {faces} ({told}): {way_out}"
         said = {"better": "better", "worse": "worse", "alike": "as good"}[self.kind]
-        return f"{said}: {figures}{self._others()}"
+        return f"{said}: {figures}{self._others()}{self._of_threshold()}"
+
+    def _of_threshold(self) -> str:
+        """Both recalls at the own threshold where AP is alike and they are not."""
+        recall = self.changes["recall"]
+        if self.kind != "alike" or not abs(recall.difference) > NARROW:
+            return ""
+        return f"; {NAMES['recall'][1]} {plain(recall.old)} to {plain(recall.new)}"
 
     def _others(self) -> str:
         """The other figures that differ for sure, where they do not say the same.

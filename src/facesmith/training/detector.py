@@ -93,12 +93,11 @@ def train_detector(
     training, held_out = split_photos(photos, config.proposals)
     config = config.without_few_points(training, held_out, progress)
     origin = Origin.of(config, start, teacher)
+    choices = Choices.of(held_out, config, origin.proposals)
+    config = choices.applied(config, progress)
     described = _described(photos, config, mined, origin)
     if not config.keep_proposals:  # before a folder is made
         refuse_few(training, held_out, config.proposals)
-    choices = Choices.of(held_out, config, origin.proposals)
-    if not choices.enough:
-        progress.say(choices.summary())
     placed = _place(mined, training, held_out, progress)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)

@@ -18,6 +18,7 @@ from facesmith.detection.refiner import Refiner
 from facesmith.evaluation import MIN_FACE_HEIGHT
 from facesmith.export.metadata import update_description
 from facesmith.metrics.operating_point import Target
+from facesmith.progress import Progress
 from facesmith.training.calibration import (
     METHODS,
     METHODS_OF_FEW,
@@ -45,7 +46,7 @@ class Choices:
 
     Attributes:
         n_faces: Faces held out that are judged, see `judged_faces`.
-        enough: Whether calibration, threshold and 8 bits are chosen by them.
+        enough: Whether epoch, calibration, threshold and 8 bits are chosen by them.
         former: Else the weights that the training went on from, if any, whose choices stay.
     """
 
@@ -62,14 +63,31 @@ class Choices:
         enough = n_faces >= config.min_choice_faces
         return cls(n_faces, enough, None if enough or start is None else Detector(start))
 
+    def applied(self, config: DetectorConfig, progress: Progress) -> DetectorConfig:
+        """The settings, by which the last epoch is kept where the faces are too few; told."""
+        if config.min_choice_faces:
+            progress.say(self.summary())
+        if self.enough:
+            return config
+        loop = config.proposals.loop
+        loop = dataclasses.replace(loop, validate_every=loop.epochs)
+        return dataclasses.replace(
+            config, proposals=dataclasses.replace(config.proposals, loop=loop)
+        )
+
     def summary(self) -> str:
-        """A sentence on what is not chosen."""
-        counted = "1 face is" if self.n_faces == 1 else f"{self.n_faces} faces are"
+        """A sentence on what is chosen by the faces held out, and what is not."""
+        faces = "1 face is" if self.n_faces == 1 else f"{self.n_faces:,} faces are"
+        if self.enough:
+            return f"{faces} held out: they choose epoch, calibration, threshold and 8 bits."
         if self.former is None:
-            return f"Only {counted} held out: scores are calibrated by a straight line, in 8 bits."
+            return (
+                f"Only {faces} held out: the last epoch is kept, in 8 bits, and its scores are "
+                "calibrated by a straight line."
+            )
         return (
-            f"Only {counted} held out: calibration, threshold and 8 bits stay those of the "
-            "weights gone on from."
+            f"Only {faces} held out: the last epoch is kept; calibration, threshold and 8 bits "
+            "stay those of the weights gone on from."
         )
 
 

@@ -45,8 +45,9 @@ class DetectorConfig:
     keep_proposals: bool = False
     # Take the refiner of those weights as it is.
     keep_refiner: bool = False
-    # With fewer held-out faces (of 16 px and more) than this nothing is chosen by them: calibration
-    # and threshold stay those of the weights gone on from, and 8 bits are kept. 0: always choose.
+    # With fewer held-out faces (of 16 px and more) than this nothing is chosen by them: the last
+    # epoch is kept, calibration and threshold stay those of the weights gone on from, and 8 bits
+    # are kept. 0: always choose.
     min_choice_faces: int = 0
     # 8-bit proposals are kept where average precision falls by at most this much; below 0: never.
     quantise_loss: float = 0.005

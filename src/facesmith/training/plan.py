@@ -39,7 +39,7 @@ class Plan:
         learning_rate: The highest of their schedule.
         frozen: Stages of the proposal network, from the image on, that keep their weights.
         held_out: Share of the photos that are held out.
-        validate_every: Epochs between validations.
+        validate_every: Epochs between validations, where enough faces are held out.
         keep_refiner: The refiner stays as it is.
         steps: Of the proposals.
         average_decay: Of the moving average of their weights.
@@ -92,14 +92,6 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
     rate = float(f"{max(_RATES[0], rate):.2g}")
     frozen = 2 if n_learned < _FEW_PHOTOS else 0
     keep_refiner = n_learned < _REFINER_PHOTOS
-    enough = share * n_faces >= ENOUGH_FACES
-    faces = f"with {share * n_faces:.0f} faces if all have as many"
-    choices = "calibration, threshold and 8 bits"
-    why = (
-        f"enough to choose {choices} by"
-        if enough
-        else f"fewer than {ENOUGH_FACES}, so {choices} stay those of the weights before"
-    )
     steps = (
         f"{counted(epochs * steps_per_epoch, 'step')} of {counted(batch_size, 'crop')} at a "
         "learning rate of up to "
@@ -111,7 +103,7 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
     )
     reasons = {
         "steps": steps,
-        "held out": f"Held out: {share:.0%} of the photos, {faces}: {why}.",
+        "held out": f"Held out: {share:.0%} of the photos.",
         "retention": held_back,
     }
     if frozen:
@@ -130,7 +122,7 @@ def plan_training(n_photos: int, n_faces: int, epochs: int | None = None) -> Pla
         learning_rate=rate,
         frozen=frozen,
         held_out=round(share, 3),
-        validate_every=max(epochs // 5, 1) if enough else epochs,
+        validate_every=max(epochs // 5, 1),
         keep_refiner=keep_refiner,
         steps=epochs * steps_per_epoch,
         average_decay=_AVERAGE_DECAY,

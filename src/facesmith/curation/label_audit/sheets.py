@@ -17,7 +17,7 @@ _TITLES = {
 }
 _LEGENDS = {
     "suspicious": "Orange: the box in question, the most suspicious first. Green: other boxes.",
-    "missed": "Orange: a face that no box has, the surest first. Green: annotated boxes.",
+    "missed": "Orange: a face without a box, the surest first. Green: annotated boxes.",
     "doubtful": "Orange: what too few votes take for a face, the surest first. Green: "
     "annotated boxes.",
 }
