@@ -34,3 +34,11 @@ def always_ends(job: object, task: int) -> int:
     """Nothing."""
     del job, task
     os._exit(7)
+
+
+def fails_at_three(job: object, n: int) -> int:
+    """An error that the package does not know."""
+    del job
+    if n == 3:
+        raise ZeroDivisionError("of three")
+    return n

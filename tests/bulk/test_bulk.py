@@ -175,6 +175,30 @@ def test_a_damaged_or_exchanged_shard_is_named(photos: Path, model: Path, tmp_pa
         run_bulk(job(photos, out, model), HereEngine())
 
 
+@pytest.mark.parametrize("content", ["[1]", '{"runs": 3}', "{"])
+def test_a_damaged_manifest_is_written_anew(
+    content: str, photos: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_bulk(job(photos, out, model), HereEngine())
+    (out / "manifest.json").write_text(content)
+    run_bulk(job(photos, out, model), HereEngine())
+    assert len(json.loads((out / "manifest.json").read_text())["runs"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other bytes are Linux's")
+def test_an_output_whose_name_is_not_utf_8(photos: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / os.fsdecode(b"\xff")
+    assert run_bulk(job(photos, out, model), HereEngine()).counts.photos == 23
+
+
+def test_a_damaged_list_is_what_the_message_names(model: Path, tmp_path: Path) -> None:
+    """Not the file of the result that was being written."""
+    (tmp_path / "list.parquet").write_bytes(b"PAR1 or what is left of it")
+    with pytest.raises(BulkError, match=r"list\.parquet is no Parquet file"):
+        run_bulk(job(tmp_path / "list.parquet", tmp_path / "out", model), HereEngine())
+
+
 def test_an_estimate_writes_nothing(photos: Path, model: Path, tmp_path: Path) -> None:
     estimate = estimate_bulk(job(photos, tmp_path / "out", model), sample=10)
     assert (estimate.n_photos, estimate.n_sampled) == (23, 10)
@@ -211,6 +235,7 @@ def test_the_command(photos: Path, model: Path, tmp_path: Path) -> None:
     [
         (["--scheduler", "tcp://x:1"], "--scheduler goes with --engine dask"),
         (["--price", "1"], "--price goes with --dry-run"),
+        (["--out", "s3://bucket/faces"], "s3://bucket/faces is an address; expected a place on"),
     ],
 )
 def test_mistakes(words: list[str], message: str, photos: Path, tmp_path: Path) -> None:

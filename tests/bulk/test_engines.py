@@ -49,6 +49,12 @@ def test_a_task_that_ends_processes_is_given_up() -> None:
     assert found == {n: n * n for n in range(8) if n != 3}
 
 
+def test_an_error_of_a_task_is_raised_here(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError, match="of three"):
+        list(LocalEngine(1).results(bulk_tasks.fails_at_three, None, range(8)))
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_processes_that_always_end() -> None:
     with pytest.raises(BulkError, match=r"processes in a row ended \(exit code 7\)"):
         list(LocalEngine(1).results(bulk_tasks.always_ends, None, range(100)))

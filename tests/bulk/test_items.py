@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +47,15 @@ def made_tar(path: Path, mode: str = "w") -> Path:
             info.size = len(name) * 700
             archive.addfile(info, io.BytesIO(name.encode() * 700))
     return path
+
+
+def endless(path: Path) -> None:
+    """An archive whose only member has a size that leads back to its start."""
+    header = bytearray(tarfile.TarInfo("a.jpg").tobuf())
+    header[124:136] = (-512).to_bytes(12, "big", signed=True)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    path.write_bytes(header + bytes(2048))
 
 
 def names(inputs: list[str], base: Path) -> list[str]:
@@ -119,6 +131,36 @@ def test_a_parquet_list(tmp_path: Path) -> None:
     assert names(["list.parquet"], tmp_path) == ["s3://b/1.jpg", "2.jpg"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other bytes are Linux's")
+def test_a_parquet_list_whose_own_name_is_not_utf_8(tmp_path: Path) -> None:
+    path = os.fsdecode(b"\xff.parquet")
+    pq.write_table(pa.table({"path": ["a.jpg"]}), tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").rename(tmp_path / path)
+    assert names([path], tmp_path) == ["a.jpg"]
+
+
+def test_a_file_whose_name_looks_like_a_range(tmp_path: Path) -> None:
+    (tmp_path / "{1..3}.jpg").write_bytes(b"x")
+    assert names(["{1..3}.jpg"], tmp_path) == ["{1..3}.jpg"]
+
+
+def test_a_file_system_that_raises_its_own_errors(
+    memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise LookupError("no credentials.")
+
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "ls", refuse)
+    with pytest.raises(BulkError, match=r"cannot be listed: .*no credentials"):
+        names([memory], Path("/"))
+
+
+@pytest.mark.parametrize("line", ["{", "null", "3", "{}", "[1]", '["a"]'])
+def test_a_damaged_line_of_a_listing(line: str) -> None:
+    with pytest.raises(BulkError, match="damaged line"):
+        Item.from_line(line)
+
+
 def test_a_stream_lists_no_further_than_asked(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x.jpg\n")
     items = list_items(["a.txt", "missing"], str(tmp_path))
@@ -139,7 +181,12 @@ def test_a_stream_lists_no_further_than_asked(tmp_path: Path) -> None:
         ("bad.parquet", "is no Parquet file"),
         ("other.parquet", "expected a column path, url, file, file_name; it has x"),
         ("numbers.parquet", "expected text in path, got 1"),
-        ("nosuchscheme://a/b", "nosuchscheme://a/b"),
+        ("nosuchscheme://a/b", "nosuchscheme://a/b cannot be listed"),
+        ("", "An input is empty"),
+        (os.devnull, "is a pipe or a device"),
+        ("nulls.parquet", "nulls.parquet, row 2: expected text in path, got None"),
+        ("endless.tar", "has a size below zero"),
+        ("changed.tgz", r"changed\.tgz is no tar file, or it is damaged: .*\. Copy it again"),
     ],
 )
 def test_what_is_no_input(given: str, message: str, tmp_path: Path) -> None:
@@ -148,6 +195,11 @@ def test_what_is_no_input(given: str, message: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"hello" * 200)
     pq.write_table(pa.table({"x": ["a"]}), tmp_path / "other.parquet")
     pq.write_table(pa.table({"path": [1]}), tmp_path / "numbers.parquet")
+    pq.write_table(pa.table({"path": ["a.jpg", None]}), tmp_path / "nulls.parquet")
+    endless(tmp_path / "endless.tar")
+    content = bytearray(gzip.compress(made_tar(tmp_path / "s.tar").read_bytes()))
+    content[-6] ^= 1  # of the checksum
+    (tmp_path / "changed.tgz").write_bytes(content)
     with pytest.raises(BulkError, match=message):
         list(list_items([given], str(tmp_path)))
 
@@ -164,3 +216,6 @@ def test_photos_that_cannot_be_read_say_why(tmp_path: Path) -> None:
         assert isinstance(content, ImageError)
         assert str(content).startswith(f"{item.name} cannot be read: ")
         assert loaded.size is None
+    # Those of a file system often have no word of their own.
+    (loaded,) = load_items(items[1:2], str(tmp_path))
+    assert str(loaded.source.content).endswith("memory://test-none/a.jpg does not exist.")

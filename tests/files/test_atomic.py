@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from facesmith.errors import WriteError
+from facesmith.errors import BulkError, WriteError
 from facesmith.files import checksum, replacing, write_bytes, write_json
 from facesmith.images import write_image
 
@@ -82,3 +82,16 @@ def test_checksum_is_sha256(tmp_path):
     path = tmp_path / "abc"
     path.write_bytes(b"abc")  # the example of FIPS 180-2, appendix B.1
     assert checksum(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_an_error_of_a_file_that_is_read_meanwhile_keeps_its_words(tmp_path):
+    def write_what_is_read():
+        with replacing(tmp_path / "x"):
+            try:
+                (tmp_path / "gone").read_bytes()
+            except OSError as error:
+                raise BulkError("the list is damaged") from error
+
+    with pytest.raises(BulkError, match="the list is damaged"):
+        write_what_is_read()
+    assert list(tmp_path.iterdir()) == []

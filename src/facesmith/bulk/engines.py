@@ -7,6 +7,7 @@ back as `Died`; other errors are raised.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from facesmith.detection.processes import end_process, start_process
-from facesmith.errors import BulkError, FacesmithError
+from facesmith.errors import BulkError
 
 # A task may be under way at the end of so many processes before it is told to be their cause.
 MAX_DEATHS = 2
@@ -195,6 +196,8 @@ def _work(config: tuple[Function, object], tasks: Connection, answers: Connectio
             task = tasks.recv()
             try:
                 answer = function(job, task)
-            except FacesmithError as error:
+            except MemoryError:
+                sys.exit(1)  # as where the system ends it: the photos are tried one by one
+            except Exception as error:  # noqa: BLE001 - raised again by `LocalEngine`
                 answer = error
             answers.send(answer)

@@ -7,17 +7,19 @@ order, folders and names within them sorted. No more than one folder's names are
 from __future__ import annotations
 
 import glob
+import gzip
 import json
 import os
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from facesmith.bulk.job import absolute, is_address
-from facesmith.errors import BulkError
+from facesmith.errors import BulkError, FacesmithError
 from facesmith.files import files_by_folder
 from facesmith.images import IMAGE_SUFFIXES
 from facesmith.images.files import HEIF_SUFFIXES
@@ -28,6 +30,7 @@ _LISTS = (".txt", ".lst", ".parquet")
 _LIST_COLUMNS = ("path", "url", "file", "file_name")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MAX_RANGE = 1_000_000
+_CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,19 @@ class Item:
 
     @classmethod
     def from_line(cls, line: str) -> Item:
-        """The item of a line."""
-        content: Any = json.loads(line)
-        return cls(content, content) if isinstance(content, str) else cls(*content)
+        """The item of a line.
+
+        Raises:
+            BulkError: If it is no line of a listing.
+        """
+        try:
+            content: Any = json.loads(line)
+            return cls(content, content) if isinstance(content, str) else cls(*content)
+        except (ValueError, TypeError) as error:
+            raise BulkError(
+                f"The listing of the photos has a damaged line, {line:.60}. Pass --force to start "
+                "anew."
+            ) from error
 
 
 def list_items(inputs: Iterable[str], base: str) -> Iterator[Item]:
@@ -74,8 +87,12 @@ def list_items(inputs: Iterable[str], base: str) -> Iterator[Item]:
         MissingPackageError: If it takes a package that is not installed.
     """
     for given in inputs:
+        if not given:
+            raise BulkError(
+                "An input is empty; expected a path or an address. Pass . for this folder."
+            )
         n = 0
-        for each in _expanded(given):
+        for each in _expanded(given, base):
             for item in _of_input(each, base):
                 n += 1
                 yield item
@@ -83,17 +100,18 @@ def list_items(inputs: Iterable[str], base: str) -> Iterator[Item]:
             raise BulkError(f"No photo found in {given}. Looked for {', '.join(IMAGE_SUFFIXES)}.")
 
 
-def _expanded(given: str) -> Iterator[str]:
+def _expanded(given: str, base: str) -> Iterator[str]:
     """The inputs that a range in braces stands for."""
     match = _RANGE.search(given)
-    if match is None:
+    if match is None or os.path.exists(absolute(base, given)):  # noqa: PTH110 - never raises
         yield given
         return
     first, last, digits = int(match[1]), int(match[2]), len(match[1])
     if not first <= last < first + _MAX_RANGE:
         raise BulkError(f"{given}: expected a range such as {{0000..0099}}.")
     for number in range(first, last + 1):
-        yield from _expanded(f"{given[: match.start()]}{number:0{digits}d}{given[match.end() :]}")
+        each = f"{given[: match.start()]}{number:0{digits}d}{given[match.end() :]}"
+        yield from _expanded(each, base)
 
 
 def _of_input(given: str, base: str) -> Iterator[Item]:
@@ -112,7 +130,8 @@ def _of_input(given: str, base: str) -> Iterator[Item]:
             elif _is_image(path) and os.path.isfile(path):  # noqa: PTH113
                 yield Item(name, name)
     elif not os.path.isfile(place):  # noqa: PTH113
-        raise BulkError(f"{given} does not exist. Check the path.")
+        what = "is a pipe or a device" if os.path.exists(place) else "does not exist"  # noqa: PTH110
+        raise BulkError(f"{given} {what}. Check the path.")
     elif lower.endswith(_TAR):
         yield from _of_archive(given, place)
     elif lower.endswith(_LISTS):
@@ -155,8 +174,12 @@ def _of_address(given: str) -> Iterator[Item]:
         raise BulkError(f"{given} does not exist. Check the address.") from error
     except ImportError as error:
         raise BulkError(f"{given} needs a package that is not installed: {error}") from error
-    except (OSError, ValueError) as error:
-        raise BulkError(f"{given} cannot be listed: {error}.") from error
+    except FacesmithError:
+        raise
+    # A file system of others may raise anything.
+    except Exception as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise BulkError(f"{given} cannot be listed: {reason}. Check the address.") from error
 
 
 def _walk(system: Any, path: str) -> Iterator[str]:
@@ -182,16 +205,24 @@ def _of_archive(given: str, place: str) -> Iterator[Item]:
 
 def _of_tar(given: str, file: Any) -> Iterator[Item]:
     """The photos of a tar file; those of one that is cut off come before the error."""
-    mode: Any = "r|gz" if given.lower().endswith((".gz", ".tgz")) else "r:"
+    zipped = given.lower().endswith((".gz", ".tgz"))
+    mode: Any = "r|" if zipped else "r:"
     try:
-        with tarfile.open(fileobj=file, mode=mode) as archive:
+        plain = gzip.GzipFile(fileobj=file) if zipped else file
+        with tarfile.open(fileobj=plain, mode=mode) as archive:
             for member in archive:
+                if member.size < 0:
+                    raise tarfile.ReadError(f"{member.name!r:.60} has a size below zero")
                 if member.isreg() and _is_image(member.name):
                     name = f"{given}/{PurePosixPath(member.name)}"
                     yield Item(name, given, member.offset_data, member.size)
                 archive.members = []  # type: ignore[attr-defined]  # else all stay in memory
-    except (tarfile.TarError, EOFError) as error:
-        raise BulkError(f"{given} is no tar file, or it is damaged: {error}.") from error
+        while zipped and plain.read(_CHUNK):  # to the end, where the checksum is compared
+            pass
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise BulkError(
+            f"{given} is no tar file, or it is damaged: {error}. Copy it again, or leave it out."
+        ) from error
 
 
 def _of_list(place: str) -> Iterator[str]:
@@ -204,7 +235,9 @@ def _of_list(place: str) -> Iterator[str]:
                 if path := line.strip():
                     yield path
     except (OSError, UnicodeDecodeError) as error:
-        raise BulkError(f"{place} cannot be read as text in UTF-8: {error}.") from error
+        raise BulkError(
+            f"{place} cannot be read as text in UTF-8: {error}. Save it in UTF-8, one path a line."
+        ) from error
 
 
 def _of_parquet(place: str) -> Iterator[str]:
@@ -212,21 +245,29 @@ def _of_parquet(place: str) -> Iterator[str]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        with pq.ParquetFile(place) as file:
+        # Opened here: pyarrow takes no names that are not UTF-8.
+        with open(place, "rb") as content, pq.ParquetFile(content) as file:  # noqa: PTH123
             names = file.schema_arrow.names
             column = next((name for name in _LIST_COLUMNS if name in names), None)
             if column is None:
                 raise BulkError(
                     f"{place}: expected a column {', '.join(_LIST_COLUMNS)}; it has "
-                    f"{', '.join(names[:10])}."
+                    f"{', '.join(names[:10])}. Rename the one with the paths."
                 )
-            for batch in file.iter_batches(columns=[column]):
-                for value in batch.column(0).to_pylist():
-                    if not isinstance(value, str):
-                        raise BulkError(f"{place}: expected text in {column}, got {value!r:.60}.")
-                    yield value
+            batches = file.iter_batches(columns=[column])
+            values = (value for batch in batches for value in batch.column(0).to_pylist())
+            for row, value in enumerate(values, start=1):
+                if not isinstance(value, str):
+                    raise BulkError(
+                        f"{place}, row {row}: expected text in {column}, got {value!r:.60}. Write "
+                        "the list without such rows."
+                    )
+                yield value
     except (OSError, pa.ArrowException) as error:
-        raise BulkError(f"{place} is no Parquet file, or it is damaged: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise BulkError(
+            f"{place} is no Parquet file, or it is damaged: {reason}. Write it again."
+        ) from error
 
 
 def _is_image(name: str) -> bool:

@@ -77,11 +77,9 @@ class _Reader:
                     return Loaded(PhotoSource(item.name, path), os.stat(path).st_size)  # noqa: PTH116
                 return Loaded(PhotoSource(item.name, path), None)
             content = self._content(item)
-        except ImportError as error:
-            return _failed(item, f"a package is missing ({error})")
         # A file system of others may raise anything.
         except Exception as error:  # noqa: BLE001
-            return _failed(item, str(error) or type(error).__name__)
+            return _failed(item, _reason(item, error))
         if not content:
             return _failed(item, "it is empty")
         return Loaded(PhotoSource(item.name, content), len(content))
@@ -139,6 +137,14 @@ def _check_size(size: int) -> None:
         raise OSError(
             f"it has {size / 2**20:,.0f} MB, at most {MAX_BYTES / 2**20:,.0f} MB are read"
         )
+
+
+def _reason(item: Item, error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"a package is missing ({error})"
+    if isinstance(error, FileNotFoundError):  # of file systems often without a word
+        return f"{item.path} does not exist"
+    return str(error) or type(error).__name__
 
 
 def _failed(item: Item, reason: str) -> Loaded:

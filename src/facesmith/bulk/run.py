@@ -115,7 +115,7 @@ def _write_listing(job: BulkJob, folder: Path, progress: Progress) -> int:
 
 def _shards(job: BulkJob, wanted: set[int]) -> Iterator[Shard]:
     """The wanted shards, read as they are asked for."""
-    with (Path(job.out) / LISTING_FILE).open(encoding="utf-8") as file:
+    with (Path(job.out) / LISTING_FILE).open(encoding="ascii", errors="replace") as file:
         for number in itertools.count():
             lines = list(itertools.islice(file, job.shard_size))
             if not lines:
@@ -188,8 +188,8 @@ def _write_manifest(
 ) -> None:
     folder = Path(job.out)
     earlier: list[Any] = []
-    with suppress(OSError, ValueError, KeyError):
-        earlier = json.loads((folder / MANIFEST_FILE).read_bytes())["runs"]
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        earlier = list(json.loads((folder / MANIFEST_FILE).read_bytes())["runs"])
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     run = {"ended": now, "seconds": round(seconds, 1), "engine": engine.describe()}
     write_json(

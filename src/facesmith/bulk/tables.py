@@ -112,7 +112,8 @@ def read_counts(path: Path) -> Counts:
         BulkError: If it is damaged or not of ours.
     """
     try:
-        note = json.loads((pq.read_schema(path).metadata or {})[_NOTE])
+        with path.open("rb") as file:  # pyarrow takes no names that are not UTF-8
+            note = json.loads((pq.read_schema(file).metadata or {})[_NOTE])
         return Counts(**note["counts"])
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise BulkError(

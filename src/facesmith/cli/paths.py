@@ -33,6 +33,11 @@ class NewPath(click.Path):
             self.fail(
                 "'-' would be standard output; name a file, or ./- for one called so.", param, ctx
             )
+        if "://" in str(value):
+            self.fail(
+                f"{value} is an address; expected a place on this machine. Write to one, and copy "
+                "it from there.", param, ctx,
+            )  # fmt: skip
         path = Path(super().convert(value, param, ctx))  # type: ignore[arg-type]
         if _is_special(path):
             self.fail(f"{path} is a pipe or a device; name a file on a disk.", param, ctx)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from facesmith.errors import FacesmithError
 from facesmith.files.marks import UNFINISHED, claim
 from facesmith.files.write_errors import write_error
 
@@ -44,7 +45,8 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         _sync_folder(path.parent)
     except BaseException as error:
         _remove(temporary)
-        reason = _os_error(error)
+        # Errors of the package say what they are of: perhaps of a file that is read meanwhile.
+        reason = None if isinstance(error, FacesmithError) else _os_error(error)
         if reason is None:
             raise
         raise write_error(path, reason) from error
