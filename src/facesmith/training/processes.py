@@ -22,7 +22,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from facesmith.errors import TrainingError
-from facesmith.training.sharing import World, ended_in_words, set_world
+from facesmith.training.sharing import World, ended_in_words, reason, set_world
 
 # Waiting for a process that validates or calibrates is no reason to give up.
 _PATIENCE = dt.timedelta(hours=12)
@@ -89,12 +89,11 @@ def _join(backend: str, rank: int, size: int) -> None:
             dist.barrier()
             dist.destroy_process_group()
         except RuntimeError as error:
-            first = str(error).strip().split("\n")[0]
             raise TrainingError(
                 "The processes of this training have found each other, but cannot connect "
-                f"({first:.200}). On each machine set GLOO_SOCKET_IFNAME to the network interface "
-                "that leads to the others, such as eth0, and allow connections on all ports "
-                "between them."
+                f"({reason(error)}). On each machine set GLOO_SOCKET_IFNAME to the network "
+                "interface that leads to the others, such as eth0, and allow connections on all "
+                "ports between them."
             ) from error
     with ended_in_words():
         own = PrefixStore("training", store)

@@ -8,6 +8,7 @@ before the loss. So a step is that of one process with the whole batch, but for 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -136,11 +137,16 @@ def ended_in_words() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        first = str(error).strip().split("\n")[0]
         raise TrainingError(
-            f"Another process of this training has ended or cannot be reached ({first:.200}). Go "
-            "on with --resume and the same number of processes."
+            f"Another process of this training has ended or cannot be reached ({reason(error)}). "
+            "Go on with --resume and the same number of processes."
         ) from error
+
+
+def reason(error: RuntimeError) -> str:
+    """What gloo says, without the place in its source and its guesses at causes."""
+    first = str(error).strip().split("\n")[0]
+    return re.sub(r"^\[\S+:\d+\]\s*", "", first).split(". ")[0].rstrip(".")[:200]
 
 
 class _Shared(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from math import isfinite
@@ -103,7 +104,9 @@ class _Watched(Progress):
             if step in self._told:
                 continue
             self._told.add(step)
-            self._trial.report(figure, step)
+            with warnings.catch_warnings():  # a trial that goes on tells its first passes again
+                warnings.simplefilter("ignore", UserWarning)
+                self._trial.report(figure, step)
             if step < 100 and self._trial.should_prune():
                 raise Pruned(figure)
 
