@@ -77,7 +77,7 @@ _SPELT = {
 @click.option(
     "--quick",
     is_flag=True,
-    help="From random weights in a third of the time, some points worse; for thousands of photos.",
+    help="Random weights, a third of the time; for thousands of photos.",
 )
 @click.option(
     "--from",
@@ -108,8 +108,7 @@ _SPELT = {
 @click.option(
     "--epochs",
     type=WholeRange(1),
-    help="Passes over the data; with few photos the default gives several crops of each a pass.  "
-    "[default: by network, photos]",
+    help="Passes over the data.  [default: by network, photos]",
 )
 @click.option(
     "--batch-size",
