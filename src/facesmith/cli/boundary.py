@@ -42,7 +42,7 @@ class _Stopped(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the words alone: what was asked for is no error."""
-        click.echo(self.format_message(), file=file or click.get_text_stream("stderr"))
+        click.echo(self.format_message(), file=file, err=True)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ _SPELT = {
 @click.option(
     "--quick",
     is_flag=True,
-    help="From random weights, fast; for thousands of photos.",
+    help="Random weights, a third of the time; for thousands of photos.",
 )
 @click.option(
     "--from",
@@ -108,7 +108,7 @@ _SPELT = {
 @click.option(
     "--epochs",
     type=WholeRange(1),
-    help="Passes, some of several crops a photo.  [default: by photos]",
+    help="Passes over the data.  [default: by network, photos]",
 )
 @click.option(
     "--batch-size",
