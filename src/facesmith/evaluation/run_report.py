@@ -104,7 +104,7 @@ def next_steps(verdict: Verdict, run: str | Path, failures: Failures | None = No
     )
     audit = Step(
         "Look for annotations that are wrong; with few photos a few of them decide:",
-        f"facesmith audit faces.json --images photos/ --model {model} --out audit/",
+        f"facesmith audit faces.json --images photos/ --model {model} --out {model}-audit/",
     )
     mine = Step(
         "Teach it what it takes for faces, with photos that show none:",
