@@ -365,7 +365,7 @@ BAD = [
     ("empty", "a.jpg", b"", "is empty"),
     ("text", "a.jpg", b"hello, I am no image at all", "is not an image, or damaged"),
     ("text of another name", "notes.txt", b"hello", "Expected JPEG, PNG"),
-    ("truncated jpeg", "a.jpg", jpeg_bytes()[:1500], "is damaged: .*truncated"),
+    ("truncated jpeg", "a.jpg", jpeg_bytes()[:1500], "is damaged: the file is cut"),
     ("jpeg header alone", "a.jpg", jpeg_bytes()[:30], "a.jpg is"),
     ("truncated png", "a.png", png_bytes()[:3000], "is damaged"),
     ("corrupt png", "a.png", png_bytes()[:3000] + b"\xff" * 9000, "is damaged: unrecognized data"),

@@ -362,7 +362,8 @@ def test_doubtful_tracks_are_told_by_hand() -> None:
         boxes = np.array([row[0] for row in rows], np.float32)
         faces = Faces(boxes, np.array([row[2] for row in rows], np.float32))
         tracks = np.array([row[1] for row in rows])
-        notes.add(CoveredFrame(FrameFaces(number, number / 25, (160, 120), faces, tracks), 0))
+        frame = FrameFaces(number, number / 25, (160, 120), faces, tracks)
+        notes.add(CoveredFrame(frame, np.zeros((0, 4), np.float32)))
     told = {each["track"]: each["why"] for each in notes.doubtful(0.5)}
     assert told == {2: ["ends in mid-frame"], 4: ["short", "low score"]}
 

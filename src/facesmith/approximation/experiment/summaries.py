@@ -102,9 +102,9 @@ def _judged(count: int, n: int, measured: float) -> str:
     Example:
         >>> _judged(77, 80, 1.78)
         'as it should; --predict measures 1.78 deviations on these rows and uses them'
-        >>> _judged(53, 60, 2.49)
+        >>> _judged(50, 60, 2.49)
         'too narrow; --predict widens it to the 2.49 deviations that these rows ask for'
-        >>> _judged(1000, 1000, 1.2)
+        >>> _judged(240, 240, 1.2)
         'too wide; --predict narrows it to the 1.20 deviations that these rows ask for'
     """
     change = "widens" if measured > TWO_SIDED_95 else "narrows"
