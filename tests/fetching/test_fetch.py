@@ -46,6 +46,23 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
+@pytest.mark.parametrize("mirror_is_folder", [True, False])
+def test_an_archive_that_was_there_stays(
+    mirror_is_folder: bool, fddb: tuple[DataSet, Path], tmp_path: Path
+) -> None:
+    data_set, mirror = fddb
+    archives = content_of(mirror)
+    config = FetchConfig(mirror=str(mirror))
+    to = mirror
+    if not mirror_is_folder:  # fetched by hand: no address is asked
+        to = tmp_path / "data"
+        shutil.copytree(mirror, to)
+        config = FetchConfig(mirror="http://127.0.0.1:9", download=PATIENT)
+    done = fetch(data_set, to, config)
+    assert [each.how for each in done.archives] == ["fetched", "fetched"]
+    assert {name: (to / name).read_bytes() for name in archives} == archives
+
+
 def test_fetched_from_an_address_then_only_checked(
     fddb: tuple[DataSet, Path], tmp_path: Path
 ) -> None:

@@ -43,7 +43,8 @@ class FetchConfig:
         parts: Parts of the data set; empty: all.
         mirror: Another place of the archives, an address or a folder; empty: their own.
         sums: SHA-256 by the name of an archive, instead of the published sum.
-        keep_archives: Whether an archive stays in the folder once it is unpacked.
+        keep_archives: Whether a fetched archive stays in the folder once it is unpacked; one that
+            was there before stays.
         download: How patient downloads are.
     """
 
@@ -214,6 +215,9 @@ class _One:
     def fetch(self) -> FetchedArchive:
         """Fetch it, check it, unpack it beside its place, and put it there in one step."""
         make_folder(self._folder)
+        own = self._folder / self._archive.name
+        # Whose it is cannot be told: the user's, or of a run that was cut off. It stays.
+        was_there = own.exists()
         path, source = self._file()
         sha256 = checksum(path)
         staging = self._folder / f".{self._archive.folder}.{secrets.token_hex(4)}.tmp"
@@ -230,7 +234,7 @@ class _One:
                 top.rename(self._target)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        if path.parent == self._folder and not self._config.keep_archives:
+        if path == own and not was_there and not self._config.keep_archives:
             path.unlink(missing_ok=True)
         return FetchedArchive(
             self._archive.name, self._target, "fetched", len(sums), source, sha256,
@@ -286,8 +290,8 @@ class _One:
                 pooch.retrieve(
                     url, self._sum or None, fname=name, path=self._folder, downloader=download
                 )
-            except ValueError as error:  # the checksum; pooch has deleted the file
-                raise FetchError(f"{url}: {self._wrong_sum(str(error))}") from None
+            except ValueError:  # the checksum; pooch has deleted the file
+                raise FetchError(f"{url}: {self._wrong_sum()}") from None
         return path
 
     def _compare(self, path: Path) -> None:
@@ -297,10 +301,9 @@ class _One:
         with path.open("rb") as file:
             got = hashlib.file_digest(file, algorithm).hexdigest()
         if got != expected:
-            raise FetchError(f"{path}: {self._wrong_sum(f'got {got}')}")
+            raise FetchError(f"{path}: {self._wrong_sum()}")
 
-    def _wrong_sum(self, what: str) -> str:
-        del what
+    def _wrong_sum(self) -> str:
         by = self._archive.sum_source
         own = self._archive.name in self._config.sums
         return (
