@@ -11,24 +11,8 @@ set -eu
 out=$1
 shift
 python=${PYTHON:-python}
-head=facesmith-first node=facesmith-second
-cleanup() {
-    kill $pids 2>/dev/null || true
-    ip netns del $head 2>/dev/null || true
-    ip netns del $node 2>/dev/null || true
-}
-pids=
-trap cleanup EXIT
-trap "exit 130" INT TERM
-ip netns add $head
-ip netns add $node
-ip link add ft-head netns $head type veth peer name ft-node netns $node
-ip -n $head addr add 10.78.0.1/24 dev ft-head
-ip -n $node addr add 10.78.0.2/24 dev ft-node
-for name in $head $node; do ip -n $name link set lo up; done
-ip -n $head link set ft-head up
-ip -n $node link set ft-node up
-export MASTER_ADDR=10.78.0.1 MASTER_PORT=29500
+. "$(dirname "$0")/two_namespaces.sh"
+export MASTER_ADDR=$head_address MASTER_PORT=29500
 NODE_RANK=0 ip netns exec $head "$python" -m facesmith train "$@" --num-nodes 2 --out "$out" >"$out-0.txt" 2>&1 &
 first=$!
 NODE_RANK=1 ip netns exec $node "$python" -m facesmith train "$@" --num-nodes 2 --out "$out" >"$out-1.txt" 2>&1 &
