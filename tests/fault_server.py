@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -103,4 +104,35 @@ def served(faults: Faults) -> Iterator[Faults]:
     finally:
         server.shutdown()
         server.server_close()
+        thread.join()
+
+
+@contextmanager
+def served_bytes(*answers: bytes) -> Iterator[str]:
+    """The address of a server that sends these bytes as they are, one answer a request.
+
+    The last one is repeated; after each the connection is closed.
+    """
+    left = list(answers)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                asked = b""
+                while b"\r\n\r\n" not in asked and (part := connection.recv(1 << 16)):
+                    asked += part
+                connection.sendall(left.pop(0) if len(left) > 1 else left[0])
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
         thread.join()

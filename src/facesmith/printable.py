@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _MAX_WORD = 300  # characters of a name or a word in a message
@@ -54,6 +55,17 @@ def one_line(text: str) -> str:
 def counted(n: int, noun: str, plural: str = "") -> str:
     """The number with its noun: `1 box`, `2,000 boxes`; the plural ends in s unless given."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def without_password(text: str) -> str:
+    """The text, an address in it without its user and password, for messages and records.
+
+    Example:
+        >>> without_password("https://me:secret@host/folder")
+        'https://host/folder'
+    """
+    # The second form: a password with a slash in it, which no port is.
+    return re.sub(r"(?<=://)([^/\s]*@|[^/@\[]*:(?!\d*(?:/|$))[^@]*@)", "", text)
 
 
 def markdown_text(text: str) -> str:

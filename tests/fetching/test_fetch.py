@@ -83,7 +83,8 @@ def test_fetched_from_an_address_then_only_checked(
     tree = content_of(tmp_path / "fddb-tree")
     assert {n: c for n, c in content_of(to).items() if "/" in n} == tree
     assert sorted(p.name for p in to.iterdir()) == [
-        "FDDB-folds", "FDDB-folds.sha256", "fetched.json", "originalPics", "originalPics.sha256",
+        ".facesmith", "FDDB-folds", "FDDB-folds.sha256", "fetched.json", "originalPics",
+        "originalPics.sha256",
     ]  # fmt: skip
     for line in (to / "originalPics.sha256").read_text().splitlines():
         digest, name = line.split("  ")
@@ -281,7 +282,7 @@ def test_only_a_part(wider: tuple[DataSet, Path], tmp_path: Path) -> None:
         (["--sha256", "x"], "expected NAME=SUM"),
         (["--sha256", "x=1"], "has no archive 'x'"),
         (["--sha256", "FDDB-folds.tgz=12"], "must be 64 hexadecimal digits"),
-        (["--mirror", "nowhere"], "does not exist. --mirror expects originalPics.tar.gz there"),
+        (["--mirror", "nowhere"], "nowhere does not exist; expected an address or a folder"),
         (["--part", "x"], "has no part 'x'"),
     ],
 )

@@ -13,6 +13,7 @@ from facesmith.cli.outputs import WritingCommand
 from facesmith.cli.paths import NEW_FOLDER
 from facesmith.cli.progress import ShownProgress
 from facesmith.cli.terminal import echo
+from facesmith.errors import FetchError
 
 if TYPE_CHECKING:
     from facesmith.fetching import DataSet, Fetched
@@ -22,7 +23,16 @@ def _sums(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
     pairs = [value.partition("=") for value in values]
     if not all(name and digits for name, _, digits in pairs):
         raise click.BadParameter("expected NAME=SUM, as WIDER_val.zip=f9ef...", ctx, param)
-    return {name: digits.strip().lower() for name, _, digits in pairs}
+    sums = {name: digits.strip().lower() for name, _, digits in pairs}
+    if len(sums) < len(pairs):
+        raise click.BadParameter("an archive has one checksum only", ctx, param)
+    return sums
+
+
+def _mirror(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty; expected an address or a folder", ctx, param)
+    return value or ""
 
 
 @click.command(cls=WritingCommand, way_on="The same command goes on where it stopped.")
@@ -39,7 +49,7 @@ def _sums(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
 @click.option(
     "--mirror",
     metavar="URL|DIR",
-    default="",
+    callback=_mirror,
     help="Where the archives lie, under their own names, instead of their own addresses.",
 )
 @click.option(
@@ -53,7 +63,7 @@ def _sums(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
 @click.option("--keep-archives", is_flag=True, help="Do not delete archives once unpacked.")
 @click.option(
     "--timeout",
-    type=FiniteRange(0, min_open=True),
+    type=FiniteRange(0, 86_400, min_open=True),
     default=60,
     show_default=True,
     metavar="S",
@@ -85,13 +95,15 @@ def fetch(
     from facesmith.fetching import DATA_SETS, FetchConfig  # noqa: PLC0415 - `--help` is quick
     from facesmith.fetching import fetch as fetch_set  # noqa: PLC0415
     from facesmith.fetching.download import DownloadConfig  # noqa: PLC0415
+    from facesmith.fetching.fetch import check_mirror  # noqa: PLC0415
 
     data_set = DATA_SETS[name]
+    try:
+        check_mirror(mirror)
+    except FetchError as error:
+        raise click.UsageError(str(error)) from None
     if not as_json:
         _print_terms(data_set)
-    scheme, colon, _ = mirror.partition("://")
-    if colon and scheme.lower() not in ("http", "https"):
-        raise click.UsageError(f"--mirror {mirror}: expected http://, https:// or a folder.")
     config = FetchConfig(parts, mirror, sums, keep_archives, DownloadConfig(read_timeout=timeout))
     with ShownProgress(quiet=quiet) as progress:
         fetched = fetch_set(data_set, folder, config, progress)

@@ -4,8 +4,9 @@ Nothing of `pooch` or `requests` is imported before a file is really fetched.
 """
 
 from facesmith.fetching.data_sets import DATA_SETS, Archive, DataSet
-from facesmith.fetching.fetch import FetchConfig, Fetched, FetchedArchive, fetch
+from facesmith.fetching.fetch import Fetched, fetch
 from facesmith.fetching.layout import PublicSet, find_public_set
+from facesmith.fetching.one_archive import FetchConfig, FetchedArchive
 
 __all__ = [
     "DATA_SETS",

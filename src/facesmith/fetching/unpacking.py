@@ -11,15 +11,16 @@ import hashlib
 import re
 import stat
 import tarfile
+import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from facesmith.errors import FetchError
+from facesmith.errors import FacesmithError, FetchError
 from facesmith.files import write_error
 from facesmith.printable import shortened_text
 from facesmith.progress import NO_PROGRESS, Progress
@@ -29,10 +30,10 @@ _CHUNK = 1 << 20  # bytes
 _MAX_NAME = 1_000  # characters of a path
 # Control characters; what Windows takes for something else; backslashes.
 _BAD = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
-_DAMAGE = (
-    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error),
-    *(EOFError, NotImplementedError),
-)
+# What Windows takes for a device, with any ending.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.IGNORECASE)
+_MAX_HEADER = 1 << 20  # bytes of a tar's long name or extended header
+_PLAIN = tarfile.REGULAR_TYPES
 # What macOS adds to archives.
 _OF_THE_SYSTEM = ("__MACOSX", ".DS_Store")
 
@@ -66,40 +67,87 @@ def unpack(
         WriteError: If a file cannot be written.
     """
     sums: dict[str, str] = {}
-    seen: set[str] = set()
+    seen = _Seen()
     total = 0
-    size = archive.stat().st_size
-    try:
-        with archive.open("rb") as file:
-            for member in _members(archive, file):
-                parts = _checked_parts(archive, member)
-                if parts[0] in _OF_THE_SYSTEM or parts[-1] in _OF_THE_SYSTEM:
-                    continue
-                if member.kind == "folder":
+    with _damage(archive), archive.open("rb") as file:
+        size = archive.stat().st_size
+        for member in _members(archive, file):
+            parts = _checked_parts(archive, member)
+            if parts[0] in _OF_THE_SYSTEM or parts[-1] in _OF_THE_SYSTEM:
+                continue
+            seen.add(archive, parts, member.kind)
+            total += member.size
+            if len(seen.kinds) > MAX_FILES or total > max_bytes:
+                raise FetchError(
+                    f"{archive}: it unpacks to more than {MAX_FILES:,} files or "
+                    f"{max_bytes / 1e6:,.0f} MB, more than this data set has."
+                )
+            if member.kind == "folder":
+                with _writing(folder / Path(*parts)):
                     (folder / Path(*parts)).mkdir(parents=True, exist_ok=True)
-                    continue
-                name = "/".join(parts)
-                if name.casefold() in seen:
-                    raise FetchError(f"{archive}: it holds {_shown(name)} twice.")
-                seen.add(name.casefold())
-                total += member.size
-                if len(seen) > MAX_FILES or total > max_bytes:
-                    raise FetchError(
-                        f"{archive}: it unpacks to more than {MAX_FILES:,} files or "
-                        f"{max_bytes / 1e6:,.0f} MB, more than this data set has."
-                    )
-                sums[name] = _write(archive, member, folder / Path(*parts))
-                progress.report(f"Unpacking {archive.name}", min(file.tell(), size), size)
-    except _DAMAGE as bad:
-        raise FetchError(f"{archive} is damaged: {shortened_text(str(bad))}.") from bad
-    except RuntimeError as error:  # `zipfile` of an encrypted file
-        raise FetchError(f"{archive}: {shortened_text(str(error))}.") from error
-    except OSError as error:
-        raise write_error(folder, error) from error
+                continue
+            sums["/".join(parts)] = _write(archive, member, folder / Path(*parts))
+            progress.report(f"Unpacking {archive.name}", min(file.tell(), size), size)
     progress.report(f"Unpacking {archive.name}", size, size)
     if not sums:
         raise FetchError(f"{archive} holds no file.")
     return sums
+
+
+class _Seen:
+    """The files and folders so far, by names as a system compares them that ignores case."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, str] = {}
+
+    def add(self, archive: Path, parts: list[str], kind: str) -> None:
+        """Note one; refuse what would be a file twice, or a file and a folder at once."""
+        name = ""
+        for i, part in enumerate(parts, start=1):
+            name += "/" + unicodedata.normalize("NFC", part).casefold()
+            this = kind if i == len(parts) else "folder"
+            before = self.kinds.setdefault(name, "") or this
+            if before != this or (this == "file" and self.kinds[name]):
+                raise FetchError(f"{archive}: it holds {_shown('/'.join(parts[:i]))} twice.")
+            self.kinds[name] = this
+
+
+@contextmanager
+def _damage(archive: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading, for which zip, tar and their methods have many exceptions."""
+    try:
+        yield
+    except FacesmithError:
+        raise
+    except MemoryError as error:
+        raise FetchError(f"{archive} needs more memory than there is.") from error
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile) or error.errno is None:  # bz2 has none of its own
+            raise FetchError(f"{archive} is damaged: {shortened_text(str(error))}.") from error
+        raise FetchError(f"{archive} cannot be read: {error.strerror}.") from error
+    except Exception as error:
+        reason = shortened_text(str(error) or type(error).__name__)
+        raise FetchError(f"{archive} is damaged: {reason}.") from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+class _TarMember(tarfile.TarInfo):
+    """An entry whose long name or extended header, which are read into memory, has an end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarMember:
+        """The entry of a header's 512 bytes."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.size > _MAX_HEADER and found.type not in (*_PLAIN, tarfile.DIRTYPE):
+            raise tarfile.ReadError(f"the header of an entry has {found.size:,} bytes")
+        return found
 
 
 def _members(path: Path, file: IO[bytes]) -> Iterator[_Member]:
@@ -120,6 +168,8 @@ def _zip_members(file: IO[bytes]) -> Iterator[_Member]:
             kind = "folder" if each.is_dir() else "file"
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 kind = "a link" if stat.S_ISLNK(mode) else "a device"
+            elif each.flag_bits & 1:
+                kind = "encrypted"
             yield _Member(each.orig_filename, each.file_size, kind, partial(archive.open, each))
 
 
@@ -127,7 +177,7 @@ def _tar_members(file: IO[bytes]) -> Iterator[_Member]:
     # As a stream: nothing is read twice.
     with (
         gzip.GzipFile(fileobj=file) as plain,
-        tarfile.open(fileobj=plain, mode="r|", errorlevel=2) as archive,
+        tarfile.open(fileobj=plain, mode="r|", errorlevel=2, tarinfo=_TarMember) as archive,
     ):
         for each in archive:
             kind = "folder" if each.isdir() else "file" if each.isreg() else "a device"
@@ -147,7 +197,7 @@ def _checked_parts(archive: Path, member: _Member) -> list[str]:
         or ".." in parts
         or len(member.name) > _MAX_NAME
         or _BAD.search(member.name)
-        or any(part != part.rstrip(" .") for part in parts)
+        or any(part != part.rstrip(" .") or _DEVICE.fullmatch(part) for part in parts)
     )
     if bad or (not parts and member.kind == "file"):
         raise FetchError(
@@ -158,20 +208,28 @@ def _checked_parts(archive: Path, member: _Member) -> list[str]:
 
 def _write(archive: Path, member: _Member, path: Path) -> str:
     """Write one file; its SHA-256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
-    source = member.open()
-    assert source is not None  # regular files have one
-    with source, path.open("xb") as target:
-        while chunk := source.read(_CHUNK):
-            size += len(chunk)
-            if size > member.size:
-                break
-            digest.update(chunk)
-            target.write(chunk)
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as target:
+            for chunk in _chunks(archive, member):
+                size += len(chunk)
+                if size > member.size:
+                    break
+                digest.update(chunk)
+                target.write(chunk)
     if size != member.size:
         raise FetchError(f"{archive}: {_shown(member.name)} has another size than stated.")
     return digest.hexdigest()
+
+
+def _chunks(archive: Path, member: _Member) -> Iterator[bytes]:
+    with _damage(archive):  # here, where what goes wrong is not of the file that is written
+        source = member.open()
+        assert source is not None  # regular files have one
+        with source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
 
 
 def _shown(name: str) -> str:

@@ -21,6 +21,7 @@ from facesmith._version import __version__
 from facesmith.errors import WriteError
 from facesmith.files.reading import read_bounded, refuse_irregular
 from facesmith.files.write_errors import write_error
+from facesmith.printable import without_password
 
 MARK_NAME = ".facesmith"
 _BEGINS = b'{"facesmith"'
@@ -58,7 +59,8 @@ class Mark:
             self.path.unlink(missing_ok=True)  # the beginning of one, left by a kill
         except OSError as error:
             raise write_error(self.path, error) from error
-        self._append({"facesmith": __version__, "task": self.task, "command": sys.argv})
+        command = [without_password(word) for word in sys.argv]
+        self._append({"facesmith": __version__, "task": self.task, "command": command})
 
     def _append(self, line: Any) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)

@@ -41,10 +41,11 @@ class OutputFolder:
     Args:
         path: The folder; it may be missing.
         task: What it is filled by, as messages name it: "training", "demo".
+        option: What the folder is passed by, as messages name it.
     """
 
-    def __init__(self, path: str | Path, task: str) -> None:
-        self.path, self.task = Path(path), task
+    def __init__(self, path: str | Path, task: str, option: str = "--out") -> None:
+        self.path, self.task, self.option = Path(path), task, option
 
     def check(self, *, force: bool = False, resume: str = "") -> None:
         """Refuse a folder that `start` would refuse; changes nothing.
@@ -197,7 +198,7 @@ class OutputFolder:
         except Timeout as error:
             raise WriteError(
                 f"{self.path} is being written by {_who(running)}. Wait until it ends, or pass "
-                "another --out."
+                f"another {self.option}."
             ) from error
         except (OSError, NotImplementedError) as error:
             if isinstance(error, OSError) and not os.access(self.path, os.W_OK):
@@ -284,7 +285,7 @@ class OutputFolder:
 
     def _check_is_folder(self) -> None:
         if self.path.exists() and not self.path.is_dir():
-            raise WriteError(f"{self.path} is a file; pass a folder as --out.")
+            raise WriteError(f"{self.path} is a file; pass a folder as {self.option}.")
 
     def _make(self) -> None:
         try:
