@@ -15,7 +15,7 @@ from facesmith.fetching.download import DownloadConfig, ResumableDownload
 from fault_server import Faults, served, served_bytes
 
 CONTENT = os.urandom(50_000)
-PATIENT = DownloadConfig(tries=3, wait=0.01, read_timeout=0.5)
+PATIENT = DownloadConfig(tries=3, wait=0.01, connect_timeout=0.5, read_timeout=0.5)
 
 
 def answer(*headers: str, body: bytes = b"", status: str = "200 OK") -> bytes:

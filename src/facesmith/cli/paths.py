@@ -29,6 +29,8 @@ class NewPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, or a usage error."""
+        if not str(value):
+            self.fail("it is empty, which would be the folder you are in: that is '.'.", param, ctx)
         if str(value) == "-":
             self.fail(
                 "'-' would be standard output; name a file, or ./- for one called so.", param, ctx

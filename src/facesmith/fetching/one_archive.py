@@ -109,11 +109,9 @@ class OneArchive:
         path = self._folder / self._archive.name
         if os.path.lexists(path) and not path.is_file():
             raise WriteError(f"{path} is no file. Move it, or choose another folder.")
-
-    def _check_own(self) -> None:
-        """Refuse to write over a list and a record of others."""
-        for path, recorded in zip((self._list, self._folder / RECORD), self._recorded, strict=True):
-            check_own(self._folder, path.name, recorded=recorded)
+        if not (self._recorded[0] and self._target.is_dir() and os.path.lexists(self._list)):
+            for name, recorded in zip((self._list.name, RECORD), self._recorded, strict=True):
+                check_own(self._folder, name, recorded=recorded)
 
     def verify(self, entry: dict[str, Any] | None) -> FetchedArchive | None:
         """Each file that an earlier run listed is as it was; `None` if there was none."""
@@ -153,7 +151,6 @@ class OneArchive:
         """Files that somebody else unpacked; `None` if there are none."""
         if not self._target.is_dir() or not any(self._target.iterdir()):
             return None
-        self._check_own()
         self._check_contents(
             self._target, f" Delete {self._target} to have it fetched, or complete it."
         )
@@ -173,7 +170,6 @@ class OneArchive:
 
     def fetch(self) -> FetchedArchive:
         """Fetch it, check it, unpack it beside its place, and put it there in one step."""
-        self._check_own()
         make_folder(self._folder)
         own = self._folder / self._archive.name
         # Whose it is cannot be told: the user's, or of a run that was cut off. It stays.
