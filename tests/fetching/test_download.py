@@ -19,7 +19,10 @@ def download(faults: Faults, folder: Path, expected: int | None = None) -> bytes
     target = folder / "a.zip"
     fetcher = ResumableDownload(folder / "a.zip.part", expected, PATIENT)
     fetcher(f"{faults.url}/a.zip")
+    assert not fetcher.moved()
     fetcher.move(target)
+    assert fetcher.moved()
+    fetcher.discard()
     assert not list(folder.glob("a.zip.part*"))
     return target.read_bytes()
 

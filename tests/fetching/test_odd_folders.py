@@ -138,6 +138,7 @@ def test_a_run_that_was_killed_goes_on(
         assert len(faults.asked) == 2  # no archive twice
         assert how(data_set, to, config) == ["verified", "verified"]
     assert not list(to.glob(".*.tmp"))
+    assert not list(to.glob("*gz*"))  # the archive of a killed run is ours
 
 
 def test_a_kill_before_the_record_leaves_files_that_are_taken(
@@ -301,7 +302,7 @@ def test_no_password_is_written_or_shown(
     [
         (["--mirror", ""], "it is empty"),
         (["--mirror", " "], "it is empty"),
-        (["--mirror", __file__], "is a file; expected an address or a folder"),
+        (["--mirror", __file__], "is no folder; expected an address or a folder"),
         (["--mirror", "ftp://host/x"], "expected http://, https:// or a folder"),
         (["--mirror", " http://host"], "expected http://, https:// or a folder"),
         (["--mirror", "http://host/x?key=1"], "expected an address without ? and #"),

@@ -138,9 +138,13 @@ class ResumableDownload:
         self._note.unlink(missing_ok=True)
 
     def move(self, target: Path) -> None:
-        """Put the complete file in its place."""
+        """Put the complete file in its place; the note stays, and says that it is ours."""
+        write_json(self._note, (self._read_note() or {}) | {"complete": True})
         self._part.replace(target)
-        self._note.unlink(missing_ok=True)
+
+    def moved(self) -> bool:
+        """Whether the complete file was moved, by an earlier run too, and the note is here."""
+        return bool((self._read_note() or {}).get("complete")) and not os.path.lexists(self._part)
 
     def _words_if_passing(self, url: str, error: Exception) -> str:
         """Why an attempt failed; an error that will not pass is raised."""

@@ -88,7 +88,7 @@ def check_mirror(mirror: str) -> None:
     shown, (scheme, is_address, rest) = without_password(mirror), mirror.partition("://")
     if not is_address:
         if mirror and not Path(mirror).is_dir():
-            what = "is a file" if Path(mirror).exists() else "does not exist"
+            what = "is no folder" if Path(mirror).exists() else "does not exist"
             raise FetchError(f"--mirror {shown} {what}; expected an address or a folder.")
         return
     if scheme.lower() not in ("http", "https"):

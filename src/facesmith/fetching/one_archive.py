@@ -172,8 +172,8 @@ class OneArchive:
         """Fetch it, check it, unpack it beside its place, and put it there in one step."""
         make_folder(self._folder)
         own = self._folder / self._archive.name
-        # Whose it is cannot be told: the user's, or of a run that was cut off. It stays.
-        was_there = own.exists()
+        # One that no note says to be of a run that was cut off is the user's: it stays.
+        was_there = own.exists() and not self._downloader().moved()
         path, source = self._file()
         with _reading(path):
             sha256 = checksum(path)
@@ -194,12 +194,15 @@ class OneArchive:
                 raise
             if not was_there:
                 own.unlink(missing_ok=True)
+                self._downloader().discard()
                 raise
             raise FetchError(f"{error} Delete {own} to have it fetched again.") from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        if path == own and not was_there and not self._config.keep_archives:
-            path.unlink(missing_ok=True)
+        if path == own and not was_there:
+            if not self._config.keep_archives:
+                own.unlink(missing_ok=True)
+            self._downloader().discard()  # the note, which is all that is left
         return FetchedArchive(
             self._archive.name, self._target, "fetched", len(sums), source, sha256,
             checked=bool(self._sum),
@@ -231,9 +234,8 @@ class OneArchive:
                 return self._download(url), shown
             except FetchError as error:
                 failures.append(str(error))
-        raise FetchError(
-            " ".join(failures) + " With --mirror it comes from an address or a folder of yours."
-        )
+        way_out = " With --mirror it comes from an address or a folder of yours."
+        raise FetchError(" ".join(failures) + ("" if mirror else way_out))
 
     def _download(self, url: str) -> Path:
         name = self._archive.name
@@ -241,23 +243,23 @@ class OneArchive:
         if path.is_file():  # --keep-archives, or fetched by hand
             self._compare(path, f" Delete {path} to have it fetched again.")
             return path
-        part = self._folder / f"{name}.part"
-        download = ResumableDownload(
-            part,
-            # A sum of the user's own is of another file than the published one.
-            None if name in self._config.sums else self._archive.n_bytes,
-            self._config.download,
-            self._progress,
-        )
+        download = self._downloader()
         with _folder_errors(path):
             download(url)
             try:
-                self._compare(part)
+                self._compare(self._folder / f"{name}.part")
             except FetchError:
                 download.discard()
                 raise FetchError(f"{without_password(url)}: {self._wrong_sum()}") from None
             download.move(path)
         return path
+
+    def _downloader(self) -> ResumableDownload:
+        name = self._archive.name
+        # A sum of the user's own is of another file than the published one.
+        expected = None if name in self._config.sums else self._archive.n_bytes
+        part = self._folder / f"{name}.part"
+        return ResumableDownload(part, expected, self._config.download, self._progress)
 
     def _compare(self, path: Path, way_out: str = "") -> None:
         import pooch  # noqa: PLC0415 - an extra
