@@ -232,7 +232,7 @@ def fetch(theme: Theme) -> str:
     flow.beside(120, y + 18, "yes")
     flow.arrow(330, y, 330, y + 27)
     flow.beside(330, y + 18, "no")
-    flow.box(330, y + 28, 120, "an error, the", "file is deleted", kind="end")
+    flow.box(330, y + 28, 120, "an error, a", "download is deleted", kind="end")
     y = flow.box(
         125, y + 28, 230, ".originalPics.1f2e3d4c.tmp/", "each entry checked, SHA-256", kind="file"
     )

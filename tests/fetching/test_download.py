@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from facesmith.errors import FetchError
 from facesmith.fetching.download import DownloadConfig, ResumableDownload
+from facesmith.progress import Progress
 from fault_server import Faults, served
 
 CONTENT = np.random.default_rng(0).bytes(100_000)
@@ -116,3 +118,18 @@ def test_more_than_the_limit_is_refused(tmp_path: Path) -> None:
         fetcher = ResumableDownload(tmp_path / "p", None, DownloadConfig(max_bytes=99_999))
         with pytest.raises(FetchError, match="100,000 bytes are more than 99,999"):
             fetcher(f"{faults.url}/a.zip")
+
+
+def test_progress_tells_rate_and_time_left(tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+
+    class Told(Progress):
+        def report(self, label: str, done: int, total: int, note: str = "") -> None:
+            assert label == "a.zip"
+            told.append((done, total, note))
+
+    with served(Faults({"a.zip": CONTENT}, delay=0.1)) as faults:
+        ResumableDownload(tmp_path / "p", None, PATIENT, Told())(f"{faults.url}/a.zip")
+    assert told[0] == (0, len(CONTENT), "waiting")
+    assert re.fullmatch(r"0\.\d MB/s, \d+ s left", told[1][2])
+    assert told[-1][:2] == (len(CONTENT), len(CONTENT))
