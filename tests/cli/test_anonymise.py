@@ -84,6 +84,20 @@ def test_the_help_fits_on_a_screen() -> None:
     assert len(text.splitlines()) <= 50
 
 
+def test_the_default_scores_are_what_the_help_says() -> None:
+    from facesmith.anonymisation.films import tracks_that_miss_little  # noqa: PLC0415
+    from facesmith.anonymisation.photos import photo_score  # noqa: PLC0415
+    from facesmith.detection import load_detector  # noqa: PLC0415
+
+    text = CliRunner().invoke(main, ["anonymise", "--help"], terminal_width=200).output
+    assert "[default: photos as detect --find-all, films a third of the threshold]" in text
+    detector = load_detector()
+    assert photo_score(detector, None) == detector.find_all_score
+    tracks = tracks_that_miss_little(detector)
+    assert tracks.high_score == pytest.approx(detector.min_score / 3)
+    assert tracks.lowest == detector.find_all_score
+
+
 @pytest.mark.usefixtures("street")
 def test_a_blur_is_warned_of(weights: Path) -> None:
     result = run(weights, "street/two.png", "--out", "out", "--fill", "blur")
