@@ -496,6 +496,39 @@ def test_without_the_extra_a_film_is_named_and_photos_are_done(
     assert not Path("film").exists()
 
 
+def test_without_the_extra_films_that_are_done_count_as_done(
+    street: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    from made_films import STEADY, write_film  # noqa: PLC0415
+
+    pictures = [spots(160, 120, (40, 32))] * 10
+    write_film(street / "clip.mp4", pictures, STEADY, size_wh=(160, 120))
+    assert run(weights, "street", "--out", "out").exit_code == 0
+    assert run(weights, "street/clip.mp4", "--out", "film").exit_code == 0
+    before, report = contents(Path("out")), json.loads(Path("out/report.json").read_text())
+    monkeypatch.setitem(sys.modules, "av", None)
+    for inputs, out in (("street", "out"), ("street/clip.mp4", "film")):
+        again = run(weights, inputs, "--out", out, "--resume")
+        assert again.exit_code == 0, again.output
+    now = contents(Path("out"))
+    assert now["clip.mp4"] == before["clip.mp4"]
+    assert now["boxes.jsonl"] == before["boxes.jsonl"]
+    assert json.loads(now["report.json"])["counts"] == report["counts"]
+    # One that is not done is named, and what is done stays.
+    (street / "new.mp4").write_bytes(b"a film")
+    partly = run(weights, "street", "--out", "out", "--resume")
+    assert partly.exit_code == 1
+    assert "street/new.mp4 is a film. This needs the package 'av'" in partly.stderr
+    assert "street/clip.mp4" not in partly.stderr
+    assert contents(Path("out"))["clip.mp4"] == before["clip.mp4"]
+    # With other settings nothing is done: the run ends before it changes what is there.
+    before = contents(Path("film"))
+    words = ["street/clip.mp4", "--out", "film", "--resume", "--colour", "red"]
+    assert run(weights, *words).exit_code == 1
+    assert contents(Path("film")) == before
+
+
 @pytest.mark.usefixtures("street")
 @pytest.mark.parametrize("option", ["--boxes", "--except"])
 def test_boxes_of_a_photo_of_another_size_are_refused(weights: Path, option: str) -> None:
