@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from facesmith.printable import counted, one_line
+import pytest
+
+from facesmith.printable import counted, one_line, without_password
 from facesmith.training.plan import plan_training, warning_anew
 
 
@@ -20,3 +22,18 @@ def test_line_ends_become_escapes() -> None:
 def test_a_training_of_one_step_says_so() -> None:
     assert plan_training(1, 1, 1).reasons["steps"].startswith("1 step of ")
     assert "1 step on 1 photo are" in warning_anew(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://me:hush@host/x", "http://host/x"),
+        ("--mirror=https://me:hu@sh@host:80/", "--mirror=https://host:80/"),
+        ("http://me:hu/sh@host/", "http://host/"),
+        ("http://host:80/a@b", "http://host:80/a@b"),
+        ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+        ("me@host", "me@host"),
+    ],
+)
+def test_addresses_are_shown_without_passwords(text: str, shown: str) -> None:
+    assert without_password(text) == shown

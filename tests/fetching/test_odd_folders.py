@@ -355,3 +355,20 @@ def test_every_error_is_of_the_package(tree: Path, data_set: DataSet) -> None:
     (tree / "FDDB-folds" / "FDDB-fold-01.txt").write_bytes(b"\xff\x00 ../../x \n")
     with pytest.raises(FacesmithError, match="is missing, and FDDB-fold-01"):
         fetch(data_set, tree, FetchConfig(mirror=NOBODY, download=PATIENT))
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "pipe"])
+def test_what_is_called_like_the_mark_is_said_before_the_download(
+    kind: str, tmp_path: Path, data_set: DataSet
+) -> None:
+    to = tmp_path / "data"
+    to.mkdir()
+    make = {
+        "file": lambda path: path.write_bytes(b"mine"), "link": lambda path: path.symlink_to("x"),
+        "folder": Path.mkdir, "pipe": os.mkfifo,
+    }  # fmt: skip
+    make[kind](to / ".facesmith")
+    with served(Faults({})) as faults:
+        with pytest.raises(WriteError, match=r"\.facesmith"):
+            fetch(data_set, to, FetchConfig(mirror=faults.url, download=PATIENT))
+        assert faults.asked == []

@@ -14,7 +14,13 @@ from facesmith._version import __version__
 from facesmith.errors import FetchError
 from facesmith.fetching.data_sets import DATA_SETS, DataSet
 from facesmith.fetching.one_archive import FetchConfig, FetchedArchive, OneArchive
-from facesmith.fetching.records import RECORD, check_fddb, read_record, remove_left_over
+from facesmith.fetching.records import (
+    RECORD,
+    check_fddb,
+    check_mark,
+    read_record,
+    remove_left_over,
+)
 from facesmith.files import OutputFolder, write_json
 from facesmith.printable import without_password
 from facesmith.progress import NO_PROGRESS, Progress
@@ -64,6 +70,7 @@ def fetch(
     done = []
     with OutputFolder(folder, "data set", "--to").lock():
         remove_left_over(folder, _written_names())
+        check_mark(folder)
         record = read_record(folder)
         ones = [OneArchive(each, folder, config, progress) for each in wanted]
         for one in ones:

@@ -13,7 +13,8 @@ from typing import Any
 
 from facesmith.errors import FetchError, WriteError
 from facesmith.files import OutputFolder, is_unfinished, open_regular, read_bounded
-from facesmith.files.marks import read_mark
+from facesmith.files.marks import MARK_NAME, check_no_other, read_mark
+from facesmith.files.write_errors import write_error
 
 RECORD = "fetched.json"
 _MAX_BYTES = 1 << 28  # of a list or a record
@@ -89,6 +90,18 @@ def check_own(folder: Path, name: str, *, recorded: bool) -> None:
             f"{path} exists, and facesmith did not write it: it stays as it is. Move it, or choose "
             "another folder."
         )
+
+
+def check_mark(folder: Path) -> None:
+    """Refuse a file of others that has the name of the mark.
+
+    Raises:
+        WriteError: If there is one.
+    """
+    try:
+        check_no_other(folder / MARK_NAME)
+    except OSError as error:
+        raise write_error(folder / MARK_NAME, error) from error
 
 
 def open_folder(folder: Path, names: Iterable[str]) -> None:

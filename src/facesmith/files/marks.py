@@ -55,7 +55,7 @@ class Mark:
             WriteError: If it cannot be written, or there is a file of somebody else's.
         """
         try:
-            _check_no_other(self.path)
+            check_no_other(self.path)
             self.path.unlink(missing_ok=True)  # the beginning of one, left by a kill
         except OSError as error:
             raise write_error(self.path, error) from error
@@ -207,7 +207,7 @@ def _check_replaceable(path: Path) -> None:
         )
 
 
-def _check_no_other(path: Path) -> None:
+def check_no_other(path: Path) -> None:
     """Refuse a file of the mark's name that is not even the beginning of a mark."""
     if not os.path.lexists(path):
         return
