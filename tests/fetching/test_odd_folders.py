@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pooch
 import pytest
 from click.testing import CliRunner, Result
 
@@ -139,6 +140,32 @@ def test_a_run_that_was_killed_goes_on(
         assert how(data_set, to, config) == ["verified", "verified"]
     assert not list(to.glob(".*.tmp"))
     assert not list(to.glob("*gz*"))  # the archive of a killed run is ours
+
+
+def test_a_kill_while_the_sum_is_compared_loses_nothing(
+    tmp_path: Path,
+    data_set: DataSet,
+    made: tuple[DataSet, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = {path.name: path.read_bytes() for path in (made[1] / "mirror").iterdir()}
+
+    def killed(*_: object, **__: object) -> None:
+        raise _Killed
+
+    to, first = tmp_path / "data", data_set.archives[0].name
+    with served(Faults(files)) as faults:
+        config = FetchConfig(mirror=faults.url, download=PATIENT)
+        with monkeypatch.context() as patch:
+            patch.setattr(pooch.core, "hash_matches", killed)
+            patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+            with pytest.raises(_Killed):
+                fetch(data_set, to, config)
+        assert (to / f"{first}.part").read_bytes() == files[first]
+        assert list(to.glob(".*.tmp"))
+        assert how(data_set, to, config) == ["fetched", "fetched"]
+    assert not list(to.glob(".*.tmp"))
+    assert not list(to.glob("*gz*"))
 
 
 def test_a_kill_before_the_record_leaves_files_that_are_taken(

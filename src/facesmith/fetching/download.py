@@ -1,7 +1,7 @@
-"""A download that goes on where it was cut off.
+"""A download that goes on where it was cut off; for pooch, which starts anew.
 
-What came so far lies in a file beside the target, with a note of what the server said of it. Only
-a server that vouches that the file is still the same (`If-Range`) is asked for the rest.
+What came so far lies in a file beside the target, with a note of what the server said of it; only
+a server that vouches for the same file (`If-Range`) is asked for the rest.
 """
 
 from __future__ import annotations
@@ -88,6 +88,15 @@ class ResumableDownload:
             if self._size() == 0:
                 self.discard()
 
+    def for_pooch(self, url: str, output: str | Path, _pooch: object = None) -> None:
+        """Do the same, and give pooch a second link to the file, which itself stays."""
+        self(url)
+        Path(output).unlink(missing_ok=True)
+        try:
+            os.link(self._part, output)
+        except OSError:  # a file system without links
+            shutil.copyfile(self._part, output)
+
     def _try(self, url: str) -> None:
         import requests  # noqa: PLC0415 - an extra
         import urllib3  # noqa: PLC0415 - comes with requests
@@ -173,10 +182,7 @@ class ResumableDownload:
         return "the connection was cut"
 
     def _size(self) -> int:
-        try:
-            return self._part.stat().st_size
-        except OSError:
-            return 0
+        return self._part.stat().st_size if self._part.exists() else 0
 
     def _attempt(self, url: str) -> bool:
         """One connection; whether the file is complete."""

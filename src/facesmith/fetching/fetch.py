@@ -114,6 +114,7 @@ def _written_names() -> Iterator[str]:
         for archive in data_set.archives:
             yield from (
                 archive.folder,
+                archive.name,
                 f"{archive.folder}.sha256",
                 f"{archive.name}.part.json",
             )

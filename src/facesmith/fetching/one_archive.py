@@ -243,14 +243,23 @@ class OneArchive:
         if path.is_file():  # --keep-archives, or fetched by hand
             self._compare(path, f" Delete {path} to have it fetched again.")
             return path
+        import pooch  # noqa: PLC0415 - an extra
+
+        pooch.get_logger().setLevel("ERROR")  # `progress` tells what it would
         download = self._downloader()
+        # A folder that later runs delete: a kill while pooch compares leaves a file in it.
+        beside = self._folder / f".{name}.{secrets.token_hex(4)}.tmp"
         with _folder_errors(path):
-            download(url)
+            beside.mkdir()
             try:
-                self._compare(self._folder / f"{name}.part")
-            except FetchError:
+                pooch.retrieve(
+                    url, self._sum or None, fname=name, path=beside, downloader=download.for_pooch
+                )
+            except ValueError:  # the checksum
                 download.discard()
                 raise FetchError(f"{without_password(url)}: {self._wrong_sum()}") from None
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
             download.move(path)
         return path
 
