@@ -73,7 +73,7 @@ def test_alone_nothing_is_shared(tmp_path: Path) -> None:
     assert world.any(True, False) == [True, False]
     assert world.described() == {}
     assert world.folder(tmp_path) == tmp_path
-    assert World(1, 2, 1, tmp_path / "x").folder("runs/a") == tmp_path / "x" / "a"
+    assert World(1, 2, 1, tmp_path / "x").folder("..") == tmp_path / "x" / "run"
     with several_processes() as alone:
         assert alone.size == 1
 
@@ -83,6 +83,7 @@ def test_alone_nothing_is_shared(tmp_path: Path) -> None:
     [
         ({}, "NODE_RANK must be the number of this machine"),
         ({"NODE_RANK": "x"}, "got 'x'"),
+        ({"NODE_RANK": "2"}, r"NODE_RANK .* below --num-nodes \(2\); got '2'"),
         ({"NODE_RANK": "0"}, "--num-nodes 2 needs MASTER_ADDR"),
         ({"NODE_RANK": "0", "MASTER_ADDR": "10.0.0.1"}, "--num-nodes 2 needs MASTER_PORT"),
     ],
