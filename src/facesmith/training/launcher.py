@@ -11,6 +11,7 @@ from facesmith.errors import TrainingError
 # What torchrun and its like set for each process that they start, all three of them.
 _OF_LAUNCHERS = ("RANK", "LOCAL_RANK", "WORLD_SIZE")
 _MAX_PORT = 65_535
+_MAX_PROCESSES = 4096
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def place_of_launcher(devices: int | None, num_nodes: int | None) -> Place:
     Raises:
         TrainingError: If variables are wrong, missing, or contradict each other or the options.
     """
-    size = _number("WORLD_SIZE", "the number of processes", least=1)
+    count = f"the number of processes, from 1 to {_MAX_PROCESSES:,}"
+    size = _number("WORLD_SIZE", count, least=1, below=("", _MAX_PROCESSES + 1))
     rank = _number("RANK", "the number of this process, from 0", below=("WORLD_SIZE", size))
     if os.environ.get("LOCAL_WORLD_SIZE"):
         own = "the number of processes of this machine"
@@ -116,6 +118,11 @@ def places_of_machine(devices: int, num_nodes: int) -> Sequence[Place]:
     Raises:
         TrainingError: If variables are wrong or missing.
     """
+    if devices * num_nodes > _MAX_PROCESSES:
+        raise TrainingError(
+            f"--devices {devices} on {num_nodes} machines are {devices * num_nodes:,} processes; "
+            f"at most {_MAX_PROCESSES:,} can train together."
+        )
     node, address, port = 0, "127.0.0.1", 0
     if num_nodes > 1:
         of = "the number of this machine, from 0"

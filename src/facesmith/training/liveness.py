@@ -1,12 +1,26 @@
-"""Signs of life of the processes of a training, so that nobody waits for one that is stopped."""
+"""How processes of a training wait for each other, and not for one that has ended or is stopped."""
 
 from __future__ import annotations
 
+import ctypes
+import datetime as dt
+import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import torch.distributed as dist
+
+from facesmith.errors import TrainingError
 
 SILENCE_SECONDS = 300  # after which a process is given up
 _BETWEEN_SIGNS = 5.0  # seconds
+_LOOK_SECONDS = 1.0  # between two looks at the others while one waits for them
+
+
+class ParticipantError(TrainingError):
+    """Another process of the training has ended, or is silent; it may have said why."""
 
 
 class SignsOfLife:
@@ -69,3 +83,55 @@ class Watch:
             if self._looks[rank] * seconds > SILENCE_SECONDS:
                 return rank
         return None
+
+
+def wait_for(work: Any, signs: SignsOfLife | None) -> None:
+    """See `World.wait`."""
+    if dist.get_backend() != "gloo" or signs is None:
+        with ended_in_words():
+            work.wait()
+        return
+    watch = signs.watch()
+    with ended_in_words():
+        while True:
+            try:
+                work.wait(dt.timedelta(seconds=_LOOK_SECONDS))
+                return
+            except RuntimeError:
+                if work.is_completed():
+                    work.wait()  # what it raises, if it has failed
+                    return
+            silent = watch.silent(_LOOK_SECONDS)
+            if silent is not None:
+                _keep_group()
+                raise ParticipantError(
+                    f"Process {silent} of this training has given no sign of life for "
+                    f"{SILENCE_SECONDS / 60:g} min: it is stopped, or its machine cannot be "
+                    "reached. End what is left of it, and go on with --resume and the same "
+                    "number of processes."
+                )
+
+
+@contextmanager
+def ended_in_words() -> Iterator[None]:
+    """Inside, another process that has ended is a `TrainingError`, not a closed connection."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ParticipantError(
+            f"Another process of this training has ended or cannot be reached ({reason(error)}). "
+            "Go on with --resume and the same number of processes."
+        ) from error
+
+
+def reason(error: RuntimeError) -> str:
+    """What gloo says, without the place in its source and its guesses at causes."""
+    first = str(error).strip().split("\n")[0]
+    return re.sub(r"^\[\S+:\d+\]\s*", "", first).split(". ")[0].rstrip(".")[:200]
+
+
+def _keep_group() -> None:
+    """Keep the connections to the end of this process: closing them would wait for the others."""
+    group = dist.group.WORLD
+    if group is not None:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(group))

@@ -23,9 +23,8 @@ from torch.distributed.rendezvous import rendezvous
 
 from facesmith._version import __version__
 from facesmith.errors import TrainingError
-from facesmith.printable import counted
-from facesmith.training.launcher import Place
-from facesmith.training.sharing import ended_in_words, reason
+from facesmith.training.launcher import Place, is_launched
+from facesmith.training.liveness import ended_in_words, reason
 
 MEETING_SECONDS = 1800.0  # for which the first waits for the others
 # A process that lives may validate or calibrate for long; one that is stopped gives no sign.
@@ -78,15 +77,17 @@ class Meeting:
                     f"Two processes of this training have the number {place.rank}. NODE_RANK, or "
                     "RANK under a launcher, must be another one for each."
                 )
+            if place.rank == 0:
+                store.set("0", json.dumps(own))
+            while not store.check(["0"]):
+                self._wait(ended, f"the first process has not come to {where}")
+            _compare(store, own, place.rank)
             store.set(str(place.rank), json.dumps(own))
             while missing := [r for r in range(place.size) if not store.check([str(r)])]:
                 if store.check(["refused"]):
                     raise TrainingError(store.get("refused").decode())
-                if store.check(["0"]):
-                    _compare(store, own, place.rank)
-                came = f"{place.size - len(missing)} of {counted(place.size, 'process')}"
+                came = f"{place.size - len(missing)} of {place.size} processes"
                 self._wait(ended, f"{came} have come to {where}")
-            _compare(store, own, place.rank)
         return self._store
 
     def _reached(self, where: str, ended: Callable[[], str]) -> Any:
@@ -116,13 +117,13 @@ class Meeting:
             raise TrainingError(
                 f"The processes of this training have not come together in {waited / 60:.0f} min: "
                 f"{standing}. Start the same command on each machine, with the same MASTER_ADDR "
-                "and MASTER_PORT and with a NODE_RANK of its own."
+                f"and MASTER_PORT and with a NODE_RANK of its own.{_why_several()}"
             )
         if waited > _TOLD_AFTER and not self._told:
             self._told = True
             self._say(
                 f"Waiting for the other processes of this training: {standing}. They have "
-                f"{MEETING_SECONDS / 60:.0f} min to come; Ctrl-C ends it."
+                f"{MEETING_SECONDS / 60:.0f} min to come; Ctrl-C ends it.{_why_several()}"
             )
         time.sleep(_BETWEEN_LOOKS)
 
@@ -155,6 +156,15 @@ def connect(store: Any, place: Place, backend: str) -> None:
             backend, store=PrefixStore("training", store), timeout=_PATIENCE,
             world_size=place.size, rank=place.rank,
         )  # fmt: skip
+
+
+def _why_several() -> str:
+    if not is_launched():
+        return ""
+    return (
+        " RANK, LOCAL_RANK and WORLD_SIZE in the environment say that a launcher has started "
+        "this process; where none has, unset them."
+    )
 
 
 def _has_agent() -> bool:

@@ -25,12 +25,13 @@ from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError
 from facesmith.printable import counted
 from facesmith.training.launcher import Place, is_launched, place_of_launcher, places_of_machine
-from facesmith.training.liveness import SignsOfLife
+from facesmith.training.liveness import ParticipantError, SignsOfLife
 from facesmith.training.meeting import Meeting, connect
 from facesmith.training.sharing import World, set_world
 from facesmith.training.signals import termination_interrupts
 
 _GRACE_SECONDS = 30.0
+_LAST_WORDS_SECONDS = 5.0  # for a process that has failed to say why
 _PROCESSES_A_CORE = 4  # more only wait for each other, and fill the memory
 # In the environment of a process that was started here: its input is a pipe from the one that did.
 _LIFELINE = "FACESMITH_LIFELINE"
@@ -67,10 +68,13 @@ def several_processes(
     _check_machine(place)
     with ExitStack() as stack:
         stack.enter_context(termination_interrupts())
-        scratch = None
-        if place.rank:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facesmith-")))
-        parent = _Parent(scratch) if os.environ.pop(_LIFELINE, None) else None
+        scratch, parent = None, None
+        if given := os.environ.pop(_LIFELINE, None):
+            scratch = Path(given)
+            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+            parent = _Parent(scratch)
+        elif place.rank:
+            scratch = Path(stack.enter_context(_temporary_folder()))
         meeting = Meeting(place, say if place.local_rank == 0 else lambda _: None)
         port = meeting.place.port
         children = stack.enter_context(_started([replace(o, port=port) for o in others]))
@@ -87,6 +91,11 @@ def several_processes(
         set_world(world)
         try:
             yield world
+        except ParticipantError:
+            raise
+        except BaseException:
+            _dismiss(children)  # what this one says is enough
+            raise
         finally:
             signs.end()
             set_world(World())
@@ -117,19 +126,20 @@ def _check_machine(place: Place) -> None:
 class _Parent:
     """The process that has started this one, watched by a thread: without it, this one ends."""
 
-    def __init__(self, scratch: Path | None) -> None:
+    def __init__(self, scratch: Path) -> None:
         self.ended, self._scratch = "", scratch
         threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
 
     def _watch(self) -> None:
+        dismissed = b""
         with suppress(OSError):
-            os.read(0, 1)  # returns when the other end of the pipe is closed
-        self.ended = (
-            "The process that started this one has ended. Go on with --resume and the same number "
-            "of processes."
-        )
-        time.sleep(_GRACE_SECONDS)  # in which it ends by itself, in words
-        if self._scratch is not None:
+            dismissed = os.read(0, 1)  # nothing where the other end of the pipe is closed
+        if not dismissed:
+            self.ended = (
+                "The process that started this one has ended. Go on with --resume and the same "
+                "number of processes."
+            )
+            time.sleep(_GRACE_SECONDS)  # in which it ends by itself, in words
             shutil.rmtree(self._scratch, ignore_errors=True)
         os._exit(1)
 
@@ -139,21 +149,35 @@ def _started(places: Sequence[Place]) -> Iterator[list[subprocess.Popen[bytes]]]
     """The other processes of this machine; at the end they are ended too."""
     command = [sys.executable, "-m", "facesmith", *sys.argv[1:]]
     started: list[subprocess.Popen[bytes]] = []
-    try:
-        for place in places:
-            environment = {**os.environ, **place.environment(), _LIFELINE: "1"}
-            started.append(
-                subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603
-            )
-        yield started
-        _wait(started, _GRACE_SECONDS)
-    finally:
-        for process in started:
-            if process.poll() is None:
-                process.terminate()
-        _wait(started, _GRACE_SECONDS)
-        for process in started:
-            if process.stdin is not None:
+    with ExitStack() as folders:
+        try:
+            for place in places:
+                folder = folders.enter_context(_temporary_folder())
+                environment = {**os.environ, **place.environment(), _LIFELINE: folder}
+                started.append(
+                    subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603
+                )
+            yield started
+            _wait(started, _GRACE_SECONDS)
+        except ParticipantError:
+            _wait(started, _LAST_WORDS_SECONDS, kill=False)
+            raise
+        finally:
+            _dismiss(started)
+            _wait(started, _LAST_WORDS_SECONDS)
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="facesmith-", ignore_cleanup_errors=True)
+
+
+def _dismiss(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Have processes that were started here end without a word."""
+    for process in processes:
+        assert process.stdin is not None
+        if not process.stdin.closed:
+            with suppress(OSError):  # one that has ended
+                process.stdin.write(b"q")
                 process.stdin.close()
 
 
@@ -163,14 +187,22 @@ def _ended(children: Sequence[subprocess.Popen[bytes]]) -> str:
         code = child.poll()
         if code is not None:
             how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-            return f"Process {number} of this machine ended before the training began ({how})."
+            return (
+                f"Process {number} of this machine ended before the training began ({how}). What "
+                "it said stands above; start the same command again."
+            )
     return ""
 
 
-def _wait(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
+def _wait(
+    processes: Sequence[subprocess.Popen[bytes]], seconds: float, *, kill: bool = True
+) -> None:
+    """Wait until they end, all together for so many seconds; then kill them."""
+    end = time.monotonic() + seconds
     for process in processes:
         try:
-            process.wait(seconds)
+            process.wait(max(end - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            if kill:
+                process.kill()
+                process.wait()

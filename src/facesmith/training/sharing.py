@@ -7,11 +7,9 @@ before the loss. So a step is that of one process with the whole batch, but for 
 
 from __future__ import annotations
 
-import datetime as dt
 import pickle
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,9 +18,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from facesmith.errors import TrainingError
-from facesmith.training.liveness import SILENCE_SECONDS, SignsOfLife
+from facesmith.training.liveness import SignsOfLife, wait_for
 
-_LOOK_SECONDS = 1.0  # between two looks at the others while one waits for them
 Value = TypeVar("Value")
 
 
@@ -146,30 +143,9 @@ class World:
         """Wait until a collective is done.
 
         Raises:
-            TrainingError: If another process has ended, or gives no sign of life.
+            ParticipantError: If another process has ended, or gives no sign of life.
         """
-        if dist.get_backend() != "gloo" or self._signs is None:
-            with ended_in_words():
-                work.wait()
-            return
-        watch = self._signs.watch()
-        with ended_in_words():
-            while True:
-                try:
-                    work.wait(dt.timedelta(seconds=_LOOK_SECONDS))
-                    return
-                except RuntimeError:
-                    if work.is_completed():
-                        work.wait()  # what it raises, if it has failed
-                        return
-                silent = watch.silent(_LOOK_SECONDS)
-                if silent is not None:
-                    raise TrainingError(
-                        f"Process {silent} of this training has given no sign of life for "
-                        f"{SILENCE_SECONDS / 60:g} min: it is stopped, or its machine cannot be "
-                        "reached. End what is left of it, and go on with --resume and the same "
-                        "number of processes."
-                    )
+        wait_for(work, self._signs)
 
     def shared(self, network: nn.Module) -> nn.Module:
         """What a loss calls with a whole batch, in place of the network."""
@@ -205,24 +181,6 @@ def set_world(world: World) -> None:
 
 def _device() -> torch.device:
     return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
-
-
-@contextmanager
-def ended_in_words() -> Iterator[None]:
-    """Inside, another process that has ended is a `TrainingError`, not a closed connection."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise TrainingError(
-            f"Another process of this training has ended or cannot be reached ({reason(error)}). "
-            "Go on with --resume and the same number of processes."
-        ) from error
-
-
-def reason(error: RuntimeError) -> str:
-    """What gloo says, without the place in its source and its guesses at causes."""
-    first = str(error).strip().split("\n")[0]
-    return re.sub(r"^\[\S+:\d+\]\s*", "", first).split(". ")[0].rstrip(".")[:200]
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
