@@ -295,6 +295,72 @@ def losses(run: Path) -> list[float]:
         return [float(row["train_loss"]) for row in csv.DictReader(file)]
 
 
+OTHER_LABELS = """
+import sys
+from facesmith.errors import TrainingError
+from facesmith.training.processes import several_processes
+try:
+    with several_processes() as world:
+        world.check_same({"a": {"b": 1}, "data_path": world.rank, "data": "x"})
+        world.check_same({"a": {"b": 1 + world.rank}, "data": "xy"[world.rank]})
+except TrainingError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_processes_with_other_settings_or_data_are_refused_in_all_of_them() -> None:
+    port = free_port()
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", OTHER_LABELS], stderr=subprocess.PIPE, text=True,
+            env=launched(rank, 2, port),
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    for process in both:
+        words = process.communicate(timeout=60)[1]
+        assert process.returncode == 1
+        assert "Process 1 of this training does not do what the first one does" in words
+        assert "a.b is 2, and 1 there; its photos, their boxes or its patches are others" in words
+
+
+def of_tree(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The processes that it has started, as soon as there is one."""
+    limit = time.monotonic() + 60
+    while not (found := psutil.Process(process.pid).children()):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    return found
+
+
+def test_an_error_of_the_first_process_is_said_once(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("of the user")
+    errors = tmp_path / "errors"
+    process = started([*words, "--out", str(tmp_path), "--devices", "2"], errors)
+    children = of_tree(process)
+    assert process.wait(120) == 1
+    (line,) = (each for each in errors.read_text().splitlines() if "Error" in each)
+    assert "holds files that facesmith did not write" in line
+    assert "Stopped" not in errors.read_text()
+    assert not psutil.wait_procs(children, timeout=10)[1]
+
+
+def test_no_process_outlives_the_first_that_is_killed_as_they_start(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    errors = tmp_path / "errors"
+    process = started([*words, "--out", str(tmp_path / "run"), "--devices", "2"], errors)
+    children = of_tree(process)
+    process.kill()
+    process.wait()
+    assert not psutil.wait_procs(children, timeout=60)[1]
+    assert "Traceback" not in errors.read_text()
+    assert not list(scratch.glob("facesmith-*"))
+
+
 @pytest.mark.slow
 def test_two_processes_train_resume_and_die(words: list[str], tmp_path: Path) -> None:
     errors = tmp_path / "errors"
