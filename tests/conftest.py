@@ -9,12 +9,19 @@ import pytest
 # busy machine take a hundred times as long. Must stand before NumPy and PyTorch are imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# The same for the trainings that tests start with two threads: who waits leaves the core to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     import missing_extras  # noqa: PLC0415 - lies in this folder, which is on the path by now
 
     config.pluginmanager.register(missing_extras)  # a plugin: for the doctests of src too
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests go first, so that no process works on one alone while the others have ended."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
