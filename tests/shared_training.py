@@ -5,7 +5,6 @@ python shared_training.py OUT BATCH...: what each process has then is written to
 
 from __future__ import annotations
 
-import os
 import sys
 
 import torch
@@ -56,5 +55,5 @@ def main(out: str, sizes: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    with several_processes(1 if "LOCAL_RANK" not in os.environ else 2):
+    with several_processes():
         main(sys.argv[1], [int(word) for word in sys.argv[2:]])

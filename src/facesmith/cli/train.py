@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from facesmith.cli.terminal import echo
 from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import read_settings
+from facesmith.training.launcher import is_launched
 
 if TYPE_CHECKING:
     from facesmith.training.sharing import World
@@ -129,9 +130,12 @@ _SPELT = {
 @target_options
 @click.option("--threads", type=WholeRange(1), help="CPU threads.  [default: idle cores]")
 @click.option(
-    "--devices", type=WholeRange(1), default=1, metavar="N", help="Processes: one a GPU, or a core."
+    "--devices",
+    type=WholeRange(1),
+    metavar="N",
+    help="Processes: one a GPU, or a core.  [default: 1]",
 )
-@click.option("--num-nodes", type=WholeRange(1), default=1, metavar="N", help="Machines.")
+@click.option("--num-nodes", type=WholeRange(1), metavar="N", help="Machines.  [default: 1]")
 @click.option(
     "--strategy", type=click.Choice(["ddp"]), default="ddp", hidden=True, help="The only one."
 )
@@ -169,13 +173,19 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
         _train(data, out, world, resume=resume, force=force, **options)
 
 
-def _processes(devices: int, num_nodes: int) -> AbstractContextManager[World | None]:
+@contextmanager
+def _processes(devices: int | None, num_nodes: int | None) -> Iterator[World | None]:
     """The processes to train with, `None` for this one alone."""
-    if devices * num_nodes == 1 and "LOCAL_RANK" not in os.environ:
-        return nullcontext()
+    if (devices or 1) * (num_nodes or 1) == 1 and not is_launched():
+        yield None
+        return
     from facesmith.training.processes import several_processes  # noqa: PLC0415 - heavy
 
-    return several_processes(devices, num_nodes)
+    def say(line: str) -> None:
+        echo(line, err=True)
+
+    with several_processes(devices, num_nodes, say) as world:
+        yield world if world.size > 1 else None
 
 
 def _train(
@@ -227,8 +237,9 @@ def _train(
     config = _classifier_config(**options)
     if not config.loop.threads:
         threads = threads_by_load(run, resume=resume, quiet=quiet)
-        if world is not None and not (resume and run.config_path.is_file()):
-            threads = world.share_of(threads)
+        if world is not None:
+            resumed = resume and run.config_path.is_file()  # keeps its number
+            threads = world.from_first(threads if resumed else world.share_of(threads))
         config = config.updated({"loop": {"threads": threads}})
     with warnings_in_words(), ShownProgress(quiet=quiet) as progress:
         metrics = train_classifier(

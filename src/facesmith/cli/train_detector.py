@@ -16,7 +16,7 @@ from facesmith.cli.progress import ShownProgress
 from facesmith.cli.public_sets import annotated
 from facesmith.cli.targets import read_target
 from facesmith.cli.terminal import echo
-from facesmith.cli.train_settings import Basis, find_basis, with_options
+from facesmith.cli.train_settings import Basis, basis_for_all, find_basis, with_options
 from facesmith.cli.train_start import decoded_photos, tell_resumed, threads_by_load
 from facesmith.cli.train_verdict import (
     Trained,
@@ -72,10 +72,14 @@ def train_detector_command(
         run.check(resume=resume, force=force)
         tell_resumed(run, resume=resume, quiet=quiet)
     target = read_target(options, detector=True)
-    basis = find_basis(
-        run, start=start, config=options.pop("config"), recipe=options.pop("recipe"),
-        quick=quick, resume=resume,
-    )  # fmt: skip
+    config_path, recipe = options.pop("config"), options.pop("recipe")
+    # Those of a run to resume are known to the first process only.
+    basis = basis_for_all(
+        world,
+        lambda: find_basis(
+            run, start=start, config=config_path, recipe=recipe, quick=quick, resume=resume
+        ),
+    )
     false_boxes = _read_mined(mined, basis.settings.pop("mined", None))
     start = basis.start
     if forget and start is None:
@@ -93,7 +97,8 @@ def train_detector_command(
         threads = threads_by_load(run, resume=resume, quiet=quiet)
         # A run that is resumed keeps its number, which is that of one process.
         resumed = resume and run.config_path.is_file()
-        config = with_threads(config, threads if resumed else world.share_of(threads))
+        threads = threads if resumed else world.share_of(threads)
+        config = with_threads(config, world.from_first(threads))
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     _refuse_early(listed, config, world)

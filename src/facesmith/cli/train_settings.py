@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from facesmith.training.detector_config import DetectorConfig, weights_of
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.plan import ENOUGH_FACES, Plan
 from facesmith.training.recipe_files import read_recipe
+from facesmith.training.sharing import World
 from facesmith.training.warm_start import network_of
 from facesmith.untrusted import ContentError, read_json
 
@@ -97,6 +98,25 @@ def find_basis(
     if earlier is not None:
         return Basis(settings, _same_start(start, earlier, config), planned=False, why="")
     return Basis(settings, *_chosen_start(start, settings))
+
+
+def basis_for_all(world: World, find: Callable[[], Basis]) -> Basis:
+    """What the first process of a training finds, for each of them.
+
+    Another machine may have the shipped weights in another place, so they go by name.
+    """
+    found, shipped = None, shipped_weights()
+    if world.is_first:
+        found = find()
+        if (
+            world.size > 1
+            and found.start is not None
+            and found.start.resolve() == shipped.resolve()
+        ):
+            found = dataclasses.replace(found, start=SHIPPED)
+    basis = world.from_first(found)
+    assert basis is not None
+    return dataclasses.replace(basis, start=shipped) if basis.start == SHIPPED else basis
 
 
 def _refuse_beside_recipe(options: Mapping[str, object]) -> None:

@@ -134,6 +134,13 @@ class RunFolder:
                 f"Cannot resume: {error} Start anew with --force, or pass another --out."
             ) from error
         wanted = _decisive(json.loads(json.dumps(config)))
+        if stored.get("processes", 1) != wanted.get("processes", 1):  # one is not written down
+            before = stored.get("processes", 1)
+            raise TrainingError(
+                f"Cannot resume {self.path}: the number of its processes was {before}, is now "
+                f"{wanted.get('processes', 1)}. It decides the last bits of the weights. Pass "
+                f"--devices (times --num-nodes) {before}, or another --out."
+            )
         different = [
             _OTHER_DATA
             if key == "data"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Config = TypeVar("Config", bound=DataclassInstance)
 
 # Of a run's config.json: what it was made from, which options of the command say again.
-_NOT_SETTINGS = frozenset({"task", "data", "data_path", "start", "teacher"})
+_NOT_SETTINGS = frozenset({"task", "data", "data_path", "start", "teacher", "processes"})
 
 
 class SettingsError(FacesmithError):

@@ -148,6 +148,7 @@ def train_classifier(
         **current_world().described(),
     }
     task = ClassifierTask(patches, config)
+    current_world().check_same(about)
     run.start(about, resume=resume, force=force)
     result = run_loop(
         task, config.loop, run, rows_per_epoch=task.rows_per_epoch, resume=resume, progress=progress

@@ -99,6 +99,7 @@ def train_detector(
     if not config.keep_proposals:  # before a folder is made
         refuse_few(training, held_out, config.proposals)
     placed = _place(mined, training, held_out, progress)
+    current_world().check_same(described)
     run = RunFolder(out)
     run.start(described, resume=resume, force=force)
     write_used_photos(run.path, training, held_out)

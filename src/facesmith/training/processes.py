@@ -5,34 +5,44 @@ The first process alone writes the run folder; the others write to a folder that
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import socket
-import struct
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore
-from torch.distributed.rendezvous import rendezvous
 
+from facesmith.detection.sessions import available_cores
 from facesmith.errors import TrainingError
-from facesmith.training.sharing import World, ended_in_words, reason, set_world
+from facesmith.printable import counted
+from facesmith.training.launcher import Place, is_launched, place_of_launcher, places_of_machine
+from facesmith.training.liveness import ParticipantError, SignsOfLife
+from facesmith.training.meeting import Meeting, connect
+from facesmith.training.sharing import World, set_world
+from facesmith.training.signals import termination_interrupts
 
-# Waiting for a process that validates or calibrates is no reason to give up.
-_PATIENCE = dt.timedelta(hours=12)
 _GRACE_SECONDS = 30.0
-_CONNECTING = dt.timedelta(minutes=3)  # once all have come
-_SIOCGIFADDR = 0x8915
+_LAST_WORDS_SECONDS = 5.0  # for a process that has failed to say why
+_PROCESSES_A_CORE = 4  # more only wait for each other, and fill the memory
+# In the environment of a process that was started here: its input is a pipe from the one that did.
+_LIFELINE = "FACESMITH_LIFELINE"
 
 
 @contextmanager
-def several_processes(devices: int = 1, num_nodes: int = 1) -> Iterator[World]:
+def several_processes(
+    devices: int | None = None,
+    num_nodes: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[World]:
     """Train in several processes while the context lasts.
 
     The processes of this machine are started with the command line of this one, unless `torchrun`
@@ -40,154 +50,159 @@ def several_processes(devices: int = 1, num_nodes: int = 1) -> Iterator[World]:
     `NODE_RANK`, `MASTER_ADDR` and `MASTER_PORT` in its environment.
 
     Args:
-        devices: Processes of this machine.
-        num_nodes: Machines.
+        devices: Processes of this machine; `None`: what a launcher has started, or one.
+        num_nodes: Machines; `None` likewise.
+        say: Told what is waited for.
 
     Raises:
-        TrainingError: If the processes do not come together, cannot connect to each other, or the
-            environment lacks a variable.
+        TrainingError: If the environment lacks a variable or contradicts the options, the machine
+            has too few cores or GPUs, or the processes do not come together.
     """
-    launched = "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ
-    if devices * num_nodes == 1 and not launched:
+    if is_launched():
+        place, others = place_of_launcher(devices, num_nodes), []
+    else:
+        place, *others = places_of_machine(devices or 1, num_nodes or 1)
+    if place.size == 1:
         yield World()
         return
+    _check_machine(place)
     with ExitStack() as stack:
-        if not launched:
-            stack.enter_context(_started(devices, num_nodes))
-        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        local_rank = int(os.environ["LOCAL_RANK"])
-        scratch = None
-        if rank:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="facesmith-")))
+        stack.enter_context(termination_interrupts())
+        scratch, parent = None, None
+        if given := os.environ.pop(_LIFELINE, None):
+            scratch = Path(given)
+            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+            parent = _Parent(scratch)
+        elif place.rank:
+            scratch = Path(stack.enter_context(_temporary_folder()))
+        meeting = Meeting(place, say if place.local_rank == 0 else lambda _: None)
+        port = meeting.place.port
+        children = stack.enter_context(_started([replace(o, port=port) for o in others]))
         backend = "nccl" if torch.cuda.is_available() else "gloo"
         if backend == "nccl":
-            torch.cuda.set_device(local_rank)
-        _join(backend, rank, size)
-        world = World(rank, size, local_rank, scratch)
+            torch.cuda.set_device(place.local_rank)
+        store = meeting.come(lambda: _ended(children) or (parent.ended if parent else ""))
+        connect(store, meeting.place, backend)
+        signs = SignsOfLife(PrefixStore("signs", store.clone()), place.rank, place.size)
+        world = World(
+            place.rank, place.size, place.local_rank, scratch,
+            local_size=place.local_size, signs=signs,
+        )  # fmt: skip
         set_world(world)
         try:
             yield world
+        except ParticipantError:
+            raise
+        except BaseException:
+            _dismiss(children)  # what this one says is enough
+            raise
         finally:
+            signs.end()
             set_world(World())
             if dist.is_initialized():  # unless the processes have parted already
                 with suppress(RuntimeError, ValueError):
                     dist.destroy_process_group()
 
 
-def _join(backend: str, rank: int, size: int) -> None:
-    """Bring the processes together, waiting for as long as it takes until all have come."""
-    with ended_in_words():
-        store, rank, size = next(rendezvous("env://", rank, size, timeout=_PATIENCE))
-    if backend == "gloo":
-        _choose_interface(os.environ["MASTER_ADDR"])
-        # Where one cannot connect, the others would wait for it.
-        try:
-            trial = PrefixStore("trial", store)
-            dist.init_process_group(
-                "gloo", store=trial, timeout=_CONNECTING, world_size=size, rank=rank
-            )
-            dist.barrier()
-            dist.destroy_process_group()
-        except RuntimeError as error:
+def _check_machine(place: Place) -> None:
+    """Refuse more processes than a machine can carry."""
+    n, asked = place.local_size, f"--devices {place.local_size}"
+    if torch.cuda.is_available():
+        gpus = torch.cuda.device_count()
+        if n > gpus:
             raise TrainingError(
-                "The processes of this training have found each other, but cannot connect "
-                f"({reason(error)}). On each machine set GLOO_SOCKET_IFNAME to the network "
-                "interface that leads to the others, such as eth0, and allow connections on all "
-                "ports between them."
-            ) from error
-    with ended_in_words():
-        own = PrefixStore("training", store)
-        dist.init_process_group(backend, store=own, timeout=_PATIENCE, world_size=size, rank=rank)
-
-
-def _choose_interface(first_machine: str) -> None:
-    """Have gloo listen where the first machine can be reached, unless somebody has chosen.
-
-    It takes the address of the host's name otherwise, which often is 127.0.0.1.
-    """
-    if sys.platform != "linux" or "GLOO_SOCKET_IFNAME" in os.environ:
+                f"{asked} needs as many GPUs, one a process; this machine has {gpus}. Pass "
+                f"--devices {gpus}, or hide the GPUs (CUDA_VISIBLE_DEVICES=) to train on cores."
+            )
         return
-    alone = os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
-        found.connect((first_machine, 9))  # sends nothing, but is given an address
-        address = found.getsockname()[0]
-        if alone or not address.startswith("127."):
-            for _, name in socket.if_nameindex():
-                if _address(found, name) == address:
-                    os.environ["GLOO_SOCKET_IFNAME"] = name
-                    return
+    cores = available_cores()
+    if n > _PROCESSES_A_CORE * cores:
+        raise TrainingError(
+            f"{asked} is too many for this machine, which has {counted(cores, 'core')} and no GPU: "
+            f"at most {_PROCESSES_A_CORE} processes a core can be started. Pass --devices {cores}."
+        )
 
 
-def _address(asked: socket.socket, interface: str) -> str:
-    """The IPv4 address of a network interface, empty where it has none."""
-    import fcntl  # noqa: PLC0415 - not on Windows
+class _Parent:
+    """The process that has started this one, watched by a thread: without it, this one ends."""
 
-    try:
-        request = struct.pack("256s", interface.encode()[:15])
-        return socket.inet_ntoa(fcntl.ioctl(asked, _SIOCGIFADDR, request)[20:24])
-    except OSError:
-        return ""
+    def __init__(self, scratch: Path) -> None:
+        self.ended, self._scratch = "", scratch
+        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+
+    def _watch(self) -> None:
+        dismissed = b""
+        with suppress(OSError):
+            dismissed = os.read(0, 1)  # nothing where the other end of the pipe is closed
+        if not dismissed:
+            self.ended = (
+                "The process that started this one has ended. Go on with --resume and the same "
+                "number of processes."
+            )
+            time.sleep(_GRACE_SECONDS)  # in which it ends by itself, in words
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        os._exit(1)
 
 
 @contextmanager
-def _started(devices: int, num_nodes: int) -> Iterator[None]:
-    """The other processes of this machine, and the environment of this one."""
-    node = _number("NODE_RANK", 0 if num_nodes == 1 else None)
-    if num_nodes == 1:
-        os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-        os.environ.setdefault("MASTER_PORT", str(_free_port()))
-    for name in ("MASTER_ADDR", "MASTER_PORT"):
-        if name not in os.environ:
-            raise TrainingError(
-                f"--num-nodes {num_nodes} needs {name} in the environment: the address and a free "
-                "port of the machine with NODE_RANK=0."
-            )
-
-    def environment(local_rank: int) -> dict[str, str]:
-        values = {
-            "LOCAL_RANK": local_rank, "RANK": node * devices + local_rank,
-            "WORLD_SIZE": devices * num_nodes, "LOCAL_WORLD_SIZE": devices,
-        }  # fmt: skip
-        return {name: str(value) for name, value in values.items()}
-
+def _started(places: Sequence[Place]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The other processes of this machine; at the end they are ended too."""
     command = [sys.executable, "-m", "facesmith", *sys.argv[1:]]
-    others = [
-        subprocess.Popen(command, env={**os.environ, **environment(local_rank)})  # noqa: S603
-        for local_rank in range(1, devices)
-    ]
-    own = environment(0)
-    os.environ.update(own)
-    try:
-        yield
-        _wait(others, _GRACE_SECONDS)
-    finally:
-        for name in own:
-            os.environ.pop(name, None)
-        for process in others:
-            if process.poll() is None:
-                process.terminate()
-        _wait(others, _GRACE_SECONDS)
+    started: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as folders:
+        try:
+            for place in places:
+                folder = folders.enter_context(_temporary_folder())
+                environment = {**os.environ, **place.environment(), _LIFELINE: folder}
+                started.append(
+                    subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603
+                )
+            yield started
+            _wait(started, _GRACE_SECONDS)
+        except ParticipantError:
+            _wait(started, _LAST_WORDS_SECONDS, kill=False)
+            raise
+        finally:
+            _dismiss(started)
+            _wait(started, _LAST_WORDS_SECONDS)
 
 
-def _wait(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="facesmith-", ignore_cleanup_errors=True)
+
+
+def _dismiss(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Have processes that were started here end without a word."""
+    for process in processes:
+        assert process.stdin is not None
+        if not process.stdin.closed:
+            with suppress(OSError):  # one that has ended
+                process.stdin.write(b"q")
+                process.stdin.close()
+
+
+def _ended(children: Sequence[subprocess.Popen[bytes]]) -> str:
+    """Which of the processes has ended, in words; empty if none."""
+    for number, child in enumerate(children, start=1):
+        code = child.poll()
+        if code is not None:
+            how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+            return (
+                f"Process {number} of this machine ended before the training began ({how}). What "
+                "it said stands above; start the same command again."
+            )
+    return ""
+
+
+def _wait(
+    processes: Sequence[subprocess.Popen[bytes]], seconds: float, *, kill: bool = True
+) -> None:
+    """Wait until they end, all together for so many seconds; then kill them."""
+    end = time.monotonic() + seconds
     for process in processes:
         try:
-            process.wait(seconds)
+            process.wait(max(end - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _number(name: str, default: int | None) -> int:
-    text = os.environ.get(name)
-    if text is None and default is not None:
-        return default
-    if text is None or not text.isdecimal():
-        raise TrainingError(f"{name} must be the number of this machine, from 0; got {text!r}.")
-    return int(text)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+            if kill:
+                process.kill()
+                process.wait()

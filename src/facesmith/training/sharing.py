@@ -7,10 +7,9 @@ before the loss. So a step is that of one process with the whole batch, but for 
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import pickle
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from facesmith.errors import TrainingError
+from facesmith.training.liveness import SignsOfLife, wait_for
 
 Value = TypeVar("Value")
 
@@ -34,9 +34,17 @@ class World:
     """
 
     def __init__(
-        self, rank: int = 0, size: int = 1, local_rank: int = 0, scratch: Path | None = None
+        self,
+        rank: int = 0,
+        size: int = 1,
+        local_rank: int = 0,
+        scratch: Path | None = None,
+        *,
+        local_size: int = 1,
+        signs: SignsOfLife | None = None,
     ) -> None:
         self.rank, self.size, self.local_rank, self.scratch = rank, size, local_rank, scratch
+        self._local_size, self._signs = local_size, signs
         self.rows = (0, 0, 0)  # of the batch under way: this process's first, its end, and all
 
     @property
@@ -50,36 +58,48 @@ class World:
 
     def folder(self, out: str | Path) -> Path:
         """Where this process writes what goes to `out`."""
-        return Path(out) if self.scratch is None else self.scratch / Path(out).name
+        return Path(out) if self.scratch is None else self.scratch / "run"
 
     def from_first(self, value: Value) -> Value:
         """The value that the first process has; the others' are not looked at."""
-        if self.size == 1:
+        return value if self.size == 1 else self._from(0, value)
+
+    def _from(self, rank: int, value: Value) -> Value:
+        sender = self.rank == rank
+        sent = pickle.dumps(value) if sender else b""
+        length = torch.tensor([len(sent)], device=_device())
+        self.wait(dist.broadcast(length, rank, async_op=True))
+        held = torch.zeros(int(length), dtype=torch.uint8)
+        if sender:
+            held = torch.frombuffer(bytearray(sent), dtype=torch.uint8)
+        held = held.to(_device())
+        self.wait(dist.broadcast(held, rank, async_op=True))
+        if sender:
             return value
-        held = [value if self.is_first else None]
-        with ended_in_words():
-            dist.broadcast_object_list(held, src=0)
-        return held[0]  # type: ignore[return-value]
+        received: Value = pickle.loads(held.cpu().numpy().tobytes())  # noqa: S301 - our own
+        return received
 
     def share_of(self, threads: int) -> int:
         """The threads of one process where the processes of a machine share so many."""
-        return max(threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
+        return max(threads // self._local_size, 1)
 
     def leave(self) -> None:
         """From now on this process works alone; call it in all of them."""
         if self.size > 1:
             _current[:] = [World()]
-            with suppress(RuntimeError, ValueError):  # one that has ended is not needed any more
-                dist.barrier()
+            # One that has ended is not needed any more.
+            with suppress(TrainingError, RuntimeError, ValueError):
+                self.wait(dist.barrier(async_op=True))
                 dist.destroy_process_group()
+            if self._signs is not None:
+                self._signs.end()
 
     def any(self, *flags: bool) -> list[bool]:
         """For each flag whether it is set in any process."""
         if self.size == 1:
             return list(flags)
         held = torch.tensor(flags, dtype=torch.int32, device=_device())
-        with ended_in_words():
-            dist.all_reduce(held, dist.ReduceOp.MAX)
+        self.wait(dist.all_reduce(held, dist.ReduceOp.MAX, async_op=True))
         return [bool(flag) for flag in held.tolist()]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -88,12 +108,44 @@ class World:
             return
         gradients = [each.grad for each in parameters if each.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        with ended_in_words():
-            dist.all_reduce(flat)
+        self.wait(dist.all_reduce(flat, async_op=True))
         at = 0
         for gradient in gradients:
             gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
             at += gradient.numel()
+
+    def check_same(self, settings: Mapping[str, Any]) -> None:
+        """Refuse to train where another process has other settings or data than the first.
+
+        Args:
+            settings: All that decides what the training produces.
+
+        Raises:
+            TrainingError: In all processes, with what differs.
+        """
+        if self.size == 1:
+            return
+        first = self.from_first(_flat(settings))
+        own = _flat(settings)
+        different = [name for name in sorted(first | own) if first.get(name) != own.get(name)]
+        words = "; ".join(_difference(name, first, own) for name in different)
+        every: list[str] = [""] * self.size
+        for rank in range(self.size):
+            every[rank] = self._from(rank, words)
+        for rank, said in enumerate(every):
+            if said:
+                raise TrainingError(
+                    f"Process {rank} of this training does not do what the first one does: {said}. "
+                    "All processes need the same command, photos, labels and weights."
+                )
+
+    def wait(self, work: Any) -> None:
+        """Wait until a collective is done.
+
+        Raises:
+            ParticipantError: If another process has ended, or gives no sign of life.
+        """
+        wait_for(work, self._signs)
 
     def shared(self, network: nn.Module) -> nn.Module:
         """What a loss calls with a whole batch, in place of the network."""
@@ -131,22 +183,20 @@ def _device() -> torch.device:
     return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
 
 
-@contextmanager
-def ended_in_words() -> Iterator[None]:
-    """Inside, another process that has ended is a `TrainingError`, not a closed connection."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise TrainingError(
-            f"Another process of this training has ended or cannot be reached ({reason(error)}). "
-            "Go on with --resume and the same number of processes."
-        ) from error
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif name != "data_path":
+            flat[f"{prefix}{name}"] = value
+    return flat
 
 
-def reason(error: RuntimeError) -> str:
-    """What gloo says, without the place in its source and its guesses at causes."""
-    first = str(error).strip().split("\n")[0]
-    return re.sub(r"^\[\S+:\d+\]\s*", "", first).split(". ")[0].rstrip(".")[:200]
+def _difference(name: str, first: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    if name == "data":  # a checksum says nothing to people
+        return "its photos, their boxes or its patches are others"
+    return f"{name} is {own.get(name)!r:.60}, and {first.get(name)!r:.60} there"
 
 
 class _Shared(nn.Module):
@@ -205,8 +255,7 @@ class _Gathered(torch.autograd.Function):
         padded = rows.new_zeros((max(sizes), *rows.shape[1:]), dtype=torch.float32)
         padded[: len(rows)] = rows
         parts = [torch.empty_like(padded) for _ in sizes]
-        with ended_in_words():
-            dist.all_gather(parts, padded.contiguous())
+        current_world().wait(dist.all_gather(parts, padded.contiguous(), async_op=True))
         return torch.cat([part[:n] for part, n in zip(parts, sizes, strict=True)]).to(rows.dtype)
 
     @staticmethod
@@ -230,8 +279,7 @@ class _Summed(torch.autograd.Function):
 
 def _all_summed(values: Tensor) -> Tensor:
     summed = values.clone()
-    with ended_in_words():
-        dist.all_reduce(summed)
+    current_world().wait(dist.all_reduce(summed, async_op=True))
     return summed
 
 
