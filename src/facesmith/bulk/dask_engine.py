@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -53,11 +52,6 @@ class DaskEngine:
         try:
             cluster: Any = self._address
             if not cluster:
-                folder = self._stack.enter_context(
-                    tempfile.TemporaryDirectory(
-                        prefix="facesmith-bulk-", ignore_cleanup_errors=True
-                    )
-                )
                 settings = {
                     "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
                     "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
@@ -67,7 +61,7 @@ class DaskEngine:
                     "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
                 }
                 self._stack.enter_context(dask.config.set(settings))
-                cluster = self._stack.enter_context(self._local_cluster(folder))
+                cluster = self._stack.enter_context(self._local_cluster())
             self.client = self._stack.enter_context(
                 Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
             )
@@ -84,7 +78,7 @@ class DaskEngine:
             raise
         return self
 
-    def _local_cluster(self, folder: str) -> Any:
+    def _local_cluster(self) -> Any:
         """A cluster on this machine; one whose worker is killed while it starts is tried again."""
         from distributed import LocalCluster  # noqa: PLC0415 - an extra
 
@@ -95,7 +89,6 @@ class DaskEngine:
                     threads_per_worker=1,
                     processes=True,
                     dashboard_address=":0",
-                    local_directory=folder,
                     silence_logs=logging.CRITICAL,
                 )
             except RuntimeError:
