@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
@@ -10,11 +12,17 @@ from typing import Any, Self
 
 from facesmith.bulk.engines import HELD, MAX_DEATHS, Died, Function
 from facesmith.errors import BulkError, FacesmithError
+from facesmith.progress import duration
 
 _CONNECT_SECONDS = 15
 _LOCAL_SECONDS = 180
 _STARTS = 5
 _WAIT_SECONDS = 60  # for the first worker of a cluster that runs somewhere
+_NO_WORKER_SECONDS = 300  # without any worker, before a run is given up
+_SILENT_SECONDS = 60  # in which a scheduler must say what workers there are
+_POLL_SECONDS = 0.02
+_LOOK_SECONDS = 5  # without a result, before the scheduler is asked
+_WAY_ON = "What is done stays; the same command goes on."
 # As Dask has it, but without MALLOC_TRIM_THRESHOLD_: with it every photo's memory is given back to
 # the system and fetched anew, which costs nearly half as much time again.
 _WORKERS_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
@@ -28,13 +36,18 @@ class DaskEngine:
         scheduler: Address of a cluster that runs, such as `tcp://10.0.0.1:8786`; empty: one is
             made on this machine.
         wait_seconds: How long to wait for the first worker of a cluster that runs.
+        no_worker_seconds: How long to wait for another one where all workers are lost.
     """
 
     def __init__(
-        self, workers: int, scheduler: str = "", wait_seconds: float = _WAIT_SECONDS
+        self,
+        workers: int,
+        scheduler: str = "",
+        wait_seconds: float = _WAIT_SECONDS,
+        no_worker_seconds: float = _NO_WORKER_SECONDS,
     ) -> None:
         self._n_workers, self._address = workers, scheduler
-        self._wait_seconds = wait_seconds
+        self._wait_seconds, self._no_worker_seconds = wait_seconds, no_worker_seconds
         self._stack = ExitStack()
         self.client: Any = None
 
@@ -62,6 +75,8 @@ class DaskEngine:
                 }
                 self._stack.enter_context(dask.config.set(settings))
                 cluster = self._stack.enter_context(self._local_cluster())
+            else:
+                _check_scheduler(self._address, min(_CONNECT_SECONDS, self._wait_seconds))
             self.client = self._stack.enter_context(
                 Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
             )
@@ -120,7 +135,7 @@ class DaskEngine:
         while True:
             # As many as the workers that are there now have room for: the scheduler's memory does
             # not depend on the number of tasks.
-            room = max(sum(self.client.nthreads().values()), 1) * HELD - len(held)
+            room = max(self._n_threads(), 1) * HELD - len(held)
             for _ in range(room):
                 task = next(fresh, None)
                 if task is None:
@@ -130,26 +145,86 @@ class DaskEngine:
                 done.add(future)
             if not held:
                 return
-            future = next(done)
+            future = self._next(done)
             yield held.pop(future.key), self._result(future)
             del future  # else the scheduler keeps it
+
+    def _next(self, done: Any) -> Any:
+        """The next future that has ended; gives up where nobody is there to end one."""
+        asked = with_worker = time.monotonic()
+        while not done.has_ready():
+            time.sleep(_POLL_SECONDS)
+            now = time.monotonic()
+            if now - asked < _LOOK_SECONDS:
+                continue
+            asked = now
+            if self._n_threads():
+                with_worker = now
+            elif now - with_worker > self._no_worker_seconds:
+                raise BulkError(
+                    f"The scheduler {self._place()} has had no worker for "
+                    f"{duration(self._no_worker_seconds)}. Start workers. {_WAY_ON}"
+                )
+        return next(done)
+
+    def _n_threads(self) -> int:
+        """Of all workers that there are now."""
+        try:
+            found: dict[str, int] = self.client.sync(
+                self.client.scheduler.ncores, workers=None, callback_timeout=_SILENT_SECONDS
+            )
+        except (OSError, TimeoutError) as error:
+            raise self._lost(error) from error
+        return sum(found.values())
 
     def _result(self, future: Any) -> Any:
         from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
         try:
             if future.status == "cancelled":
-                raise BulkError(
-                    f"The scheduler {self._address or 'on this machine'} went away. What is done "
-                    "stays; the same command goes on."
-                )
+                raise BulkError(f"The scheduler {self._place()} went away. {_WAY_ON}")
             return future.result()
         except KilledWorker:
             return Died("its Dask workers ended")
         except FacesmithError:
             raise
         except (OSError, TimeoutError) as error:
-            raise BulkError(
-                f"The connection to the cluster was lost: {error}. What is done stays; the same "
-                "command goes on."
-            ) from error
+            raise self._lost(error) from error
+
+    def _lost(self, error: BaseException) -> BulkError:
+        reason = str(error).rstrip(".") or f"no answer in {_SILENT_SECONDS} s"
+        return BulkError(
+            f"The connection to the scheduler {self._place()} was lost: {reason}. {_WAY_ON}"
+        )
+
+    def _place(self) -> str:
+        return self._address or "on this machine"
+
+
+def _check_scheduler(address: str, seconds: float) -> None:
+    """Refuse what is no scheduler of Dask's: the client would wait for ever for some answers.
+
+    Raises:
+        BulkError: If none answers in time.
+    """
+    from distributed import Security  # noqa: PLC0415 - an extra
+    from distributed.core import rpc  # noqa: PLC0415
+
+    async def ask() -> None:
+        arguments = Security().get_connection_args("client")
+        async with rpc(address, timeout=seconds, connection_args=arguments) as scheduler:
+            about = await scheduler.identity()
+        if about["type"] != "Scheduler":
+            raise ValueError(f"it is a {about['type']}")
+
+    try:
+        asyncio.run(asyncio.wait_for(ask(), seconds))
+    # What listens there may answer anything, which is then read as lengths and messages.
+    except Exception as error:
+        reason = str(error).rstrip(".") or f"no answer of a scheduler in {seconds:g} s"
+        if isinstance(error, MemoryError):
+            reason = "something else does"
+        raise BulkError(
+            f"No Dask scheduler answers at {address}: {reason}. Start `dask scheduler` and `dask "
+            "worker`, and check the address, such as tcp://10.0.0.1:8786."
+        ) from error
