@@ -176,7 +176,7 @@ def test_the_command(photos: Path, model: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(rows(tmp_path / "out"), rows(tmp_path / "here"))
     again = run(*words)
     assert "20 faces in 23 photos; 8 without a face, 1 error." in again.output
-    assert "5 shards, 0 new, 5 were there before" in again.output
+    assert "5 shards, 0 new, 5 there before" in again.output
     estimate = run(*words, "--dry-run", "--price", 2)
     assert "23 photos" in estimate.output
     assert "at 2 a worker's hour" in estimate.output

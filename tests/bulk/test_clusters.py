@@ -1,4 +1,4 @@
-"""Clusters that are none, that lack something, or whose workers go."""
+"""Clusters that are none, or that lack something."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
 from facesmith.bulk.dask_engine import DaskEngine, _check_packages
 from facesmith.errors import BulkError
 
