@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from bulk_runs import N_PHOTOS, job, rows
 from facesmith.bulk import SCHEMA, SHARD_SIZE, BulkJob, HereEngine, estimate_bulk, run_bulk
 from facesmith.bulk.engines import Died
 from facesmith.cli import bulk as command
@@ -25,34 +26,7 @@ from facesmith.cli import main
 from facesmith.detection.opening import open_detector
 from facesmith.errors import BulkError
 from facesmith.images import write_image
-from spot_detector import export_spot_detector, spots
-
-N_PHOTOS = 23
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_spot_detector(tmp_path_factory.mktemp("spots") / "detector.onnx")
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos with 0, 1 or 2 spots, one of them no image."""
-    folder = tmp_path_factory.mktemp("photos")
-    for number in range(N_PHOTOS):
-        corners = [(16 + 8 * number, 16), (16, 72)][: number % 3]
-        write_image(folder / f"{number:02d}.png", spots(320, 96, *corners))
-    (folder / "05.png").write_bytes(b"no image")
-    return folder
-
-
-def job(photos: Path, out: Path, model: Path, **settings: object) -> BulkJob:
-    values = {"inputs": (str(photos),), "base": "/", "shard_size": 5, "model": str(model)}
-    return BulkJob(**{**values, "out": str(out), **settings}).with_weights()  # type: ignore[arg-type]
-
-
-def rows(out: Path) -> pd.DataFrame:
-    return pq.read_table(sorted(out.glob("part-*.parquet"))).to_pandas()
+from spot_detector import spots
 
 
 def run(*words: object) -> Result:
@@ -154,27 +128,6 @@ def test_other_settings_are_refused(photos: Path, model: Path, tmp_path: Path) -
     assert len(list(out.glob("part-*"))) == 3
 
 
-def test_a_missing_input_leaves_nothing_that_hinders(
-    photos: Path, model: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    with pytest.raises(BulkError, match="does not exist"):
-        run_bulk(job(photos / "gone", out, model), HereEngine())
-    assert run_bulk(job(photos, out, model), HereEngine()).counts.photos == 23
-
-
-def test_a_damaged_or_exchanged_shard_is_named(photos: Path, model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    run_bulk(job(photos, out, model), HereEngine())
-    last = out / "part-00000004.parquet"  # of three photos
-    (out / "part-00000001.parquet").write_bytes(last.read_bytes())
-    with pytest.raises(BulkError, match="of 21 photos, the listing has 23"):
-        run_bulk(job(photos, out, model), HereEngine())
-    last.write_bytes(last.read_bytes()[:-20])
-    with pytest.raises(BulkError, match=r"part-00000004\.parquet is damaged.*Delete it"):
-        run_bulk(job(photos, out, model), HereEngine())
-
-
 @pytest.mark.parametrize("content", ["[1]", '{"runs": 3}', "{"])
 def test_a_damaged_manifest_is_written_anew(
     content: str, photos: Path, model: Path, tmp_path: Path
@@ -223,7 +176,7 @@ def test_the_command(photos: Path, model: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(rows(tmp_path / "out"), rows(tmp_path / "here"))
     again = run(*words)
     assert "20 faces in 23 photos; 8 without a face, 1 error." in again.output
-    assert "5 shards, 0 new, 5 were there before" in again.output
+    assert "5 shards, 0 new, 5 there before" in again.output
     estimate = run(*words, "--dry-run", "--price", 2)
     assert "23 photos" in estimate.output
     assert "at 2 a worker's hour" in estimate.output

@@ -76,7 +76,7 @@ def test_processes_end_with_the_run() -> None:
 def test_no_cluster_at_the_address() -> None:
     engine = DaskEngine(1, "tcp://127.0.0.1:9", wait_seconds=1)
     with (
-        pytest.raises(BulkError, match="No Dask cluster with a worker answers at tcp://127"),
+        pytest.raises(BulkError, match="No Dask scheduler answers at tcp://127"),
         engine,
     ):
         pass

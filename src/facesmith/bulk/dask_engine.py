@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import tempfile
+import platform
+import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from importlib import metadata
 from types import TracebackType
 from typing import Any, Self
 
+from facesmith._version import __version__
 from facesmith.bulk.engines import HELD, MAX_DEATHS, Died, Function
 from facesmith.errors import BulkError, FacesmithError
+from facesmith.progress import duration
 
 _CONNECT_SECONDS = 15
 _LOCAL_SECONDS = 180
 _STARTS = 5
 _WAIT_SECONDS = 60  # for the first worker of a cluster that runs somewhere
+_NO_WORKER_SECONDS = 300  # without any worker, before a run is given up
+_SILENT_SECONDS = 60  # in which a scheduler must say what workers there are
+_POLL_SECONDS = 0.02
+_LOOK_SECONDS = 5  # without a result, before the scheduler is asked
+_NEEDED = ("facesmith", "pyarrow")  # on all machines of a cluster
+_WAY_ON = "What is done stays; the same command goes on."
 # As Dask has it, but without MALLOC_TRIM_THRESHOLD_: with it every photo's memory is given back to
 # the system and fetched anew, which costs nearly half as much time again.
 _WORKERS_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
@@ -29,14 +41,20 @@ class DaskEngine:
         scheduler: Address of a cluster that runs, such as `tcp://10.0.0.1:8786`; empty: one is
             made on this machine.
         wait_seconds: How long to wait for the first worker of a cluster that runs.
+        no_worker_seconds: How long to wait for another one where all workers are lost.
     """
 
     def __init__(
-        self, workers: int, scheduler: str = "", wait_seconds: float = _WAIT_SECONDS
+        self,
+        workers: int,
+        scheduler: str = "",
+        wait_seconds: float = _WAIT_SECONDS,
+        no_worker_seconds: float = _NO_WORKER_SECONDS,
     ) -> None:
         self._n_workers, self._address = workers, scheduler
-        self._wait_seconds = wait_seconds
+        self._wait_seconds, self._no_worker_seconds = wait_seconds, no_worker_seconds
         self._stack = ExitStack()
+        self._other_dask = ""  # of the scheduler, if its version is not that of this machine
         self.client: Any = None
 
     def describe(self) -> str:
@@ -46,6 +64,7 @@ class DaskEngine:
     def __enter__(self) -> Self:
         import dask  # noqa: PLC0415 - an extra
         from distributed import Client  # noqa: PLC0415
+        from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
         # Of workers that end, this command tells itself.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -53,11 +72,6 @@ class DaskEngine:
         try:
             cluster: Any = self._address
             if not cluster:
-                folder = self._stack.enter_context(
-                    tempfile.TemporaryDirectory(
-                        prefix="facesmith-bulk-", ignore_cleanup_errors=True
-                    )
-                )
                 settings = {
                     "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
                     "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
@@ -67,24 +81,37 @@ class DaskEngine:
                     "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
                 }
                 self._stack.enter_context(dask.config.set(settings))
-                cluster = self._stack.enter_context(self._local_cluster(folder))
-            self.client = self._stack.enter_context(
-                Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
-            )
+                cluster = self._stack.enter_context(self._local_cluster())
+            else:
+                seconds = min(_CONNECT_SECONDS, self._wait_seconds)
+                self._other_dask = _check_scheduler(self._address, seconds)
+            with warnings.catch_warnings():
+                # It tells of any package, most of which do not matter; see `_cannot`.
+                warnings.simplefilter("ignore", VersionMismatchWarning)
+                self.client = self._stack.enter_context(
+                    Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
+                )
             self.client.wait_for_workers(1, timeout=self._wait_seconds)
-        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+            if self._address:
+                _check_packages(self.client.get_versions(packages=list(_NEEDED)))
+        except TimeoutError as error:
             self._stack.close()
             raise BulkError(
-                f"No Dask cluster with a worker answers at {self._address or 'this machine'}: "
-                f"{error or type(error).__name__}. Start `dask scheduler` and `dask worker`, and "
-                "check the address."
+                f"The scheduler {self._place()} has had no worker for {self._wait_seconds:g} s. "
+                "Start `dask worker` with its address."
             ) from error
+        except (FacesmithError, MemoryError):
+            self._stack.close()
+            raise
+        except Exception as error:
+            self._stack.close()
+            raise self._cannot(error) from error
         except BaseException:
             self._stack.close()
             raise
         return self
 
-    def _local_cluster(self, folder: str) -> Any:
+    def _local_cluster(self) -> Any:
         """A cluster on this machine; one whose worker is killed while it starts is tried again."""
         from distributed import LocalCluster  # noqa: PLC0415 - an extra
 
@@ -95,7 +122,6 @@ class DaskEngine:
                     threads_per_worker=1,
                     processes=True,
                     dashboard_address=":0",
-                    local_directory=folder,
                     silence_logs=logging.CRITICAL,
                 )
             except RuntimeError:
@@ -127,7 +153,7 @@ class DaskEngine:
         while True:
             # As many as the workers that are there now have room for: the scheduler's memory does
             # not depend on the number of tasks.
-            room = max(sum(self.client.nthreads().values()), 1) * HELD - len(held)
+            room = max(self._n_threads(), 1) * HELD - len(held)
             for _ in range(room):
                 task = next(fresh, None)
                 if task is None:
@@ -137,26 +163,134 @@ class DaskEngine:
                 done.add(future)
             if not held:
                 return
-            future = next(done)
+            future = self._next(done)
             yield held.pop(future.key), self._result(future)
             del future  # else the scheduler keeps it
+
+    def _next(self, done: Any) -> Any:
+        """The next future that has ended; gives up where nobody is there to end one."""
+        asked = with_worker = time.monotonic()
+        while not done.has_ready():
+            time.sleep(_POLL_SECONDS)
+            now = time.monotonic()
+            if now - asked < _LOOK_SECONDS:
+                continue
+            asked = now
+            if self._n_threads():
+                with_worker = now
+            elif now - with_worker > self._no_worker_seconds:
+                raise BulkError(
+                    f"The scheduler {self._place()} has had no worker for "
+                    f"{duration(self._no_worker_seconds)}. Start workers; their logs say why the "
+                    f"earlier ones ended. {_WAY_ON}"
+                )
+        return next(done)
+
+    def _n_threads(self) -> int:
+        """Of all workers that there are now."""
+        try:
+            found: dict[str, int] = self.client.sync(
+                self.client.scheduler.ncores, workers=None, callback_timeout=_SILENT_SECONDS
+            )
+        except (OSError, TimeoutError) as error:
+            raise self._lost(error) from error
+        return sum(found.values())
 
     def _result(self, future: Any) -> Any:
         from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
         try:
             if future.status == "cancelled":
-                raise BulkError(
-                    f"The scheduler {self._address or 'on this machine'} went away. What is done "
-                    "stays; the same command goes on."
-                )
+                raise BulkError(f"The scheduler {self._place()} went away. {_WAY_ON}")
             return future.result()
         except KilledWorker:
             return Died("its Dask workers ended")
         except FacesmithError:
             raise
         except (OSError, TimeoutError) as error:
-            raise BulkError(
-                f"The connection to the cluster was lost: {error}. What is done stays; the same "
-                "command goes on."
-            ) from error
+            raise self._lost(error) from error
+        except Exception as error:
+            if not self._address:
+                raise
+            raise self._cannot(error) from error
+
+    def _cannot(self, error: Exception) -> BulkError:
+        """For what is raised where the cluster has other packages than this machine."""
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
+        here = (
+            f"facesmith {__version__}, Dask {_dask_version()}, Python {platform.python_version()}"
+        )
+        there = f", and the scheduler Dask {self._other_dask}" if self._other_dask else ""
+        return BulkError(
+            f"The Dask cluster {self._place()} cannot do this work ({reason}). Scheduler and "
+            f"workers need the same packages as this machine, which has {here}{there}. {_WAY_ON}"
+        )
+
+    def _lost(self, error: BaseException) -> BulkError:
+        reason = str(error).rstrip(".") or f"no answer in {_SILENT_SECONDS} s"
+        return BulkError(
+            f"The connection to the scheduler {self._place()} was lost: {reason}. {_WAY_ON}"
+        )
+
+    def _place(self) -> str:
+        return f"at {self._address}" if self._address else "on this machine"
+
+
+def _check_scheduler(address: str, seconds: float) -> str:
+    """Refuse what is no scheduler of Dask's: the client would wait for ever for some answers.
+
+    Returns:
+        The scheduler's version of Dask, empty if it is that of this machine.
+
+    Raises:
+        BulkError: If none answers in time.
+    """
+    from distributed import Security  # noqa: PLC0415 - an extra
+    from distributed.core import rpc  # noqa: PLC0415
+
+    async def ask() -> str:
+        arguments = Security().get_connection_args("client")
+        async with rpc(address, timeout=seconds, connection_args=arguments) as scheduler:
+            about = await scheduler.identity()
+            versions = await scheduler.versions()
+        if about["type"] != "Scheduler":
+            raise ValueError(f"it is a {about['type']}")
+        return str(versions["packages"]["distributed"])
+
+    try:
+        version = asyncio.run(asyncio.wait_for(ask(), seconds))
+    # What listens there may answer anything, which is then read as lengths and messages.
+    except Exception as error:
+        reason = str(error).rstrip(".") or f"no answer of a scheduler in {seconds:g} s"
+        if isinstance(error, MemoryError):
+            reason = "something else does"
+        raise BulkError(
+            f"No Dask scheduler answers at {address}: {reason}. Start `dask scheduler` and `dask "
+            "worker`, and check the address, such as tcp://10.0.0.1:8786."
+        ) from error
+    return "" if version == _dask_version() else version
+
+
+def _check_packages(versions: dict[str, Any]) -> None:
+    """Refuse a cluster that lacks what the work needs: its workers would end without a word.
+
+    Args:
+        versions: As a client's `get_versions` gives them for `_NEEDED`.
+
+    Raises:
+        BulkError: If a package is missing on the scheduler or a worker.
+    """
+    places = {"the scheduler": versions["scheduler"]}
+    places |= {f"the worker {address}": each for address, each in versions["workers"].items()}
+    for place, about in places.items():
+        for package in _NEEDED:
+            if about is not None and about["packages"].get(package) is None:
+                raise BulkError(
+                    f"The package {package} is not installed where {place} runs. Install "
+                    f"facesmith[bulk] {__version__} there, and start it again."
+                )
+
+
+def _dask_version() -> str:
+    """The version of Dask on this machine."""
+    return metadata.version("distributed")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from facesmith.bulk.job import absolute, is_address
+from facesmith.bulk.job import LISTS, absolute, is_address
 from facesmith.errors import BulkError, FacesmithError
 from facesmith.files import files_by_folder
 from facesmith.images import IMAGE_SUFFIXES
@@ -26,7 +26,6 @@ from facesmith.images.files import HEIF_SUFFIXES
 from facesmith.images.heif import heif_installed
 
 _TAR = (".tar", ".tar.gz", ".tgz")
-_LISTS = (".txt", ".lst", ".parquet")
 _LIST_COLUMNS = ("path", "url", "file", "file_name")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _MAX_RANGE = 1_000_000
@@ -125,7 +124,7 @@ def _of_input(given: str, base: str) -> Iterator[Item]:
     elif glob.has_magic(given) and not os.path.exists(place):  # noqa: PTH110
         for path in sorted(glob.glob(place, recursive=True)):  # noqa: PTH207 - absolute patterns
             name = path if Path(given).is_absolute() else Path(path).relative_to(base).as_posix()
-            if lower.endswith((*_TAR, *_LISTS)):
+            if lower.endswith((*_TAR, *LISTS)):
                 yield from _of_input(name, base)
             elif _is_image(path) and os.path.isfile(path):  # noqa: PTH113
                 yield Item(name, name)
@@ -134,7 +133,7 @@ def _of_input(given: str, base: str) -> Iterator[Item]:
         raise BulkError(f"{given} {what}. Check the path.")
     elif lower.endswith(_TAR):
         yield from _of_archive(given, place)
-    elif lower.endswith(_LISTS):
+    elif lower.endswith(LISTS):
         for path in _of_list(place):
             yield Item(path, path)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from facesmith.images import MAX_MEMORY
 JOB_FILE, LISTING_FILE, MANIFEST_FILE = "job.json", "listing.jsonl", "manifest.json"
 # Photos of a shard: a few seconds of work, which is what a kill costs.
 SHARD_SIZE = 250
+LISTS = (".txt", ".lst", ".parquet")  # inputs that list paths
+# Of a job's file, what may differ between two runs of the job.
+_APART = ("facesmith", "out", "listing")
 
 
 @dataclass(frozen=True)
@@ -103,39 +107,71 @@ def shard_name(number: int) -> str:
     return f"part-{number:08d}.parquet"
 
 
-def check_same_job(job: BulkJob, folder: Path) -> bool:
-    """Whether an earlier run with the same settings began in a folder; `False` if none began.
+@dataclass(frozen=True)
+class Listing:
+    """What a run keeps in mind of its list of photos, to know it again."""
+
+    photos: int
+    sha256: str
+
+
+def earlier_run(job: BulkJob, folder: Path) -> tuple[BulkJob, Listing | None] | None:
+    """The run with the same settings that began in a folder; `None` if none began.
+
+    Returns:
+        The job with its inputs and their base as they were given first, which may name the same
+        places in other words; and its list of photos, `None` if it was not complete.
 
     Raises:
-        BulkError: If one with other settings did.
+        BulkError: If one with other settings began.
     """
     path = folder / JOB_FILE
     if not path.is_file():
-        return False
+        return None
     try:
         before = json.loads(path.read_bytes())
-        changed = [
-            name for name, value in _comparable(job.to_dict()).items()
-            if before.get(name) != value and name not in ("facesmith", "out")
-        ]  # fmt: skip
-    except (OSError, ValueError, AttributeError) as error:
-        raise BulkError(f"{path} cannot be read: {error}. Pass --force to start anew.") from error
+        then, now = _comparable(before), _comparable(_as_json(job.to_dict()))
+        listing = before.get("listing")
+        known = None if listing is None else Listing(**listing)
+        same = replace(job, inputs=tuple(before["inputs"]), base=before["base"])
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise BulkError(
+            f"{path} is damaged ({type(error).__name__}: {error}). Pass --force to start anew."
+        ) from error
+    changed = [name for name in now if then.get(name) != now[name]]
     if changed:
         name = changed[0]
         raise BulkError(
             f"{folder} holds a run with other settings: {name} was {_shown(before.get(name))}, now "
-            f"it is {_shown(_comparable(job.to_dict())[name])}. Give the same settings to go on, "
-            "another --out, or --force to start anew."
+            f"it is {_shown(job.to_dict()[name])}. Give the same settings to go on, another --out, "
+            "or --force to start anew."
         )
-    return True
+    return same, known
 
 
-def write_job(job: BulkJob, folder: Path) -> None:
-    """Write the job down."""
-    write_json(folder / JOB_FILE, job.to_dict())
+def write_job(job: BulkJob, folder: Path, listing: Listing | None = None) -> None:
+    """Write the job down, and what tells its list of photos from others."""
+    known = {} if listing is None else {"listing": asdict(listing)}
+    write_json(folder / JOB_FILE, job.to_dict() | known)
 
 
 def _comparable(values: dict[str, Any]) -> dict[str, Any]:
+    """What two runs must have in common, from the values of a job's file; places are resolved."""
+    base, inputs, model = values["base"], values["inputs"], values["model"]
+    shared = {name: values.get(name) for name in values if name not in _APART}
+    shared["inputs"] = [_place(base, each) for each in inputs]
+    shared["model"] = None if model is None else os.path.realpath(model)
+    # Paths in a list start from the base; other inputs have been resolved.
+    listed = any(each.lower().endswith(LISTS) and not is_address(each) for each in inputs)
+    shared["base"] = os.path.realpath(base) if listed else ""
+    return shared
+
+
+def _place(base: str, given: str) -> str:
+    return given.rstrip("/") if is_address(given) else os.path.realpath(absolute(base, given))
+
+
+def _as_json(values: dict[str, Any]) -> dict[str, Any]:
     """The values as they come back from JSON."""
     read: dict[str, Any] = json.loads(json.dumps(values))
     return read

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,26 +12,27 @@ from typing import Any
 
 from facesmith._version import __version__
 from facesmith.bulk.engines import Died, Engine
-from facesmith.bulk.items import list_items
 from facesmith.bulk.job import (
     JOB_FILE,
     LISTING_FILE,
     MANIFEST_FILE,
     BulkJob,
-    check_same_job,
+    Listing,
+    earlier_run,
     shard_name,
     write_job,
 )
-from facesmith.bulk.tables import Counts, Row, read_counts, write_shard
+from facesmith.bulk.listing import read_shards, write_listing
+from facesmith.bulk.tables import Counts, Row, read_counts
 from facesmith.bulk.work import (
     Shard,
-    job_note,
     look_at_photo,
     look_at_shard,
     lost_rows,
+    write_found,
 )
-from facesmith.errors import BulkError, FacesmithError
-from facesmith.files import OutputFolder, remove_unfinished, replacing, write_json
+from facesmith.errors import BulkError
+from facesmith.files import OutputFolder, remove_unfinished, write_json
 from facesmith.progress import NO_PROGRESS, Progress, duration
 
 TASK = "bulk run"
@@ -77,51 +77,47 @@ def run_bulk(
     folder = Path(job.out)
     output = OutputFolder(folder, TASK)
     with output.lock():
-        if force or not check_same_job(job, folder):
-            output.start(force=force)
-            write_job(job, folder)
-        output.add()
-        remove_unfinished(folder)
-        try:
-            n_photos = _write_listing(job, folder, progress)
-        except FacesmithError:
-            (folder / JOB_FILE).unlink(missing_ok=True)  # nothing has begun
-            raise
-        n_shards = -(-n_photos // job.shard_size)
+        job, listing = _begin(job, output, progress, force=force)
+        n_shards = -(-listing.photos // job.shard_size)
         output.add(*(shard_name(number) for number in range(n_shards)))
-        todo = {n for n in range(n_shards) if not job.shard_path(n).is_file()}
-        _look(job, engine, todo, n_photos, progress)
-        counts = _collect(job, n_shards, n_photos)
+        shards = set(range(n_shards))
+        todo = {n for n in shards if not job.shard_path(n).is_file()}
+        _counted(job, shards - todo)  # what is wrong is said before the work, not after it
+        _look(job, engine, todo, listing.photos, progress)
+        counts = _counted(job, shards)
         seconds = time.monotonic() - started
         _write_manifest(job, engine, counts, n_shards, seconds)
     return BulkResult(counts, n_shards, n_shards - len(todo), seconds, folder / MANIFEST_FILE)
 
 
-def _write_listing(job: BulkJob, folder: Path, progress: Progress) -> int:
-    """List the photos, once for all runs of the job; how many there are."""
-    path = folder / LISTING_FILE
-    if path.is_file():
-        with path.open("rb") as lines:
-            return sum(1 for _ in lines)
-    n = 0
-    with replacing(path) as file:
-        for item in list_items(job.inputs, job.base):
-            file.write(item.to_line().encode() + b"\n")
-            n += 1
-            if n % 100_000 == 0:
-                progress.say(f"{n:,} photos listed.")
-    return n
-
-
-def _shards(job: BulkJob, wanted: set[int]) -> Iterator[Shard]:
-    """The wanted shards, read as they are asked for."""
-    with (Path(job.out) / LISTING_FILE).open(encoding="ascii", errors="replace") as file:
-        for number in itertools.count():
-            lines = list(itertools.islice(file, job.shard_size))
-            if not lines:
-                return
-            if number in wanted:
-                yield Shard(number, tuple(line.rstrip("\n") for line in lines))
+def _begin(
+    job: BulkJob, output: OutputFolder, progress: Progress, *, force: bool
+) -> tuple[BulkJob, Listing]:
+    """The job and its list of photos: those of an earlier run, or written down now."""
+    folder = output.path
+    before = None if force else earlier_run(job, folder)
+    if before is not None:
+        job, known = before
+        if known is None and any(folder.glob("part-*.parquet")):
+            raise BulkError(
+                f"{folder} holds a run of another version of facesmith. Pass another --out, or "
+                "--force to start anew."
+            )
+        output.add()
+        remove_unfinished(folder)
+        listing = write_listing(job, progress, known)
+        if known is None:
+            write_job(job, folder, listing)
+        return job, listing
+    output.start(force=force)
+    try:
+        write_job(job, folder)
+        listing = write_listing(job, progress)
+        write_job(job, folder, listing)
+    except BaseException:  # nothing has begun
+        output.discard()
+        raise
+    return job, listing
 
 
 def _look(job: BulkJob, engine: Engine, todo: set[int], n_photos: int, progress: Progress) -> None:
@@ -131,7 +127,7 @@ def _look(job: BulkJob, engine: Engine, todo: set[int], n_photos: int, progress:
     before, started = done, time.monotonic()
     progress.report("Photos", done, n_photos, "starting")
     died: list[tuple[Shard, Died]] = []
-    for shard, result in engine.results(look_at_shard, job, _shards(job, todo)):
+    for shard, result in engine.results(look_at_shard, job, read_shards(job, todo)):
         if isinstance(result, Died):
             died.append((shard, result))
             continue
@@ -162,7 +158,7 @@ def _look_one_by_one(job: BulkJob, engine: Engine, shard: Shard) -> Counts:
         ((_, found),) = engine.results(look_at_photo, job, [line])
         rows[line] = lost_rows(line, found.how) if isinstance(found, Died) else found
     photos = [rows[line] for line in shard.lines]
-    return write_shard(job.shard_path(shard.number), photos, job_note(job))
+    return write_found(job, shard, photos)
 
 
 def _n_in(job: BulkJob, shards: set[int], n_photos: int) -> int:
@@ -172,15 +168,13 @@ def _n_in(job: BulkJob, shards: set[int], n_photos: int) -> int:
     return short - (job.shard_size * (last + 1) - n_photos if last in shards else 0)
 
 
-def _collect(job: BulkJob, n_shards: int, n_photos: int) -> Counts:
-    """The counts of all files, which must make up the listing."""
-    total = sum((read_counts(job.shard_path(n)) for n in range(n_shards)), Counts())
-    if total.photos != n_photos:
-        raise BulkError(
-            f"{job.out}: its files are of {total.photos:,} photos, the listing has {n_photos:,}. A "
-            "file was exchanged; pass --force to start anew."
-        )
-    return total
+def _counted(job: BulkJob, shards: Set[int]) -> Counts:
+    """The counts of these shards' files, each of which must be what it says."""
+    found = (
+        read_counts(job.shard_path(shard.number), shard.identity(job))
+        for shard in read_shards(job, shards)
+    )
+    return sum(found, Counts())
 
 
 def _write_manifest(

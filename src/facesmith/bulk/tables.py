@@ -85,38 +85,45 @@ def count_photo(rows: list[Row]) -> Counts:
     return Counts(1, len(rows) if face else 0, int(not face and not error), int(error))
 
 
-def write_shard(path: Path, photos: list[list[Row]], job: str) -> Counts:
+def write_shard(path: Path, photos: list[list[Row]], job: str, identity: str) -> Counts:
     """Write a shard's file, whole or not at all, and count what is in it.
 
     Args:
         path: The file.
         photos: The rows of each photo.
-        job: What tells the job from others, kept in the file.
+        job: What the rows come from, kept in the file for readers.
+        identity: What tells the shard from others, kept in the file for `read_counts`.
 
     Raises:
         WriteError: If it cannot be written.
     """
     counts = sum(map(count_photo, photos), Counts())
-    note = json.dumps({"version": __version__, "job": job, "counts": vars(counts)})
+    note = {"version": __version__, "job": job, "shard": identity, "counts": vars(counts)}
     rows = [row for each in photos for row in each]
-    table = pa.Table.from_pylist(rows, SCHEMA.with_metadata({_NOTE: note.encode()}))
+    table = pa.Table.from_pylist(rows, SCHEMA.with_metadata({_NOTE: json.dumps(note).encode()}))
     with replacing(path) as file:
         pq.write_table(table, file, compression="zstd")
     return counts
 
 
-def read_counts(path: Path) -> Counts:
+def read_counts(path: Path, identity: str) -> Counts:
     """The counts of a shard's file.
 
     Raises:
-        BulkError: If it is damaged or not of ours.
+        BulkError: If it is damaged, not of ours, or another shard's than the one of `identity`.
     """
     try:
         with path.open("rb") as file:  # pyarrow takes no names that are not UTF-8
             note = json.loads((pq.read_schema(file).metadata or {})[_NOTE])
-        return Counts(**note["counts"])
+        counts, found = Counts(**note["counts"]), note["shard"]
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise BulkError(
             f"{path} is damaged or was not written by this run. Delete it and give the same "
             "command again."
         ) from error
+    if found != identity:
+        raise BulkError(
+            f"{path} is of other photos or other settings than this run has there. Delete it and "
+            "give the same command again."
+        )
+    return counts

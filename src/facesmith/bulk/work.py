@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from hashlib import sha256
 
 from facesmith.bulk.items import Item
 from facesmith.bulk.job import BulkJob, weights_files
@@ -29,6 +30,14 @@ class Shard:
         """Its photos."""
         return [Item.from_line(line) for line in self.lines]
 
+    def identity(self, job: BulkJob) -> str:
+        """SHA-256 of all that decides its rows, but for the content of the photos."""
+        settings = asdict(job)
+        for name in ("inputs", "out", "model"):  # the lines and the weights stand for them
+            del settings[name]
+        about = json.dumps([settings, self.number, self.lines], sort_keys=True)
+        return sha256(about.encode()).hexdigest()
+
 
 def look_at_shard(job: BulkJob, shard: Shard) -> Counts:
     """Find the faces in a shard's photos and write its file; what is there is not looked at again.
@@ -40,8 +49,14 @@ def look_at_shard(job: BulkJob, shard: Shard) -> Counts:
     """
     path = job.shard_path(shard.number)
     if path.is_file():
-        return read_counts(path)
-    return write_shard(path, _rows(job, shard.items()), job_note(job))
+        return read_counts(path, shard.identity(job))
+    return write_found(job, shard, _rows(job, shard.items()))
+
+
+def write_found(job: BulkJob, shard: Shard, photos: list[list[Row]]) -> Counts:
+    """Write a shard's file from the rows of each of its photos."""
+    note = json.dumps({"inputs": list(job.inputs), "weights": dict(job.weights)})
+    return write_shard(job.shard_path(shard.number), photos, note, shard.identity(job))
 
 
 def look_at_photo(job: BulkJob, line: str) -> list[Row]:
@@ -63,11 +78,6 @@ def lost_rows(line: str, reason: str) -> list[Row]:
         "its decoder, or memory has run out."
     )
     return rows_of(PhotoFaces.failed(PhotoSource(item.name, b""), error), None)
-
-
-def job_note(job: BulkJob) -> str:
-    """What a shard's file says of its job."""
-    return json.dumps({"inputs": list(job.inputs), "weights": dict(job.weights)})
 
 
 def _rows(job: BulkJob, items: list[Item]) -> list[list[Row]]:

@@ -192,7 +192,7 @@ def _print(result: BulkResult, out: Path) -> None:
         f"{counts.without_face:,} without a face, {counted(counts.errors, 'error')}."
     )
     new = result.n_shards - result.n_before
-    before = f", {result.n_before:,} were there before" if result.n_before else ""
+    before = f", {result.n_before:,} there before" if result.n_before else ""
     echo(
         f"{out}: {counted(result.n_shards, 'shard')}, {new:,} new{before}; {result.manifest.name}."
     )

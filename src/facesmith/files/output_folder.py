@@ -102,6 +102,10 @@ class OutputFolder:
         self._make()
         open_mark(self.path, self.task)
 
+    def discard(self) -> None:
+        """Delete what was written since `start`, the mark too: a failed run leaves nothing."""
+        self._clear()
+
     def add(self, *names: str, force: bool = False) -> None:
         """Make the folder, or write beside what it holds; files of others are never replaced.
 
