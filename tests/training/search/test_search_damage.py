@@ -221,3 +221,22 @@ def test_ranges_of_files(tmp_path: Path) -> None:
         path.write_text(json.dumps({name: {"choices": [0, 1]}}))
         with pytest.raises(SettingsError, match="judged on"):
             read_space(path, DetectorConfig())
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("proposals.batch_size", {"choices": [0, 8]}, "must be above 0; got 0"),
+        ("proposals.loop.learning_rate", {"low": -5, "high": -1}, "must be above 0; got -5"),
+        ("proposals.loop.epochs", {"low": -1, "high": 3}, "must be above 0; got -1"),
+        ("proposals.batch_size", {"choices": 8}, "must be a list of numbers; got 8"),
+        ("refiner.gate_lower", {"low": 0.1, "high": 0.2}, "`refiner` is off"),
+    ],
+)
+def test_ranges_that_no_training_takes(
+    name: str, values: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps({name: values}))
+    with pytest.raises(SettingsError, match=words):
+        read_space(path, replace(DetectorConfig(), refiner=None))

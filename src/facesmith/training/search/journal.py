@@ -48,13 +48,10 @@ def open_study(out: Path, base: Any, space: tuple[Parameter, ...], config: Searc
         names = [each.study_name for each in storage.get_all_studies()]
         if names not in ([], [_STUDY]):
             raise TrainingError(f"{path} is the journal of another study, {names[0]}. {_WAY_OUT}")
-        study = optuna.create_study(
-            storage=storage,
-            study_name=_STUDY,
-            direction="maximize",
-            load_if_exists=True,
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=config.startup, n_warmup_steps=30),
-        )
+        if not names:
+            optuna.create_study(storage=storage, study_name=_STUDY, direction="maximize")
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=config.startup, n_warmup_steps=30)
+        study = optuna.load_study(storage=storage, study_name=_STUDY, pruner=pruner)
         trials = study.trials
         fits = [str(each.name) for each in study.directions] == ["MAXIMIZE"] and all(
             _fits(each, space) for each in trials

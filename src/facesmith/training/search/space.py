@@ -12,6 +12,7 @@ from facesmith.runs.settings import SettingsError, read_settings, with_changes
 from facesmith.training.detector_config import DetectorConfig
 
 Value = float | int
+_POSITIVE = frozenset({"epochs", "learning_rate", "batch_size"})
 _JUDGING = frozenset(
     {
         "proposals.held_out",
@@ -121,6 +122,14 @@ def read_space(path: str | Path, config: DetectorConfig) -> tuple[Parameter, ...
     for parameter in space:  # unknown names and values of another type end here
         for value in parameter.choices or (parameter.low, parameter.high):
             with_changes(config, settings_of({parameter.name: value}))
+        part, _, last = parameter.name.partition(".")
+        if last and getattr(config, part, None) is None:
+            raise SettingsError(
+                f"{path}: {parameter.name} is not used, since `{part}` is off. Leave it out."
+            )
+        smallest = min(parameter.choices or (parameter.low,))
+        if last.rpartition(".")[2] in _POSITIVE and smallest <= 0:
+            raise SettingsError(f"{path}: {parameter.name} must be above 0; got {smallest}.")
         if parameter.name in _JUDGING:
             raise SettingsError(
                 f"{path}: {parameter.name} decides which photos trials are judged on, so their "
@@ -142,6 +151,8 @@ def _parameter(where: str, name: str, content: Any) -> Parameter:
     if unknown:
         raise SettingsError(f"{where} has {unknown[0]!r}; expected low, high, log or choices.")
     choices = content.get("choices", ())
+    if not isinstance(choices, list | tuple):
+        raise SettingsError(f"{where}: `choices` must be a list of numbers; got {choices!r}.")
     values: list[Any] = list(choices) if choices else [content.get("low"), content.get("high")]
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values) or not all(
         isfinite(value) for value in values
