@@ -69,6 +69,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "2": lambda value: f"{value:.2f}",
     "3": lambda value: f"{value:.3f}",
     "4": lambda value: f"{value:.4f}",
+    "third": lambda value: f"{value / 3:.2f}",
     "hours": lambda minutes: f"{minutes // 60:.0f} h {minutes % 60:.0f} min",
 }
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tokenize
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -148,4 +149,7 @@ def test_the_command_takes_names_from_a_table(tmp_path: Path) -> None:
     assert predicted == pytest.approx(0.75, abs=0.05)
     page = (out / "report.md").read_text(encoding="utf-8")
     assert "<b>" not in page.replace("\\<b\\>", "")
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert escape(target) in html
+    assert "<b>" not in html
     assert "surface-bayesian-ensemble.png" in {each.name for each in out.iterdir()}

@@ -84,6 +84,20 @@ def test_the_help_fits_on_a_screen() -> None:
     assert len(text.splitlines()) <= 50
 
 
+def test_the_default_scores_are_what_the_help_says() -> None:
+    from facesmith.anonymisation.films import tracks_that_miss_little  # noqa: PLC0415
+    from facesmith.anonymisation.photos import photo_score  # noqa: PLC0415
+    from facesmith.detection import load_detector  # noqa: PLC0415
+
+    text = CliRunner().invoke(main, ["anonymise", "--help"], terminal_width=200).output
+    assert "[default: photos as detect --find-all, films a third of the threshold]" in text
+    detector = load_detector()
+    assert photo_score(detector, None) == detector.find_all_score
+    tracks = tracks_that_miss_little(detector)
+    assert tracks.high_score == pytest.approx(detector.min_score / 3)
+    assert tracks.lowest == detector.find_all_score
+
+
 @pytest.mark.usefixtures("street")
 def test_a_blur_is_warned_of(weights: Path) -> None:
     result = run(weights, "street/two.png", "--out", "out", "--fill", "blur")
@@ -480,6 +494,39 @@ def test_without_the_extra_a_film_is_named_and_photos_are_done(
     assert {"two.png", "none.png"} <= set(contents(Path("out")))
     assert run(weights, "street/clip.mp4", "--out", "film").exit_code == 1
     assert not Path("film").exists()
+
+
+def test_without_the_extra_films_that_are_done_count_as_done(
+    street: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    from made_films import STEADY, write_film  # noqa: PLC0415
+
+    pictures = [spots(160, 120, (40, 32))] * 10
+    write_film(street / "clip.mp4", pictures, STEADY, size_wh=(160, 120))
+    assert run(weights, "street", "--out", "out").exit_code == 0
+    assert run(weights, "street/clip.mp4", "--out", "film").exit_code == 0
+    before, report = contents(Path("out")), json.loads(Path("out/report.json").read_text())
+    monkeypatch.setitem(sys.modules, "av", None)
+    for inputs, out in (("street", "out"), ("street/clip.mp4", "film")):
+        again = run(weights, inputs, "--out", out, "--resume")
+        assert again.exit_code == 0, again.output
+    now = contents(Path("out"))
+    assert now["clip.mp4"] == before["clip.mp4"]
+    assert now["boxes.jsonl"] == before["boxes.jsonl"]
+    assert json.loads(now["report.json"])["counts"] == report["counts"]
+    # One that is not done is named, and what is done stays.
+    (street / "new.mp4").write_bytes(b"a film")
+    partly = run(weights, "street", "--out", "out", "--resume")
+    assert partly.exit_code == 1
+    assert "street/new.mp4 is a film. This needs the package 'av'" in partly.stderr
+    assert "street/clip.mp4" not in partly.stderr
+    assert contents(Path("out"))["clip.mp4"] == before["clip.mp4"]
+    # With other settings nothing is done: the run ends before it changes what is there.
+    before = contents(Path("film"))
+    words = ["street/clip.mp4", "--out", "film", "--resume", "--colour", "red"]
+    assert run(weights, *words).exit_code == 1
+    assert contents(Path("film")) == before
 
 
 @pytest.mark.usefixtures("street")

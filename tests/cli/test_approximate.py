@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from facesmith.approximation import load_function
 from facesmith.approximation.experiment import run_folder
 from facesmith.approximation.experiment.points import monkey_saddle_split
 from facesmith.approximation.experiment.settings import ApproximationConfig
+from facesmith.approximation.experiment.summaries import format_error
 from facesmith.cli import main
 from facesmith.cli.approximate import approximate
 from facesmith.cli.approximate_config import config_of_options
@@ -127,7 +130,7 @@ def test_monkey_saddle_prints_a_table_and_a_verdict_of_each_method(
         result.stdout
     )
     assert "5 epochs, 64 units a layer, 1 tanh layer" in " ".join(result.stdout.split())
-    assert result.stderr == f"Wrote {out}/\n"
+    assert result.stderr == f"Wrote {out}/; its report is {out}/report.html\n"
     assert lines[-1] == f"Next: facesmith approximate --predict NEW.csv --model {out}"
 
 
@@ -179,6 +182,12 @@ def test_run_folder_holds_everything(saddle_run: tuple[Result, Path]) -> None:
         assert row["verdict_text"] in page
     for name in (path.name for path in out.glob("*.png")):
         assert f"![{name}]({name})" in page
+    html = (out / "report.html").read_text(encoding="utf-8")
+    for row in rows:
+        assert escape(row["verdict_text"]) in html
+        assert f"<td>{format_error(row['rmse'])}</td>" in html
+    assert html.count("data:image/png;base64,") == len(list(out.glob("*.png")))
+    assert not re.search(r"(src|href)=\"(?!data:)", html)
 
     with (out / "log.csv").open(newline="") as file:
         log = list(csv.DictReader(file))

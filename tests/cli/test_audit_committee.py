@@ -142,9 +142,10 @@ def test_a_detector_and_a_file_judge_together(spot_weights: Path) -> None:
     # The spot at (40, 32) is found as SEEN; a.jsonl sees the rest of the boxes that are right.
     result = run("--judge", f"spots=facesmith:{spot_weights}", "--judge", "detections:a.jsonl")
     assert result.exit_code == 0, result.stderr
+    scores = "from score 0.5 on sure of a face, from 0.15 on unsure, less is no face"
     assert result.stdout.splitlines()[:2] == [
-        "judged by   spots: vote facesmith, counts from 0.15 on, sure from 0.5 on",
-        "            a: vote a, counts from 0.15 on, sure from 0.5 on",
+        f"judged by   spots: {scores}; vote facesmith",
+        f"            a: {scores}; vote a",
     ]
     assert "Test-time augmentation of 2 suspicious boxes by spots." in result.stderr
     assert "missed      0 faces without a box: two votes agree" in result.stdout

@@ -61,7 +61,7 @@ def test_one_detector_labels_from_its_threshold_on(spot_weights: Path) -> None:
     assert labels("more/two.png") == []
     lines = result.stdout.splitlines()
     assert lines[:4] == [
-        "judged by   spots: vote facesmith, counts from 0.15 on, sure from 0.5 on",
+        "judged by   spots: from score 0.5 on sure of a face, from 0.15 on unsure, less is no face",
         "photos      2, 1 without a face to learn, 1 in which nothing was found",
         "faces       1: a judge is sure of them",
         "ignored     1 region with a lower score",
@@ -89,6 +89,8 @@ def test_scores_move_the_lines(spot_weights: Path) -> None:
     judge = ("--judge", f"spots=facesmith:{spot_weights}")
     run(*judge, "--scores", "spots=0.2,0.3")
     assert [ignored for _, ignored, _ in labels("one.png")] == [False, False]
+    one_line = run(*judge, "--scores", "spots=0.4,0.4", "--force").stdout.splitlines()[0]
+    assert one_line == "judged by   spots: from score 0.4 on sure of a face, less is no face"
     run(*judge, "--scores", "spots=0.4,0.99", "--force")
     # (0.982 - 0.4) / (0.99 - 0.4)
     assert labels("one.png") == [([28, 20, 60, 52], True, {"votes": "1", "doubt": "0.99"})]

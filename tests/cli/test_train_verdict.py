@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,6 +129,28 @@ def test_the_held_out_photos_decide_where_asked(data, tmp_path, trainer):
     assert lines[-2] == f"Report: {out / 'report.html'}"
     assert lines[-1] == f"Next: facesmith detect PHOTOS --model {out}"
     assert (out / "report.md").is_file()
+
+
+def proposed(out: Path, command: str) -> list[str]:
+    """The words of a command that the report proposes, as a shell reads them."""
+    (line,) = re.findall(rf"^    (facesmith {command} .+)$", (out / "report.md").read_text(), re.M)
+    return shlex.split(line)[1:]
+
+
+@pytest.mark.usefixtures("trainer")
+def test_the_audit_that_the_report_proposes_works_as_it_stands(data, tmp_path):
+    out = tmp_path / "my run"
+    assert train(data, out, "--no-cross-validation", "--images-anywhere").exit_code == 0
+    result = CliRunner().invoke(main, proposed(out, "audit"))
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "my run-audit" / "corrected.json").is_file()
+    # `audit` takes one file of annotations: of several, the reader names one.
+    given = ["train", data / "faces.json", data / "faces.json", "--images", data / "photos"]
+    both = tmp_path / "both"
+    words = [*given, "--out", both, "--no-cross-validation"]
+    assert CliRunner().invoke(main, [str(word) for word in words]).exit_code == 0
+    expected = ["audit", "ANNOTATIONS", "--images", (data / "photos").as_posix(), "--model"]
+    assert proposed(both, "audit")[:5] == expected
 
 
 def test_few_photos_are_cross_validated_and_a_resumption_keeps_the_folds(data, tmp_path, trainer):

@@ -198,7 +198,7 @@ def test_a_wrong_option_is_a_wrong_command_line(spot_weights: Path, rotations: s
     words = ["detect", "a.jpg", "--model", str(spot_weights), "--rotations", rotations]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
-    assert "is not one or several of 0, 90, 180 and 270" in result.stderr
+    assert "expected one or several of 0, 90, 180 and 270, each once" in result.stderr
     assert "0,180" in result.stderr
 
 

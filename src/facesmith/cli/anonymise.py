@@ -55,10 +55,13 @@ _SHARE = FiniteRange(0, 1)
     metavar="SHARE",
     default=0.2,
     show_default=True,
-    help="Of the face, added on each side.",
+    help="Of the face, on each side.",
 )
 @click.option(
-    "--min-score", type=_SHARE, metavar="SCORE", help="[default: photos 0.04, films 0.29]"
+    "--min-score",
+    type=_SHARE,
+    metavar="SCORE",
+    help="Of faces.  [default: photos as detect --find-all, films a third of the threshold]",
 )
 @click.option("--only", type=PlaceType(), multiple=True, help="Cover these faces only.")
 @click.option("--except", "spared", type=PlaceType(), multiple=True, help="Cover all but these.")

@@ -41,24 +41,20 @@ _STEPS_A_SECOND = 10  # of a film's progress bar
 def cover_all(task: AnonymiseTask) -> int:
     """Cover the faces in all files; returns the exit code."""
     from facesmith.anonymisation.photos import TASK  # noqa: PLC0415 - see `cli`
-    from facesmith.video.libav import import_av  # noqa: PLC0415
 
     found = find_files(task.inputs, task.out)
     check_options(task, found)
-    if found.films or found.camera:
-        try:
-            import_av()
-        except MissingPackageError as error:
-            if not found.photos:
-                raise
-            found = found.without_films(str(error))
-    folder = OutputFolder(task.out, TASK)
+    folder, way_on = OutputFolder(task.out, TASK), "--resume to go on with it, "
+    if not task.resume:
+        folder.check(force=task.force, resume=way_on)
+    run = _Run(task, found)
+    run.leave_out_films_without_av()
     if task.resume:
         folder.add()
         remove_unfinished(task.out)
     else:
-        folder.start(force=task.force, resume="--resume to go on with it, ")
-    return _Run(task, found).do()
+        folder.start(force=task.force, resume=way_on)
+    return run.do()
 
 
 class _Run:
@@ -66,7 +62,7 @@ class _Run:
 
     def __init__(self, task: AnonymiseTask, found: FoundFiles) -> None:
         from facesmith.anonymisation.films import tracks_that_miss_little  # noqa: PLC0415
-        from facesmith.anonymisation.photos import photo_score  # noqa: PLC0415 - see `cli`
+        from facesmith.anonymisation.photos import earlier_lines, photo_score  # noqa: PLC0415
         from facesmith.detection import open_detector  # noqa: PLC0415
 
         self._task, self._found = task, found
@@ -76,15 +72,37 @@ class _Run:
         self._settings = task.settings(self._score, (tracking.high_score, tracking.lowest))
         told = json.dumps(self._settings, sort_keys=True).encode()
         self._settings_name = hashlib.sha256(told).hexdigest()[:16]
-        self._done: list[dict[str, Any]] = []
+        # The lines that an earlier run wrote for files that need not be done again.
+        self._lines: list[dict[str, Any]] = []
+        if task.resume:
+            self._lines = earlier_lines(task.out, found.names, self._settings_name)
+        self._done = [line for line in self._lines if "out" in line]
         self._errors: dict[str, str] = {}
         self._pictures: dict[tuple[str, int], Image.Image] = {}
         self._n_by_region = 0  # photos in which a region chose faces
 
+    def leave_out_films_without_av(self) -> None:
+        """Make an error of each film that is not done, where PyAV is not installed.
+
+        Raises:
+            MissingPackageError: If nothing else would be left.
+        """
+        from facesmith.video.libav import import_av  # noqa: PLC0415 - see `cli`
+
+        done = {line["file"] for line in self._done}
+        lost = [path for path in self._found.films if path.as_posix() not in done]
+        if not (lost or self._found.camera):
+            return
+        try:
+            import_av()
+        except MissingPackageError as error:
+            if not (self._found.photos or done):
+                raise
+            self._found = self._found.without_films(lost, str(error))
+
     def do(self) -> int:
         """Cover all that is not done yet; returns the exit code."""
         from facesmith.anonymisation.journal import Journal  # noqa: PLC0415 - see `cli`
-        from facesmith.anonymisation.photos import earlier_lines  # noqa: PLC0415
         from facesmith.anonymisation.records import BOXES_NAME  # noqa: PLC0415
         from facesmith.anonymisation.report import Report  # noqa: PLC0415
         from facesmith.cli.anonymise_words import summary  # noqa: PLC0415
@@ -97,12 +115,8 @@ class _Run:
         for listed in task.box_files:
             if said := listed.unused([*given, *found.errors]):
                 echo(f"Warning: {said}", err=True)
-        lines: list[dict[str, Any]] = []
-        if task.resume:
-            lines = earlier_lines(task.out, found.names, self._settings_name)
-        self._done = [line for line in lines if "out" in line]
         before = {line["file"] for line in self._done}
-        with Journal(task.out / BOXES_NAME, lines) as journal:
+        with Journal(task.out / BOXES_NAME, self._lines) as journal:
             sources = [PhotoSource(path.as_posix(), path) for path in found.photos]
             self._cover_photos([each for each in sources if each.name not in before], journal)
             for path in found.films:

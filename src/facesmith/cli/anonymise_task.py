@@ -153,10 +153,11 @@ class FoundFiles:
     errors: dict[str, str]
     camera: str | None = None
 
-    def without_films(self, why: str) -> FoundFiles:
-        """The same, with each film an error: `why` is a sentence."""
-        lost = {path.as_posix(): f"{path.as_posix()} is a film. {why}" for path in self.films}
-        return replace(self, films=[], errors={**self.errors, **lost})
+    def without_films(self, lost: Sequence[Path], why: str) -> FoundFiles:
+        """The same, with each of the films `lost` an error: `why` is a sentence."""
+        errors = {path.as_posix(): f"{path.as_posix()} is a film. {why}" for path in lost}
+        kept = [path for path in self.films if path not in lost]
+        return replace(self, films=kept, errors={**self.errors, **errors})
 
 
 def check_options(task: AnonymiseTask, found: FoundFiles) -> None:

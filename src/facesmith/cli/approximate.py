@@ -192,7 +192,7 @@ def _fit(
         )
     # Imported here, so that --help and wrong usage are answered at once.
     from facesmith.approximation.experiment.compare import run  # noqa: PLC0415
-    from facesmith.approximation.experiment.report_text import report_text  # noqa: PLC0415
+    from facesmith.approximation.experiment.report_text import next_commands, report_text  # noqa: PLC0415
     from facesmith.approximation.experiment.run_folder import (  # noqa: PLC0415
         run_folder,
         write_run_folder,
@@ -228,19 +228,12 @@ def _fit(
 
         click.echo(function_code(report.chosen.function, codes[0]), nl=False)
     elif not quiet:
-        hint = f"Wrote {out}/" if out else "Pass --out RUN to keep the nets, the log and the plots."
-        echo(hint, err=True)
+        kept = f"Wrote {out}/; its report is {out}/report.html"
+        hint = "Pass --out RUN to keep the nets, the log and the plots."
+        echo(kept if out else hint, err=True)
         if out is not None and not as_json:
-            echo(_next(out, exported=onnx or bool(codes)))
-
-
-def _next(out: Path, *, exported: bool) -> str:
-    """What to do with a fit, in lines."""
-    line = f"Next: facesmith approximate --predict NEW.csv --model {out.as_posix()}"
-    if exported:
-        return line
-    again = f"facesmith approximate --resume --out {out.as_posix()} --onnx --code c"
-    return f"{line}\nFor other programs: {again}"
+            steps = next_commands(out, exported=onnx or bool(codes))
+            echo("\n".join(f"{why}: {command}" for why, command in steps))
 
 
 def _settings(

@@ -24,18 +24,12 @@ class _Rotations(click.ParamType):  # type: ignore[type-arg]  # generic in newer
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        from facesmith.detection.rotations import ROTATIONS, check_rotations  # noqa: PLC0415 - `--help` needs no NumPy
+        from facesmith.detection.rotations import read_rotations  # noqa: PLC0415 - `--help` needs no NumPy
 
         try:
-            return check_rotations(tuple(int(word) for word in value.split(",")))
-        except ValueError:
-            some = ", ".join(map(str, ROTATIONS[:-1]))
-            self.fail(
-                f"{value!r} is not one or several of {some} and {ROTATIONS[-1]}, each once, with "
-                "commas between them, such as 0,180.",
-                param,
-                ctx,
-            )
+            return read_rotations(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}.", param, ctx)
 
 
 rotations_option = click.option(

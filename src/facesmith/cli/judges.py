@@ -189,9 +189,12 @@ def read_found(
 
 
 def judges_in_words(judges: Sequence[Judge]) -> list[str]:
-    """A line a judge: its name, its vote and its scores."""
-    return [
-        f"{judge.name}: vote {judge.vote}, counts from {judge.min_score:.2g} on, sure from "
-        f"{judge.sure_score:.2g} on"
-        for judge in judges
-    ]
+    """A line a judge: its name, what its scores mean, and with several judges its vote."""
+
+    def words(judge: Judge) -> str:
+        sure, lowest = f"{judge.sure_score:.2g}", f"{judge.min_score:.2g}"
+        unsure = f"from {lowest} on unsure, " if lowest != sure else ""
+        vote = f"; vote {judge.vote}" if len(judges) > 1 else ""
+        return f"{judge.name}: from score {sure} on sure of a face, {unsure}less is no face{vote}"
+
+    return list(map(words, judges))

@@ -21,6 +21,7 @@ from facesmith.cli.train_start import decoded_photos, tell_resumed, threads_by_l
 from facesmith.cli.train_verdict import (
     Trained,
     load_val,
+    photos_as_words,
     print_verdict,
     reach_verdict,
     told_of_folds,
@@ -109,13 +110,14 @@ def train_detector_command(
         world.leave()
         if not world.is_first:
             return
-        trained = Trained(photos, out, config, false_boxes, start, teacher, metrics)
+        words = photos_as_words(data, images)
+        trained = Trained(photos, out, config, false_boxes, start, teacher, metrics, words)
         verdict = reach_verdict(trained, judged_on, folds=folds, progress=progress)
     if as_json:
         echo(json.dumps({**metrics, "verdict": verdict.to_dict()}))
     elif not quiet:
         _print(metrics)
-        print_verdict(verdict, out)
+        print_verdict(verdict, trained)
 
 
 def _open(start: Path | None, teacher: Path | None) -> None:

@@ -12,9 +12,10 @@ import click
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.cli.annotated_photos import load_photos
 from facesmith.cli.numbers import counted
+from facesmith.cli.options import images_anywhere
 from facesmith.cli.terminal import echo, in_columns
 from facesmith.detection.detector import shipped_weights
-from facesmith.evaluation.run_report import next_steps, write_run_report
+from facesmith.evaluation.run_report import ANY_PHOTOS, next_steps, write_run_report
 from facesmith.evaluation.verdict import SHIPPED, Judged, Verdict, judge, look, write_verdict
 from facesmith.progress import Progress
 from facesmith.runs.folder import RunFolder
@@ -39,6 +40,7 @@ class Trained:
     start: Path | None  # what it went on from
     teacher: Path | None
     metrics: dict[str, Any]
+    learned_from: Sequence[str]  # `photos` as words of a command line, see `next_steps`
 
     @property
     def seconds(self) -> float:
@@ -107,7 +109,7 @@ def reach_verdict(
         run.output.add()
         verdict = _compare(trained, val, folds, progress)
         write_verdict(verdict, run.path)
-        write_run_report(run.path, verdict, progress=progress)
+        write_run_report(run.path, verdict, learned_from=trained.learned_from, progress=progress)
     return verdict
 
 
@@ -184,7 +186,14 @@ def _before(trained: Trained, photos: Sequence[AnnotatedPhoto], progress: Progre
     return replace(judged, name=SHIPPED if shipped else judged.name)
 
 
-def print_verdict(verdict: Verdict, out: Path) -> None:
+def photos_as_words(data: Sequence[Path], images: Path) -> list[str]:
+    """Annotated photos as words of a command line that takes one file or folder of annotations."""
+    annotations = data[0].as_posix() if len(data) == 1 else ANY_PHOTOS[0]
+    anywhere = ["--images-anywhere"] if images_anywhere() else []
+    return [annotations, "--images", images.as_posix(), *anywhere]
+
+
+def print_verdict(verdict: Verdict, trained: Trained) -> None:
     """The table, the verdict, the report and what to do next."""
     echo(f"\nOn {verdict.judged_on}; 95 % intervals of the difference over photos:")
     for line in in_columns(verdict.table()):
@@ -192,5 +201,6 @@ def print_verdict(verdict: Verdict, out: Path) -> None:
     if verdict.caveat:
         echo(verdict.caveat)
     echo(f"Verdict: {verdict.words()}")
-    echo(f"Report: {out / 'report.html'}")
-    echo(f"Next: {next_steps(verdict, out)[0].command}")
+    echo(f"Report: {trained.out / 'report.html'}")
+    steps = next_steps(verdict, trained.out, learned_from=trained.learned_from)
+    echo(f"Next: {steps[0].command}")

@@ -34,6 +34,22 @@ def check_rotations(rotations: Sequence[int]) -> tuple[int, ...]:
     return checked
 
 
+def read_rotations(text: str) -> tuple[int, ...]:
+    """The rotations that a text names, such as `0,180`.
+
+    Raises:
+        ValueError: If it does not; the message is for users, without their text.
+    """
+    try:
+        return check_rotations([int(word) for word in text.split(",")])
+    except ValueError:
+        *some, last = map(str, ROTATIONS)
+        raise ValueError(
+            f"expected one or several of {', '.join(some)} and {last}, each once, with commas "
+            "between them, such as 0,180"
+        ) from None
+
+
 def detect_rotated(
     look: Callable[[npt.NDArray[np.uint8]], Faces],
     image: npt.NDArray[np.uint8],

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from facesmith.untrusted import ContentError, read_json
 HTML_NAME, MARKDOWN_NAME = "report.html", "report.md"
 PICTURES_NAME = "report"  # the folder of the pictures of report.md
 STILL_BETTER = "It was still getting better at the end: more --epochs may help."
+ANY_PHOTOS = ("ANNOTATIONS", "--images", "PHOTOS")
 N_SHOWN = 24  # misses, and false boxes
 # Part of a run -> what it is, in words.
 _PARTS = {"proposals": "the proposals", "refiner": "the refiner"}
@@ -87,16 +88,31 @@ class RunReport:
     settings: Mapping[str, Any]  # dotted name -> value
     metrics: Mapping[str, Any]  # of `metrics.json`
     has_curves: bool  # whether precision and recall are drawn
+    learned_from: Sequence[str]  # see `next_steps`
 
     @property
     def steps(self) -> list[Step]:
         """What to do next, the first being the most useful."""
-        return next_steps(self.verdict, self.run, self.failures)
+        return next_steps(self.verdict, self.run, self.failures, self.learned_from)
 
 
-def next_steps(verdict: Verdict, run: str | Path, failures: Failures | None = None) -> list[Step]:
-    """What to do after a training, the most useful first."""
+def next_steps(
+    verdict: Verdict,
+    run: str | Path,
+    failures: Failures | None = None,
+    learned_from: Sequence[str] = ANY_PHOTOS,
+) -> list[Step]:
+    """What to do after a training, the most useful first.
+
+    Args:
+        verdict: Of the training.
+        run: Its folder.
+        failures: Of the new detector.
+        learned_from: The annotated photos of the training, as words of a command line; words in
+            capitals stand for what the reader has to put there.
+    """
     model = shlex.quote(Path(run).as_posix())
+    audited = shlex.quote(f"{Path(run).as_posix()}-audit")
     use = Step("Find the faces in your own photos:", f"facesmith detect PHOTOS --model {model}")
     more = Step(
         "Annotate more photos of your kind: let it propose the boxes, correct them, train again:",
@@ -104,15 +120,15 @@ def next_steps(verdict: Verdict, run: str | Path, failures: Failures | None = No
     )
     audit = Step(
         "Look for annotations that are wrong; with few photos a few of them decide:",
-        f"facesmith audit faces.json --images photos/ --model {model} --out {model}-audit/",
+        f"facesmith audit {shlex.join(learned_from)} --model {model} --out {audited}",
     )
     mine = Step(
         "Teach it what it takes for faces, with photos that show none:",
-        f"facesmith mine --negatives no_faces/ --model {model} --out mined.json",
+        f"facesmith mine --negatives PHOTOS --model {model} --out mined.json",
     )
     judge = Step(
         "See where it fails on other annotated photos:",
-        f"facesmith benchmark failures --annotations val.json --images val/ --model {model} "
+        f"facesmith benchmark failures --annotations ANNOTATIONS --images PHOTOS --model {model} "
         "--out failures/",
     )
     others = [audit, judge]
@@ -128,13 +144,18 @@ def next_steps(verdict: Verdict, run: str | Path, failures: Failures | None = No
 
 
 def write_run_report(
-    run: str | Path, verdict: Verdict, *, progress: Progress = NO_PROGRESS
+    run: str | Path,
+    verdict: Verdict,
+    *,
+    learned_from: Sequence[str] = ANY_PHOTOS,
+    progress: Progress = NO_PROGRESS,
 ) -> tuple[Path, Path]:
     """Write `report.html`, `report.md` and the pictures of the latter into a run folder.
 
     Args:
         run: The folder of a finished training.
         verdict: Its verdict, whose photos are read again to show what the detector gets wrong.
+        learned_from: The annotated photos of the training, see `next_steps`.
         progress: Told how many photos are done.
 
     Returns:
@@ -167,6 +188,7 @@ def write_run_report(
         settings=settings,
         metrics=metrics,
         has_curves=draw_old_and_new(verdict, folder / "precision_recall.png"),
+        learned_from=learned_from,
     )
     write_sheet(folder / "misses.png", misses_sheet(failures, N_SHOWN))
     write_sheet(folder / "false_boxes.png", false_boxes_sheet(failures, N_SHOWN))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from facesmith.anonymisation import CoverConfig
 from facesmith.detection import DetectionConfig, PhotoDetector
-from facesmith.detection.rotations import UPRIGHT, check_rotations
+from facesmith.detection.rotations import read_rotations
 from facesmith.images import MAX_MEMORY
 from facesmith.server.problems import wrong_request
 
@@ -46,12 +46,7 @@ class DetectOptions(BaseModel):
     @field_validator("rotations")
     @classmethod
     def _known(cls, value: str) -> str:
-        try:
-            check_rotations(tuple(int(word) for word in value.split(",")))
-        except ValueError:
-            raise ValueError(
-                "expected one or several of 0, 90, 180 and 270, each once, with commas between them"
-            ) from None
+        read_rotations(value)
         return value
 
     def config(
@@ -73,7 +68,7 @@ class DetectOptions(BaseModel):
                 )
         if landmarks and not detector.has_landmarks:
             raise wrong_request("These weights find no landmarks. Ask for none.")
-        rotations = tuple(int(word) for word in self.rotations.split(",")) or UPRIGHT
+        rotations = read_rotations(self.rotations)
         return DetectionConfig(
             min_score, self.min_face, None, rotations, max_memory, landmarks=landmarks
         )

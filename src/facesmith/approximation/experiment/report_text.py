@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from facesmith.approximation.experiment.findings import answer
@@ -14,6 +16,8 @@ from facesmith.printable import markdown_text
 _LINE_WIDTH = 100  # characters
 # Columns of a learning curve in numbers.
 _CURVE_STEPS = 7
+# Characters of a column of figures, if not ten.
+_WIDTHS = {"mean abs. error": 16, "R2": 9, "seconds": 8}
 
 
 def report_text(report: ApproximationReport) -> str:
@@ -40,20 +44,10 @@ def report_page(report: ApproximationReport, pictures: Sequence[str]) -> str:
     parts += [markdown_text(answer(report))]
     parts += [f"Note: {markdown_text(note)}" for note in report.notes]
     parts += [markdown_text(said) for said in (choice(report),) if said]
-    explained = (
-        "The L2 error is `norm(prediction - target) / rows`; RMSE and the mean absolute error are "
-        f"in the unit of {markdown_text(report.split.target_name) or 'the target'}. R2 is the part "
-        "of the targets' variance that is explained: 1 is perfect, 0 what their mean would do."
-    )
-    if len(report.approximations) > 1:
-        explained += (
-            " The validation error, the mean absolute error on the validation rows at the end, "
-            "decides what is chosen."
-        )
     parts += [
         "## Errors on the test rows",
         "\n".join(["```", *figure_lines(report), "```"]),
-        explained,
+        markdown_text(figures_explained(report)),
         "## Learning curves",
         "Mean absolute error of training and validation rows; `log.csv` has every step.",
         "\n".join(["```", *curve_lines(report.approximations), "```"]),
@@ -72,26 +66,70 @@ def row_counts(report: ApproximationReport) -> str:
     return f"{train} training, {validation} validation, {test} test rows"
 
 
-def figure_lines(report: ApproximationReport) -> list[str]:
-    """The table of errors, a header line first."""
-    compares = report.compares
-    names = [fit.label for fit in report.approximations]
-    width = max(10, *(len(name) for name in names))
-    head = f"{'L2 error':>10} {'mean abs. error':>16} {'RMSE':>10} {'R2':>9} {'seconds':>8}"
-    if compares:
-        head = f"{'validation':>10} {head}  verdict"
-    lines = [f"{'method':<{width}} {head}"]
-    for name, fit in zip(names, report.approximations, strict=True):
-        errors = [format_error(e) for e in (fit.l2_error, fit.mean_abs_error, fit.rmse)]
-        cells = f"{errors[0]:>10} {errors[1]:>16} {errors[2]:>10}"
-        cells += f" {format_r2(fit.r2):>9} {fit.seconds:>8.1f}"
-        if compares:
+def figure_rows(report: ApproximationReport) -> list[list[str]]:
+    """The table of errors as cells, the names of the columns first."""
+    rows = []
+    for fit in report.approximations:
+        row = {
+            "method": fit.label,
+            "L2 error": format_error(fit.l2_error),
+            "mean abs. error": format_error(fit.mean_abs_error),
+            "RMSE": format_error(fit.rmse),
+            "R2": format_r2(fit.r2),
+            "seconds": f"{fit.seconds:.1f}",
+        }
+        if report.compares:
             kind: str = fit.verdict.kind
             if kind == "overfit":
                 kind += f" from {fit.verdict.best_step}"
-            cells = f"{format_error(fit.validation_error):>10} {cells}  {kind}"
-        lines.append(f"{name:<{width}} {cells}")
+            first = {"method": row.pop("method"), "validation": format_error(fit.validation_error)}
+            row = {**first, **row, "verdict": kind}
+        rows.append(row)
+    return [list(rows[0]), *(list(row.values()) for row in rows)]
+
+
+def figure_lines(report: ApproximationReport) -> list[str]:
+    """The table of errors, a header line first."""
+    rows = figure_rows(report)
+    widths = {name: _WIDTHS.get(name, 10) for name in rows[0]}
+    widths["method"] = max(10, *(len(fit.label) for fit in report.approximations))
+    lines = []
+    for first, *cells in rows:
+        line = f"{first:<{widths['method']}}"
+        for name, cell in zip(rows[0][1:], cells, strict=True):
+            line += f"  {cell}" if name == "verdict" else f" {cell:>{widths[name]}}"
+        lines.append(line)
     return lines
+
+
+def figures_explained(report: ApproximationReport) -> str:
+    """What the columns of the table of errors mean."""
+    explained = (
+        "The L2 error is norm(prediction - target) / rows; RMSE and the mean absolute error are "
+        f"in the unit of {report.split.target_name or 'the target'}. R2 is the part of the "
+        "targets' variance that is explained: 1 is perfect, 0 what their mean would do."
+    )
+    if len(report.approximations) > 1:
+        explained += (
+            " The validation error, the mean absolute error on the validation rows at the end, "
+            "decides what is chosen."
+        )
+    return explained
+
+
+def next_commands(run: Path, *, exported: bool) -> list[tuple[str, str]]:
+    """What to do with a fit in a run folder: why, and the command.
+
+    Args:
+        run: The folder.
+        exported: Whether it has files for other programs.
+    """
+    name = shlex.quote(run.as_posix())
+    commands = [("Next", f"facesmith approximate --predict NEW.csv --model {name}")]
+    if not exported:
+        again = f"facesmith approximate --resume --out {name} --onnx --code c"
+        commands.append(("For other programs", again))
+    return commands
 
 
 def curve_lines(fits: Sequence[Approximation]) -> list[str]:

@@ -88,7 +88,8 @@ def write_run_folder(
     ```
     run/
       config.json       settings, version, checksum of the table, command line
-      report.md         figures, learning curves, verdicts, choice and pictures on one page
+      report.html       figures, verdicts, choice and pictures on one page
+      report.md         the same with the learning curves in numbers, beside the pictures
       metrics.json      rows as `--json` prints them
       log.csv           errors of train and validation after each epoch or iteration
       models/*.npz      one function per fit, for `facesmith.approximation.load_function`
@@ -135,6 +136,11 @@ def write_run_folder(
             _write_tensorboard(fit, new / "tensorboard" / fit.file_name)
         pictures = _write_plots(report, new)
         write_bytes(new / "report.md", report_page(report, pictures).encode())
+        # Imported here: what draws reports takes its time to load.
+        from facesmith.approximation.experiment.report_html import html_page  # noqa: PLC0415
+
+        html = html_page(report, pictures, new, folder.path, about, exported=bool(exports))
+        write_bytes(new / "report.html", html.encode())
 
 
 def write_exports(fit: Approximation, folder: Path, exports: Sequence[str]) -> None:
