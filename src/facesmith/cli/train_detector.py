@@ -33,6 +33,7 @@ from facesmith.runs.settings import SettingsError, with_changes
 from facesmith.training.detector import train_detector
 from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
+from facesmith.training.fabric import make_fabric
 from facesmith.training.mined import MinedConfig, MinedTraining
 from facesmith.training.plan import Plan, plan_training, warning_anew
 from facesmith.training.proposals import refuse_few, split_photos
@@ -135,7 +136,9 @@ def _open(start: Path | None, teacher: Path | None) -> None:
 
 
 def _refuse_early(photos: Sequence[AnnotatedPhoto], config: DetectorConfig, world: World) -> None:
-    """Refuse too few photos, and what is for one process, before photos are decoded."""
+    """Refuse too few photos, and what the machine or the processes lack, before decoding."""
+    for loop in config.loops:
+        make_fabric(loop, world)
     if config.own_mining is not None and world.size > 1:
         raise click.UsageError("A recipe that mines in between is trained in one process.")
     if not config.keep_proposals:
