@@ -1,0 +1,38 @@
+"""Processes that train together, as a launcher or the command itself starts them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def launched(rank: int, n: int, port: int | str) -> dict[str, str]:
+    """The environment that a launcher gives a process of n."""
+    world = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n, "MASTER_PORT": port}
+    return {**os.environ, **{k: str(v) for k, v in world.items()}, "MASTER_ADDR": "127.0.0.1"}
+
+
+def started(
+    words: Sequence[str | Path],
+    errors: Path,
+    program: Sequence[str | Path] = ("-m", "facesmith"),
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """The command, whose standard error is added to a file."""
+    with errors.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, *program, *words],
+            stdout=subprocess.DEVNULL, stderr=file, env=environment,
+        )  # fmt: skip
