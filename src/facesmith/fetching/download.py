@@ -122,9 +122,12 @@ class ResumableDownload:
                 break
             wait = min(self._config.wait * 2 ** max(failures - 1, 0), 30)
             time.sleep(max(wait, min(asked_wait, _LONGEST_WAIT)))
+        kept = self._size()
+        standing = "Nothing came; the same command tries again."
+        if kept:
+            standing = f"{kept:,} bytes are kept; the same command goes on from there."
         raise FetchError(
-            f"{without_password(url)}: {reason}, {self._config.tries} times in a row. "
-            f"{self._size():,} bytes are kept; the same command goes on from there."
+            f"{without_password(url)}: {reason}, {self._config.tries} times in a row. {standing}"
         )
 
     def check_own(self) -> None:
