@@ -1,14 +1,22 @@
 """The accelerator of a training: what the settings ask for and what the processes share."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from click.testing import CliRunner  # noqa: E402
+
+from disc_photos import draw_disc_photos  # noqa: E402
+from facesmith.cli import main  # noqa: E402
 from facesmith.errors import TrainingError  # noqa: E402
 from facesmith.training import fabric  # noqa: E402
 from facesmith.training.fabric import make_fabric  # noqa: E402
 from facesmith.training.loop_config import LoopConfig  # noqa: E402
 from facesmith.training.sharing import World, backend  # noqa: E402
+from synthetic_rows import save_synthetic  # noqa: E402
 
 SECOND = World(1, 2, 1)  # of two processes
 
@@ -86,3 +94,24 @@ def test_one_process_trains_where_the_settings_say(
 def test_what_no_machine_has_is_named(config: LoopConfig, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         make_fabric(config, World())
+
+
+@pytest.mark.parametrize("kind", ["classifier", "detector"])
+def test_a_training_that_the_machine_cannot_do_leaves_no_folder(kind: str, tmp_path: Path) -> None:
+    """It ends before photos are read: here those of a detector are no photos."""
+    if kind == "classifier":
+        data = [str(save_synthetic(tmp_path / "patches.npz", n_photos=8))]
+        settings = {"loop": {"accelerator": "tpux"}}
+    else:
+        draw_disc_photos(tmp_path, 20)
+        for photo in tmp_path.glob("*.png"):
+            photo.write_bytes(photo.read_bytes()[:-200])
+        data = [str(tmp_path / "faces.json"), "--images", str(tmp_path)]
+        settings = {"refiner": {"loop": {"accelerator": "tpux"}}}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    words = ["--config", str(tmp_path / "settings.json"), "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, ["train", *data, *words], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "`accelerator` 'tpux'" in result.stderr
+    assert "Left out" not in result.stderr
+    assert not (tmp_path / "run").exists()

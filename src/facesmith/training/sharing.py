@@ -307,7 +307,8 @@ class _SharedNorm(nn.BatchNorm2d):
         variance = _applied(_Summed, (centred * centred).sum(axes)) / count
         if self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-            share = self.momentum or 1.0 / float(self.num_batches_tracked)
+            n_batches = float(self.num_batches_tracked)
+            share = 1.0 / n_batches if self.momentum is None else self.momentum
             with torch.no_grad():
                 self.running_mean.lerp_(mean, share)  # type: ignore[union-attr]
                 world = current_world()
