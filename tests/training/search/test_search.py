@@ -167,11 +167,11 @@ def test_another_search_in_the_folder_is_refused(
     out = tmp_path / "tune"
     config = SearchConfig(trials=1, confirm=0)
     search(photos, out, base(), SPACE, config)
-    with pytest.raises(TrainingError, match="other photos, settings or ranges"):
+    with pytest.raises(TrainingError, match="other photos or annotations"):
         search(photos[1:], out, base(), SPACE, config)
-    with pytest.raises(TrainingError, match="other photos, settings or ranges"):
+    with pytest.raises(TrainingError, match="other ranges"):
         search(photos, out, base(), SPACE[:2], config)
-    with pytest.raises(TrainingError, match="other photos, settings or ranges"):
+    with pytest.raises(TrainingError, match="other settings"):
         search(photos, out, replace(base(), quantise_loss=0.1), SPACE, config)
     loops = base().with_loops(lambda loop: replace(loop, threads=2))
     assert search(photos, out, loops, SPACE, config) is not None  # threads may differ

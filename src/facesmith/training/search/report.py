@@ -140,7 +140,9 @@ def _pictures(result: SearchResult, out: Path) -> str:
             "</figcaption></figure>"
         )
     else:
-        parts.append("<p>Too few trials are complete to say which settings decide.</p>")
+        equal = len(result.complete) > 1 and len({t.figure for t in result.complete}) == 1
+        why = "All complete trials have the same figure" if equal else "Too few trials are complete"
+        parts.append(f"<p>{why}: which settings decide cannot be said.</p>")
     return "".join(parts)
 
 

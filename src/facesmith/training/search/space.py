@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,15 @@ from facesmith.runs.settings import SettingsError, read_settings, with_changes
 from facesmith.training.detector_config import DetectorConfig
 
 Value = float | int
+_POSITIVE = frozenset({"epochs", "learning_rate", "batch_size"})
+_JUDGING = frozenset(
+    {
+        "proposals.held_out",
+        "proposals.max_held_out",
+        "proposals.loop.seed",
+        "refiner.loop.seed",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,26 @@ def read_space(path: str | Path, config: DetectorConfig) -> tuple[Parameter, ...
     for parameter in space:  # unknown names and values of another type end here
         for value in parameter.choices or (parameter.low, parameter.high):
             with_changes(config, settings_of({parameter.name: value}))
-    return space
+        part, _, last = parameter.name.partition(".")
+        if last and getattr(config, part, None) is None:
+            raise SettingsError(
+                f"{path}: {parameter.name} is not used, since `{part}` is off. Leave it out."
+            )
+        smallest = min(parameter.choices or (parameter.low,))
+        if last.rpartition(".")[2] in _POSITIVE and smallest <= 0:
+            raise SettingsError(f"{path}: {parameter.name} must be above 0; got {smallest}.")
+        if parameter.name in _JUDGING:
+            raise SettingsError(
+                f"{path}: {parameter.name} decides which photos trials are judged on, so their "
+                "figures could not be compared. Leave it out."
+            )
+    # A file may say 0 to 1 of a setting that takes fractions.
+    return tuple(
+        replace(each, low=float(each.low), high=float(each.high))
+        if not each.choices and isinstance(_value_in(config, each.name), float)
+        else each
+        for each in space
+    )
 
 
 def _parameter(where: str, name: str, content: Any) -> Parameter:
@@ -123,6 +151,8 @@ def _parameter(where: str, name: str, content: Any) -> Parameter:
     if unknown:
         raise SettingsError(f"{where} has {unknown[0]!r}; expected low, high, log or choices.")
     choices = content.get("choices", ())
+    if not isinstance(choices, list | tuple):
+        raise SettingsError(f"{where}: `choices` must be a list of numbers; got {choices!r}.")
     values: list[Any] = list(choices) if choices else [content.get("low"), content.get("high")]
     if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values) or not all(
         isfinite(value) for value in values
@@ -161,8 +191,12 @@ def values_in(config: DetectorConfig, space: tuple[Parameter, ...]) -> dict[str,
     """The values that a config has of a search's parameters, moved into their ranges."""
     values = {}
     for parameter in space:
-        value: Any = config
-        for part in parameter.name.split("."):
-            value = getattr(value, part)
-        values[parameter.name] = parameter.nearest(value)
+        values[parameter.name] = parameter.nearest(_value_in(config, parameter.name))
     return values
+
+
+def _value_in(config: DetectorConfig, name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value

@@ -11,25 +11,37 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.errors import StoppedError, TrainingError, WriteError
-from facesmith.files import OutputFolder, write_json
+from facesmith.files import OutputFolder, checksum, make_folder, write_json
+from facesmith.files.write_errors import write_error
 from facesmith.progress import NO_PROGRESS, Progress
-from facesmith.runs.settings import with_changes
-from facesmith.training.detector_config import DetectorConfig
+from facesmith.runs.settings import SettingsError, with_changes
+from facesmith.training.detector_config import DetectorConfig, Origin
 from facesmith.training.detector_photos import photos_checksum
 from facesmith.training.search.confirming import confirm
+from facesmith.training.search.journal import open_study
 from facesmith.training.search.result import SearchConfig, SearchResult, result_of
-from facesmith.training.search.space import Parameter, settings_of, values_in
+from facesmith.training.search.space import Parameter, settings_of
 from facesmith.training.search.trial import Pruned, run_trial
 from facesmith.untrusted import ContentError, read_json
 
 TASK = "search"
 SEARCH_FILE, BEST_FILE = "search.json", "best.json"
-_JOURNAL, _STUDY = "journal.log", "facesmith"
+# What of `search.json` has to be the same when a search goes on, as messages name it.
+_KINDS = {
+    "data": "photos or annotations",
+    "pixels": "photos or annotations",
+    "base": "settings",
+    "space": "ranges",
+    "start": "weights to go on from (--from)",
+    "seed": "settings",
+}
+_MANY_FAILED = 3
 _WAIT_SECONDS = 600.0  # for the lock that is held while a trial is given out
 
 
@@ -71,9 +83,11 @@ def search(
         proposals=replace(base.proposals, held_out=max(base.proposals.held_out, config.held_out)),
     )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    about = _described(photos, base, space, config, start)
+    _refuse_others(out)
     with _locked(out / ".giving.lock", _WAIT_SECONDS):
-        _open_folder(out, photos, base, space, config, start)
-        study = _open_study(out, base, space, config)
+        _open_folder(out, about)
+        study = open_study(out, base, space, config)
     trainer = _Trainer(photos, out, base, space, start, study, progress)
     while trainer.next(config.trials):
         pass
@@ -94,43 +108,75 @@ def search(
     return result
 
 
-def _open_folder(
-    out: Path,
+def _described(
     photos: Sequence[AnnotatedPhoto],
     base: DetectorConfig,
     space: tuple[Parameter, ...],
     config: SearchConfig,
     start: str | Path | None,
-) -> None:
-    """Write down what is searched, or check that it is the same."""
-    about = {
+) -> dict[str, Any]:
+    """What decides the figures of trials, for `search.json`."""
+    return {
         "data": photos_checksum(photos, base.proposals.weight_attribute),
+        "pixels": _pixels_checksum(photos),
         "base": base.described(),
         "space": {parameter.name: parameter.to_dict() for parameter in space},
-        "start": None if start is None else str(start),
+        "start": Origin.of(base, start, None).described(learns_landmarks=False).get("start", []),
         "seed": config.seed,
     }
+
+
+def _pixels_checksum(photos: Sequence[AnnotatedPhoto]) -> str:
+    """SHA-256 over the files of the photos, in order."""
+    digest = sha256()
+    for photo in photos:
+        try:
+            digest.update(checksum(photo.path).encode())
+        except OSError as error:
+            raise TrainingError(f"{photo.path} cannot be read: {error.strerror}.") from error
+    return digest.hexdigest()
+
+
+def _open_folder(out: Path, about: dict[str, Any]) -> None:
+    """Write down what is searched, or check that it is the same."""
     output = OutputFolder(out, TASK)
     path = out / SEARCH_FILE
     if not path.is_file():
-        others = [name for name in output.others() if not name.startswith(".")]
-        if others:
-            raise WriteError(f"{out} holds other files, such as {others[0]}. Pass another --out.")
         output.add()
         write_json(path, about)
         return
-    output.add()
     try:
         before = read_json(path)
     except ContentError as error:
-        raise TrainingError(f"{error} Pass another --out.") from error
-    # Threads and the like differ from machine to machine.
-    same = before.get("data") == about["data"] and before.get("space") == about["space"]
-    if not same or _decisive(before.get("base", {})) != _decisive(about["base"]):
         raise TrainingError(
-            f"{out} holds a search with other photos, settings or ranges. Give the same, or pass "
-            "another --out."
+            f"{str(error).rstrip('.')}. Restore it from a copy, or pass another --out."
+        ) from error
+    if not isinstance(before, dict) or not set(about) <= set(before):
+        raise TrainingError(
+            f"{path} is damaged: expected an object with {', '.join(about)}. Restore it from a "
+            "copy, or pass another --out."
         )
+    output.add()
+    # Threads and the like differ from machine to machine.
+    other = [
+        words for key, words in _KINDS.items() if _decisive(before[key]) != _decisive(about[key])
+    ]
+    if other:
+        raise TrainingError(
+            f"{out} holds a search with other {' and other '.join(dict.fromkeys(other))}. Give the "
+            "same, or pass another --out."
+        )
+
+
+def _refuse_others(out: Path) -> None:
+    """Refuse a folder with files of others before anything is written into it."""
+    output = OutputFolder(out, TASK)
+    if not out.is_dir():
+        return
+    others = [name for name in output.others() if not name.startswith(".")]
+    if (others and not (out / SEARCH_FILE).is_file()) or SEARCH_FILE in others:
+        named = SEARCH_FILE if SEARCH_FILE in others else others[0]
+        raise WriteError(f"{out} holds other files, such as {named}. Pass another --out.")
 
 
 def _decisive(settings: Any) -> Any:
@@ -141,47 +187,6 @@ def _decisive(settings: Any) -> Any:
     if isinstance(settings, list | tuple):
         return [_decisive(each) for each in settings]
     return settings
-
-
-def _open_study(
-    out: Path, base: DetectorConfig, space: tuple[Parameter, ...], config: SearchConfig
-) -> Any:
-    import optuna  # noqa: PLC0415 - see `search`
-    from optuna.storages.journal import JournalFileBackend  # noqa: PLC0415
-
-    _mend(out / _JOURNAL)
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(out / _JOURNAL)))
-    study = optuna.create_study(
-        storage=storage,
-        study_name=_STUDY,
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=config.startup, n_warmup_steps=30),
-    )
-    # A process that goes on must not propose what an earlier one did.
-    study.sampler = optuna.samplers.TPESampler(
-        seed=config.seed + 1009 * len(study.trials), n_startup_trials=min(8, config.trials // 2)
-    )
-    if not study.trials:
-        study.enqueue_trial(values_in(base, space))
-    return study
-
-
-def _mend(journal: Path) -> None:
-    """Drop the half line that a kill or a full disk left at the end: Optuna would not read on."""
-    from optuna.storages.journal import JournalFileSymlinkLock  # noqa: PLC0415 - see `search`
-
-    if not journal.is_file():
-        return
-    lock = JournalFileSymlinkLock(str(journal))
-    lock.acquire()
-    try:
-        with journal.open("r+b") as file:
-            content = file.read()
-            if not content.endswith(b"\n"):
-                file.truncate(content.rfind(b"\n") + 1)
-    finally:
-        lock.release()
 
 
 class _Trainer:
@@ -222,7 +227,10 @@ class _Trainer:
             lock = self._lock(each.number)
             if lock is not None:
                 self._progress.say(f"Trial {each.number}: its process ended; going on with it.")
-                return optuna.trial.Trial(self._study, each._trial_id), lock
+                trial = optuna.trial.Trial(self._study, each._trial_id)
+                for parameter in self._space:  # those that it has stay as they are
+                    _suggest(trial, parameter)
+                return trial, lock
         return None, None
 
     def _new_trial(self, n_trials: int) -> tuple[Any, Any]:
@@ -231,7 +239,8 @@ class _Trainer:
         waiting = optuna.trial.TrialState.WAITING
         begun = [each for each in self._study.trials if each.state != waiting]
         failed = sum(each.state == optuna.trial.TrialState.FAIL for each in begun)
-        if len(begun) - failed >= n_trials:
+        # Trials that fail do not count, but a search whose trials keep failing has to end.
+        if len(begun) - failed >= n_trials or failed >= max(n_trials, _MANY_FAILED):
             return None, None
         trial = self._study.ask()
         for parameter in self._space:
@@ -253,10 +262,10 @@ class _Trainer:
         import optuna  # noqa: PLC0415 - see `search`
 
         folder = self._out / f"trial-{trial.number:04d}"
-        config = with_changes(self._base, settings_of(trial.params))
         shown = ", ".join(f"{n.rpartition('.')[2]} {v:.3g}" for n, v in trial.params.items())
         self._progress.say(f"Trial {trial.number}: {shown}")
         try:
+            config = with_changes(self._base, settings_of(trial.params))
             figure = run_trial(
                 self._photos, folder, config, trial, start=self._start, progress=self._progress
             )
@@ -265,11 +274,11 @@ class _Trainer:
             self._progress.say(f"Trial {trial.number}: stopped early at {pruned.figure:.4f}.")
         except StoppedError:
             raise
-        except TrainingError as error:
+        except (TrainingError, SettingsError) as error:
             self._study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             self._progress.say(f"Trial {trial.number} failed: {error}")
             failed = sum(each.state == optuna.trial.TrialState.FAIL for each in self._study.trials)
-            if failed >= 3 and failed == len(self._study.trials):
+            if failed >= _MANY_FAILED and failed == len(self._study.trials):
                 raise
         else:
             self._study.tell(trial.number, figure)
@@ -306,7 +315,7 @@ def _locked(path: Path, timeout: float) -> Iterator[bool]:
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - an extra
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     lock = FileLock(path, timeout=timeout)
     try:
         lock.acquire()
@@ -317,6 +326,8 @@ def _locked(path: Path, timeout: float) -> Iterator[bool]:
             ) from error
         yield False
         return
+    except OSError as error:
+        raise write_error(path, error) from error
     try:
         yield True
     finally:

@@ -17,6 +17,7 @@ from facesmith.progress import Progress
 from facesmith.runs.folder import RunFolder
 from facesmith.training.detector import train_detector
 from facesmith.training.detector_config import DetectorConfig
+from facesmith.untrusted import ContentError, read_json
 
 _COLUMN = "validation_ap"
 
@@ -54,22 +55,50 @@ def run_trial(
     """
     run = RunFolder(folder)
     resume = run.config_path.is_file()
+    # A search deletes checkpoints when a trial has ended; its last line of the journal may be lost.
+    proposals = RunFolder(folder / "proposals")
+    ended = proposals.config_path.is_file() and not proposals.last_checkpoint.parent.is_dir()
+    if ended and run.metrics_path.is_file():
+        return figure_of(_read_metrics(run.metrics_path), folder)
     if resume:  # on a machine with more or fewer idle cores, perhaps
-        threads = run.read_config()["proposals"]["loop"]["threads"]
+        threads = _threads_of(run)
         config = config.with_loops(lambda loop: dataclasses.replace(loop, threads=threads))
     watched = _Watched(folder, config, trial, progress)
-    metrics = train_detector(photos, folder, config, start=start, resume=resume, progress=watched)
+    metrics = train_detector(
+        photos, folder, config, start=start, resume=resume and not ended, force=ended,
+        progress=watched,
+    )  # fmt: skip
     return figure_of(metrics, folder)
 
 
 def figure_of(metrics: dict[str, Any], folder: Path) -> float:
     """The average precision on the photos held out of a training's figures."""
-    figure = metrics["held_out"][metrics["kept"]]["ap"]
+    try:
+        figure = metrics["held_out"][metrics["kept"]]["ap"]
+    except (KeyError, TypeError):
+        figure = None
     if not isinstance(figure, int | float):
         raise TrainingError(
             f"{folder}: no average precision can be had from the photos held out. Give more photos."
         )
     return float(figure)
+
+
+def _threads_of(run: RunFolder) -> int:
+    try:
+        threads = run.read_config()["proposals"]["loop"]["threads"]
+    except (KeyError, TypeError):
+        threads = None
+    if type(threads) is not int:
+        raise TrainingError(f"{run.config_path} is damaged: it lacks `proposals.loop.threads`.")
+    return threads
+
+
+def _read_metrics(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except ContentError as error:
+        raise TrainingError(str(error)) from error
 
 
 class _Watched(Progress):
