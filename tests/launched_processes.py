@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
+import secrets
 import socket
 import subprocess
 import sys
@@ -17,7 +17,7 @@ TESTS = Path(__file__).parent
 def free_port() -> int:
     """A port below those that the system gives to whoever asks for any, as other tests do."""
     while True:
-        port = random.randrange(20_000, 32_000)
+        port = 20_000 + secrets.randbelow(12_000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 
