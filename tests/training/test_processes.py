@@ -153,6 +153,15 @@ def test_more_processes_than_a_machine_carries_are_refused(
         pass
 
 
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, {})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    message = r"--devices 2 needs as many GPUs.* has 1\. .* hide the GPUs \(CUDA_VISIBLE_DEVICES=\)"
+    with pytest.raises(TrainingError, match=message), several_processes(2):
+        pass
+
+
 def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
