@@ -55,6 +55,7 @@ class DaskEngine:
         self._wait_seconds, self._no_worker_seconds = wait_seconds, no_worker_seconds
         self._stack = ExitStack()
         self._other_dask = ""  # of the scheduler, if its version is not that of this machine
+        self._with_worker = 0.0  # when a worker was seen last, by the monotonic clock
         self.client: Any = None
 
     def describe(self) -> str:
@@ -169,22 +170,25 @@ class DaskEngine:
 
     def _next(self, done: Any) -> Any:
         """The next future that has ended; gives up where nobody is there to end one."""
-        asked = with_worker = time.monotonic()
+        asked = self._with_worker = time.monotonic()
         while not done.has_ready():
             time.sleep(_POLL_SECONDS)
-            now = time.monotonic()
-            if now - asked < _LOOK_SECONDS:
-                continue
-            asked = now
-            if self._n_threads():
-                with_worker = now
-            elif now - with_worker > self._no_worker_seconds:
-                raise BulkError(
-                    f"The scheduler {self._place()} has had no worker for "
-                    f"{duration(self._no_worker_seconds)}. Start workers; their logs say why the "
-                    f"earlier ones ended. {_WAY_ON}"
-                )
+            if time.monotonic() - asked > _LOOK_SECONDS:
+                asked = time.monotonic()
+                self._check_workers()
         return next(done)
+
+    def _check_workers(self) -> None:
+        """Give up where there has been no worker for too long since the last result."""
+        now = time.monotonic()
+        if self._n_threads():
+            self._with_worker = now
+        elif now - self._with_worker > self._no_worker_seconds:
+            raise BulkError(
+                f"The scheduler {self._place()} has had no worker for "
+                f"{duration(self._no_worker_seconds)}. Start workers; their logs say why the "
+                f"earlier ones ended. {_WAY_ON}"
+            )
 
     def _n_threads(self) -> int:
         """Of all workers that there are now."""
@@ -197,22 +201,26 @@ class DaskEngine:
         return sum(found.values())
 
     def _result(self, future: Any) -> Any:
-        from distributed import KilledWorker  # noqa: PLC0415 - an extra
+        """What a task that has ended gave; it is done anew where its worker was lost with it."""
+        from distributed import CancelledError, KilledWorker  # noqa: PLC0415 - an extra
 
-        try:
-            if future.status == "cancelled":
-                raise BulkError(f"The scheduler {self._place()} went away. {_WAY_ON}")
-            return future.result()
-        except KilledWorker:
-            return Died("its Dask workers ended")
-        except FacesmithError:
-            raise
-        except (OSError, TimeoutError) as error:
-            raise self._lost(error) from error
-        except Exception as error:
-            if not self._address:
+        while True:
+            try:
+                return future.result(timeout=min(_SILENT_SECONDS, self._no_worker_seconds))
+            except KilledWorker:
+                return Died("its Dask workers ended")
+            except CancelledError as error:
+                raise BulkError(f"The scheduler {self._place()} went away. {_WAY_ON}") from error
+            except FacesmithError:
                 raise
-            raise self._cannot(error) from error
+            except Exception as error:
+                if future.status == "error":  # of the task itself
+                    if not self._address:
+                        raise
+                    raise self._cannot(error) from error
+                if not isinstance(error, TimeoutError):
+                    raise self._lost(error) from error
+            self._check_workers()
 
     def _cannot(self, error: Exception) -> BulkError:
         """For what is raised where the cluster has other packages than this machine."""
