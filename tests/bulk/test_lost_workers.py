@@ -19,7 +19,7 @@ import bulk_tasks
 from bulk_runs import N_PHOTOS, job, rows
 from facesmith.bulk import HereEngine, run_bulk
 from facesmith.bulk.dask_engine import DaskEngine
-from facesmith.errors import BulkError
+from facesmith.errors import UnfinishedError
 
 pytestmark = pytest.mark.slow
 SECONDS = 90  # for anything that takes a few
@@ -98,7 +98,9 @@ def test_a_run_without_workers_ends(cluster: Cluster) -> None:
                     worker.kill()
                     worker.wait(SECONDS)
 
-    with pytest.raises(BulkError, match=r"has had no worker for 2 s\. Start workers.*goes on"):
+    with pytest.raises(
+        UnfinishedError, match=r"has had no worker for 2 s\. Start workers.*What is done stays"
+    ):
         in_time(run)
 
 

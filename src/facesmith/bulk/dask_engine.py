@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from facesmith._version import __version__
 from facesmith.bulk.engines import HELD, MAX_DEATHS, Died, Function
-from facesmith.errors import BulkError, FacesmithError
+from facesmith.errors import BulkError, FacesmithError, UnfinishedError
 from facesmith.progress import duration
 
 _CONNECT_SECONDS = 15
@@ -27,7 +27,7 @@ _SILENT_SECONDS = 60  # in which a scheduler must say what workers there are
 _POLL_SECONDS = 0.02
 _LOOK_SECONDS = 5  # without a result, before the scheduler is asked
 _NEEDED = ("facesmith", "pyarrow")  # on all machines of a cluster
-_WAY_ON = "What is done stays; the same command goes on."
+_DONE = "What is done stays."
 # As Dask has it, but without MALLOC_TRIM_THRESHOLD_: with it every photo's memory is given back to
 # the system and fetched anew, which costs nearly half as much time again.
 _WORKERS_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
@@ -106,7 +106,7 @@ class DaskEngine:
             raise
         except Exception as error:
             self._stack.close()
-            raise self._cannot(error) from error
+            raise BulkError(self._cannot(error)) from error
         except BaseException:
             self._stack.close()
             raise
@@ -144,7 +144,7 @@ class DaskEngine:
         """See `Engine`.
 
         Raises:
-            BulkError: If the scheduler goes away.
+            UnfinishedError: If the scheduler goes away, or all workers for long.
         """
         from distributed import as_completed  # noqa: PLC0415 - an extra
 
@@ -184,10 +184,10 @@ class DaskEngine:
         if self._n_threads():
             self._with_worker = now
         elif now - self._with_worker > self._no_worker_seconds:
-            raise BulkError(
+            raise UnfinishedError(
                 f"The scheduler {self._place()} has had no worker for "
                 f"{duration(self._no_worker_seconds)}. Start workers; their logs say why the "
-                f"earlier ones ended. {_WAY_ON}"
+                f"earlier ones ended. {_DONE}"
             )
 
     def _n_threads(self) -> int:
@@ -210,34 +210,36 @@ class DaskEngine:
             except KilledWorker:
                 return Died("its Dask workers ended")
             except CancelledError as error:
-                raise BulkError(f"The scheduler {self._place()} went away. {_WAY_ON}") from error
+                raise UnfinishedError(
+                    f"The scheduler {self._place()} went away. {_DONE}"
+                ) from error
             except FacesmithError:
                 raise
             except Exception as error:
                 if future.status == "error":  # of the task itself
                     if not self._address:
                         raise
-                    raise self._cannot(error) from error
+                    raise UnfinishedError(f"{self._cannot(error)} {_DONE}") from error
                 if not isinstance(error, TimeoutError):
                     raise self._lost(error) from error
             self._check_workers()
 
-    def _cannot(self, error: Exception) -> BulkError:
+    def _cannot(self, error: Exception) -> str:
         """For what is raised where the cluster has other packages than this machine."""
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
         here = (
             f"facesmith {__version__}, Dask {_dask_version()}, Python {platform.python_version()}"
         )
         there = f", and the scheduler Dask {self._other_dask}" if self._other_dask else ""
-        return BulkError(
+        return (
             f"The Dask cluster {self._place()} cannot do this work ({reason}). Scheduler and "
-            f"workers need the same packages as this machine, which has {here}{there}. {_WAY_ON}"
+            f"workers need the same packages as this machine, which has {here}{there}."
         )
 
-    def _lost(self, error: BaseException) -> BulkError:
+    def _lost(self, error: BaseException) -> UnfinishedError:
         reason = str(error).rstrip(".") or f"no answer in {_SILENT_SECONDS} s"
-        return BulkError(
-            f"The connection to the scheduler {self._place()} was lost: {reason}. {_WAY_ON}"
+        return UnfinishedError(
+            f"The connection to the scheduler {self._place()} was lost: {reason}. {_DONE}"
         )
 
     def _place(self) -> str:
