@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -34,6 +35,10 @@ class Cluster:
         self._start("scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", file)
         waits_until(file.exists)
         self.address = json.loads(file.read_text())["address"]
+
+    def kill_scheduler(self) -> None:
+        self._processes[0].kill()
+        self._processes[0].wait(SECONDS)
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         return self._start("worker", self.address, "--nthreads", "1", "--no-nanny")
@@ -102,6 +107,23 @@ def test_a_run_without_workers_ends(cluster: Cluster) -> None:
         UnfinishedError, match=r"has had no worker for 2 s\. Start workers.*What is done stays"
     ):
         in_time(run)
+
+
+def test_a_run_whose_scheduler_ends(cluster: Cluster) -> None:
+    """Dask itself tells nothing of it, with a traceback as its way is."""
+    cluster.start_worker()
+
+    def run() -> None:
+        with DaskEngine(1, cluster.address) as engine:
+            for task, _ in engine.results(bulk_tasks.squared, None, range(10_000)):
+                if task == 3:
+                    cluster.kill_scheduler()
+
+    with pytest.raises(UnfinishedError, match=r"scheduler at tcp://127.*What is done stays\."):
+        in_time(run)
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    own = [each for each in loggers if each.name.startswith("distributed")]
+    assert {each.getEffectiveLevel() for each in own} == {logging.CRITICAL}
 
 
 @pytest.mark.parametrize("n_new", [1, 2])

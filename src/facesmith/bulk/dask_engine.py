@@ -67,8 +67,10 @@ class DaskEngine:
         from distributed import Client  # noqa: PLC0415
         from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
-        # Of workers that end, this command tells itself.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        # Of workers and schedulers that end, this command tells itself. Dask gives levels of their
+        # own to those below.
+        for name in ("distributed", "distributed.client", "distributed.gc"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._stack.__enter__()
         try:
             cluster: Any = self._address
