@@ -63,56 +63,51 @@ class DaskEngine:
         return f"Dask at {self._address}" if self._address else f"Dask, {self._n_workers} processes"
 
     def __enter__(self) -> Self:
+        import distributed  # noqa: F401, PLC0415 - an extra; sets the levels of its loggers
+
+        # Of workers and schedulers that end, this command tells itself.
+        for name in ("distributed", "distributed.client", "distributed.gc"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        with ExitStack() as stack:
+            try:
+                self._open(stack)
+            except TimeoutError as error:
+                raise BulkError(self._no_worker()) from error
+            except (FacesmithError, MemoryError):
+                raise
+            except Exception as error:
+                raise BulkError(self._cannot(error)) from error
+            self._stack = stack.pop_all()
+        return self
+
+    def _open(self, stack: ExitStack) -> None:
+        """Connect; what `stack` holds is ended with the engine."""
         import dask  # noqa: PLC0415 - an extra
         from distributed import Client  # noqa: PLC0415
         from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
-        # Of workers and schedulers that end, this command tells itself. Dask gives levels of their
-        # own to those below.
-        for name in ("distributed", "distributed.client", "distributed.gc"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._stack.__enter__()
-        try:
-            cluster: Any = self._address
-            if not cluster:
-                settings = {
-                    "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
-                    "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
-                    "distributed.nanny.pre-spawn-environ": _WORKERS_ENVIRONMENT,
-                    # On a busy machine a worker takes longer than Dask's 30 seconds to come up.
-                    "distributed.comm.timeouts.connect": f"{_LOCAL_SECONDS} s",
-                    "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
-                }
-                self._stack.enter_context(dask.config.set(settings))
-                cluster = self._stack.enter_context(self._local_cluster())
-            else:
-                seconds = min(_CONNECT_SECONDS, self._wait_seconds)
-                self._other_dask = _check_scheduler(self._address, seconds)
-            with warnings.catch_warnings():
-                # It tells of any package, most of which do not matter; see `_cannot`.
-                warnings.simplefilter("ignore", VersionMismatchWarning)
-                self.client = self._stack.enter_context(
-                    Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
-                )
-            self.client.wait_for_workers(1, timeout=self._wait_seconds)
-            if self._address:
-                _check_packages(self.client.get_versions(packages=list(_NEEDED)))
-        except TimeoutError as error:
-            self._stack.close()
-            raise BulkError(
-                f"The scheduler {self._place()} has had no worker for {self._wait_seconds:g} s. "
-                "Start `dask worker` with its address."
-            ) from error
-        except (FacesmithError, MemoryError):
-            self._stack.close()
-            raise
-        except Exception as error:
-            self._stack.close()
-            raise BulkError(self._cannot(error)) from error
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
+        seconds = min(_CONNECT_SECONDS, self._wait_seconds)
+        cluster: Any = self._address
+        if not cluster:
+            settings = {
+                "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
+                "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
+                "distributed.nanny.pre-spawn-environ": _WORKERS_ENVIRONMENT,
+                # On a busy machine a worker takes longer than Dask's 30 seconds to come up.
+                "distributed.comm.timeouts.connect": f"{_LOCAL_SECONDS} s",
+                "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
+            }
+            stack.enter_context(dask.config.set(settings))
+            cluster = stack.enter_context(self._local_cluster())
+        else:
+            self._other_dask = _check_scheduler(self._address, seconds)
+        with warnings.catch_warnings():
+            # It tells of any package, most of which do not matter; see `_cannot`.
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            self.client = stack.enter_context(Client(cluster, timeout=seconds))
+        self.client.wait_for_workers(1, timeout=self._wait_seconds)
+        if self._address:
+            _check_packages(self.client.get_versions(packages=list(_NEEDED)))
 
     def _local_cluster(self) -> Any:
         """A cluster on this machine; one whose worker is killed while it starts is tried again."""
@@ -225,6 +220,18 @@ class DaskEngine:
                 if not isinstance(error, TimeoutError):
                     raise self._lost(error) from error
             self._check_workers()
+
+    def _no_worker(self) -> str:
+        """For a cluster on which nobody works after the first wait."""
+        if not self._address:
+            return (
+                "The processes of the Dask cluster on this machine do not come up in time. Pass "
+                "fewer --workers, or end other programs."
+            )
+        return (
+            f"The scheduler {self._place()} has had no worker for {self._wait_seconds:g} s. Start "
+            "`dask worker` with its address."
+        )
 
     def _cannot(self, error: Exception) -> str:
         """For what is raised where the cluster has other packages than this machine."""
