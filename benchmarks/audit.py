@@ -43,7 +43,8 @@ from facesmith.evaluation.detections import find_faces
 from facesmith.faces import Faces
 from facesmith.files import checksum
 from facesmith.images import read_image
-from facesmith.training.proposals import ProposalConfig, split_photos
+from facesmith.training.learned_photos import split_photos
+from facesmith.training.proposals import ProposalConfig
 
 SHARE = 0.03  # of the boxes, for each kind of error
 SUSPICIONS = (0.5, 0.7, 0.8, 0.9, 0.95)

@@ -12,7 +12,8 @@ from about import ROOT
 from facesmith.annotations import AnnotatedPhoto, load_annotations, load_face_free
 from facesmith.errors import FacesmithError
 from facesmith.evaluation.baselines import Baseline, open_baseline, parse_names
-from facesmith.training.proposals import ProposalConfig, split_photos
+from facesmith.training.learned_photos import split_photos
+from facesmith.training.proposals import ProposalConfig
 
 OURS = "facesmith"  # the label of the weights that are judged
 

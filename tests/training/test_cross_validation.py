@@ -22,8 +22,8 @@ from facesmith.runs.folder import RunFolder
 from facesmith.training import cross_validation
 from facesmith.training.cross_validation import cross_validate, deal, n_folds_for
 from facesmith.training.detector_config import DetectorConfig
+from facesmith.training.learned_photos import split_photos
 from facesmith.training.mined import MinedTraining
-from facesmith.training.proposals import split_photos
 from told_progress import Told
 
 

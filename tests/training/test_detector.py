@@ -36,12 +36,9 @@ from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_calibration import ALONE, WITH_REFINER  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
+from facesmith.training.learned_photos import split_photos  # noqa: E402
 from facesmith.training.plan import plan_training  # noqa: E402
-from facesmith.training.proposals import (  # noqa: E402
-    ProposalConfig,
-    ProposalTask,
-    split_photos,
-)
+from facesmith.training.proposals import ProposalConfig, ProposalTask  # noqa: E402
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
 from mortal_training import Mortal  # noqa: E402
 

@@ -27,7 +27,8 @@ from facesmith.networks.detector import (  # noqa: E402
 from facesmith.networks.refiner import build_refiner  # noqa: E402
 from facesmith.training.crops import CropConfig  # noqa: E402
 from facesmith.training.int8 import N_TYPICAL, _typical_images  # noqa: E402
-from facesmith.training.proposals import Photos, ProposalConfig, ProposalTask  # noqa: E402
+from facesmith.training.learned_photos import Photos  # noqa: E402
+from facesmith.training.proposals import ProposalConfig, ProposalTask  # noqa: E402
 from facesmith.training.refiner import RefinerTask, retention_loss  # noqa: E402
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
 from facesmith.training.refiner_patches import ProposalPatches  # noqa: E402

@@ -24,9 +24,10 @@ from facesmith.training import detector as detector_training  # noqa: E402
 from facesmith.training.crops import CropConfig, draw_crop  # noqa: E402
 from facesmith.training.detector import train_detector  # noqa: E402
 from facesmith.training.detector_config import DetectorConfig  # noqa: E402
+from facesmith.training.learned_photos import split_photos  # noqa: E402
 from facesmith.training.mined import MinedConfig, MinedTraining, PlacedBoxes  # noqa: E402
 from facesmith.training.own_mining import OwnMiningConfig  # noqa: E402
-from facesmith.training.proposals import ProposalConfig, ProposalTask, split_photos  # noqa: E402
+from facesmith.training.proposals import ProposalConfig, ProposalTask  # noqa: E402
 from facesmith.training.refiner_config import RefinerConfig  # noqa: E402
 from facesmith.training.refiner_patches import collect_patches  # noqa: E402
 from facesmith.training.sampling import draw_rows  # noqa: E402

@@ -12,7 +12,8 @@ pytest.importorskip("torch")
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.errors import TrainingError
 from facesmith.training.crops import CropConfig, draw_crop
-from facesmith.training.proposals import Photos, ProposalConfig
+from facesmith.training.learned_photos import Photos
+from facesmith.training.proposals import ProposalConfig
 from facesmith.training.sampling import draw_one, draw_rows
 
 

@@ -34,9 +34,9 @@ from facesmith.training.detector import train_detector
 from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
 from facesmith.training.fabric import make_fabric
+from facesmith.training.learned_photos import refuse_few, split_photos
 from facesmith.training.mined import MinedConfig, MinedTraining
 from facesmith.training.plan import Plan, plan_training, warning_anew
-from facesmith.training.proposals import refuse_few, split_photos
 from facesmith.training.sharing import World, current_world
 from facesmith.training.teacher import Teacher
 

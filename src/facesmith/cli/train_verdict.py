@@ -24,9 +24,9 @@ from facesmith.training.cross_validation import cross_validate, n_folds_for
 from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.detector_photos import usable_photos
+from facesmith.training.learned_photos import split_photos
 from facesmith.training.loop_task import TIME_LIMIT
 from facesmith.training.mined import MinedTraining
-from facesmith.training.proposals import split_photos
 
 
 @dataclass(frozen=True)

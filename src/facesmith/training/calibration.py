@@ -24,7 +24,7 @@ from facesmith.metrics.operating_point import OperatingPoint, Target, choose_thr
 from facesmith.metrics.reliability import reliability
 from facesmith.metrics.scored_rows import ScoredRows, match_scores
 from facesmith.training.arrays import Flags, Floats
-from facesmith.training.proposals import Photos
+from facesmith.training.learned_photos import Photos
 from facesmith.training.whole_photos import accuracy, accuracy_curves
 
 # From the simplest to the freest; `Fitted` says what each is.

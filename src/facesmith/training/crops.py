@@ -75,6 +75,8 @@ def draw_crop(
     config: CropConfig,
     view: tuple[float, Floats] | None = None,
     weights: Floats | None = None,
+    *,
+    boxes_only: bool = False,
 ) -> Crop:
     """Draw one crop.
 
@@ -88,6 +90,8 @@ def draw_crop(
             `None`: drawn too.
         weights: How often a crop is drawn about each face, in proportion, float32 `(n,)`; `None`:
             all alike.
+        boxes_only: Whether only the boxes are wanted, and the size of `image` is all that is known
+            of it. The crop's image is black.
     """
     anchors, rows = boxes[~ignored], np.arange(len(boxes))
     shares = None if weights is None else weights[~ignored]
@@ -107,19 +111,26 @@ def draw_crop(
     turn = np.deg2rad(angle)
     growth = abs(np.cos(turn)) + abs(np.sin(turn))
     canvas_side = int(np.ceil(side * growth / 2) * 2)
-    patch = _cut(image, centre, scale, canvas_side, rng)
+    beyond = rng.integers(0, 256, 3)
     boxes = (boxes - np.tile(centre, 2)) * np.float32(scale)  # about the centre of the crop
     if angle:
-        patch = _turned_image(patch, turn, side)
         boxes = turned_ellipses(boxes, turn)
-    if rng.random() < 0.5:
-        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    flipped = rng.random() < 0.5
+    if flipped:
         boxes = boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
     boxes = boxes + np.float32(side / 2)
     clipped, visible = _clipped(boxes, np.zeros(2, int), np.full(2, side))
     small = np.max(clipped[:, 2:] - clipped[:, :2], axis=1, initial=0) < config.ignore_below
     keep = visible > config.drop_visible
     ignored = ignored | (visible < config.keep_visible) | small
+    if boxes_only:
+        black = np.broadcast_to(np.uint8(0), (side, side, 3))
+        return Crop(black, clipped[keep], ignored[keep], rows[keep])
+    patch = _cut(image, centre, scale, canvas_side, beyond)
+    if angle:
+        patch = _turned_image(patch, turn, side)
+    if flipped:
+        patch = patch.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     # The image stays Pillow's until here: a conversion takes as long as a change of the image.
     pixels = np.asarray(_recolour(patch, rng, config))
     pixels = occlude(pixels, clipped[keep & ~ignored], rng, config.occlusion)
@@ -196,12 +207,11 @@ def _scale_and_centre(
 
 
 def _cut(
-    image: Pixels, centre: Floats, scale: float, side: int, rng: np.random.Generator
+    image: Pixels, centre: Floats, scale: float, side: int, beyond: npt.NDArray[np.int64]
 ) -> Image.Image:
-    """The square of `side` pixels about `centre` at `scale`; one flat colour beyond the photo."""
+    """The square of `side` pixels about `centre` at `scale`; the colour `beyond` the photo."""
     height, width = image.shape[:2]
-    colour = tuple(rng.integers(0, 256, 3).tolist())
-    canvas = Image.new("RGB", (side, side), colour)
+    canvas = Image.new("RGB", (side, side), tuple(beyond.tolist()))
     low = centre - side / scale / 2
     first = np.maximum(np.ceil(-low * scale), 0).astype(int)
     last = np.minimum(np.floor((np.array([width, height], np.float32) - low) * scale), side).astype(

@@ -28,8 +28,8 @@ from facesmith.training.detector import train_detector
 from facesmith.training.detector_calibration import judged_faces
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.detector_photos import usable_photos
+from facesmith.training.learned_photos import split_photos
 from facesmith.training.mined import MinedTraining
-from facesmith.training.proposals import split_photos
 from facesmith.untrusted import ContentError, read_json
 
 FOLDS_NAME = "folds"  # in the run folder

@@ -33,12 +33,13 @@ from facesmith.training.detector_config import DetectorConfig, Origin, with_thre
 from facesmith.training.detector_photos import photos_checksum, usable_photos
 from facesmith.training.int8 import quantise_proposals, quantise_refiner
 from facesmith.training.landmark_training import learn_landmarks
+from facesmith.training.learned_photos import Photos, refuse_few, split_photos
 from facesmith.training.loop import run_loop
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.loop_task import TIME_LIMIT, LoopResult
 from facesmith.training.mined import MinedTraining, PlacedBoxes
 from facesmith.training.own_mining import OwnMiningConfig, mine_face_free
-from facesmith.training.proposals import Photos, ProposalTask, refuse_few, split_photos
+from facesmith.training.proposals import ProposalTask
 from facesmith.training.refiner import RefinerTask
 from facesmith.training.refiner_config import RefinerConfig
 from facesmith.training.refiner_patches import ProposalPatches, collect_patches

@@ -31,7 +31,7 @@ from facesmith.training.calibration import (
     with_mean_logits,
 )
 from facesmith.training.detector_config import DetectorConfig
-from facesmith.training.proposals import Photos
+from facesmith.training.learned_photos import Photos
 
 # The two variants of a detector that a training compares.
 ALONE = "proposals alone"

@@ -20,7 +20,7 @@ from facesmith.training.calibration import evaluate
 from facesmith.training.crops import CropConfig, draw_crop
 from facesmith.training.landmark_patches import LandmarkPatches
 from facesmith.training.landmarks import normalised_errors
-from facesmith.training.proposals import Photos
+from facesmith.training.learned_photos import Photos
 from facesmith.training.refiner_patches import ProposalPatches
 
 N_TYPICAL = 64  # photos that tell the ranges of 8-bit activations

@@ -15,8 +15,8 @@ from facesmith.detection.patches import PATCH_SIZE, cut_squares, patch_squares
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.training.arrays import Floats, Pixels
 from facesmith.training.landmark_config import ROOM, STORED_SIDE, LandmarkConfig
+from facesmith.training.learned_photos import Photos
 from facesmith.training.prefetch import prepared_ahead
-from facesmith.training.proposals import Photos
 
 # Faces with points without which none are learned, and without which nobody knows how well.
 MIN_FACES, MIN_HELD_OUT = 100, 20

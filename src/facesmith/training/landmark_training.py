@@ -29,9 +29,10 @@ from facesmith.training.landmark_patches import (
     n_with_points,
 )
 from facesmith.training.landmarks import LandmarkTask
+from facesmith.training.learned_photos import Photos, split_photos
 from facesmith.training.loop import run_loop
 from facesmith.training.plan import plan_training
-from facesmith.training.proposals import Photos, ProposalConfig, split_photos
+from facesmith.training.proposals import ProposalConfig
 
 
 @one_process_at_a_time

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -17,7 +16,6 @@ from torch import Tensor, nn
 
 from facesmith.annotations import AnnotatedPhoto
 from facesmith.errors import TrainingError
-from facesmith.images import read_photo
 from facesmith.metrics.average_precision import AnnotatedFaces
 from facesmith.networks.detector import (
     INPUT_MULTIPLE,
@@ -27,20 +25,20 @@ from facesmith.networks.detector import (
     decode_boxes,
     flatten_maps,
 )
-from facesmith.printable import counted
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.assignment import detection_loss
 from facesmith.training.crops import MIN_SIDE, Crop, CropConfig, draw_crop
+from facesmith.training.learned_photos import Photos, refuse_few, split_photos
 from facesmith.training.loop_config import LoopConfig
 from facesmith.training.mined import MinedTraining, PlacedBoxes, crop_generator
 from facesmith.training.optimisers import adamw
 from facesmith.training.sampling import draw_rows
+from facesmith.training.sharing import World, current_world
 from facesmith.training.teacher import Teacher, distillation_loss, unopposed_cells
 from facesmith.training.warm_start import hold, start_from
 from facesmith.training.whole_photos import accuracy, accuracy_curves, propose, to_input
 
 _SMALL = 0.75  # side of the crops of the first epochs, in sides of the later ones
-_MIN_HELD_OUT = 8  # photos with faces, where a quarter of all are as many
 
 
 @dataclass(frozen=True)
@@ -87,93 +85,6 @@ class ProposalConfig:
     cache_gib: float = 6.0  # decoded photos kept in memory; the rest is decoded anew each time
 
 
-class Photos:
-    """Decoded photos and their boxes, reduced to `photo_side`, kept in memory up to a limit."""
-
-    def __init__(self, photos: Sequence[AnnotatedPhoto], config: ProposalConfig) -> None:
-        self.annotated = photos
-        self._side, self._attribute = config.photo_side, config.weight_attribute
-        self._room = int(config.cache_gib * 2**30)
-        self._cache: dict[int, tuple[Pixels, Floats]] = {}
-
-    @property
-    def sources(self) -> list[str]:
-        """Where each photo comes from."""
-        return [photo.source for photo in self.annotated]
-
-    def __len__(self) -> int:
-        return len(self.annotated)
-
-    def __getitem__(self, index: int) -> tuple[Pixels, Floats, Flags]:
-        """Image BGR, boxes in its pixels, and which to ignore."""
-        annotated = self.annotated[index]
-        if index in self._cache:
-            return *self._cache[index], annotated.ignored
-        photo = read_photo(annotated.path, max_side=self._side)
-        height, width = photo.image.shape[:2]
-        scale = np.array([width / photo.width, height / photo.height] * 2, np.float32)
-        entry = (photo.image, annotated.boxes * scale)
-        if self._room >= photo.image.nbytes:
-            self._room -= photo.image.nbytes
-            self._cache[index] = entry
-        return *entry, annotated.ignored
-
-    def weights(self, index: int) -> Floats | None:
-        """How often each box is to be drawn, float32 `(n,)`; `None`: all alike.
-
-        Raises:
-            TrainingError: If an attribute that should say so is no number above 0.
-        """
-        if not self._attribute:
-            return None
-        photo = self.annotated[index]
-        words = [given.get(self._attribute, "1") for given in photo.attributes]
-        try:
-            weights = np.array([float(word) for word in words], np.float32)
-        except ValueError:
-            weights = np.full(1, np.nan, np.float32)
-        if not (np.isfinite(weights) & (weights > 0)).all():
-            raise TrainingError(
-                f"{photo.name}: expected a number above 0 as the attribute {self._attribute} of "
-                f"each box, got {', '.join(words)}."
-            )
-        return weights
-
-    def photo_weights(self) -> npt.NDArray[np.float64] | None:
-        """How often each photo is to be drawn, `(n,)`: as its rarest face; `None`: all alike."""
-        if not self._attribute:
-            return None
-        weights = np.ones(len(self))
-        for index, photo in enumerate(self.annotated):
-            of_boxes = self.weights(index)
-            assert of_boxes is not None
-            weights[index] = of_boxes[~photo.ignored].max(initial=1.0)
-        return weights
-
-
-def refuse_few(
-    training: Sequence[AnnotatedPhoto], held_out: Sequence[AnnotatedPhoto], config: ProposalConfig
-) -> None:
-    """Raise a `TrainingError` where a batch cannot be filled, or no face is there or held out."""
-    with_faces = sum(len(photo.boxes) > 0 for photo in held_out)
-    needed = -(-config.batch_size // config.rounds)
-    if len(training) < needed or not with_faces:
-        raise TrainingError(
-            f"A detector needs at least {counted(needed, 'photo')} to learn from, a batch, and one "
-            "with "
-            f"faces held out; of {counted(len(training) + len(held_out), 'photo')} {len(training)} "
-            "are to "
-            f"learn from and {len(held_out)} held out, {with_faces} of these with faces. Add "
-            "annotated photos, or lower --batch-size."
-        )
-    if all(photo.ignored.all() for photo in training):
-        raise TrainingError(
-            "A detector needs faces to learn from; the photos to learn from, "
-            f"{len(training)} of {len(training) + len(held_out)}, have none that is not ignored. "
-            "Add photos with faces."
-        )
-
-
 class ProposalTask:
     """Crops of photos in, score and box maps out; see `facesmith.training.loop.Task`."""
 
@@ -217,7 +128,7 @@ class ProposalTask:
         self._fixed: list[nn.Module] = []
         self._first: dict[str, Tensor] = {}
         if start is not None:
-            start_from(self.network, start, to_input(self.batch(0, 0)[0]))
+            start_from(self.network, start, to_input(self._batch(0, 0, None)[0]))
             self._fixed = hold(
                 self.network, config.frozen, fixed_statistics=config.fixed_statistics
             )
@@ -238,8 +149,14 @@ class ProposalTask:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore.
 
         With a teacher also what it says of the first of these images, see `Teacher.__call__`; and
-        with `retention` what the weights that the training goes on from say of all of them.
+        with `retention` what the weights that the training goes on from say of all of them. Images
+        that another process feeds to the network are black here; who is taught looks at them all.
         """
+        alone = self._teacher is None and self._former is None
+        return self._batch(epoch, step, current_world() if alone else None)
+
+    def _batch(self, epoch: int, step: int, world: World | None) -> Any:
+        """The same, with the images of this process's rows; without a world, with all."""
         config = self._config
         seed, size, crop_config = config.loop.seed, config.batch_size, config.crops
         if epoch < round(config.small_until * config.loop.epochs):
@@ -252,15 +169,19 @@ class ProposalTask:
         mined = np.full(len(rows), -1)
         if self._mined is not None:
             mined = self._mined.draw(len(order), seed, epoch)[step * size :]
+        begin, end = (0, len(rows)) if world is None else world.rows_of(len(rows))
         crops = []
         for place, row in enumerate(rows):
+            shown = begin <= place < end
             if mined[place] >= 0:
                 rng = crop_generator(seed, epoch, step * size + place)
-                crops.append(self._mined_crop(int(mined[place]), rng, crop_config))
+                crops.append(self._mined_crop(int(mined[place]), rng, crop_config, shown))
             else:
                 rng = np.random.default_rng([seed, epoch, 1 + int(row), place])
-                photo, weights = self._training[int(row)], self._training.weights(int(row))
-                crops.append(draw_crop(*photo, rng, crop_config, weights=weights))
+                photo, weights = self._photo(int(row), shown), self._training.weights(int(row))
+                crops.append(
+                    draw_crop(*photo, rng, crop_config, weights=weights, boxes_only=not shown)
+                )
         counts = [len(crop.boxes) for crop in crops]
         images = np.stack([crop.image for crop in crops])
         taught: list[Tensor] = []
@@ -276,11 +197,16 @@ class ProposalTask:
             *taught,
         )
 
-    def _mined_crop(self, number: int, rng: np.random.Generator, config: CropConfig) -> Crop:
+    def _photo(self, row: int, shown: bool) -> tuple[Pixels, Floats, Flags]:
+        return self._training[row] if shown else self._training.size_only(row)
+
+    def _mined_crop(
+        self, number: int, rng: np.random.Generator, config: CropConfig, shown: bool
+    ) -> Crop:
         assert self._mined is not None
-        image, boxes, ignored = self._training[int(self._mined.rows[number])]
+        image, boxes, ignored = self._photo(int(self._mined.rows[number]), shown)
         view = self._mined.view(number, (image.shape[1], image.shape[0]), config.side, rng)
-        return draw_crop(image, boxes, ignored, rng, config, view)
+        return draw_crop(image, boxes, ignored, rng, config, view, boxes_only=not shown)
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The detection loss of one batch, and the distance from a teacher and from the start."""
@@ -328,25 +254,3 @@ class ProposalTask:
             truths.append(AnnotatedFaces(boxes, ignored))
             found.append(propose(network, image))
         return accuracy(*accuracy_curves(truths, found))
-
-
-def split_photos(
-    photos: Sequence[AnnotatedPhoto], config: ProposalConfig
-) -> tuple[list[AnnotatedPhoto], list[AnnotatedPhoto]]:
-    """Photos to learn from, and photos to validate on; decided by each photo's name alone.
-
-    Of few photos a larger share is held out, so that some show faces.
-    """
-
-    def draw(photo: AnnotatedPhoto) -> float:
-        digest = hashlib.sha256(f"{config.loop.seed} {photo.name}".encode()).digest()
-        return int.from_bytes(digest[:8]) / 2**64
-
-    by_draw = sorted(photos, key=draw)
-    n_held = min(round(config.held_out * len(photos)), config.max_held_out)
-    with_faces = np.cumsum([len(photo.boxes) > 0 for photo in by_draw])
-    if len(photos) and with_faces[-1]:
-        n_faces = min(_MIN_HELD_OUT, max(with_faces[-1] // 4, 1))
-        n_held = max(n_held, int(np.searchsorted(with_faces, n_faces)) + 1)
-    held = {id(photo) for photo in by_draw[:n_held]}
-    return [p for p in photos if id(p) not in held], [p for p in photos if id(p) in held]

@@ -14,9 +14,9 @@ from facesmith.detection.refiner import encode_deltas
 from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.training.arrays import Flags, Floats, Pixels
 from facesmith.training.crops import Crop, draw_crop
+from facesmith.training.learned_photos import Photos
 from facesmith.training.mined import PlacedBoxes
 from facesmith.training.prefetch import prepared_ahead
-from facesmith.training.proposals import Photos
 from facesmith.training.refiner_config import RefinerConfig
 
 

@@ -60,6 +60,16 @@ class World:
         """Where this process writes what goes to `out`."""
         return Path(out) if self.scratch is None else self.scratch / "run"
 
+    def rows_of(self, n: int) -> tuple[int, int]:
+        """First and end of the rows of a batch of n that this process feeds to the network.
+
+        Where there are too few to share out, each feeds all of them, and counts for a part.
+        """
+        if n < self.size:
+            return 0, n
+        bounds = [int(part[0]) for part in torch.arange(n).tensor_split(self.size)]
+        return bounds[self.rank], [*bounds, n][self.rank + 1]
+
     def from_first(self, value: Value) -> Value:
         """The value that the first process has; the others' are not looked at."""
         return value if self.size == 1 else self._from(0, value)
@@ -213,14 +223,13 @@ class _Shared(nn.Module):
 
     def forward(self, batch: Tensor) -> Any:
         world, n = self.world, len(batch)
-        if n < world.size:  # too few to share: all do the same, and each counts for a part
-            world.rows = (0, n, n)
+        begin, end = world.rows_of(n)
+        world.rows = (begin, end, n)
+        if n < world.size:
             return _mapped(self.network(batch), lambda each: _applied(_Part, each, world.size))
         sizes = [len(part) for part in torch.arange(n).tensor_split(world.size)]
-        begin = sum(sizes[: world.rank])
-        own = batch[begin : begin + sizes[world.rank]]
-        world.rows = (begin, begin + len(own), n)
-        return _mapped(self.network(own), lambda each: _applied(_Gathered, each, sizes, world.rank))
+        outputs = self.network(batch[begin:end])
+        return _mapped(outputs, lambda each: _applied(_Gathered, each, sizes, world.rank))
 
 
 def _applied(function: Any, *arguments: Any) -> Tensor:
