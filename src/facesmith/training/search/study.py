@@ -96,8 +96,8 @@ def search(
     with _locked(out / ".confirming.lock", 0) as mine:
         if not mine:
             return None
-        result = result_of(study, space)
-        if config.confirm and len(result.complete) > 0:
+        result = result_of(study, space, base)
+        if config.confirm and result.complete and not result.defaults_are_best:
             best = settings_of(result.complete[0].values)
             confirmation = confirm(
                 photos, out / "confirm", base, best, config.confirm, start=start, progress=progress
@@ -262,7 +262,7 @@ class _Trainer:
         import optuna  # noqa: PLC0415 - see `search`
 
         folder = self._out / f"trial-{trial.number:04d}"
-        shown = ", ".join(f"{n.rpartition('.')[2]} {v:.3g}" for n, v in trial.params.items())
+        shown = ", ".join(f"{p.label} {trial.params[p.name]:.3g}" for p in self._space)
         self._progress.say(f"Trial {trial.number}: {shown}")
         try:
             config = with_changes(self._base, settings_of(trial.params))
