@@ -142,7 +142,7 @@ def tune(
             "Other processes are still at trials; the last one to end writes the report.", err=True
         )
         return
-    _finish(result, out, as_json=as_json, quiet=quiet)
+    _finish(result, out, start, as_json=as_json, quiet=quiet)
 
 
 def _base(
@@ -178,10 +178,11 @@ def _base(
     return base, basis.start
 
 
-def _finish(result: SearchResult, out: Path, *, as_json: bool, quiet: bool) -> None:
+def _finish(
+    result: SearchResult, out: Path, start: Path | None, *, as_json: bool, quiet: bool
+) -> None:
     from facesmith.training.search.report import TRIALS_FILE, write_report  # noqa: PLC0415
-    from facesmith.training.search.result import summary  # noqa: PLC0415
-    from facesmith.training.search.study import BEST_FILE  # noqa: PLC0415
+    from facesmith.training.search.result import BEST_FILE, summary  # noqa: PLC0415
 
     if not result.complete:
         raise click.ClickException(
@@ -203,4 +204,5 @@ def _finish(result: SearchResult, out: Path, *, as_json: bool, quiet: bool) -> N
     echo(f"Report: {out / 'report.html'}")
     confirmation = result.confirmation
     if not result.defaults_are_best and (confirmation is None or confirmation.better):
-        echo(f"Next: facesmith train ... --config {out / BEST_FILE}")
+        going_on = "" if start is None else f" --from {start}"
+        echo(f"Next: facesmith train ...{going_on} --config {out / BEST_FILE}")

@@ -121,10 +121,9 @@ def test_it_finds_the_best_settings(
     shares = list(result.importance.values())
     assert shares == sorted(shares, reverse=True)
     settings = read_settings(out / "best.json", "detector")
-    assert settings == settings_of(best.values)
-    assert (
-        with_changes(base(), settings).proposals.batch_size == best.values["proposals.batch_size"]
-    )
+    expected = with_changes(base(), settings_of(best.values))
+    expected = expected.with_loops(lambda loop: replace(loop, threads=0))
+    assert with_changes(DetectorConfig.quick(), settings) == expected  # whatever is planned
     write_report(result, out)
     assert "Nothing was trained again with other seeds" in (out / "report.html").read_text()
     for name in ("parallel.png", "importance.png"):
@@ -339,7 +338,7 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
     }
     (tmp_path / "base.json").write_text(json.dumps(settings))
     (tmp_path / "space.json").write_text(
-        json.dumps({"proposals.loop.learning_rate": {"low": 1e-3, "high": 1e-2, "log": True}})
+        json.dumps({"proposals.loop.learning_rate": {"low": 4e-3, "high": 1e-2, "log": True}})
     )
     words = [
         folder / "faces.json", "--images", folder, "--config", tmp_path / "base.json", "--from",
@@ -358,3 +357,13 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
         path.name for path in out.iterdir()
     }
     assert not list(out.glob("trial-*/proposals/checkpoints"))
+    words = [
+        "train", folder / "faces.json", "--images", folder, "--config", out / "best.json", "--from",
+        "scratch", "--out", tmp_path / "tuned",
+    ]  # fmt: skip
+    trained = CliRunner().invoke(main, [str(word) for word in words])
+    assert trained.exit_code == 0, trained.output
+    best = read_settings(out / "best.json", "detector")
+    found = json.loads((tmp_path / "tuned" / "config.json").read_text())["config"]["proposals"]
+    assert found["network"]["widths"] == [8, 8, 12, 16, 16]
+    assert found["loop"]["learning_rate"] == best["proposals"]["loop"]["learning_rate"]

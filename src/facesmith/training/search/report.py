@@ -12,9 +12,8 @@ from facesmith.files import write_bytes, write_json
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 from facesmith.pictures.pages import png_file
 from facesmith.printable import counted, printable
-from facesmith.training.search.result import SearchResult, Trial, summary
+from facesmith.training.search.result import BEST_FILE, SearchResult, Trial, summary
 from facesmith.training.search.space import Parameter, label_of
-from facesmith.training.search.study import BEST_FILE
 
 REPORT_FILE, TRIALS_FILE = "report.html", "trials.json"
 PARALLEL_FILE, IMPORTANCE_FILE = "parallel.png", "importance.png"
@@ -150,7 +149,7 @@ def _settings(result: SearchResult) -> str:
     )
     return (
         f"<p>They are in <code>{BEST_FILE}</code>: <code>facesmith train ... --config "
-        f"{BEST_FILE}</code>.</p>"
+        f"{BEST_FILE}</code>, with the <code>--from</code> of the search.</p>"
         f"<table><tr><th>setting</th><th>best trial</th><th>default</th></tr>{rows}</table>"
     )
 

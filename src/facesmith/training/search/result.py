@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from facesmith.files import write_json
 from facesmith.printable import counted
+from facesmith.runs.settings import with_changes
 from facesmith.training.detector_config import DetectorConfig
 from facesmith.training.search.confirming import Confirmation
-from facesmith.training.search.space import Parameter, values_in
+from facesmith.training.search.space import Parameter, settings_of, values_in
+
+BEST_FILE = "best.json"
 
 
 @dataclass(frozen=True)
@@ -129,3 +134,19 @@ def summary(result: SearchResult) -> str:
         f"{counted(len(result.trials), 'trial')}: {n['complete']} complete, {n['pruned']} stopped "
         f"early, {n['failed']} failed."
     )
+
+
+def write_best(result: SearchResult, base: DetectorConfig, out: Path) -> None:
+    """Write all settings of a training with the best trial's, for `facesmith train --config`.
+
+    What trials did not change is there too: it follows from options of the search, and a training
+    without them would choose it otherwise.
+
+    Args:
+        result: What was found; at least one trial is complete.
+        base: The default settings.
+        out: The search's folder.
+    """
+    best = with_changes(base, settings_of(result.complete[0].values))
+    best = best.with_loops(lambda loop: replace(loop, threads=0))  # those of this machine
+    write_json(out / BEST_FILE, asdict(best))

@@ -25,13 +25,13 @@ from facesmith.training.detector_config import DetectorConfig, Origin
 from facesmith.training.detector_photos import photos_checksum
 from facesmith.training.search.confirming import confirm
 from facesmith.training.search.journal import open_study
-from facesmith.training.search.result import SearchConfig, SearchResult, result_of
+from facesmith.training.search.result import SearchConfig, SearchResult, result_of, write_best
 from facesmith.training.search.space import Parameter, settings_of
 from facesmith.training.search.trial import Pruned, run_trial
 from facesmith.untrusted import ContentError, read_json
 
 TASK = "search"
-SEARCH_FILE, BEST_FILE = "search.json", "best.json"
+SEARCH_FILE = "search.json"
 # What of `search.json` has to be the same when a search goes on, as messages name it.
 _KINDS = {
     "data": "photos or annotations",
@@ -77,10 +77,15 @@ def search(
     import optuna  # noqa: PLC0415 - an extra
 
     config, out, space = config or SearchConfig(), Path(out), tuple(space)
-    base = replace(
+    given, base = (
         base,
-        landmarks=None,  # they do not change how well faces are found
-        proposals=replace(base.proposals, held_out=max(base.proposals.held_out, config.held_out)),
+        replace(
+            base,
+            landmarks=None,  # they do not change how well faces are found
+            proposals=replace(
+                base.proposals, held_out=max(base.proposals.held_out, config.held_out)
+            ),
+        ),
     )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     about = _described(photos, base, space, config, start)
@@ -104,7 +109,7 @@ def search(
             )
             result = replace(result, confirmation=confirmation)
         if result.complete:
-            _write_best(out, result)
+            write_best(result, given, out)
     return result
 
 
@@ -300,10 +305,6 @@ def _under_way(study: Any) -> list[Any]:
     import optuna  # noqa: PLC0415 - see `search`
 
     return list(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)))
-
-
-def _write_best(out: Path, result: SearchResult) -> None:
-    write_json(out / BEST_FILE, settings_of(result.complete[0].values))
 
 
 @contextmanager
