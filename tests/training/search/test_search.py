@@ -294,7 +294,11 @@ def test_ranges_without_the_defaults_are_compared_with_them(
     assert result.confirmation is not None
     assert result.confirmation.better
     write_report(result, tmp_path / "tune")
-    assert "<td>0.002</td><td>0.003</td>" in (tmp_path / "tune" / "report.html").read_text()
+    report = (tmp_path / "tune" / "report.html").read_text()
+    assert "<td>0.002</td><td>0.003</td>" in report
+    assert re.search(
+        r'"number">0\.8809</span><span class="what">best trial', report
+    )  # the figure is the large one
 
 
 def test_settings_that_a_training_refuses_are_a_failed_trial(

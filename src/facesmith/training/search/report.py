@@ -97,16 +97,16 @@ def _page(result: SearchResult, out: Path) -> str:
     best = result.complete[0]
     confirmation = result.confirmation
     tiles = [
-        ("best trial", f"{best.figure:.4f}"),
-        ("default settings", _figure(result.default)),
-        ("trials", str(len(result.trials))),
+        (f"{best.figure:.4f}", "best trial"),
+        (_figure(result.default), "default settings"),
+        (str(len(result.trials)), "trials"),
     ]
     if confirmation is not None:
-        tiles.append(("margin on other photos", f"{confirmation.margin:+.4f}"))
+        tiles.append((f"{confirmation.margin:+.4f}", "margin on other photos"))
     return page(
         "Search for settings",
         f"{escape(summary(result))} Figures are average precision on photos held out from "
-        "learning, by which trials were chosen: the best of them is too good.",
+        "learning, by which the best trial was chosen: its figure is too high, by luck.",
         result.verdict(),
         tiles,
         [
@@ -150,7 +150,8 @@ def _settings(result: SearchResult) -> str:
     return (
         f"<p>They are in <code>{BEST_FILE}</code>: <code>facesmith train ... --config "
         f"{BEST_FILE}</code>, with the <code>--from</code> of the search.</p>"
-        f"<table><tr><th>setting</th><th>best trial</th><th>default</th></tr>{rows}</table>"
+        "<div style='overflow-x:auto'><table><tr><th>setting</th><th>best trial</th>"
+        f"<th>default</th></tr>{rows}</table></div>"
     )
 
 
