@@ -6,7 +6,9 @@ PHOTOS holds `train.coco.json` and `train/`. `facesmith train --from scratch` is
 photos in turns: with `--devices 2 --threads 1`, and with `--threads 2`. The command that goes first
 changes from pair to pair. Each run is stopped after so many seconds of training. Counted are whole
 passes over the photos, without the first, in which photos are read, and without validation, which
-is the first process's alone.
+is the first process's alone. Crops have the sizes of the first three quarters of a training. Every
+fourth step takes a quarter of a batch, of crops with twice the side, and is counted as a whole
+batch: in both ways alike, so that the ratio stands, but crops a second are more than were learned.
 """
 
 from __future__ import annotations

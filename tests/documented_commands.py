@@ -77,7 +77,7 @@ NOT_RUN = {
             " --mined mined.json --out runs/second"
         ),
     ),
-    "trains in two processes; tests/training/test_processes.py trains small ones": (
+    "trains in two processes; tests/training/test_processes_that_die.py trains small ones": (
         "facesmith train faces.json --images photos --devices 2 --out runs/two",
         "facesmith train patches.npz --devices 2 --out runs/patches",
     ),

@@ -1,17 +1,21 @@
-"""A small network with batch normalisation is trained for a few steps, by as many processes.
+"""A small network with batch normalisation is trained for a few steps: by one process, two, three.
 
-python shared_training.py OUT BATCH...: what each process has then is written to OUT-RANK.pt.
+python shared_training.py OUT RANK PORT,PORT BATCH...: what a process has after each of the
+trainings is written to OUT/PROCESSES-RANK.pt. They follow each other, as PyTorch loads slowly.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from facesmith.training.processes import several_processes
 from facesmith.training.sharing import current_world
+from launched_processes import launched
 
 
 class Two(nn.Module):
@@ -28,7 +32,7 @@ class Two(nn.Module):
         return [self.first(features), self.dropped(features)]
 
 
-def main(out: str, sizes: list[int]) -> None:
+def train(out: Path, sizes: list[int]) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     network = Two()
@@ -51,9 +55,18 @@ def main(out: str, sizes: list[int]) -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     world.unshare_statistics(network)
-    torch.save({"state": network.state_dict(), "losses": losses}, f"{out}-{world.rank}.pt")
+    torch.save(
+        {"state": network.state_dict(), "losses": losses}, out / f"{world.size}-{world.rank}.pt"
+    )
 
 
 if __name__ == "__main__":
-    with several_processes():
-        main(sys.argv[1], [int(word) for word in sys.argv[2:]])
+    out, rank, ports, *words = sys.argv[1:]
+    sizes = [int(word) for word in words]
+    if rank == "0":
+        train(Path(out), sizes)
+    for n, port in zip((2, 3), ports.split(","), strict=True):
+        if int(rank) < n:
+            os.environ |= launched(int(rank), n, port)
+            with several_processes():
+                train(Path(out), sizes)

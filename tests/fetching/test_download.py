@@ -72,6 +72,15 @@ def test_a_later_run_goes_on(tmp_path: Path) -> None:
         assert faults.asked == ["bytes=49152-"]
 
 
+def test_where_nothing_came_nothing_is_said_to_be_kept(tmp_path: Path) -> None:
+    with (
+        served(Faults({"a.zip": CONTENT}, cut_after=[0, 0, 0])) as faults,
+        pytest.raises(FetchError, match=r"row\. Nothing came; the same command tries again\."),
+    ):
+        download(faults, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_silent_connection_counts_as_cut(tmp_path: Path) -> None:
     with served(Faults({"a.zip": CONTENT}, stall=[2.0])) as faults:
         assert download(faults, tmp_path) == CONTENT

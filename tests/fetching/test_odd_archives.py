@@ -144,10 +144,10 @@ def test_long_names_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "second",
     [("A/0.JPG", tarfile.REGTYPE), ("a/0.jpg/b", tarfile.REGTYPE), ("a", tarfile.REGTYPE),
-     ("A", tarfile.REGTYPE), ("a/0.jpg", tarfile.DIRTYPE), ("a/cafe\u0301", tarfile.REGTYPE)],
+     ("A", tarfile.REGTYPE), ("a/0.jpg", tarfile.DIRTYPE), ("a/e\u0301", tarfile.REGTYPE)],
 )  # fmt: skip
 def test_names_that_are_the_same_somewhere(second: tuple[str, bytes], tmp_path: Path) -> None:
-    first = (named("a/caf\u00e9"), b"1")
+    first = (named("a/\u00e9"), b"1")
     made_tar(tmp_path / "x", first, (named(*second), b""))
     with pytest.raises(FetchError, match=r"it holds .* twice"):
         unpack(tmp_path / "x", tmp_path / "out", 10**6)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -22,9 +22,6 @@ from facesmith.cli.warned import warnings_in_words
 from facesmith.runs.folder import RunFolder
 from facesmith.runs.settings import read_settings
 from facesmith.training.launcher import is_launched
-
-if TYPE_CHECKING:
-    from facesmith.training.sharing import World
 
 _OF_DETECTORS = (
     *("images", "negatives", "mined", "quick", "start", "forget", "teacher", "single_look"),
@@ -166,18 +163,18 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
     """  # noqa: D301 - click wants the control character itself
     way_on_while_loading(way_on_by_resume(resume=resume, force=force))
     options.pop("strategy")
-    with _processes(options.pop("devices"), options.pop("num_nodes")) as world:
-        if world is not None and not world.is_first:  # the first process speaks and decides
+    with _processes(options.pop("devices"), options.pop("num_nodes")) as is_first:
+        if not is_first:  # the first process speaks and decides
             resume = force = False
             options |= {"quiet": True, "as_json": False}
-        _train(data, out, world, resume=resume, force=force, **options)
+        _train(data, out, resume=resume, force=force, **options)
 
 
 @contextmanager
-def _processes(devices: int | None, num_nodes: int | None) -> Iterator[World | None]:
-    """The processes to train with, `None` for this one alone."""
+def _processes(devices: int | None, num_nodes: int | None) -> Iterator[bool]:
+    """Inside, the processes train together; yields whether this one is the first of them."""
     if (devices or 1) * (num_nodes or 1) == 1 and not is_launched():
-        yield None
+        yield True
         return
     from facesmith.training.processes import several_processes  # noqa: PLC0415 - heavy
 
@@ -185,13 +182,12 @@ def _processes(devices: int | None, num_nodes: int | None) -> Iterator[World | N
         echo(line, err=True)
 
     with several_processes(devices, num_nodes, say) as world:
-        yield world if world.size > 1 else None
+        yield world.is_first
 
 
 def _train(
     data: tuple[Path, ...],
     out: Path,
-    world: World | None,
     *,
     resume: bool,
     force: bool,
@@ -207,7 +203,9 @@ def _train(
 
         with termination_interrupts():
             if options.pop("only"):
-                if world is not None:
+                from facesmith.training.sharing import current_world  # noqa: PLC0415
+
+                if current_world().size > 1:
                     raise click.UsageError("--only landmarks is trained in one process.")
                 from facesmith.cli.train_landmarks import train_landmarks_command  # noqa: PLC0415
 
@@ -215,7 +213,7 @@ def _train(
                 return
             from facesmith.cli.train_detector import train_detector_command  # noqa: PLC0415
 
-            train_detector_command(data, out, resume=resume, force=force, world=world, **options)
+            train_detector_command(data, out, resume=resume, force=force, **options)
         return
     for name in _OF_DETECTORS:
         if options.pop(name):
@@ -228,18 +226,17 @@ def _train(
         write_classifier_report,
     )
     from facesmith.training.classifier import train_classifier  # noqa: PLC0415 - heavy
+    from facesmith.training.sharing import current_world  # noqa: PLC0415 - heavy
 
     as_json, quiet = options.pop("as_json"), options.pop("quiet")
     target = read_target(options, detector=False)
-    run = RunFolder(out if world is None else world.folder(out))
+    world = current_world()
+    run = RunFolder(world.folder(out))
     run.check(resume=resume, force=force)
     tell_resumed(run, resume=resume, quiet=quiet)
     config = _classifier_config(**options)
     if not config.loop.threads:
         threads = threads_by_load(run, resume=resume, quiet=quiet)
-        if world is not None:
-            resumed = resume and run.config_path.is_file()  # keeps its number
-            threads = world.from_first(threads if resumed else world.share_of(threads))
         config = config.updated({"loop": {"threads": threads}})
     with warnings_in_words(), ShownProgress(quiet=quiet) as progress:
         metrics = train_classifier(
@@ -251,7 +248,7 @@ def _train(
             force=force,
             progress=progress,
         )
-        if world is not None and not world.is_first:
+        if not world.is_first:
             return
         with run.output.lock():
             run.output.add()

@@ -33,10 +33,11 @@ from facesmith.runs.settings import SettingsError, with_changes
 from facesmith.training.detector import train_detector
 from facesmith.training.detector_calibration import KEPT
 from facesmith.training.detector_config import DetectorConfig, weights_of, with_threads
+from facesmith.training.fabric import make_fabric
 from facesmith.training.mined import MinedConfig, MinedTraining
 from facesmith.training.plan import Plan, plan_training, warning_anew
 from facesmith.training.proposals import refuse_few, split_photos
-from facesmith.training.sharing import World
+from facesmith.training.sharing import World, current_world
 from facesmith.training.teacher import Teacher
 
 _OF_PROPOSALS = ("epochs", "batch_size", "learning_rate", "time_limit")
@@ -59,7 +60,6 @@ def train_detector_command(
     val: Path | None,
     val_images: Path | None,
     single_split: bool,
-    world: World | None = None,
     **options: Any,
 ) -> None:
     """Read the photos, train, and print how good the detector is, also beside the one before."""
@@ -67,7 +67,7 @@ def train_detector_command(
     if options.pop("network") is not None:
         raise click.UsageError(f"--network goes with a patches file; {data[0]} holds annotations.")
     run, quick = RunFolder(out), options.pop("quick")
-    world = world or World()
+    world = current_world()
     if world.is_first:
         run.check(resume=resume, force=force)
         tell_resumed(run, resume=resume, quiet=quiet)
@@ -95,10 +95,7 @@ def train_detector_command(
         config = config.forgetting()
     if config != with_threads(config):
         threads = threads_by_load(run, resume=resume, quiet=quiet)
-        # A run that is resumed keeps its number, which is that of one process.
-        resumed = resume and run.config_path.is_file()
-        threads = threads if resumed else world.share_of(threads)
-        config = with_threads(config, world.from_first(threads))
+        config = with_threads(config, threads)
     if config.keep_proposals:
         _refuse_options_of_proposals({**options, "teacher": teacher})
     _refuse_early(listed, config, world)
@@ -135,7 +132,9 @@ def _open(start: Path | None, teacher: Path | None) -> None:
 
 
 def _refuse_early(photos: Sequence[AnnotatedPhoto], config: DetectorConfig, world: World) -> None:
-    """Refuse too few photos, and what is for one process, before photos are decoded."""
+    """Refuse too few photos, and what the machine or the processes lack, before decoding."""
+    for loop in config.loops:
+        make_fabric(loop, world)
     if config.own_mining is not None and world.size > 1:
         raise click.UsageError("A recipe that mines in between is trained in one process.")
     if not config.keep_proposals:

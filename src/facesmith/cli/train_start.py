@@ -14,6 +14,7 @@ from facesmith.detection.sessions import available_cores
 from facesmith.errors import ImageError
 from facesmith.images import read_photo
 from facesmith.training.resources import idle_threads
+from facesmith.training.sharing import current_world
 
 if TYPE_CHECKING:
     from facesmith.runs.folder import RunFolder
@@ -33,13 +34,19 @@ def tell_resumed(run: RunFolder, *, resume: bool, quiet: bool) -> None:
 
 
 def threads_by_load(run: RunFolder, *, resume: bool, quiet: bool) -> int:
-    """How many threads to train on where none are asked for; a busy machine is said so.
+    """How many threads each process is to train on where none are asked for.
 
-    A run that is resumed keeps its number, which decides the last bits.
+    The first process finds it; on a busy machine it is fewer than the cores, and said so. A run
+    that is resumed keeps its number, which decides the last bits.
 
     Raises:
         TrainingError: If the run to resume cannot be read.
     """
+    world = current_world()
+    return world.from_first(_threads(run, resume=resume, quiet=quiet) if world.is_first else 0)
+
+
+def _threads(run: RunFolder, *, resume: bool, quiet: bool) -> int:
     if resume and run.config_path.is_file():
         saved = _saved_threads(run.read_config())
         if saved:
@@ -52,7 +59,7 @@ def threads_by_load(run: RunFolder, *, resume: bool, quiet: bool) -> int:
             "another number.",
             err=True,
         )
-    return threads
+    return current_world().share_of(threads)
 
 
 def _saved_threads(config: dict[str, Any]) -> int:

@@ -122,9 +122,11 @@ class ResumableDownload:
                 break
             wait = min(self._config.wait * 2 ** max(failures - 1, 0), 30)
             time.sleep(max(wait, min(asked_wait, _LONGEST_WAIT)))
+        kept = self._size()
+        standing = f"{kept:,} bytes are kept; the same command goes on from there."
         raise FetchError(
             f"{without_password(url)}: {reason}, {self._config.tries} times in a row. "
-            f"{self._size():,} bytes are kept; the same command goes on from there."
+            f"{standing if kept else 'Nothing came; the same command tries again.'}"
         )
 
     def check_own(self) -> None:
@@ -177,9 +179,8 @@ class ResumableDownload:
             _give_up(url, "HTTP_PROXY or HTTPS_PROXY is no address", error)
         if isinstance(error, ValueError):  # all of requests that concern the address
             _give_up(url, "it is, or leads to, no address of http or https", error)
-        if isinstance(error, requests.ConnectionError):
-            return "no connection"
-        return "the connection was cut"
+        no_connection = isinstance(error, requests.ConnectionError)
+        return "no connection" if no_connection else "the connection was cut"
 
     def _size(self) -> int:
         return self._part.stat().st_size if self._part.exists() else 0

@@ -72,11 +72,11 @@ def fetch(
         remove_left_over(folder, _written_names())
         check_mark(folder)
         record = read_record(folder)
-        ones = [OneArchive(each, folder, config, progress) for each in wanted]
+        ones = [OneArchive(each, folder, config, record, progress) for each in wanted]
         for one in ones:
-            one.check_places(record)
+            one.check_places()
         for archive, one in zip(wanted, ones, strict=True):
-            found = one.verify(record.get(archive.name)) or one.adopt() or one.fetch()
+            found = one.verify() or one.adopt() or one.fetch()
             done.append(found)
             if found.how != "verified":
                 record[archive.name] = one.entry(found)
@@ -90,7 +90,7 @@ def check_mirror(mirror: str) -> None:
     """Refuse what is neither an address of http or https nor a folder.
 
     Raises:
-        FetchError: Without user and password of the address.
+        FetchError: Names it, without user and password.
     """
     shown, (scheme, is_address, rest) = without_password(mirror), mirror.partition("://")
     if not is_address:

@@ -76,14 +76,29 @@ class OneArchive:
     """One archive on its way."""
 
     def __init__(
-        self, archive: Archive, folder: Path, config: FetchConfig, progress: Progress
+        self,
+        archive: Archive,
+        folder: Path,
+        config: FetchConfig,
+        record: Mapping[str, Mapping[str, Any]],
+        progress: Progress,
     ) -> None:
         self._archive, self._folder = archive, folder
         self._config, self._progress = config, progress
         self._target = folder / archive.folder
         self._list = folder / f"{archive.folder}.sha256"
+        self._entry = record.get(archive.name)  # of an earlier run
+        # Files of ours for which the record stands in, where the folder has no mark.
+        self._recorded = {self._list.name: self._entry is not None, RECORD: bool(record)}
         own = config.sums.get(archive.name)
         self._sum = f"sha256:{own}" if own else archive.sum
+        self._download = ResumableDownload(
+            folder / f"{archive.name}.part",
+            # A sum of the user's own is of another file than the published one.
+            None if archive.name in config.sums else archive.n_bytes,
+            config.download,
+            progress,
+        )
 
     def entry(self, found: FetchedArchive) -> dict[str, Any]:
         """What `fetched.json` says of it."""
@@ -92,13 +107,12 @@ class OneArchive:
             "compared_with": self._sum if found.checked else "",
         }  # fmt: skip
 
-    def check_places(self, record: Mapping[str, Any]) -> None:
+    def check_places(self) -> None:
         """Refuse what is in the way, before anything is fetched.
 
         Raises:
             WriteError: Names it.
         """
-        self._recorded = self._archive.name in record, bool(record)
         path = self._target
         empty_link = path.is_symlink() and not (path.is_dir() and any(path.iterdir()))
         if empty_link or (os.path.lexists(path) and not path.is_dir()):
@@ -109,14 +123,19 @@ class OneArchive:
         path = self._folder / self._archive.name
         if os.path.lexists(path) and not path.is_file():
             raise WriteError(f"{path} is no file. Move it, or choose another folder.")
-        if not (self._recorded[0] and self._target.is_dir() and os.path.lexists(self._list)):
-            for name, recorded in zip((self._list.name, RECORD), self._recorded, strict=True):
+        if not self._is_listed():
+            for name, recorded in self._recorded.items():
                 check_own(self._folder, name, recorded=recorded)
 
-    def verify(self, entry: dict[str, Any] | None) -> FetchedArchive | None:
+    def _is_listed(self) -> bool:
+        """Whether an earlier run has left its files and their list."""
+        return self._entry is not None and self._target.is_dir() and os.path.lexists(self._list)
+
+    def verify(self) -> FetchedArchive | None:
         """Each file that an earlier run listed is as it was; `None` if there was none."""
-        if entry is None or not self._target.is_dir() or not os.path.lexists(self._list):
+        if not self._is_listed():
             return None
+        entry = self._entry or {}
         sums = read_list(self._list, self._archive.folder)
         if not sums or len(sums) != entry.get("files"):
             raise FetchError(
@@ -173,7 +192,7 @@ class OneArchive:
         make_folder(self._folder)
         own = self._folder / self._archive.name
         # One that no note says to be of a run that was cut off is the user's: it stays.
-        was_there = own.exists() and not self._downloader().moved()
+        was_there = own.exists() and not self._download.moved()
         path, source = self._file()
         with _reading(path):
             sha256 = checksum(path)
@@ -194,7 +213,7 @@ class OneArchive:
                 raise
             if not was_there:
                 own.unlink(missing_ok=True)
-                self._downloader().discard()
+                self._download.discard()
                 raise
             raise FetchError(f"{error} Delete {own} to have it fetched again.") from error
         finally:
@@ -202,7 +221,7 @@ class OneArchive:
         if path == own and not was_there:
             if not self._config.keep_archives:
                 own.unlink(missing_ok=True)
-            self._downloader().discard()  # the note, which is all that is left
+            self._download.discard()  # the note, which is all that is left
         return FetchedArchive(
             self._archive.name, self._target, "fetched", len(sums), source, sha256,
             checked=bool(self._sum),
@@ -231,13 +250,13 @@ class OneArchive:
             shown = without_password(url)
             self._progress.say(f"{name} from {shown}")
             try:
-                return self._download(url), shown
+                return self._downloaded(url), shown
             except FetchError as error:
                 failures.append(str(error))
         way_out = " With --mirror it comes from an address or a folder of yours."
         raise FetchError(" ".join(failures) + ("" if mirror else way_out))
 
-    def _download(self, url: str) -> Path:
+    def _downloaded(self, url: str) -> Path:
         name = self._archive.name
         path = self._folder / name
         if path.is_file():  # --keep-archives, or fetched by hand
@@ -246,7 +265,7 @@ class OneArchive:
         import pooch  # noqa: PLC0415 - an extra
 
         pooch.get_logger().setLevel("ERROR")  # `progress` tells what it would
-        download = self._downloader()
+        download = self._download
         # A folder that later runs delete: a kill while pooch compares leaves a file in it.
         beside = self._folder / f".{name}.{secrets.token_hex(4)}.tmp"
         with _folder_errors(path):
@@ -262,13 +281,6 @@ class OneArchive:
                 shutil.rmtree(beside, ignore_errors=True)
             download.move(path)
         return path
-
-    def _downloader(self) -> ResumableDownload:
-        name = self._archive.name
-        # A sum of the user's own is of another file than the published one.
-        expected = None if name in self._config.sums else self._archive.n_bytes
-        part = self._folder / f"{name}.part"
-        return ResumableDownload(part, expected, self._config.download, self._progress)
 
     def _compare(self, path: Path, way_out: str = "") -> None:
         import pooch  # noqa: PLC0415 - an extra
@@ -300,8 +312,7 @@ class OneArchive:
                 )
 
     def _write_list(self, sums: dict[str, str]) -> None:
-        known = zip((self._list.name, RECORD), self._recorded, strict=True)
-        open_folder(self._folder, [name for name, recorded in known if recorded])
+        open_folder(self._folder, [name for name, known in self._recorded.items() if known])
         write_bytes(self._list, listed(sums, self._archive.folder))
 
 

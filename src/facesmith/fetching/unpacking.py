@@ -106,8 +106,8 @@ class _Seen:
         for i, part in enumerate(parts, start=1):
             name += "/" + unicodedata.normalize("NFC", part).casefold()
             this = kind if i == len(parts) else "folder"
-            before = self.kinds.setdefault(name, "") or this
-            if before != this or (this == "file" and self.kinds[name]):
+            before = self.kinds.get(name)
+            if before is not None and (before != this or this == "file"):
                 raise FetchError(f"{archive}: it holds {_shown('/'.join(parts[:i]))} twice.")
             self.kinds[name] = this
 

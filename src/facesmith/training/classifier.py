@@ -27,6 +27,7 @@ from facesmith.progress import NO_PROGRESS, Progress
 from facesmith.runs.folder import RunFolder, one_process_at_a_time
 from facesmith.training.augmentation import augment_warped
 from facesmith.training.classifier_config import ClassifierConfig
+from facesmith.training.fabric import make_fabric
 from facesmith.training.loop import run_loop
 from facesmith.training.optimisers import adamw
 from facesmith.training.sharing import current_world
@@ -148,6 +149,7 @@ def train_classifier(
         **current_world().described(),
     }
     task = ClassifierTask(patches, config)
+    make_fabric(config.loop, current_world())  # refuses before a folder is made
     current_world().check_same(about)
     run.start(about, resume=resume, force=force)
     result = run_loop(

@@ -195,6 +195,13 @@ class DetectorConfig:
             )
         return dataclasses.replace(self, landmarks=None)
 
+    @property
+    def loops(self) -> list[LoopConfig]:
+        """The settings of all trainings' loops."""
+        return [
+            part.loop for part in (self.proposals, self.refiner, self.landmarks) if part is not None
+        ]
+
     def with_loops(self, change: Callable[[LoopConfig], LoopConfig]) -> DetectorConfig:
         """The settings with those of all trainings' loops changed."""
         proposals, refiner, landmarks = self.proposals, self.refiner, self.landmarks

@@ -31,7 +31,8 @@ class SignsOfLife:
 
     def __init__(self, store: Any, rank: int, size: int) -> None:
         """Begin; `store` is the processes' own, which all write to and read from."""
-        self._store, self._rank, self._size = store, rank, size
+        self.size = size
+        self._store, self._rank = store, rank
         self._heard: tuple[bytes, ...] = ()
         self._ended = threading.Event()
         self._store.set(str(rank), "0")
@@ -51,7 +52,7 @@ class SignsOfLife:
         return self._heard
 
     def _work(self) -> None:
-        number, names = 0, [str(rank) for rank in range(self._size)]
+        number, names = 0, [str(rank) for rank in range(self.size)]
         while not self._ended.wait(_BETWEEN_SIGNS):
             number += 1
             try:
@@ -75,7 +76,7 @@ class Watch:
     def silent(self, seconds: float) -> int | None:
         """A process without a sign for `SILENCE_SECONDS`, looked at every so many seconds."""
         heard = self._signs.heard
-        for rank in range(self._signs._size):
+        for rank in range(self._signs.size):
             told = heard[rank] if heard else b""
             if told != self._last.get(rank):
                 self._last[rank], self._looks[rank] = told, 0

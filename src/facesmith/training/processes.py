@@ -27,7 +27,7 @@ from facesmith.printable import counted
 from facesmith.training.launcher import Place, is_launched, place_of_launcher, places_of_machine
 from facesmith.training.liveness import ParticipantError, SignsOfLife
 from facesmith.training.meeting import Meeting, connect
-from facesmith.training.sharing import World, set_world
+from facesmith.training.sharing import World, backend, set_world
 from facesmith.training.signals import termination_interrupts
 
 _GRACE_SECONDS = 30.0
@@ -78,11 +78,10 @@ def several_processes(
         meeting = Meeting(place, say if place.local_rank == 0 else lambda _: None)
         port = meeting.place.port
         children = stack.enter_context(_started([replace(o, port=port) for o in others]))
-        backend = "nccl" if torch.cuda.is_available() else "gloo"
-        if backend == "nccl":
+        if torch.cuda.is_available():
             torch.cuda.set_device(place.local_rank)
         store = meeting.come(lambda: _ended(children) or (parent.ended if parent else ""))
-        connect(store, meeting.place, backend)
+        connect(store, meeting.place, backend())
         signs = SignsOfLife(PrefixStore("signs", store.clone()), place.rank, place.size)
         world = World(
             place.rank, place.size, place.local_rank, scratch,

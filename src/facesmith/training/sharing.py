@@ -86,7 +86,7 @@ class World:
     def leave(self) -> None:
         """From now on this process works alone; call it in all of them."""
         if self.size > 1:
-            _current[:] = [World()]
+            set_world(World())
             # One that has ended is not needed any more.
             with suppress(TrainingError, RuntimeError, ValueError):
                 self.wait(dist.barrier(async_op=True))
@@ -177,6 +177,11 @@ def current_world() -> World:
 def set_world(world: World) -> None:
     """Train with these processes from now on."""
     _current[:] = [world]
+
+
+def backend() -> str:
+    """How the processes of a training connect: over their GPUs where the machine has any."""
+    return "nccl" if torch.cuda.is_available() else "gloo"
 
 
 def _device() -> torch.device:
@@ -302,7 +307,8 @@ class _SharedNorm(nn.BatchNorm2d):
         variance = _applied(_Summed, (centred * centred).sum(axes)) / count
         if self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-            share = self.momentum or 1.0 / float(self.num_batches_tracked)
+            n_batches = float(self.num_batches_tracked)
+            share = 1.0 / n_batches if self.momentum is None else self.momentum
             with torch.no_grad():
                 self.running_mean.lerp_(mean, share)  # type: ignore[union-attr]
                 world = current_world()

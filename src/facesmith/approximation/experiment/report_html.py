@@ -31,7 +31,10 @@ from facesmith.evaluation.run_report import Step, flat
 from facesmith.printable import printable
 
 _MOST_INPUTS = 12  # that are named
-_STEPS = ("Predict the rows of another table:", "Write it for other programs, as ONNX and C:")
+_STEPS = {  # title of a command, see `next_commands` -> what the page says of it
+    "Next": "Predict the rows of another table:",
+    "For other programs": "Write it for other programs, as ONNX and C:",
+}
 # Pictures of learning; the others show the function and its errors.
 _OF_LEARNING = ("comparison.png", "learning-curves.png")
 
@@ -62,8 +65,9 @@ def html_page(
         names += f" and {len(split.input_names) - _MOST_INPUTS} more"
     lead = f"{split.target_name or 'The target'} as a function of {names}: {row_counts(report)}."
     learned = [name for name in pictures if name in _OF_LEARNING]
-    commands = next_commands(run, exported=exported)
-    steps = [Step(why, command) for why, (_, command) in zip(_STEPS, commands, strict=False)]
+    steps = [
+        Step(_STEPS[title], command) for title, command in next_commands(run, exported=exported)
+    ]
     return page(
         f"A fit: {report.title}",
         _text(lead),

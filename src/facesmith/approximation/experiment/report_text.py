@@ -118,7 +118,7 @@ def figures_explained(report: ApproximationReport) -> str:
 
 
 def next_commands(run: Path, *, exported: bool) -> list[tuple[str, str]]:
-    """What to do with a fit in a run folder: why, and the command.
+    """What to do with a fit in a run folder: a title, and the command.
 
     Args:
         run: The folder.
