@@ -101,8 +101,7 @@ def bulk(theme: Theme) -> str:
     """From inputs over shards to Parquet files."""
     flow = Flow(theme, 522)
     flow.box(55, 10, 90, "inputs", kind="file")
-    flow.words(152, 20, "listed,", "middle", faint=True)
-    flow.words(152, 48, "sorted", "middle", faint=True)
+    flow.words(152, 19, "listed, sorted", "middle", faint=True)
     flow.arrow(101, 25, 205, 25)
     end = flow.box(RIGHT, 10, 180, "listing.jsonl", kind="file")
     flow.arrow(RIGHT, end, RIGHT, 104)

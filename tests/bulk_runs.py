@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -21,3 +24,11 @@ def job(photos: Path, out: Path, model: Path, **settings: object) -> BulkJob:
 def rows(out: Path) -> pd.DataFrame:
     """All rows of a result."""
     return pq.read_table(sorted(out.glob("part-*.parquet"))).to_pandas()
+
+
+def waits_for_parts(out: Path, n_parts: int, process: subprocess.Popen[Any]) -> None:
+    """Until so many shards are there, or the process has ended."""
+    limit = time.monotonic() + 120
+    while len(list(out.glob("part-*.parquet"))) < n_parts and process.poll() is None:
+        assert time.monotonic() < limit
+        time.sleep(0.02)

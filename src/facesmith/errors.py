@@ -88,6 +88,12 @@ class BulkError(FacesmithError):
     """A bulk run cannot begin, go on or end; the message says what is done and how to go on."""
 
 
+class UnfinishedError(BulkError):
+    """A bulk run ended before its work was done: a later run of the same job goes on."""
+
+    can_go_on = True
+
+
 class FetchError(FacesmithError):
     """A public data set cannot be fetched, or is not what it should be."""
 

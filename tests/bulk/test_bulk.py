@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from bulk_runs import N_PHOTOS, job, rows
+from bulk_runs import N_PHOTOS, job, rows, waits_for_parts
 from facesmith.bulk import SCHEMA, SHARD_SIZE, BulkJob, HereEngine, estimate_bulk, run_bulk
 from facesmith.bulk.engines import Died
 from facesmith.cli import bulk as command
@@ -205,14 +204,6 @@ def started(words: list[object], errors: Path) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
-def wait_for(out: Path, n_parts: int, process: subprocess.Popen[bytes]) -> None:
-    """Until so many shards are there, or the process has ended."""
-    limit = time.monotonic() + 120
-    while len(list(out.glob("part-*.parquet"))) < n_parts and process.poll() is None:
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
 def worker_of(process: subprocess.Popen[bytes]) -> psutil.Process | None:
     """A process below this one that looks at photos."""
     try:
@@ -241,14 +232,14 @@ def test_kills_change_nothing(engine: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     for n_parts, killed in ((1, "worker"), (3, "client"), (5, "worker"), (7, "client")):
         process = started(words, errors)
-        wait_for(out, n_parts, process)
+        waits_for_parts(out, n_parts, process)
         if killed == "worker" and (worker := worker_of(process)) is not None:
             worker.kill()
-            wait_for(out, n_parts + 1, process)
+            waits_for_parts(out, n_parts + 1, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
     process = started(words, errors)
-    wait_for(out, 9, process)
+    waits_for_parts(out, 9, process)
     if (worker := worker_of(process)) is not None:
         worker.kill()
     assert process.wait(120) == 0, errors.read_text()
@@ -313,7 +304,7 @@ def test_ctrl_c_leaves_what_is_done(photos: Path, model: Path, tmp_path: Path) -
     out, errors = tmp_path / "out", tmp_path / "errors"
     words = ["bulk", photos, "--out", out, "--model", model, "--workers", 1, "--shard-size", 1]
     process = started([*words], errors)
-    wait_for(out, 1, process)
+    waits_for_parts(out, 1, process)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) in (130, 1)
     if process.returncode == 130:

@@ -116,6 +116,47 @@ def test_a_damaged_job_file(content: str, out: Path, photos: Path, model: Path) 
         run_bulk(job(photos, out, model), HereEngine())
 
 
+def test_photos_that_change_before_a_run_goes_on(model: Path, tmp_path: Path) -> None:
+    """The list stays; what is looked at now is looked at as it is now."""
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for number in range(10):
+        write_image(photos / f"{number}.png", spots(96, 96, (16, 16)))
+    run_bulk(job(photos, out, model), HereEngine())
+    first = rows(out)
+    (out / "part-00000001.parquet").unlink()  # as after a kill
+    for number in (0, 5, 6, 8, 9):
+        (photos / f"{number}.png").unlink()
+    (photos / "6.png").write_bytes(b"no image")
+    write_image(photos / "7.png", spots(64, 96))
+    (photos / "8.png").mkdir()
+    (photos / "9.png").symlink_to("9.png")
+    write_image(photos / "0a.png", spots(96, 96))
+    counts = run_bulk(job(photos, out, model), HereEngine()).counts
+    assert vars(counts) == {"photos": 10, "faces": 5, "without_face": 1, "errors": 4}
+    found = rows(out)
+    pd.testing.assert_frame_equal(found[:5], first[:5], check_dtype=False)
+    assert found.path.tolist() == first.path.tolist()
+    assert found[found.error.isna()].index.tolist() == [0, 1, 2, 3, 4, 7]
+    assert (found.width[7], found.height[7]) == (64, 96)
+    assert "5.png: no such file" in found.error[5]
+
+
+@pytest.mark.parametrize(("shard_size", "n_shards"), [(1, 46), (45, 2), (46, 1), (2**32 - 1, 1)])
+def test_shards_of_any_size_and_photos_given_twice(
+    shard_size: int, n_shards: int, photos: Path, model: Path, tmp_path: Path
+) -> None:
+    given = (str(photos), f"{photos}/*.png")
+    twice = job(photos, tmp_path / "out", model, inputs=given, shard_size=shard_size)
+    result = run_bulk(twice, HereEngine())
+    assert (result.n_shards, result.counts.photos) == (n_shards, 46)
+    found = rows(tmp_path / "out")
+    pd.testing.assert_frame_equal(
+        found[: len(found) // 2], found[len(found) // 2 :].reset_index(drop=True)
+    )
+    assert run_bulk(twice, HereEngine()).n_before == n_shards
+
+
 def test_inputs_are_the_same_however_they_are_written(model: Path, tmp_path: Path) -> None:
     photos, out = tmp_path / "p", tmp_path / "out"
     photos.mkdir()

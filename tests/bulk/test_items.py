@@ -219,3 +219,40 @@ def test_photos_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     # Those of a file system often have no word of their own.
     (loaded,) = load_items(items[1:2], str(tmp_path))
     assert str(loaded.source.content).endswith("memory://test-none/a.jpg does not exist.")
+
+
+def test_members_of_one_name_are_photos_of_their_own(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "s.tar", "w") as archive:
+        for content in (b"one", b"second"):
+            member = tarfile.TarInfo("a.jpg")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        link = tarfile.TarInfo("b.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "a.jpg"
+        archive.addfile(link)
+    items = list(list_items(["s.tar"], str(tmp_path)))
+    assert [item.name for item in items] == ["s.tar/a.jpg"] * 2
+    loaded = list(load_items(items, str(tmp_path)))
+    assert [each.source.content for each in loaded] == [b"one", b"second"]
+
+
+def test_loops_of_links_and_many_links(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "x.png").touch()
+    for number in range(4000):
+        (folder / "a" / f"{number:04d}.png").symlink_to("x.png")
+    for name, target in (("b", "a"), ("c", "."), ("d", "d"), ("a/e", ".."), ("f", str(folder))):
+        (folder / name).symlink_to(target)
+    assert len(list(list_items(["photos"], str(tmp_path)))) == 4001
+
+
+def test_names_with_line_ends(tmp_path: Path) -> None:
+    names = ["a\nb.png", "c\rd.png", "e\u2028f.png"]
+    for name in names:
+        (tmp_path / name).touch()
+    items = list(list_items(["."], str(tmp_path)))
+    lines = [item.to_line() for item in items]
+    assert [item.path for item in items] == names
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    assert [Item.from_line(line) for line in lines] == items

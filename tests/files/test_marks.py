@@ -111,3 +111,20 @@ def test_what_another_process_listed_meanwhile_is_ours(tmp_path: Path) -> None:
     write_bytes(tmp_path / "run" / "b.json", b"ours")
     with pytest.raises(WriteError, match="did not write it"):
         write_bytes(tmp_path / "run" / "c.json", b"ours")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits no file's size")
+@pytest.mark.parametrize("room", [0, 5])
+def test_a_full_disk_leaves_no_half_mark(room: int, tmp_path: Path) -> None:
+    """It would block a later report: a folder that holds a file of others."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(WriteError, match=r"Cannot write .*\.facesmith"):
+            OutputFolder(tmp_path, "report").report()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+    OutputFolder(tmp_path, "report").report()

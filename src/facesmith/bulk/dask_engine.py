@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from facesmith._version import __version__
 from facesmith.bulk.engines import HELD, MAX_DEATHS, Died, Function
-from facesmith.errors import BulkError, FacesmithError
+from facesmith.errors import BulkError, FacesmithError, UnfinishedError
 from facesmith.progress import duration
 
 _CONNECT_SECONDS = 15
@@ -27,7 +27,7 @@ _SILENT_SECONDS = 60  # in which a scheduler must say what workers there are
 _POLL_SECONDS = 0.02
 _LOOK_SECONDS = 5  # without a result, before the scheduler is asked
 _NEEDED = ("facesmith", "pyarrow")  # on all machines of a cluster
-_WAY_ON = "What is done stays; the same command goes on."
+_DONE = "What is done stays."
 # As Dask has it, but without MALLOC_TRIM_THRESHOLD_: with it every photo's memory is given back to
 # the system and fetched anew, which costs nearly half as much time again.
 _WORKERS_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
@@ -55,6 +55,7 @@ class DaskEngine:
         self._wait_seconds, self._no_worker_seconds = wait_seconds, no_worker_seconds
         self._stack = ExitStack()
         self._other_dask = ""  # of the scheduler, if its version is not that of this machine
+        self._with_worker = 0.0  # when a worker was seen last, by the monotonic clock
         self.client: Any = None
 
     def describe(self) -> str:
@@ -62,54 +63,51 @@ class DaskEngine:
         return f"Dask at {self._address}" if self._address else f"Dask, {self._n_workers} processes"
 
     def __enter__(self) -> Self:
+        import distributed  # noqa: F401, PLC0415 - an extra; sets the levels of its loggers
+
+        # Of workers and schedulers that end, this command tells itself.
+        for name in ("distributed", "distributed.client", "distributed.gc"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        with ExitStack() as stack:
+            try:
+                self._open(stack)
+            except TimeoutError as error:
+                raise BulkError(self._no_worker()) from error
+            except (FacesmithError, MemoryError):
+                raise
+            except Exception as error:
+                raise BulkError(self._cannot(error)) from error
+            self._stack = stack.pop_all()
+        return self
+
+    def _open(self, stack: ExitStack) -> None:
+        """Connect; what `stack` holds is ended with the engine."""
         import dask  # noqa: PLC0415 - an extra
         from distributed import Client  # noqa: PLC0415
         from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
-        # Of workers that end, this command tells itself.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        self._stack.__enter__()
-        try:
-            cluster: Any = self._address
-            if not cluster:
-                settings = {
-                    "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
-                    "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
-                    "distributed.nanny.pre-spawn-environ": _WORKERS_ENVIRONMENT,
-                    # On a busy machine a worker takes longer than Dask's 30 seconds to come up.
-                    "distributed.comm.timeouts.connect": f"{_LOCAL_SECONDS} s",
-                    "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
-                }
-                self._stack.enter_context(dask.config.set(settings))
-                cluster = self._stack.enter_context(self._local_cluster())
-            else:
-                seconds = min(_CONNECT_SECONDS, self._wait_seconds)
-                self._other_dask = _check_scheduler(self._address, seconds)
-            with warnings.catch_warnings():
-                # It tells of any package, most of which do not matter; see `_cannot`.
-                warnings.simplefilter("ignore", VersionMismatchWarning)
-                self.client = self._stack.enter_context(
-                    Client(cluster, timeout=min(_CONNECT_SECONDS, self._wait_seconds))
-                )
-            self.client.wait_for_workers(1, timeout=self._wait_seconds)
-            if self._address:
-                _check_packages(self.client.get_versions(packages=list(_NEEDED)))
-        except TimeoutError as error:
-            self._stack.close()
-            raise BulkError(
-                f"The scheduler {self._place()} has had no worker for {self._wait_seconds:g} s. "
-                "Start `dask worker` with its address."
-            ) from error
-        except (FacesmithError, MemoryError):
-            self._stack.close()
-            raise
-        except Exception as error:
-            self._stack.close()
-            raise self._cannot(error) from error
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
+        seconds = min(_CONNECT_SECONDS, self._wait_seconds)
+        cluster: Any = self._address
+        if not cluster:
+            settings = {
+                "distributed.scheduler.allowed-failures": MAX_DEATHS - 1,
+                "distributed.admin.low-level-log-length": 200,  # each task leaves some entries
+                "distributed.nanny.pre-spawn-environ": _WORKERS_ENVIRONMENT,
+                # On a busy machine a worker takes longer than Dask's 30 seconds to come up.
+                "distributed.comm.timeouts.connect": f"{_LOCAL_SECONDS} s",
+                "distributed.comm.timeouts.tcp": f"{_LOCAL_SECONDS} s",
+            }
+            stack.enter_context(dask.config.set(settings))
+            cluster = stack.enter_context(self._local_cluster())
+        else:
+            self._other_dask = _check_scheduler(self._address, seconds)
+        with warnings.catch_warnings():
+            # It tells of any package, most of which do not matter; see `_cannot`.
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            self.client = stack.enter_context(Client(cluster, timeout=seconds))
+        self.client.wait_for_workers(1, timeout=self._wait_seconds)
+        if self._address:
+            _check_packages(self.client.get_versions(packages=list(_NEEDED)))
 
     def _local_cluster(self) -> Any:
         """A cluster on this machine; one whose worker is killed while it starts is tried again."""
@@ -143,7 +141,7 @@ class DaskEngine:
         """See `Engine`.
 
         Raises:
-            BulkError: If the scheduler goes away.
+            UnfinishedError: If the scheduler goes away, or all workers for long.
         """
         from distributed import as_completed  # noqa: PLC0415 - an extra
 
@@ -169,22 +167,25 @@ class DaskEngine:
 
     def _next(self, done: Any) -> Any:
         """The next future that has ended; gives up where nobody is there to end one."""
-        asked = with_worker = time.monotonic()
+        asked = self._with_worker = time.monotonic()
         while not done.has_ready():
             time.sleep(_POLL_SECONDS)
-            now = time.monotonic()
-            if now - asked < _LOOK_SECONDS:
-                continue
-            asked = now
-            if self._n_threads():
-                with_worker = now
-            elif now - with_worker > self._no_worker_seconds:
-                raise BulkError(
-                    f"The scheduler {self._place()} has had no worker for "
-                    f"{duration(self._no_worker_seconds)}. Start workers; their logs say why the "
-                    f"earlier ones ended. {_WAY_ON}"
-                )
+            if time.monotonic() - asked > _LOOK_SECONDS:
+                asked = time.monotonic()
+                self._check_workers()
         return next(done)
+
+    def _check_workers(self) -> None:
+        """Give up where there has been no worker for too long since the last result."""
+        now = time.monotonic()
+        if self._n_threads():
+            self._with_worker = now
+        elif now - self._with_worker > self._no_worker_seconds:
+            raise UnfinishedError(
+                f"The scheduler {self._place()} has had no worker for "
+                f"{duration(self._no_worker_seconds)}. Start workers; their logs say why the "
+                f"earlier ones ended. {_DONE}"
+            )
 
     def _n_threads(self) -> int:
         """Of all workers that there are now."""
@@ -197,39 +198,57 @@ class DaskEngine:
         return sum(found.values())
 
     def _result(self, future: Any) -> Any:
-        from distributed import KilledWorker  # noqa: PLC0415 - an extra
+        """What a task that has ended gave; it is done anew where its worker was lost with it."""
+        from distributed import CancelledError, KilledWorker  # noqa: PLC0415 - an extra
 
-        try:
-            if future.status == "cancelled":
-                raise BulkError(f"The scheduler {self._place()} went away. {_WAY_ON}")
-            return future.result()
-        except KilledWorker:
-            return Died("its Dask workers ended")
-        except FacesmithError:
-            raise
-        except (OSError, TimeoutError) as error:
-            raise self._lost(error) from error
-        except Exception as error:
-            if not self._address:
+        while True:
+            try:
+                return future.result(timeout=min(_SILENT_SECONDS, self._no_worker_seconds))
+            except KilledWorker:
+                return Died("its Dask workers ended")
+            except CancelledError as error:
+                raise UnfinishedError(
+                    f"The scheduler {self._place()} went away. {_DONE}"
+                ) from error
+            except FacesmithError:
                 raise
-            raise self._cannot(error) from error
+            except Exception as error:
+                if future.status == "error":  # of the task itself
+                    if not self._address:
+                        raise
+                    raise UnfinishedError(f"{self._cannot(error)} {_DONE}") from error
+                if not isinstance(error, TimeoutError):
+                    raise self._lost(error) from error
+            self._check_workers()
 
-    def _cannot(self, error: Exception) -> BulkError:
+    def _no_worker(self) -> str:
+        """For a cluster on which nobody works after the first wait."""
+        if not self._address:
+            return (
+                "The processes of the Dask cluster on this machine do not come up in time. Pass "
+                "fewer --workers, or end other programs."
+            )
+        return (
+            f"The scheduler {self._place()} has had no worker for {self._wait_seconds:g} s. Start "
+            "`dask worker` with its address."
+        )
+
+    def _cannot(self, error: Exception) -> str:
         """For what is raised where the cluster has other packages than this machine."""
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
         here = (
             f"facesmith {__version__}, Dask {_dask_version()}, Python {platform.python_version()}"
         )
         there = f", and the scheduler Dask {self._other_dask}" if self._other_dask else ""
-        return BulkError(
+        return (
             f"The Dask cluster {self._place()} cannot do this work ({reason}). Scheduler and "
-            f"workers need the same packages as this machine, which has {here}{there}. {_WAY_ON}"
+            f"workers need the same packages as this machine, which has {here}{there}."
         )
 
-    def _lost(self, error: BaseException) -> BulkError:
+    def _lost(self, error: BaseException) -> UnfinishedError:
         reason = str(error).rstrip(".") or f"no answer in {_SILENT_SECONDS} s"
-        return BulkError(
-            f"The connection to the scheduler {self._place()} was lost: {reason}. {_WAY_ON}"
+        return UnfinishedError(
+            f"The connection to the scheduler {self._place()} was lost: {reason}. {_DONE}"
         )
 
     def _place(self) -> str:

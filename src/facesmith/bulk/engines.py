@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from facesmith.detection.processes import end_process, start_process
-from facesmith.errors import BulkError
+from facesmith.errors import UnfinishedError
 
 # A task may be under way at the end of so many processes before it is told to be their cause.
 MAX_DEATHS = 2
@@ -94,7 +94,7 @@ class LocalEngine:
         """See `Engine`.
 
         Raises:
-            BulkError: If processes keep ending.
+            UnfinishedError: If processes keep ending.
         """
         fresh = iter(tasks)
         again: deque[Any] = deque()
@@ -113,9 +113,9 @@ class LocalEngine:
                     if isinstance(answer, Died):
                         n_lost += 1
                         if n_lost > _MAX_LOST:
-                            raise BulkError(
+                            raise UnfinishedError(
                                 f"{n_lost} processes in a row ended ({answer.how}). If memory has "
-                                "run out, pass fewer --workers. The same command goes on."
+                                "run out, pass fewer --workers."
                             )
                         yield from self._replace(worker, answer, function, job, deaths, again)
                         continue

@@ -15,7 +15,7 @@ from facesmith.files import checksum, replacing
 from facesmith.progress import Progress
 
 
-def write_listing(job: BulkJob, progress: Progress, known: Listing | None = None) -> Listing:
+def list_once(job: BulkJob, progress: Progress, known: Listing | None = None) -> Listing:
     """List the photos, once for all runs of a job.
 
     Args:

@@ -22,7 +22,7 @@ from facesmith.bulk.job import (
     shard_name,
     write_job,
 )
-from facesmith.bulk.listing import read_shards, write_listing
+from facesmith.bulk.listing import list_once, read_shards
 from facesmith.bulk.tables import Counts, Row, read_counts
 from facesmith.bulk.work import (
     Shard,
@@ -105,14 +105,14 @@ def _begin(
             )
         output.add()
         remove_unfinished(folder)
-        listing = write_listing(job, progress, known)
+        listing = list_once(job, progress, known)
         if known is None:
             write_job(job, folder, listing)
         return job, listing
     output.start(force=force)
     try:
         write_job(job, folder)
-        listing = write_listing(job, progress)
+        listing = list_once(job, progress)
         write_job(job, folder, listing)
     except BaseException:  # nothing has begun
         output.discard()
@@ -164,8 +164,8 @@ def _look_one_by_one(job: BulkJob, engine: Engine, shard: Shard) -> Counts:
 def _n_in(job: BulkJob, shards: set[int], n_photos: int) -> int:
     """Photos of these shards; only the last shard of all may have fewer."""
     last = (n_photos - 1) // job.shard_size
-    short = len(shards) * job.shard_size
-    return short - (job.shard_size * (last + 1) - n_photos if last in shards else 0)
+    missing = job.shard_size * (last + 1) - n_photos if last in shards else 0
+    return len(shards) * job.shard_size - missing
 
 
 def _counted(job: BulkJob, shards: Set[int]) -> Counts:

@@ -7,7 +7,7 @@ A sub-command's module is imported only when it is called (or its help is asked 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -77,7 +77,9 @@ class _Commands(LazyGroup):
     def _way_on(self, ctx: click.Context, given: Sequence[str]) -> str:
         """What to do after Ctrl-C."""
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
-        own: str = getattr(command, "way_on", "")
+        own: str | Callable[[Sequence[str]], str] = getattr(command, "way_on", "")
+        if not isinstance(own, str):
+            own = own(given)
         resumable = command is not None and any(each.name == "resume" for each in command.params)
         if own or not resumable:
             return own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
 _SHARD_SIZE = 250  # `facesmith.bulk.SHARD_SIZE`, which loads pyarrow; a test compares them
 
 
-@click.command(cls=WritingCommand, way_on="The same command goes on where it stopped.")
+def _way_on(given: Sequence[str]) -> str:
+    """What to do after Ctrl-C."""
+    if "--dry-run" in given:
+        return "Nothing was written."
+    how = " without --force" if "--force" in given else ""
+    return f"The same command{how} goes on where it stopped."
+
+
+@click.command(cls=WritingCommand, way_on=_way_on)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--out", type=NEW_FOLDER, required=True, help="Folder of the result.")
 @click.option(
@@ -67,7 +76,7 @@ _SHARD_SIZE = 250  # `facesmith.bulk.SHARD_SIZE`, which loads pyarrow; a test co
 )
 @click.option(
     "--price",
-    type=FiniteRange(0),
+    type=FiniteRange(0, 1e9),
     metavar="X",
     help="With --dry-run: what an hour of one worker costs.",
 )
@@ -107,9 +116,12 @@ def bulk(
     """  # noqa: D301 - click wants the control character itself
     from facesmith.bulk import BulkJob, estimate_bulk, run_bulk  # noqa: PLC0415 - `--help` is quick
     from facesmith.detection.sessions import available_cores  # noqa: PLC0415
+    from facesmith.training.signals import termination_interrupts  # noqa: PLC0415
 
     if scheduler and engine != "dask":
         raise click.UsageError("--scheduler goes with --engine dask.")
+    if engine == "dask" and any(map(_is_memory, inputs)):
+        raise click.UsageError("--engine dask: its processes do not see memory:// of this one.")
     if price is not None and not dry_run:
         raise click.UsageError("--price goes with --dry-run.")
     job = BulkJob(
@@ -126,11 +138,13 @@ def bulk(
     ).with_weights()
     n_workers = workers or available_cores()
     if dry_run:
-        estimate = estimate_bulk(job)
+        with termination_interrupts():
+            estimate = estimate_bulk(job)
         values = _estimated(estimate, n_workers, price)
         echo(json.dumps(values)) if as_json else _print_estimate(estimate, n_workers, price)
         return
     with (
+        termination_interrupts(),
         ShownProgress(quiet=quiet) as progress,
         _engine(engine, n_workers, scheduler, job) as opened,
     ):
@@ -152,9 +166,13 @@ def _engine(
         from facesmith.bulk.dask_engine import DaskEngine  # noqa: PLC0415
 
         return DaskEngine(workers, scheduler)
-    if any(given.startswith("memory://") for given in job.inputs):
+    if any(map(_is_memory, job.inputs)):
         return nullcontext(HereEngine())  # other processes do not see this one's memory
     return nullcontext(LocalEngine(workers))
+
+
+def _is_memory(given: str) -> bool:
+    return given.startswith("memory://")
 
 
 def _estimated(estimate: Estimate, workers: int, price: float | None) -> dict[str, object]:

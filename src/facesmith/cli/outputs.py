@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,15 @@ class WritingCommand(click.Command):
 
     Args:
         rewrites: Names of the parameters whose files the command reads and then writes anew.
-        way_on: What to do after Ctrl-C.
+        way_on: What to do after Ctrl-C; or a function that says it, given the words.
     """
 
     def __init__(
-        self, *args: Any, rewrites: Sequence[str] = (), way_on: str = "", **kwargs: Any
+        self,
+        *args: Any,
+        rewrites: Sequence[str] = (),
+        way_on: str | Callable[[Sequence[str]], str] = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._rewrites, self.way_on = rewrites, way_on

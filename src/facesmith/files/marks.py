@@ -14,6 +14,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,13 @@ class Mark:
         except OSError as error:
             raise write_error(self.path, error) from error
         command = [without_password(word) for word in sys.argv]
-        self._append({"facesmith": __version__, "task": self.task, "command": command})
+        try:
+            self._append({"facesmith": __version__, "task": self.task, "command": command})
+        except WriteError:
+            with suppress(OSError, WriteError):  # its beginning would pass for a file of others
+                check_no_other(self.path)
+                self.path.unlink()
+            raise
 
     def _append(self, line: Any) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
