@@ -230,6 +230,22 @@ def test_a_stop_signal_ends_in_words_and_resumes_exactly(tmp_path, undisturbed, 
     assert outcome(folder) == undisturbed
 
 
+def test_a_signal_in_the_last_validation_is_not_lost(tmp_path):
+    """What follows the training, such as the next one of a search, would go on otherwise."""
+
+    class Stopped(TinyTask):
+        def validate(self, network):
+            signal.raise_signal(signal.SIGINT)
+            return super().validate(network)
+
+    run = RunFolder(tmp_path / "run")
+    run.start({}, resume=False, force=False)
+    with pytest.raises(KeyboardInterrupt):
+        run_loop(Stopped(), replace(CONFIG, validate_every=CONFIG.epochs), run, rows_per_epoch=64)
+    progress = load_checkpoint(run.path / "checkpoints" / "last.pt")["progress"]
+    assert progress["epoch"] == CONFIG.epochs
+
+
 def test_threads_take_turns_as_before_once_a_training_has_ended(tmp_path):
     usual, turns = sys.getswitchinterval(), []
 

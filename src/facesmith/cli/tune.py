@@ -126,7 +126,11 @@ def tune(
         base, basis_start = _base(
             out, len(listed.photos), listed.n_faces, start, config, epochs, seed, threads
         )
-        ranges = read_space(space, base) if space is not None else default_space(base)
+        ranges = (
+            read_space(space, base)
+            if space is not None
+            else default_space(base, len(listed.photos))
+        )
         photos = decoded_photos(listed.photos, quiet=quiet)
         with ShownProgress(quiet=quiet) as progress:
             result = search(
@@ -138,7 +142,7 @@ def tune(
             "Other processes are still at trials; the last one to end writes the report.", err=True
         )
         return
-    _finish(result, out, as_json=as_json, quiet=quiet)
+    _finish(result, out, start, as_json=as_json, quiet=quiet)
 
 
 def _base(
@@ -174,13 +178,17 @@ def _base(
     return base, basis.start
 
 
-def _finish(result: SearchResult, out: Path, *, as_json: bool, quiet: bool) -> None:
+def _finish(
+    result: SearchResult, out: Path, start: Path | None, *, as_json: bool, quiet: bool
+) -> None:
     from facesmith.training.search.report import TRIALS_FILE, write_report  # noqa: PLC0415
-    from facesmith.training.search.result import summary  # noqa: PLC0415
-    from facesmith.training.search.study import BEST_FILE  # noqa: PLC0415
+    from facesmith.training.search.result import BEST_FILE, summary  # noqa: PLC0415
 
     if not result.complete:
-        raise click.ClickException("No trial is complete, so there is no best one.")
+        raise click.ClickException(
+            f"{summary(result)} None is complete, so there is no best one. Pass more --trials, or "
+            "mend what made them fail and pass another --out."
+        )
     write_report(result, out)
     if as_json:
         echo(json.dumps(json.loads((out / TRIALS_FILE).read_text(encoding="utf-8"))))
@@ -188,13 +196,13 @@ def _finish(result: SearchResult, out: Path, *, as_json: bool, quiet: bool) -> N
     if quiet:
         return
     best = result.complete[0]
-    default = next((trial for trial in result.complete if trial.number == 0), None)
     echo(summary(result))
     echo(f"Best trial: {best.number}, AP {best.figure:.4f} on the photos that it was chosen by.")
-    if default is not None:
-        echo(f"Defaults:   AP {default.figure:.4f} on the same photos.")
-    if result.confirmation is not None:
-        echo(result.confirmation.verdict())
+    if result.default is not None and result.default.figure is not None:
+        echo(f"Defaults:   AP {result.default.figure:.4f} on the same photos.")
+    echo(result.verdict())
     echo(f"Report: {out / 'report.html'}")
-    if result.confirmation is None or result.confirmation.better:
-        echo(f"Next: facesmith train ... --config {out / BEST_FILE}")
+    confirmation = result.confirmation
+    if not result.defaults_are_best and (confirmation is None or confirmation.better):
+        going_on = "" if start is None else f" --from {start}"
+        echo(f"Next: facesmith train ...{going_on} --config {out / BEST_FILE}")

@@ -31,7 +31,10 @@ def termination_interrupts() -> Iterator[None]:
 
 @contextmanager
 def stop_signal() -> Iterator[threading.Event]:
-    """Set on Ctrl-C or SIGTERM, so that the loop stops between two steps, never within one."""
+    """Set on Ctrl-C or SIGTERM, so that the loop stops between two steps, never within one.
+
+    One that comes after the last step interrupts at the end: what follows the loop is not begun.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -48,3 +51,5 @@ def stop_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+    if stop.is_set():  # and the loop has ended by itself
+        signal.raise_signal(signal.SIGINT)

@@ -24,12 +24,12 @@ SPACE = (
 
 def test_the_space_changes_settings_that_are_there() -> None:
     config = DetectorConfig()
-    space = default_space(config)
+    space = default_space(config, 1000)
     names = [parameter.name for parameter in space]
     assert "refiner.gate_lower" in names
     assert "proposals.retention" not in names  # nothing is gone on from
     assert "refiner.gate_lower" not in [
-        p.name for p in default_space(replace(config, refiner=None))
+        p.name for p in default_space(replace(config, refiner=None), 1000)
     ]
     for parameter in space:
         for value in parameter.choices or (parameter.low, parameter.high):
@@ -63,3 +63,11 @@ def test_a_space_of_a_file(tmp_path: Path) -> None:
         '["proposals.loop.epochs"]\nlow = 1\nhigh = 3\n'
     )
     assert read_space(tmp_path / "space.toml", DetectorConfig()) == SPACE
+
+
+def test_batches_that_the_photos_cannot_fill_are_not_searched() -> None:
+    """Half of the trials on 70 photos would be refused otherwise."""
+    config = with_changes(DetectorConfig(), {"proposals": {"batch_size": 32, "held_out": 0.2}})
+    sizes = {n: default_space(config, n)[2].choices for n in (20, 70, 100)}
+    assert default_space(config, 70)[2].name == "proposals.batch_size"
+    assert sizes == {20: (16, 32), 70: (16, 32), 100: (16, 32, 64)}

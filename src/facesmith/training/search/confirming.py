@@ -6,9 +6,11 @@ settings are trained again with other seeds and other photos held out, in pairs.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from statistics import mean
@@ -19,7 +21,8 @@ from facesmith.files import make_folder
 from facesmith.progress import Progress
 from facesmith.runs.settings import with_changes
 from facesmith.training.detector_config import DetectorConfig
-from facesmith.training.search.trial import run_trial, with_seed
+from facesmith.training.loop_config import LoopConfig
+from facesmith.training.search.trial import run_trial
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,19 @@ def confirm(
     figures: dict[str, list[float]] = {"default": [], name: []}
     for seed in seeds:
         for which, changes in (("default", {}), (name, best)):
-            progress.say(f"Confirming with seed {seed}: {which}.")
-            config = with_seed(with_changes(base, changes), seed)
+            shown = "default" if which == "default" else "best"
+            progress.say(f"Confirming with seed {seed}: {shown} settings.")
+            config = with_changes(base, changes).with_loops(partial(_with_seed, seed=seed))
             place = folder / f"{which}-{seed}"
             figures[which].append(
                 run_trial(photos, place, config, None, start=start, progress=progress)
             )
     return Confirmation(seeds, tuple(figures["default"]), tuple(figures[name]))
+
+
+def _with_seed(loop: LoopConfig, seed: int) -> LoopConfig:
+    """Settings with another seed, which decides what is held out as well."""
+    return dataclasses.replace(loop, seed=seed)
 
 
 def _short_name(settings: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ def open_study(out: Path, base: Any, space: tuple[Parameter, ...], config: Searc
 
     Args:
         out: The folder, which no other process opens at the same time.
-        base: The default settings, those of trial 0.
+        base: The default settings, those of trial 0 where the ranges have them.
         space: What trials change.
         config: How to search.
 
@@ -74,7 +74,8 @@ def open_study(out: Path, base: Any, space: tuple[Parameter, ...], config: Searc
         seed=config.seed + 1009 * len(trials), n_startup_trials=min(8, config.trials // 2)
     )
     if not trials:
-        study.enqueue_trial(values_in(base, space))
+        values = values_in(base, space)
+        study.enqueue_trial({each.name: each.nearest(values[each.name]) for each in space})
     return study
 
 

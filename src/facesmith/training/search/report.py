@@ -12,9 +12,8 @@ from facesmith.files import write_bytes, write_json
 from facesmith.pictures.charts import BLUE, VERMILION, new_figure, tidy, write_chart
 from facesmith.pictures.pages import png_file
 from facesmith.printable import counted, printable
-from facesmith.training.search.result import SearchResult, Trial, summary
-from facesmith.training.search.space import Parameter
-from facesmith.training.search.study import BEST_FILE
+from facesmith.training.search.result import BEST_FILE, SearchResult, Trial, summary
+from facesmith.training.search.space import Parameter, label_of
 
 REPORT_FILE, TRIALS_FILE = "report.html", "trials.json"
 PARALLEL_FILE, IMPORTANCE_FILE = "parallel.png", "importance.png"
@@ -29,21 +28,23 @@ def write_report(result: SearchResult, out: Path) -> None:
         out: The folder.
     """
     write_json(out / TRIALS_FILE, _as_dict(result))
-    draw_parallel(result.trials, result.space, out / PARALLEL_FILE)
+    draw_parallel(result.trials, result.space, result.default, out / PARALLEL_FILE)
     if result.importance:
         draw_importance(result.importance, out / IMPORTANCE_FILE)
     write_bytes(out / REPORT_FILE, _page(result, out).encode())
 
 
-def draw_parallel(trials: Sequence[Trial], space: Sequence[Parameter], path: Path) -> None:
+def draw_parallel(
+    trials: Sequence[Trial], space: Sequence[Parameter], default: Trial | None, path: Path
+) -> None:
     """Draw trials as lines across one axis a setting; the better, the darker.
 
     Trials that were stopped early are thin and grey.
     """
     figure = new_figure(_WIDTH, 4.2)
     axes = figure.add_subplot()
-    figures = [trial.figure for trial in trials if trial.figure is not None]
-    low, high = min(figures), max(figures)
+    # By rank: one trial that failed to learn would make all others equally dark.
+    ranks = sorted({trial.figure for trial in trials if trial.figure is not None})
     for trial in sorted(trials, key=lambda trial: trial.figure or -1.0):
         values = [trial.values.get(parameter.name) for parameter in space]
         if None in values:
@@ -52,10 +53,10 @@ def draw_parallel(trials: Sequence[Trial], space: Sequence[Parameter], path: Pat
         if trial.figure is None:
             axes.plot(range(len(space)), heights, color="0.8", linewidth=0.7, zorder=1)
             continue
-        share = (trial.figure - low) / (high - low) if high > low else 1.0
-        colour = VERMILION if trial.number == 0 else BLUE
+        share = ranks.index(trial.figure) / (len(ranks) - 1) if len(ranks) > 1 else 1.0
+        colour = VERMILION if trial == default else BLUE
         axes.plot(
-            range(len(space)), heights, color=colour, alpha=0.15 + 0.85 * share,
+            range(len(space)), heights, color=colour, alpha=0.25 + 0.75 * share,
             linewidth=1 + 2 * share, zorder=2 + share,
         )  # fmt: skip
     axes.set_xticks(range(len(space)), [_label(each) for each in space], rotation=25, ha="right")
@@ -68,7 +69,9 @@ def draw_parallel(trials: Sequence[Trial], space: Sequence[Parameter], path: Pat
     axes.grid(axis="y", visible=False)
     axes.set(yticks=[], ylim=(-0.12, 1.12))
     axes.set_title(
-        "Darker: higher average precision. Orange: the defaults. Grey: stopped early.", fontsize=9
+        "The darker, the higher the average precision (by rank). Orange: the defaults. "
+        "Grey: stopped early.",
+        fontsize=9,
     )
     write_chart(figure, path)
 
@@ -78,7 +81,7 @@ def draw_importance(importance: dict[str, float], path: Path) -> None:
     figure = new_figure(_WIDTH, 0.6 + 0.32 * len(importance))
     axes = figure.add_subplot()
     names = list(importance)[::-1]
-    axes.barh([name.removeprefix("proposals.") for name in names],
+    axes.barh([label_of(name) for name in names],
               [importance[name] for name in names], color=BLUE)  # fmt: skip
     axes.set_xlabel("share of the differences between trials (fANOVA)")
     tidy(axes)
@@ -87,31 +90,24 @@ def draw_importance(importance: dict[str, float], path: Path) -> None:
 
 
 def _label(parameter: Parameter) -> str:
-    name = parameter.name.removeprefix("proposals.").replace("loop.", "")
-    return f"{name} (log)" if parameter.log else name
+    return f"{parameter.label} (log)" if parameter.log else parameter.label
 
 
 def _page(result: SearchResult, out: Path) -> str:
     best = result.complete[0]
-    default = next((trial for trial in result.trials if trial.number == 0), None)
     confirmation = result.confirmation
-    headline = (
-        confirmation.verdict()
-        if confirmation is not None
-        else "Nothing was trained again with other seeds, so nothing is known but the best trial."
-    )
     tiles = [
-        ("best trial", f"{best.figure:.4f}"),
-        ("default settings", _figure(default)),
-        ("trials", str(len(result.trials))),
+        (f"{best.figure:.4f}", "best trial"),
+        (_figure(result.default), "default settings"),
+        (str(len(result.trials)), "trials"),
     ]
     if confirmation is not None:
-        tiles.append(("margin on other photos", f"{confirmation.margin:+.4f}"))
+        tiles.append((f"{confirmation.margin:+.4f}", "margin on other photos"))
     return page(
         "Search for settings",
         f"{escape(summary(result))} Figures are average precision on photos held out from "
-        "learning, by which trials were chosen: the best of them is too good.",
-        headline,
+        "learning, by which the best trial was chosen: its figure is too high, by luck.",
+        result.verdict(),
         tiles,
         [
             _section("What decides", _pictures(result, out)),
@@ -147,23 +143,21 @@ def _pictures(result: SearchResult, out: Path) -> str:
 
 
 def _settings(result: SearchResult) -> str:
-    best, default = result.complete[0], next((t for t in result.trials if t.number == 0), None)
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{value:.4g}</td>"
-        f"<td>{'' if default is None else format(default.values.get(name, float('nan')), '.4g')}"
-        "</td></tr>"
-        for name, value in best.values.items()
+        f"<tr><td>{escape(name)}</td><td>{value:.4g}</td><td>{result.defaults[name]:.4g}</td></tr>"
+        for name, value in result.complete[0].values.items()
     )
     return (
         f"<p>They are in <code>{BEST_FILE}</code>: <code>facesmith train ... --config "
-        f"{BEST_FILE}</code>.</p>"
-        f"<table><tr><th>setting</th><th>best trial</th><th>default</th></tr>{rows}</table>"
+        f"{BEST_FILE}</code>, with the <code>--from</code> of the search.</p>"
+        "<div style='overflow-x:auto'><table><tr><th>setting</th><th>best trial</th>"
+        f"<th>default</th></tr>{rows}</table></div>"
     )
 
 
 def _table(result: SearchResult) -> str:
     names = [parameter.name for parameter in result.space]
-    heads = "".join(f"<th>{escape(_short(name))}</th>" for name in names)
+    heads = "".join(f"<th>{escape(printable(each.label))}</th>" for each in result.space)
     ordered = [*result.complete, *(t for t in result.trials if t.state != "complete")]
     rows = "".join(
         f"<tr><td>{trial.number}</td><td>{_figure(trial)}</td>"
@@ -202,15 +196,12 @@ def _value(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
 
 
-def _short(name: str) -> str:
-    return printable(name.rpartition(".")[2])
-
-
 def _as_dict(result: SearchResult) -> dict[str, Any]:
     confirmation = result.confirmation
     return {
         "trials": [vars(trial) for trial in result.trials],
         "space": {parameter.name: parameter.to_dict() for parameter in result.space},
         "importance": result.importance,
+        "verdict": result.verdict(),
         "confirmation": None if confirmation is None else confirmation.to_dict(),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ class Parameter:
         values = self.choices or (self.low, self.high)
         return all(isinstance(value, int) for value in values)
 
+    @property
+    def label(self) -> str:
+        """Its name as pictures and messages have it."""
+        return label_of(self.name)
+
     def position(self, value: Value) -> float:
         """Where a value lies between the lowest, 0, and the highest, 1."""
         from math import log  # noqa: PLC0415 - the attribute has its name
@@ -72,18 +77,29 @@ class Parameter:
         return {"low": self.low, "high": self.high, "log": self.log}
 
 
-def default_space(config: DetectorConfig) -> tuple[Parameter, ...]:
+def label_of(name: str) -> str:
+    """A short name of a setting that is not another one's."""
+    return name.removeprefix("proposals.").replace("loop.", "")
+
+
+def default_space(config: DetectorConfig, n_photos: int) -> tuple[Parameter, ...]:
     """What is worth changing of a training: steps, augmentation, sizes, the gate.
 
     Only settings that the training uses are there: those of the refiner where one is trained, those
     that hold on to earlier weights where it goes on from some.
+
+    Args:
+        config: The default settings, with the share of the photos to hold out.
+        n_photos: Photos in all: only batches that those to learn from can fill are there.
     """
+    n_learned = n_photos - ceil(config.proposals.held_out * n_photos)
+    sizes = _around(config.proposals.batch_size, n_learned * config.proposals.rounds)
     loop = config.proposals.loop
     space = [
         Parameter("proposals.loop.learning_rate", loop.learning_rate / 4, loop.learning_rate * 4,
                   log=True),
         Parameter("proposals.loop.epochs", max(loop.epochs // 2, 1), loop.epochs * 2, log=True),
-        Parameter("proposals.batch_size", choices=_around(config.proposals.batch_size)),
+        Parameter("proposals.batch_size", choices=sizes),
         Parameter("proposals.crops.face_anchored", 0.3, 0.9),
         Parameter("proposals.crops.smallest_face", 6.0, 20.0, log=True),
         Parameter("proposals.crops.cut_through", 0.0, 0.3),
@@ -105,8 +121,9 @@ def default_space(config: DetectorConfig) -> tuple[Parameter, ...]:
     return tuple(space)
 
 
-def _around(size: int) -> tuple[int, ...]:
-    return tuple(sorted({max(size // 2, 1), size, size * 2}))
+def _around(size: int, most: int) -> tuple[int, ...]:
+    """Half of it, itself and twice of it, itself even where it is above the most."""
+    return tuple(s for s in sorted({max(size // 2, 1), size, size * 2}) if s <= max(size, most))
 
 
 def read_space(path: str | Path, config: DetectorConfig) -> tuple[Parameter, ...]:
@@ -188,11 +205,8 @@ def settings_of(values: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def values_in(config: DetectorConfig, space: tuple[Parameter, ...]) -> dict[str, Value]:
-    """The values that a config has of a search's parameters, moved into their ranges."""
-    values = {}
-    for parameter in space:
-        values[parameter.name] = parameter.nearest(_value_in(config, parameter.name))
-    return values
+    """The values that a config has of a search's parameters; they may lie out of the ranges."""
+    return {parameter.name: _value_in(config, parameter.name) for parameter in space}
 
 
 def _value_in(config: DetectorConfig, name: str) -> Any:

@@ -25,13 +25,13 @@ from facesmith.training.detector_config import DetectorConfig, Origin
 from facesmith.training.detector_photos import photos_checksum
 from facesmith.training.search.confirming import confirm
 from facesmith.training.search.journal import open_study
-from facesmith.training.search.result import SearchConfig, SearchResult, result_of
+from facesmith.training.search.result import SearchConfig, SearchResult, result_of, write_best
 from facesmith.training.search.space import Parameter, settings_of
 from facesmith.training.search.trial import Pruned, run_trial
 from facesmith.untrusted import ContentError, read_json
 
 TASK = "search"
-SEARCH_FILE, BEST_FILE = "search.json", "best.json"
+SEARCH_FILE = "search.json"
 # What of `search.json` has to be the same when a search goes on, as messages name it.
 _KINDS = {
     "data": "photos or annotations",
@@ -77,10 +77,15 @@ def search(
     import optuna  # noqa: PLC0415 - an extra
 
     config, out, space = config or SearchConfig(), Path(out), tuple(space)
-    base = replace(
+    given, base = (
         base,
-        landmarks=None,  # they do not change how well faces are found
-        proposals=replace(base.proposals, held_out=max(base.proposals.held_out, config.held_out)),
+        replace(
+            base,
+            landmarks=None,  # they do not change how well faces are found
+            proposals=replace(
+                base.proposals, held_out=max(base.proposals.held_out, config.held_out)
+            ),
+        ),
     )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     about = _described(photos, base, space, config, start)
@@ -96,15 +101,15 @@ def search(
     with _locked(out / ".confirming.lock", 0) as mine:
         if not mine:
             return None
-        result = result_of(study, space)
-        if config.confirm and len(result.complete) > 0:
+        result = result_of(study, space, base)
+        if config.confirm and result.complete and not result.defaults_are_best:
             best = settings_of(result.complete[0].values)
             confirmation = confirm(
                 photos, out / "confirm", base, best, config.confirm, start=start, progress=progress
             )
             result = replace(result, confirmation=confirmation)
         if result.complete:
-            _write_best(out, result)
+            write_best(result, given, out)
     return result
 
 
@@ -262,7 +267,7 @@ class _Trainer:
         import optuna  # noqa: PLC0415 - see `search`
 
         folder = self._out / f"trial-{trial.number:04d}"
-        shown = ", ".join(f"{n.rpartition('.')[2]} {v:.3g}" for n, v in trial.params.items())
+        shown = ", ".join(f"{p.label} {trial.params[p.name]:.3g}" for p in self._space)
         self._progress.say(f"Trial {trial.number}: {shown}")
         try:
             config = with_changes(self._base, settings_of(trial.params))
@@ -300,10 +305,6 @@ def _under_way(study: Any) -> list[Any]:
     import optuna  # noqa: PLC0415 - see `search`
 
     return list(study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)))
-
-
-def _write_best(out: Path, result: SearchResult) -> None:
-    write_json(out / BEST_FILE, settings_of(result.complete[0].values))
 
 
 @contextmanager

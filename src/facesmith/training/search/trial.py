@@ -64,10 +64,13 @@ def run_trial(
         threads = _threads_of(run)
         config = config.with_loops(lambda loop: dataclasses.replace(loop, threads=threads))
     watched = _Watched(folder, config, trial, progress)
-    metrics = train_detector(
-        photos, folder, config, start=start, resume=resume and not ended, force=ended,
-        progress=watched,
-    )  # fmt: skip
+    try:
+        metrics = train_detector(
+            photos, folder, config, start=start, resume=resume and not ended, force=ended,
+            progress=watched,
+        )  # fmt: skip
+    except ValueError as error:  # settings that only a part of the training finds wrong
+        raise TrainingError(f"{folder}: these settings cannot be used: {error}") from error
     return figure_of(metrics, folder)
 
 
@@ -150,8 +153,3 @@ def read_figures(log: Path) -> list[tuple[int, float]]:
                 if isfinite(figure):
                     found.append((epoch, figure))
     return found
-
-
-def with_seed(config: DetectorConfig, seed: int) -> DetectorConfig:
-    """The settings with another seed, which decides what is held out as well."""
-    return config.with_loops(lambda loop: dataclasses.replace(loop, seed=seed))
