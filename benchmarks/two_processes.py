@@ -91,7 +91,9 @@ def _speed(run: Path) -> dict[str, Any]:
     config = json.loads((run / "config.json").read_text())["config"]["proposals"]
     metrics = json.loads((run / "metrics.json").read_text())
     learned = (metrics["photos"] - metrics["photos_held_out"]) * config.get("rounds", 1)
-    crops = learned // config["batch_size"] * config["batch_size"]
+    steps, size, every = learned // config["batch_size"], config["batch_size"], config["wide_every"]
+    wide = steps // every if every else 0  # steps with a quarter of the crops, twice as wide
+    crops = (steps - wide) * size + wide * max(size // 4, 1)
     with (run / "proposals" / "log.csv").open(newline="") as file:
         ends = [float(row["seconds"]) for row in csv.DictReader(file)][:-1]  # the last was cut off
     if len(ends) < 2:
