@@ -128,7 +128,7 @@ class ProposalTask:
         self._fixed: list[nn.Module] = []
         self._first: dict[str, Tensor] = {}
         if start is not None:
-            start_from(self.network, start, to_input(self._batch(0, 0, None)[0]))
+            start_from(self.network, start, to_input(self._batch(0, 0, World())[0]))
             self._fixed = hold(
                 self.network, config.frozen, fixed_statistics=config.fixed_statistics
             )
@@ -149,14 +149,18 @@ class ProposalTask:
         """Images uint8 `(n, side, side, 3)`, faces `(t, 4)`, image of each, which to ignore.
 
         With a teacher also what it says of the first of these images, see `Teacher.__call__`; and
-        with `retention` what the weights that the training goes on from say of all of them. Images
-        that another process feeds to the network are black here; who is taught looks at them all.
+        with `retention` what the weights that the training goes on from say of all of them. Of
+        several processes each has the images of its own rows and what is said of these; the others
+        are black. With a teacher, each has them all.
         """
-        alone = self._teacher is None and self._former is None
-        return self._batch(epoch, step, current_world() if alone else None)
+        return self._batch(epoch, step, self._world())
 
-    def _batch(self, epoch: int, step: int, world: World | None) -> Any:
-        """The same, with the images of this process's rows; without a world, with all."""
+    def _world(self) -> World:
+        """The processes that share out the drawing of crops."""
+        return World() if self._teacher is not None else current_world()
+
+    def _batch(self, epoch: int, step: int, world: World) -> Any:
+        """The same, shared out among the processes of this world."""
         config = self._config
         seed, size, crop_config = config.loop.seed, config.batch_size, config.crops
         if epoch < round(config.small_until * config.loop.epochs):
@@ -169,7 +173,7 @@ class ProposalTask:
         mined = np.full(len(rows), -1)
         if self._mined is not None:
             mined = self._mined.draw(len(order), seed, epoch)[step * size :]
-        begin, end = (0, len(rows)) if world is None else world.rows_of(len(rows))
+        begin, end = world.rows_of(len(rows))
         crops = []
         for place, row in enumerate(rows):
             shown = begin <= place < end
@@ -188,7 +192,7 @@ class ProposalTask:
         if self._teacher is not None:
             taught += self._teacher(images[: max(round(config.taught * len(images)), 1)])
         if self._former is not None:
-            taught += self._former(images)
+            taught += self._former(images[begin:end])
         return (
             torch.from_numpy(images),
             torch.from_numpy(np.concatenate([crop.boxes for crop in crops])),
@@ -220,6 +224,8 @@ class ProposalTask:
         loss, figures = detection_loss(logits, boxes, centres, strides, faces, photos, ignored)
         if self._former is not None:
             *taught, said, raw_said = taught
+            world = self._world()
+            said, raw_said = (world.gathered(each, len(images)) for each in (said, raw_said))
             boxes_said = decode_boxes(raw_said, centres, strides)
             cells = unopposed_cells(said, boxes_said, centres, faces, photos, ignored)
             distance = distillation_loss(logits, boxes, said, boxes_said, cells)

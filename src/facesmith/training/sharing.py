@@ -70,6 +70,14 @@ class World:
         bounds = [int(part[0]) for part in torch.arange(n).tensor_split(self.size)]
         return bounds[self.rank], [*bounds, n][self.rank + 1]
 
+    def gathered(self, own: Tensor, n: int) -> Tensor:
+        """All rows of a batch of n, of which each process gives those of `rows_of`."""
+        if self.size == 1 or n < self.size:
+            return own
+        sizes = [len(part) for part in torch.arange(n).tensor_split(self.size)]
+        gathered: Tensor = _applied(_Gathered, own, sizes, self.rank)
+        return gathered
+
     def from_first(self, value: Value) -> Value:
         """The value that the first process has; the others' are not looked at."""
         return value if self.size == 1 else self._from(0, value)
@@ -227,9 +235,7 @@ class _Shared(nn.Module):
         world.rows = (begin, end, n)
         if n < world.size:
             return _mapped(self.network(batch), lambda each: _applied(_Part, each, world.size))
-        sizes = [len(part) for part in torch.arange(n).tensor_split(world.size)]
-        outputs = self.network(batch[begin:end])
-        return _mapped(outputs, lambda each: _applied(_Gathered, each, sizes, world.rank))
+        return _mapped(self.network(batch[begin:end]), lambda each: world.gathered(each, n))
 
 
 def _applied(function: Any, *arguments: Any) -> Any:
