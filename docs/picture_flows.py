@@ -152,7 +152,7 @@ def several_processes(theme: Theme) -> str:
 
     flow.box(LEFT, 10, 180, "process 0", "writes the run folder")
     y = down(flow.box(RIGHT, 10, 180, "process 1", "on this or another machine"))
-    y = down(both(y, "draws all 32 crops of", "the batch, in order"))
+    y = down(both(y, "boxes of all 32 crops,", "pixels of its own 16"))
     flow.box(LEFT, y, 180, "rows 0 to 15", "through the network")
     y = down(flow.box(RIGHT, y, 180, "rows 16 to 31", "through the network"))
     y = down(flow.box(MIDDLE, y, 380, "exchanged: statistics of batch normalisation,",
