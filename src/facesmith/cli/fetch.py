@@ -127,9 +127,9 @@ def _print(fetched: Fetched) -> None:
         elif each.how == "verified":
             text = "was there; each file is as it was fetched"
         elif each.checked:
-            text = "fetched; the archive has the checksum that was known before"
+            text = "fetched; the archive has the checksum that is expected"
         else:
-            text = f"fetched; no checksum was known before. It has {each.sha256}"
+            text = f"fetched; no checksum is published. The archive's SHA-256 is {each.sha256}"
         echo(f"{each.folder}: {counted(each.n_files, 'file')}, {text}.")
 
 

@@ -163,7 +163,8 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
     """  # noqa: D301 - click wants the control character itself
     way_on_while_loading(way_on_by_resume(resume=resume, force=force))
     options.pop("strategy")
-    with _processes(options.pop("devices"), options.pop("num_nodes")) as is_first:
+    devices, num_nodes = options.pop("devices"), options.pop("num_nodes")
+    with _processes(devices, num_nodes, quiet=options["quiet"]) as is_first:
         if not is_first:  # the first process speaks and decides
             resume = force = False
             options |= {"quiet": True, "as_json": False}
@@ -171,7 +172,7 @@ def train(data: tuple[Path, ...], out: Path, resume: bool, force: bool, **option
 
 
 @contextmanager
-def _processes(devices: int | None, num_nodes: int | None) -> Iterator[bool]:
+def _processes(devices: int | None, num_nodes: int | None, *, quiet: bool) -> Iterator[bool]:
     """Inside, the processes train together; yields whether this one is the first of them."""
     if (devices or 1) * (num_nodes or 1) == 1 and not is_launched():
         yield True
@@ -182,6 +183,8 @@ def _processes(devices: int | None, num_nodes: int | None) -> Iterator[bool]:
         echo(line, err=True)
 
     with several_processes(devices, num_nodes, say) as world:
+        if world.is_first and not quiet:
+            say(f"{counted(world.size, 'process', 'processes')} train together.")
         yield world.is_first
 
 

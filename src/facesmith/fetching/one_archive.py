@@ -299,7 +299,7 @@ class OneArchive:
         return (
             f"it has not the checksum {self._sum}, "
             f"{'as --sha256 says' if own else f'as published by {by}'}. It is damaged or another "
-            f"file. If you know a newer one: --sha256 {self._archive.name}=..."
+            f"file. If it is the right one: --sha256 {self._archive.name}=..."
         )
 
     def _check_contents(self, top: Path, way_out: str) -> None:
