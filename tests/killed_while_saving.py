@@ -16,7 +16,7 @@ from facesmith.files import replacing
 from facesmith.training import loop
 
 _save = loop.save_checkpoint
-_left = int(sys.argv.pop(1))
+_left = 0  # checkpoints to come before the kill
 
 
 def save_or_die(path: Path, state: dict[str, Any]) -> None:
@@ -33,5 +33,6 @@ def save_or_die(path: Path, state: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    _left = int(sys.argv.pop(1))
     loop.save_checkpoint = save_or_die
     main()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from PIL import Image
 from skimage import data
@@ -17,6 +16,7 @@ from skimage import data
 import facesmith
 from facesmith.approximation import load_function
 from facesmith.images import read_image
+from facesmith.runtime import onnxruntime
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")

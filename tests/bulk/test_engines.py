@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -80,6 +81,15 @@ def test_no_cluster_at_the_address() -> None:
         engine,
     ):
         pass
+
+
+def test_it_opens_where_an_event_loop_runs_as_in_a_notebook() -> None:
+    async def in_a_cell() -> None:
+        with pytest.raises(BulkError, match="No Dask scheduler answers at tcp://127") as raised:
+            DaskEngine(1, "tcp://127.0.0.1:9", wait_seconds=1).__enter__()
+        assert "event loop" not in str(raised.value)
+
+    asyncio.run(in_a_cell())
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import platform
 import time
 import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib import metadata
 from types import TracebackType
@@ -277,7 +278,9 @@ def _check_scheduler(address: str, seconds: float) -> str:
         return str(versions["packages"]["distributed"])
 
     try:
-        version = asyncio.run(asyncio.wait_for(ask(), seconds))
+        # In a thread of its own: a notebook has an event loop in this one.
+        with ThreadPoolExecutor(1) as thread:
+            version = thread.submit(lambda: asyncio.run(asyncio.wait_for(ask(), seconds))).result()
     # What listens there may answer anything, which is then read as lengths and messages.
     except Exception as error:
         reason = str(error).rstrip(".") or f"no answer of a scheduler in {seconds:g} s"
