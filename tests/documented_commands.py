@@ -259,6 +259,7 @@ BY_TEST = {
     "test_bulk": (
         "facesmith bulk photos/ --out faces/ --dry-run",
         "facesmith bulk photos/ --out faces/",
+        "facesmith bulk disk/ 'disk/**/*.tar' --out faces/",
     ),
     "test_bulk_on_a_cluster": (
         "dask scheduler",

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -191,12 +192,16 @@ def test_bulk(lines: tuple[str, ...]) -> None:
     pytest.importorskip("pandas")
     save_astronaut("photos/1.png", "photos/more/2.jpg")
     Image.new("RGB", (64, 48)).save("photos/3.png")
-    dry, whole = lines
+    dry, whole, disk = lines
     assert "3 photos" in run(dry).output
     run(whole)
     names = run_python_of("bulk.md")
     assert [Path(path).name for path in names["no_face"].path] == ["3.png"]
     assert len(names["faces"]) == 3
+    save_astronaut("disk/1.png")
+    with tarfile.open("disk/more.tar", "w") as archive:
+        archive.add("photos/more/2.jpg", "2.jpg")
+    assert "2 photos" in run(disk.replace("faces/", "both/")).output
 
 
 @pytest.mark.slow
