@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def test_it_opens_where_an_event_loop_runs_as_in_a_notebook() -> None:
             DaskEngine(1, "tcp://127.0.0.1:9", wait_seconds=1).__enter__()
         assert "event loop" not in str(raised.value)
 
-    asyncio.run(in_a_cell())
+    with ThreadPoolExecutor(1) as thread:  # tests of browsers leave a loop in this one
+        thread.submit(lambda: asyncio.run(in_a_cell())).result()
 
 
 @pytest.mark.slow

@@ -98,6 +98,7 @@ def test_an_error_of_the_first_process_is_said_once(words: list[str], tmp_path: 
     assert process.wait(120) == 1
     (line,) = (each for each in errors.read_text().splitlines() if "Error" in each)
     assert "holds files that facesmith did not write" in line
+    assert errors.read_text().count("2 processes train together.") == 1
     assert "Stopped" not in errors.read_text()
     assert not psutil.wait_procs(children, timeout=10)[1]
 
